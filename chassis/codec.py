@@ -1,0 +1,127 @@
+"""The only door to the wire: event values ↔ Confluent-framed Avro (0x00, 4-byte schema id, body).
+
+fastavro is the truth. A record is written with its newest locked schema; what an older schema wrote is
+promoted by Avro's resolution. Every record starts with its key (a string) and, where it belongs to an
+aggregate's stream, its version: `peek` reads just these two, so that a consumer can skip a record cheaply.
+"""
+
+from __future__ import annotations
+
+import struct
+from datetime import datetime
+from functools import lru_cache
+from io import BytesIO
+from typing import Any
+
+import msgspec
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from msgspec import Struct
+
+from chassis.errors import Invalid
+from schemas.events import RECORDS
+from schemas.lock import Locked, newest, read_lock
+
+HEADER = struct.Struct(">bI")
+PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
+"""A record larger than this is refused before it is decoded: an honest one is a few kilobytes."""
+
+
+class Peeked(Struct, frozen=True):
+    """What `peek` reads. `version` is 0 where the record is not part of a stream (commands, payloads)."""
+
+    record: type[Struct]
+    key: str
+    version: int
+
+
+class Codec:
+    """Encoder and decoder over one schema lock. Build once per process with `codec()`."""
+
+    def __init__(self, locked: tuple[Locked, ...]) -> None:
+        types = {str(record.FULL_NAME): record for record in RECORDS}  # type: ignore[attr-defined]
+        current = newest(locked)
+        self._readers: dict[int, tuple[Any, Any, type[Struct]]] = {}
+        self._writers: dict[type[Struct], tuple[bytes, Any]] = {}
+        for full_name, entry in current.items():
+            parsed = parse_schema(entry.schema())
+            self._writers[types[full_name]] = (HEADER.pack(0, entry.schema_id), parsed)
+        for entry in locked:
+            parsed = parse_schema(entry.schema())
+            newest_parsed = self._writers[types[entry.full_name]][1]
+            same = entry.version == current[entry.full_name].version
+            self._readers[entry.schema_id] = (
+                parsed,
+                None if same else newest_parsed,
+                types[entry.full_name],
+            )
+
+    def encode(self, event: Struct, version: int = 0) -> bytes:
+        """Framed bytes; a `version` other than 0 replaces the event's own."""
+        fields = msgspec.to_builtins(event, builtin_types=(datetime, bytes))
+        if version:
+            fields["version"] = version
+        header, schema = self._writers[type(event)]
+        out = BytesIO()
+        out.write(header)
+        schemaless_writer(out, schema, fields)
+        return out.getvalue()
+
+    def record_type(self, framed: bytes) -> type[Struct]:
+        """Which record this is, by its schema id. Raises Invalid."""
+        if len(framed) < HEADER.size or framed[0] != 0:
+            raise Invalid("not_framed")
+        try:
+            return self._readers[int.from_bytes(framed[1:5], "big")][2]
+        except KeyError:
+            raise Invalid("schema_unknown") from None
+
+    def decode(self, framed: bytes) -> Struct:
+        """The event. Raises Invalid for anything that is not exactly one record of a known schema."""
+        record = self.record_type(framed)
+        if len(framed) > PAYLOAD_BYTES_MAX:
+            raise Invalid("too_large")
+        writer, reader, _ = self._readers[int.from_bytes(framed[1:5], "big")]
+        body = BytesIO(framed)
+        body.seek(HEADER.size)
+        try:
+            fields = schemaless_reader(body, writer, reader)
+            event: Struct = msgspec.convert(fields, record)
+        except Exception as error:  # fastavro raises whatever the broken bytes led it to
+            raise Invalid("undecodable") from error
+        if body.tell() != len(framed):
+            raise Invalid("trailing_bytes")
+        return event
+
+    def peek(self, framed: bytes) -> Peeked:
+        """Type, key and version without decoding the rest. Raises Invalid."""
+        record = self.record_type(framed)
+        try:
+            length, at = _varint(framed, HEADER.size)
+            key = framed[at : at + length].decode()
+            if length < 0 or len(key.encode()) != length:
+                raise Invalid("undecodable")
+            versioned = record.__struct_fields__[1] == "version"
+            version = _varint(framed, at + length)[0] if versioned else 0
+        except (IndexError, UnicodeDecodeError) as error:
+            raise Invalid("undecodable") from error
+        return Peeked(record, key, version)
+
+
+def _varint(framed: bytes, at: int) -> tuple[int, int]:
+    """Avro's zigzag variable-length integer at a position → value and the position after it."""
+    result = shift = 0
+    while True:
+        byte = framed[at]
+        at += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:  # noqa: PLR2004 — the continuation bit
+            return (result >> 1) ^ -(result & 1), at
+        shift += 7
+        if shift > 63:  # noqa: PLR2004 — an Avro long has at most ten bytes
+            raise Invalid("undecodable")
+
+
+@lru_cache(maxsize=1)
+def codec() -> Codec:
+    """The codec over the committed lock."""
+    return Codec(read_lock())

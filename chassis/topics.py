@@ -1,0 +1,110 @@
+"""The topic map (`schemas/topics.toml`) as values: what exists, who may write it, how it is created.
+
+`ensure` creates what is missing and refuses a topic whose partition count differs from the map: a key would
+move to another partition and its events would lose their order.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from msgspec import Struct
+
+from chassis.errors import StartRefused, Unavailable
+
+MAP = Path(__file__).parent.parent / "schemas" / "topics.toml"
+ADMIN_TIMEOUT_S = 30.0
+
+
+class Topic(Struct, frozen=True, kw_only=True):
+    """One topic of the map. `domain` is its name without prefix and version."""
+
+    domain: str
+    key: str
+    partitions: int
+    retention_ms: int
+    compacted: bool
+    producer: str
+    consumers: tuple[str, ...]
+
+    def name(self, prefix: str) -> str:
+        """The name on the broker: `<prefix>.<domain>.v1`; command topics read `<prefix>.commands.<service>.v1`."""
+        return f"{prefix}.{self.domain.replace('commands-', 'commands.')}.v1"
+
+    def settings(self) -> dict[str, str]:
+        """Broker settings of the topic."""
+        if self.compacted:
+            return {"cleanup.policy": "compact", "min.compaction.lag.ms": "60000"}
+        return {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
+
+
+def read_map(path: Path = MAP) -> Mapping[str, Topic]:
+    """Domain → topic."""
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    defaults = document["defaults"]
+    return {
+        domain: Topic(
+            domain=domain,
+            key=entry["key"],
+            partitions=entry.get("partitions", defaults["order_partitions"]),
+            retention_ms=entry.get("retention_ms", defaults["retention_ms"]),
+            compacted=entry.get("compacted", False),
+            producer=entry["producer"],
+            consumers=tuple(entry["consumers"]),
+        )
+        for domain, entry in document["topics"].items()
+    }
+
+
+TOPICS: Mapping[str, Topic] = read_map()
+
+
+def consumed_by(processor: str) -> tuple[str, ...]:
+    """Domains a processor reads, by the map."""
+    return tuple(d for d, topic in TOPICS.items() if processor in topic.consumers)
+
+
+def ensure(bootstrap: Mapping[str, Any], prefix: str, replication: int) -> None:
+    """Creates missing topics and checks the others. A second call changes nothing.
+
+    Raises Unavailable when the broker does not answer, StartRefused when a partition count differs.
+    """
+    admin = AdminClient(dict(bootstrap))
+    try:
+        existing = admin.list_topics(timeout=ADMIN_TIMEOUT_S).topics
+    except KafkaException as error:
+        raise Unavailable(f"Kafka does not answer: {error.args[0]}") from error
+    missing = []
+    for topic in TOPICS.values():
+        name = topic.name(prefix)
+        if name not in existing:
+            missing.append(
+                NewTopic(name, topic.partitions, replication, config=topic.settings())
+            )
+        elif len(existing[name].partitions) != topic.partitions:
+            raise StartRefused(
+                f"{name} has {len(existing[name].partitions)} partitions, the map says {topic.partitions}. "
+                "Topics are never repartitioned in place: restore the count in schemas/topics.toml, or "
+                "introduce a new major version of the topic."
+            )
+    if not missing:
+        return
+    for name, created in admin.create_topics(missing, request_timeout=ADMIN_TIMEOUT_S).items():
+        try:
+            created.result()
+        except KafkaException as error:
+            # Two services that start together both create; the second finds it done.
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise Unavailable(f"{name} could not be created: {error.args[0]}") from error
+
+
+def configured(bootstrap: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Settings of a topic as the broker has them (for checks)."""
+    resource = ConfigResource(ResourceType.TOPIC, name)
+    described = AdminClient(dict(bootstrap)).describe_configs([resource])[resource].result()
+    return {key: entry.value for key, entry in described.items()}

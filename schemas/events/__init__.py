@@ -1,0 +1,45 @@
+"""Every record on the wire, by full name. Generated — do not edit."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from schemas.events import (
+    channel_hints,
+    channel_payloads,
+    command_results,
+    commands_fulfillment,
+    commands_ingest,
+    commands_inventory,
+    commands_orders,
+    commands_refunds,
+    order_states,
+    orders,
+    quarantine,
+    refunds,
+    shipments,
+    signals,
+    stock,
+    stock_levels,
+    write_backs,
+)
+
+RECORDS: tuple[type[Struct], ...] = (
+    *channel_hints.RECORDS,
+    *channel_payloads.RECORDS,
+    *command_results.RECORDS,
+    *commands_fulfillment.RECORDS,
+    *commands_ingest.RECORDS,
+    *commands_inventory.RECORDS,
+    *commands_orders.RECORDS,
+    *commands_refunds.RECORDS,
+    *order_states.RECORDS,
+    *orders.RECORDS,
+    *quarantine.RECORDS,
+    *refunds.RECORDS,
+    *shipments.RECORDS,
+    *signals.RECORDS,
+    *stock.RECORDS,
+    *stock_levels.RECORDS,
+    *write_backs.RECORDS,
+)

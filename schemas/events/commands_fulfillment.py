@@ -1,0 +1,138 @@
+"""Records of the topic `commands-fulfillment`. Generated from schemas/avro/commands-fulfillment/ — do not edit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class PackParcel(Struct, frozen=True, kw_only=True):
+    """打包."""
+
+    TOPIC: ClassVar[str] = "commands-fulfillment"
+    FULL_NAME: ClassVar[str] = "danshu.commands_fulfillment.PackParcel"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    parcel_id: str
+    """包裹号"""
+
+
+class PickParcel(Struct, frozen=True, kw_only=True):
+    """拣货."""
+
+    TOPIC: ClassVar[str] = "commands-fulfillment"
+    FULL_NAME: ClassVar[str] = "danshu.commands_fulfillment.PickParcel"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    parcel_id: str
+    """包裹号"""
+
+
+class RecordTracking(Struct, frozen=True, kw_only=True):
+    """记录物流轨迹."""
+
+    TOPIC: ClassVar[str] = "commands-fulfillment"
+    FULL_NAME: ClassVar[str] = "danshu.commands_fulfillment.RecordTracking"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    waybill_no: str
+    """运单号"""
+    status: str
+    """轨迹状态"""
+    moved_at: datetime
+    """轨迹时间"""
+    place: str
+    """地点"""
+    text: str
+    """描述"""
+
+
+class RecordWaybill(Struct, frozen=True, kw_only=True):
+    """记录取号结果."""
+
+    TOPIC: ClassVar[str] = "commands-fulfillment"
+    FULL_NAME: ClassVar[str] = "danshu.commands_fulfillment.RecordWaybill"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    parcel_id: str
+    """包裹号"""
+    waybill_no: str
+    """运单号"""
+
+
+class RecordWaybillRefused(Struct, frozen=True, kw_only=True):
+    """记录取号被拒."""
+
+    TOPIC: ClassVar[str] = "commands-fulfillment"
+    FULL_NAME: ClassVar[str] = "danshu.commands_fulfillment.RecordWaybillRefused"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    parcel_id: str
+    """包裹号"""
+    reason: str
+    """原因"""
+
+
+class ShipParcel(Struct, frozen=True, kw_only=True):
+    """出库交接."""
+
+    TOPIC: ClassVar[str] = "commands-fulfillment"
+    FULL_NAME: ClassVar[str] = "danshu.commands_fulfillment.ShipParcel"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    parcel_id: str
+    """包裹号"""
+
+
+RECORDS: tuple[type[Struct], ...] = (
+    PackParcel,
+    PickParcel,
+    RecordTracking,
+    RecordWaybill,
+    RecordWaybillRefused,
+    ShipParcel,
+)

@@ -1,0 +1,144 @@
+"""Records of the topic `commands-refunds`. Generated from schemas/avro/commands-refunds/ — do not edit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class ApproveRefund(Struct, frozen=True, kw_only=True):
+    """批准退款."""
+
+    TOPIC: ClassVar[str] = "commands-refunds"
+    FULL_NAME: ClassVar[str] = "danshu.commands_refunds.ApproveRefund"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    refund_id: str
+    """退款单号"""
+    role: str
+    """审批角色"""
+    reason: str
+    """理由"""
+
+
+class ConfirmReturn(Struct, frozen=True, kw_only=True):
+    """退货验收入库."""
+
+    TOPIC: ClassVar[str] = "commands-refunds"
+    FULL_NAME: ClassVar[str] = "danshu.commands_refunds.ConfirmReturn"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    refund_id: str
+    """退款单号"""
+    good: bool
+    """是否良品"""
+
+
+class RecordPayout(Struct, frozen=True, kw_only=True):
+    """记录打款结果."""
+
+    TOPIC: ClassVar[str] = "commands-refunds"
+    FULL_NAME: ClassVar[str] = "danshu.commands_refunds.RecordPayout"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    refund_id: str
+    """退款单号"""
+    outcome: str
+    """结果 · settled or failed"""
+    gateway: str
+    """支付渠道"""
+    gateway_request_no: str
+    """退款请求号"""
+    reason: str
+    """原因"""
+
+
+class RefuseRefund(Struct, frozen=True, kw_only=True):
+    """拒绝退款."""
+
+    TOPIC: ClassVar[str] = "commands-refunds"
+    FULL_NAME: ClassVar[str] = "danshu.commands_refunds.RefuseRefund"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    refund_id: str
+    """退款单号"""
+    role: str
+    """审批角色"""
+    reason: str
+    """理由"""
+
+
+class RefundRequestLine(Struct, frozen=True, kw_only=True):
+    """申请行 · empty = everything left."""
+
+    line_no: int
+    """行号"""
+    quantity: int
+    """件数"""
+
+
+class RequestRefund(Struct, frozen=True, kw_only=True):
+    """申请退款."""
+
+    TOPIC: ClassVar[str] = "commands-refunds"
+    FULL_NAME: ClassVar[str] = "danshu.commands_refunds.RequestRefund"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    refund_id: str
+    """退款单号 · derived from the request"""
+    kind: str
+    """类型 · refund_only or return_and_refund"""
+    lines: tuple[RefundRequestLine, ...]
+    """申请行"""
+    include_freight: bool
+    """是否退运费"""
+    damaged: bool
+    """是否破损"""
+    reason: str
+    """原因代码"""
+
+
+RECORDS: tuple[type[Struct], ...] = (
+    ApproveRefund,
+    ConfirmReturn,
+    RecordPayout,
+    RefuseRefund,
+    RequestRefund,
+)

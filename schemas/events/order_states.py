@@ -1,0 +1,185 @@
+"""Records of the topic `order-states`. Generated from schemas/avro/order-states/ — do not edit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class OrderCancelRequested(Struct, frozen=True, kw_only=True):
+    """已请求拦截 · fulfillment decides whether the parcel can still be stopped."""
+
+    TOPIC: ClassVar[str] = "order-states"
+    FULL_NAME: ClassVar[str] = "danshu.order_states.OrderCancelRequested"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    reason: str
+    """原因"""
+    actor: str
+    """操作人或规则"""
+    basis: str
+    """依据"""
+
+
+class OrderHeld(Struct, frozen=True, kw_only=True):
+    """订单已挂起."""
+
+    TOPIC: ClassVar[str] = "order-states"
+    FULL_NAME: ClassVar[str] = "danshu.order_states.OrderHeld"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    code: str
+    """代码"""
+    reason: str
+    """原因"""
+    actor: str
+    """操作人或规则"""
+    basis: str
+    """依据"""
+
+
+class OrderHoldLifted(Struct, frozen=True, kw_only=True):
+    """订单已解挂."""
+
+    TOPIC: ClassVar[str] = "order-states"
+    FULL_NAME: ClassVar[str] = "danshu.order_states.OrderHoldLifted"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    code: str
+    """代码"""
+    reason: str
+    """原因"""
+    actor: str
+    """操作人或规则"""
+    basis: str
+    """依据"""
+
+
+class FulfilLine(Struct, frozen=True, kw_only=True):
+    """履约行."""
+
+    line_no: int
+    """行号"""
+    channel_line_id: str
+    """平台子订单号"""
+    sku: str
+    """商家SKU"""
+    title: str
+    """商品名称"""
+    quantity: int
+    """件数"""
+
+
+class OrderReadyToFulfil(Struct, frozen=True, kw_only=True):
+    """订单待履约 · paid, held, risk passed, complete."""
+
+    TOPIC: ClassVar[str] = "order-states"
+    FULL_NAME: ClassVar[str] = "danshu.order_states.OrderReadyToFulfil"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    channel: str
+    """渠道"""
+    shop: str
+    """店铺"""
+    channel_order_no: str
+    """平台订单号"""
+    province: str
+    """省 · as the channel writes it"""
+    city: str
+    """市"""
+    district: str
+    """区县"""
+    warehouse: str
+    """预占仓库"""
+    lines: tuple[FulfilLine, ...]
+    """履约行"""
+    paid_fen: int
+    """实付(分)"""
+    personal: bytes
+    """个人信息密文"""
+    ship_by: datetime
+    """最晚发货时间"""
+    rule: str
+    """时效依据 · table@version#row"""
+
+
+class OrderStateChanged(Struct, frozen=True, kw_only=True):
+    """订单状态已变化."""
+
+    TOPIC: ClassVar[str] = "order-states"
+    FULL_NAME: ClassVar[str] = "danshu.order_states.OrderStateChanged"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    from_state: str
+    """原状态 · empty = new"""
+    to_state: str
+    """新状态"""
+    reason: str
+    """原因"""
+    actor: str
+    """操作人或规则"""
+    basis: str
+    """依据 · id of the event or command"""
+    rule: str
+    """规则 · table@version#row, empty = none"""
+
+
+class OrderTransitionRefused(Struct, frozen=True, kw_only=True):
+    """状态变更被拒 · an illegal transition, refused and recorded."""
+
+    TOPIC: ClassVar[str] = "order-states"
+    FULL_NAME: ClassVar[str] = "danshu.order_states.OrderTransitionRefused"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    state: str
+    """当前状态"""
+    attempted: str
+    """企图的事件"""
+    reason: str
+    """原因"""
+    actor: str
+    """操作人或规则"""
+    basis: str
+    """依据"""
+
+
+RECORDS: tuple[type[Struct], ...] = (
+    OrderCancelRequested,
+    OrderHeld,
+    OrderHoldLifted,
+    OrderReadyToFulfil,
+    OrderStateChanged,
+    OrderTransitionRefused,
+)

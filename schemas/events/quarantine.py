@@ -1,0 +1,46 @@
+"""Records of the topic `quarantine`. Generated from schemas/avro/quarantine/ — do not edit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class QuarantineProblem(Struct, frozen=True, kw_only=True):
+    """问题 · one reason."""
+
+    code: str
+    """代码"""
+    detail: str
+    """说明 · without personal data"""
+
+
+class PayloadQuarantined(Struct, frozen=True, kw_only=True):
+    """报文已隔离 · a payload that parses but cannot be worked with."""
+
+    TOPIC: ClassVar[str] = "quarantine"
+    FULL_NAME: ClassVar[str] = "danshu.quarantine.PayloadQuarantined"
+
+    source_key: str
+    """来源键 · channel|shop|channel order number"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    channel: str
+    """渠道"""
+    shop: str
+    """店铺"""
+    channel_order_no: str
+    """平台订单号"""
+    problems: tuple[QuarantineProblem, ...]
+    """全部原因"""
+    evidence: str
+    """原文位置 · topic/partition/offset of the raw payload"""
+
+
+RECORDS: tuple[type[Struct], ...] = (
+    PayloadQuarantined,
+)

@@ -1,0 +1,163 @@
+"""Records of the topic `refunds`. Generated from schemas/avro/refunds/ — do not edit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class RefundApproved(Struct, frozen=True, kw_only=True):
+    """退款已批准."""
+
+    TOPIC: ClassVar[str] = "refunds"
+    FULL_NAME: ClassVar[str] = "danshu.refunds.RefundApproved"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    refund_id: str
+    """退款单号"""
+    actor: str
+    """审批人"""
+    role: str
+    """审批角色"""
+    complete: bool
+    """是否已批齐 · all needed approvals are in"""
+    reason: str
+    """理由"""
+
+
+class RefundFailed(Struct, frozen=True, kw_only=True):
+    """退款失败 · the gateway refused for good."""
+
+    TOPIC: ClassVar[str] = "refunds"
+    FULL_NAME: ClassVar[str] = "danshu.refunds.RefundFailed"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    refund_id: str
+    """退款单号"""
+    reason: str
+    """原因"""
+
+
+class RefundRefused(Struct, frozen=True, kw_only=True):
+    """退款已拒绝."""
+
+    TOPIC: ClassVar[str] = "refunds"
+    FULL_NAME: ClassVar[str] = "danshu.refunds.RefundRefused"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    refund_id: str
+    """退款单号"""
+    actor: str
+    """审批人或规则"""
+    reason: str
+    """理由"""
+
+
+class RefundLine(Struct, frozen=True, kw_only=True):
+    """退款行."""
+
+    line_no: int
+    """行号"""
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数"""
+    amount_fen: int
+    """金额(分)"""
+
+
+class RefundRequested(Struct, frozen=True, kw_only=True):
+    """退款已申请."""
+
+    TOPIC: ClassVar[str] = "refunds"
+    FULL_NAME: ClassVar[str] = "danshu.refunds.RefundRequested"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    refund_id: str
+    """退款单号"""
+    kind: str
+    """类型 · refund_only or return_and_refund"""
+    amount_fen: int
+    """金额(分)"""
+    freight_fen: int
+    """其中运费(分)"""
+    lines: tuple[RefundLine, ...]
+    """退款行"""
+    reason: str
+    """原因代码"""
+    tier: str
+    """审批级别 · auto, supervisor, finance, risk"""
+    approvals_needed: tuple[str, ...]
+    """所需审批角色"""
+    rule: str
+    """依据 · table@version#row"""
+    actor: str
+    """申请人"""
+
+
+class RestockLine(Struct, frozen=True, kw_only=True):
+    """回库行 · goods that come back."""
+
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数"""
+
+
+class RefundSettled(Struct, frozen=True, kw_only=True):
+    """退款已到账 · the gateway moved the money, exactly once."""
+
+    TOPIC: ClassVar[str] = "refunds"
+    FULL_NAME: ClassVar[str] = "danshu.refunds.RefundSettled"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    refund_id: str
+    """退款单号"""
+    amount_fen: int
+    """金额(分)"""
+    gateway: str
+    """支付渠道"""
+    gateway_request_no: str
+    """退款请求号"""
+    restock: tuple[RestockLine, ...]
+    """回库行"""
+    order_fully_refunded: bool
+    """整单已退"""
+    shipped: bool
+    """退款时是否已发货"""
+
+
+RECORDS: tuple[type[Struct], ...] = (
+    RefundApproved,
+    RefundFailed,
+    RefundRefused,
+    RefundRequested,
+    RefundSettled,
+)

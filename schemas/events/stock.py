@@ -1,0 +1,153 @@
+"""Records of the topic `stock`. Generated from schemas/avro/stock/ — do not edit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class DeductedLine(Struct, frozen=True, kw_only=True):
+    """扣减行."""
+
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数"""
+
+
+class StockDeducted(Struct, frozen=True, kw_only=True):
+    """库存已扣减 · handed over to the carrier."""
+
+    TOPIC: ClassVar[str] = "stock"
+    FULL_NAME: ClassVar[str] = "danshu.stock.StockDeducted"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    warehouse: str
+    """仓库"""
+    lines: tuple[DeductedLine, ...]
+    """扣减行"""
+
+
+class StockReleased(Struct, frozen=True, kw_only=True):
+    """预占已释放."""
+
+    TOPIC: ClassVar[str] = "stock"
+    FULL_NAME: ClassVar[str] = "danshu.stock.StockReleased"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    reason: str
+    """原因 · cancelled, expired or refunded"""
+
+
+class ReservedLine(Struct, frozen=True, kw_only=True):
+    """预占行."""
+
+    line_no: int
+    """行号"""
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数"""
+
+
+class StockReserved(Struct, frozen=True, kw_only=True):
+    """库存已预占 · every line is held in one warehouse."""
+
+    TOPIC: ClassVar[str] = "stock"
+    FULL_NAME: ClassVar[str] = "danshu.stock.StockReserved"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    warehouse: str
+    """仓库"""
+    lines: tuple[ReservedLine, ...]
+    """预占行"""
+    expires_at: datetime | None = None
+    """预占到期 · null = paid, never expires"""
+    generation: int
+    """第几次预占 · from 1"""
+    rule: str
+    """选仓依据 · table@version#row"""
+
+
+class ReturnedLine(Struct, frozen=True, kw_only=True):
+    """入库行."""
+
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数"""
+
+
+class StockReturned(Struct, frozen=True, kw_only=True):
+    """退货已入库."""
+
+    TOPIC: ClassVar[str] = "stock"
+    FULL_NAME: ClassVar[str] = "danshu.stock.StockReturned"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    warehouse: str
+    """仓库"""
+    document_no: str
+    """单据号 · the refund"""
+    lines: tuple[ReturnedLine, ...]
+    """入库行"""
+
+
+class ShortLine(Struct, frozen=True, kw_only=True):
+    """缺货行."""
+
+    line_no: int
+    """行号"""
+    sku: str
+    """商家SKU"""
+    wanted: int
+    """需要件数"""
+    available: int
+    """可用件数 · in the best warehouse"""
+
+
+class StockShort(Struct, frozen=True, kw_only=True):
+    """库存不足 · nothing is held."""
+
+    TOPIC: ClassVar[str] = "stock"
+    FULL_NAME: ClassVar[str] = "danshu.stock.StockShort"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    lines: tuple[ShortLine, ...]
+    """缺货行"""
+
+
+RECORDS: tuple[type[Struct], ...] = (
+    StockDeducted,
+    StockReleased,
+    StockReserved,
+    StockReturned,
+    StockShort,
+)
