@@ -1,0 +1,269 @@
+"""What a channel is: one file in this folder whose `CHANNEL` is a frozen value of pure functions.
+
+Guarantees which the contract tests hold over every channel:
+
+- nothing here does I/O or looks at a clock: credentials, `now` and answers come in, values go out;
+- no input raises: what cannot be understood is a `ChannelError`, a `Refused` or a `Problem`;
+- an error answer is never an empty page, whatever its HTTP status;
+- `normalise` reads what `read_page` and `read_detail` sliced (the bytes kept as evidence) and what
+  the channel itself answers, pages and pushes included;
+- secrets appear in no value but `Credentials` and the requests made from them.
+
+Files whose name starts with "_" are shared by channels and are no channels themselves.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from services.ingest.domain.model import LineRefundState, Normalised
+
+
+class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request ready to send. It carries tokens: log `method` and the path, never the rest."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """One shop's access. `base_url` is scheme, host and port without a path or trailing slash."""
+
+    app_key: str
+    app_secret: str
+    access_token: str
+    base_url: str
+
+    def __repr__(self) -> str:
+        """Show nothing secret: this value ends up in tracebacks."""
+        return f"Credentials(app_key={self.app_key!r}, base_url={self.base_url!r})"
+
+
+class PollWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """Modified times asked for, aware UTC, `since` ≤ t ≤ `until`; at most `Channel.window_max`."""
+
+    since: datetime
+    until: datetime
+
+
+class PageToken(msgspec.Struct, frozen=True, kw_only=True):
+    """Which page to ask for next; only the channel that made it reads it."""
+
+    number: int
+    cursor: str = ""
+
+
+class RawOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """One order's native bytes, exactly as the channel sent them.
+
+    `order_no` is "" and `modified_at` None when not even they could be read; `normalise` then says
+    why.
+    """
+
+    order_no: str
+    modified_at: datetime | None
+    body: bytes
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One page. `detail_needed`: orders whose rows are partial, to be fetched one by one."""
+
+    orders: tuple[RawOrder, ...]
+    detail_needed: tuple[str, ...]
+    next_page: PageToken | None
+
+
+class ErrorKind(StrEnum):
+    """What to do about an error: wait, renew the token, try again, or give up."""
+
+    THROTTLED = "throttled"
+    TOKEN = "token"  # noqa: S105 — the name of a kind of error
+    RETRY = "retry"
+    REFUSED = "refused"
+
+
+class ChannelError(msgspec.Struct, frozen=True, kw_only=True):
+    """An error the channel (or the network's answer) names. `retry_after_ms` is 0 if it does not."""
+
+    kind: ErrorKind
+    code: str
+    detail: str
+    retry_after_ms: int = 0
+
+
+class HintKind(StrEnum):
+    """What a push is about."""
+
+    ORDER = "order"
+    AFTERSALE = "aftersale"
+    PROBE = "probe"
+    OTHER = "other"
+
+
+class Hint(msgspec.Struct, frozen=True, kw_only=True):
+    """A push says only that something happened: fetch the order's detail.
+
+    `message_id` is stable over repeats of the same message; `kind_code` is the channel's own tag;
+    `order_no` is "" for probes; `shop` is "" where the push does not name it.
+    """
+
+    order_no: str
+    message_id: str
+    kind: HintKind
+    kind_code: str
+    shop: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """How a channel pushes. Header names are lower-case.
+
+    `verify` compares in constant time over the raw bytes. `reply` is the answer which tells the
+    channel that the push arrived; anything else makes it push again.
+    """
+
+    verify: Callable[[Credentials, Mapping[str, str], bytes], bool]
+    read: Callable[[bytes], tuple[Hint, ...] | ChannelError]
+    reply: bytes
+    reply_content_type: str = "application/json"
+
+
+class ShippedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a parcel, by the channel's own line id."""
+
+    line_id: str
+    qty: int
+
+
+class Shipment(msgspec.Struct, frozen=True, kw_only=True):
+    """One parcel to tell the channel. `carrier` is our code (SF, YTO, ZTO, STO, YUNDA, EMS, JD, JT).
+
+    `whole`: the parcel holds everything of the order that ships. `request_id` is ours and stable
+    over retries, for channels which take one.
+    """
+
+    order_no: str
+    lines: tuple[ShippedLine, ...]
+    whole: bool
+    carrier: str
+    waybill_no: str
+    request_id: str
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """The channel took it. `repeated`: it says it already had it, as after a lost first answer."""
+
+    repeated: bool = False
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """The channel will not take it, however often it is asked."""
+
+    code: str
+    reason: str
+
+
+class Unsupported(msgspec.Struct, frozen=True, kw_only=True):
+    """The channel has no call for this."""
+
+    reason: str
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """Not now: throttled, token expired, platform fault or an answer which cannot be read."""
+
+    error: ChannelError
+
+
+WriteBack = Applied | Refused | Unsupported | Retry
+
+
+class Aftersale(msgspec.Struct, frozen=True, kw_only=True):
+    """One after-sales request as the channel states it.
+
+    `line_id` is "" when it is about the whole order. `version` and `phase` are the channel's own
+    words which an agreement has to repeat.
+    """
+
+    refund_no: str
+    order_no: str
+    line_id: str
+    state: LineRefundState
+    raw_state: str
+    amount_fen: int
+    goods_come_back: bool
+    reason: str
+    modified_at: datetime | None
+    version: str
+    phase: str
+
+
+class AftersalePage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of after-sales requests; `unreadable` rows are counted, never dropped in silence."""
+
+    aftersales: tuple[Aftersale, ...]
+    unreadable: int
+    next_page: PageToken | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aftersales:
+    """The calls about money back: fetch requests, agree to one."""
+
+    poll_request: Callable[[Credentials, PollWindow, PageToken | None, datetime], HttpRequest]
+    read_page: Callable[[HttpAnswer, PageToken | None], AftersalePage | ChannelError]
+    agree_request: Callable[[Credentials, Aftersale, datetime], HttpRequest | Unsupported]
+    read_agree_answer: Callable[[HttpAnswer], WriteBack]
+
+
+class SignatureVector(msgspec.Struct, frozen=True, kw_only=True):
+    """One worked example of a signature; `given` is what to verify, "" when it is to be computed."""
+
+    kind: str
+    secret: str
+    fields: Mapping[str, str]
+    given: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One sales channel.
+
+    `backward_paging`: pages are read from the last to the first, because orders which change
+    meanwhile leave the window and shift the rest towards the front. `detail_request` is None where
+    a page carries whole orders and no push exists. `recompute` gives the signature of a vector, or
+    for a verification "ACCEPT" or "REJECT".
+    """
+
+    name: str
+    abbreviation: str
+    title_zh: str
+    currency: str
+    backward_paging: bool
+    window_max: timedelta
+    window_overlap: timedelta
+    history_max: timedelta
+    poll_request: Callable[[Credentials, PollWindow, PageToken | None, datetime], HttpRequest]
+    read_page: Callable[[HttpAnswer, PageToken | None], Page | ChannelError]
+    detail_request: Callable[[Credentials, str, datetime], HttpRequest]
+    read_detail: Callable[[HttpAnswer], RawOrder | ChannelError]
+    push: Push | None
+    normalise: Callable[[bytes], tuple[Normalised, ...]]
+    shipment_request: Callable[[Credentials, Shipment, datetime], HttpRequest | Unsupported]
+    read_shipment_answer: Callable[[HttpAnswer], WriteBack]
+    aftersales: Aftersales | None
+    recompute: Callable[[SignatureVector], str]
