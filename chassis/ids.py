@@ -24,9 +24,7 @@ def framed(*parts: str) -> str:
     return "".join([f"{len(part)}:{part}" for part in parts])
 
 
-def event_id_text(
-    aggregate_kind: str, aggregate_id: str, version: int, event_type: str
-) -> str:
+def event_id_text(aggregate_kind: str, aggregate_id: str, version: int, event_type: str) -> str:
     """Return the 36-character id of the event which moved the aggregate to `version`.
 
     Equal to `str(event_id(...))`; this one builds no UUID object and is meant for the hot path.
@@ -44,9 +42,7 @@ def event_id_text(
     )
 
 
-def event_id(
-    aggregate_kind: str, aggregate_id: str, version: int, event_type: str
-) -> UUID:
+def event_id(aggregate_kind: str, aggregate_id: str, version: int, event_type: str) -> UUID:
     """Return `uuid5(NAMESPACE, framed parts)` of the event which moved the aggregate to `version`."""
     return UUID(event_id_text(aggregate_kind, aggregate_id, version, event_type))
 
@@ -60,9 +56,7 @@ def request_id(kind: str, *parts: str) -> str:
     """
     plain = kind.isascii() and kind.isalnum() and kind == kind.lower()
     if not plain or len(kind) > REQUEST_KIND_MAX:
-        raise ValueError(
-            f"request kind {kind!r} is not 1-{REQUEST_KIND_MAX} of a-z and 0-9"
-        )
+        raise ValueError(f"request kind {kind!r} is not 1-{REQUEST_KIND_MAX} of a-z and 0-9")
     digest = hashlib.sha256(framed(kind, *parts).encode()).digest()
     code = base64.b32encode(digest[:15])[:_REQUEST_DIGEST_CHARS].decode().lower()
     return f"{kind}-{code}"

@@ -11,9 +11,7 @@ FEN_PER_YUAN = 100
 WHOLE_DIGITS_MAX = 15
 
 
-def share_out(
-    total_fen: int, weights: Sequence[int], keys: Sequence[str]
-) -> tuple[int, ...]:
+def share_out(total_fen: int, weights: Sequence[int], keys: Sequence[str]) -> tuple[int, ...]:
     """Split `total_fen` by `weights`; share i belongs to `keys[i]`, and the shares sum to the total.
 
     Largest remainder (Hamilton): everyone gets the floor of the exact share, the fen left over go to

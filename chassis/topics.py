@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 from msgspec import Struct
 
 from chassis.errors import StartRefused, Unavailable
@@ -83,9 +88,7 @@ def ensure(bootstrap: Mapping[str, Any], prefix: str, replication: int) -> None:
     for topic in TOPICS.values():
         name = topic.name(prefix)
         if name not in existing:
-            missing.append(
-                NewTopic(name, topic.partitions, replication, config=topic.settings())
-            )
+            missing.append(NewTopic(name, topic.partitions, replication, config=topic.settings()))
         elif len(existing[name].partitions) != topic.partitions:
             raise StartRefused(
                 f"{name} has {len(existing[name].partitions)} partitions, the map says {topic.partitions}. "

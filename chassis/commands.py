@@ -1,0 +1,123 @@
+"""Commands: how HTTP doors, timers and the CLI ask the single writer of an aggregate, and learn its answer.
+
+`issue` puts a command on its service's topic; `ask` also waits, bounded, for the `CommandSettled` with the
+same id. No answer in time is not a refusal: the command stands and may be done later, which `StillPending`
+says. The same `command_id` again has no second effect and gets the first answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import OFFSET_END, Consumer, TopicPartition
+from msgspec import Struct
+
+from chassis.codec import Codec
+from chassis.processor import Emitted, headers
+from chassis.producer import Publisher
+from chassis.topics import TOPICS
+from schemas.events.command_results import CommandSettled
+
+
+class StillPending(Struct, frozen=True):
+    """The command is durable, its result did not come in time. Ask again with the same id."""
+
+    command_id: str
+
+
+def envelope(codec: Codec, command: Struct, producer: str) -> Emitted:
+    """A command or another record outside any aggregate's stream, ready to publish."""
+    record: Any = type(command)
+    key: str = getattr(command, record.__struct_fields__[0])
+    name = getattr(command, "command_id", "") or str(uuid.uuid4())
+    return Emitted(
+        topic=record.TOPIC,
+        key=key,
+        value=codec.encode(command),
+        headers=headers(command, name, key, producer, ""),
+    )
+
+
+class CommandDesk:
+    """Issues commands of one process and listens for their results."""
+
+    def __init__(self, publisher: Publisher, codec: Codec, producer: str) -> None:
+        self._publisher = publisher
+        self._codec = codec
+        self._producer = producer
+        self._waiting: dict[str, list[asyncio.Future[CommandSettled]]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._stopping = threading.Event()
+        self._listening = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    async def issue(self, commands: Sequence[Struct]) -> None:
+        """Returns when Kafka has the commands. Raises DeliveryFailed."""
+        await self._publisher.publish(
+            [envelope(self._codec, command, self._producer) for command in commands]
+        )
+
+    async def ask(self, command: Any, timeout_s: float) -> CommandSettled | StillPending:
+        """Issues one command and waits for its result at most `timeout_s`."""
+        if self._thread is None:
+            raise AssertionError("listen() comes before ask()")
+        answer: asyncio.Future[CommandSettled] = self._loop.create_future()
+        self._waiting.setdefault(command.command_id, []).append(answer)
+        try:
+            await self.issue([command])
+            return await asyncio.wait_for(answer, timeout_s)
+        except TimeoutError:
+            return StillPending(command.command_id)
+        finally:
+            left = [f for f in self._waiting.pop(command.command_id, []) if f is not answer]
+            if left:
+                self._waiting[command.command_id] = left
+
+    async def listen(self, shared: Mapping[str, Any], prefix: str) -> None:
+        """Starts to read results from now on; returns when positions are taken."""
+        self._thread = threading.Thread(
+            target=self._read, args=(dict(shared), prefix), name="command-results", daemon=True
+        )
+        self._thread.start()
+        await asyncio.to_thread(self._listening.wait, 15.0)
+
+    def close(self) -> None:
+        """Stops listening."""
+        self._stopping.set()
+
+    def _read(self, shared: dict[str, Any], prefix: str) -> None:
+        topic = TOPICS["command-results"]
+        name = topic.name(prefix)
+        # No group: every process reads all results from the end, nothing is committed.
+        options = {
+            "group.id": f"{prefix}.results",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "latest",
+            "fetch.wait.max.ms": 20,
+            **shared,
+        }
+        consumer = Consumer(options)
+        partitions = [TopicPartition(name, p) for p in range(topic.partitions)]
+        ends = [
+            TopicPartition(p.topic, p.partition, consumer.get_watermark_offsets(p, timeout=10.0)[1])
+            for p in partitions
+        ]
+        consumer.assign(ends or [TopicPartition(name, 0, OFFSET_END)])
+        self._listening.set()
+        while not self._stopping.is_set():
+            message = consumer.poll(0.1)
+            if message is None or message.error() is not None:
+                continue
+            result = self._codec.decode(message.value() or b"")
+            if isinstance(result, CommandSettled) and result.command_id in self._waiting:
+                self._loop.call_soon_threadsafe(self._resolve, result)
+        consumer.close()
+
+    def _resolve(self, result: CommandSettled) -> None:
+        for answer in self._waiting.get(result.command_id, []):
+            if not answer.done():
+                answer.set_result(result)

@@ -1,0 +1,55 @@
+"""Named points where a fault test may kill, stop or fail this process; no-op unless armed.
+
+`DANSHU_FAILPOINTS="batch.before_commit=kill@3,outbox.before_mark=stop@1"` acts at the third and first pass.
+Actions: kill (SIGKILL self), stop (SIGSTOP self; someone else sends SIGCONT), raise (FailpointHit).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+POINTS = frozenset(
+    {
+        "batch.before_commit",
+        "batch.after_commit",
+        "outbox.after_publish",
+    }
+)
+"""before commit · after commit, before publishing · after publishing, before marking."""
+
+
+class FailpointHit(Exception):
+    """Raised by an armed point with the action `raise`."""
+
+
+def _parse(text: str) -> dict[str, tuple[str, int]]:
+    armed = {}
+    for part in filter(None, text.split(",")):
+        point, _, action = part.partition("=")
+        name, _, count = action.partition("@")
+        if point not in POINTS or name not in {"kill", "stop", "raise"}:
+            raise ValueError(f"unknown failpoint {part!r}; known points: {sorted(POINTS)}")
+        armed[point] = (name, int(count or 1))
+    return armed
+
+
+_armed = _parse(os.environ.get("DANSHU_FAILPOINTS", ""))
+_passes: dict[str, int] = {}
+
+
+def failpoint(point: str) -> None:
+    """Marks a point; acts when it is armed and passed often enough."""
+    if not _armed or point not in _armed:
+        return
+    _passes[point] = _passes.get(point, 0) + 1
+    action, at_pass = _armed[point]
+    if _passes[point] != at_pass:
+        return
+    match action:
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        case _:
+            raise FailpointHit(point)

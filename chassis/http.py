@@ -1,0 +1,122 @@
+"""Doors in and calls out: one ASGI server per port, one HTTP client with stated deadlines, problem answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import msgspec
+import uvicorn
+from msgspec import Struct
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+CALL_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 2.0
+CONNECTIONS_MAX = 50
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """RFC 9457 problem. `title` is for people, `code` for programs."""
+
+    status: int
+    code: str
+    title: str
+    detail: str = ""
+
+
+def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    """The answer as `application/problem+json`."""
+    return Response(
+        msgspec.json.encode(problem),
+        status_code=problem.status,
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def client(**options: Any) -> httpx2.AsyncClient:
+    """The outgoing client: bounded in time and connections, no redirects, no environment proxies, no retries."""
+    return httpx2.AsyncClient(
+        timeout=httpx2.Timeout(CALL_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+        limits=httpx2.Limits(
+            max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX
+        ),
+        follow_redirects=False,
+        trust_env=False,
+        **options,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Signals belong to chassis.service, not to a door."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Door:
+    """An ASGI application on a port of its own."""
+
+    def __init__(self, app: Any, host: str, port: int) -> None:
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                log_level="warning",
+                lifespan="off",
+                access_log=False,
+                timeout_keep_alive=30,
+                timeout_graceful_shutdown=5,
+                backlog=1024,
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> int:
+        """Starts to listen; returns the port. Raises SystemExit when the port is taken."""
+        self._task = asyncio.create_task(self._server.serve())
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+                raise OSError("the port is taken")
+            await asyncio.sleep(0.01)
+        port: int = self._server.servers[0].sockets[0].getsockname()[1]
+        return port
+
+    async def close(self) -> None:
+        """Finishes requests in hand (5 s at most) and stops."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+
+
+def admin_app(reasons: Callable[[], list[str]]) -> Starlette:
+    """/healthz (the loop turns), /readyz (503 with every reason why not), /metrics."""
+
+    async def healthz(_request: Request) -> Response:
+        return Response(b"ok\n", media_type="text/plain")
+
+    async def readyz(_request: Request) -> Response:
+        why = reasons()
+        body = msgspec.json.encode({"ready": not why, "reasons": why})
+        return Response(body, status_code=503 if why else 200, media_type="application/json")
+
+    async def metrics(_request: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/metrics", metrics),
+        ]
+    )

@@ -1,0 +1,123 @@
+"""Postgres with deadlines: pools, migrations, named queries.
+
+asyncpg has no deadline of its own: every connection here gets command, lock, statement and idle limits, so
+that a half-open socket or a forgotten transaction ends as an error and not as silence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import asyncpg
+
+from chassis.errors import StartRefused, Unavailable
+
+Connection: TypeAlias = (
+    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+)
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+CONNECT_TIMEOUT_S = 5.0
+COMMAND_TIMEOUT_S = 30.0
+ACQUIRE_TIMEOUT_S = 10.0
+SERVER_SETTINGS = {
+    "lock_timeout": "5s",
+    "statement_timeout": "25s",
+    "idle_in_transaction_session_timeout": "60s",
+    "tcp_user_timeout": "15s",
+    "synchronous_commit": "on",
+    "timezone": "UTC",
+}
+
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+"""What means "not now": the server is away, restarting, overloaded, or asks to run the transaction again.
+A lost connection at COMMIT is among them: the decision is taken again from the offsets, never the statement."""
+
+
+async def open_pool(url: str, size: int) -> Pool:
+    """A pool of at most `size` connections. Raises Unavailable."""
+    try:
+        return await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=COMMAND_TIMEOUT_S,
+            max_inactive_connection_lifetime=300.0,
+            server_settings=SERVER_SETTINGS,
+        )
+    except AWAY as error:
+        raise Unavailable(f"Postgres does not answer: {type(error).__name__}") from error
+
+
+def named_queries(path: Path) -> Mapping[str, str]:
+    """Queries of a `.sql` file: each starts with a line `-- name: what_it_does`."""
+    parts = re.split(r"^-- name: (\w+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def migration_files(folders: Mapping[str, Path]) -> Iterator[tuple[str, str, str]]:
+    """(owner, file name, text) of every migration, in order."""
+    for owner, folder in folders.items():
+        for path in sorted(folder.glob("[0-9]*.sql")):
+            yield owner, path.name, path.read_text(encoding="utf-8")
+
+
+async def migrate(url: str, folders: Mapping[str, Path]) -> list[str]:
+    """Applies what is missing, each file in its own transaction, one process at a time.
+
+    Returns the files applied; a second call returns none. Raises StartRefused when an applied file was
+    edited afterwards, Unavailable when Postgres does not answer.
+    """
+    try:
+        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
+    except AWAY as error:
+        raise Unavailable(f"Postgres does not answer: {type(error).__name__}") from error
+    applied_now = []
+    try:
+        # Session lock: services that start together take turns. The number is arbitrary and ours.
+        await connection.execute("SELECT pg_advisory_lock(7266873)")
+        await connection.execute("CREATE SCHEMA IF NOT EXISTS chassis")
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS chassis.migrations ("
+            "owner text, name text, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), "
+            "PRIMARY KEY (owner, name))"
+        )
+        rows = await connection.fetch("SELECT owner, name, sha256 FROM chassis.migrations")
+        done = {(row["owner"], row["name"]): row["sha256"] for row in rows}
+        for owner, name, text in migration_files(folders):
+            sha256 = hashlib.sha256(text.encode()).hexdigest()
+            if (owner, name) in done:
+                if done[owner, name] != sha256:
+                    raise StartRefused(
+                        f"migration {owner}/{name} was edited after it was applied: restore the file and "
+                        "put the change into a new one."
+                    )
+                continue
+            async with connection.transaction():
+                await connection.execute(text)
+                await connection.execute(
+                    "INSERT INTO chassis.migrations (owner, name, sha256) VALUES ($1, $2, $3)",
+                    owner,
+                    name,
+                    sha256,
+                )
+            applied_now.append(f"{owner}/{name}")
+    finally:
+        await connection.close()
+    return applied_now

@@ -1,0 +1,324 @@
+"""What a service gives the chassis, and the fold over one batch.
+
+A processor owns one kind of aggregate. It names pure decisions by record type:
+
+    decide(state, event, facts, moment) -> Decision(state, events, effects)
+
+The fold applies them record by record, in order, to aggregates that were loaded for the whole batch. It does
+no I/O, so the same batch on the same aggregates always gives the same result. Around every decision it keeps
+the second guard: per source topic and aggregate a version is applied once (smaller or equal: a duplicate,
+skipped; a gap: parked until the missing event comes). A command is settled once by its `command_id`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from chassis.codec import Codec
+from chassis.errors import Invalid, StartRefused
+from chassis.ids import event_id_text
+from schemas.events.command_results import CommandSettled
+
+S = TypeVar("S")
+F = TypeVar("F", bound="Facts")
+
+
+class Record(Struct, frozen=True):
+    """One record as it was consumed. `event` is None where this processor has no decision for its type.
+
+    `invalid` is set, and key, version and event are empty, where the bytes could not be understood.
+    """
+
+    source: str
+    """Topic domain, e.g. `orders`."""
+    partition: int
+    offset: int
+    key: str
+    version: int
+    event: Struct | None
+    raw: bytes
+    raw_key: bytes | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    invalid: str = ""
+
+    def position(self) -> str:
+        """Where the record stands: `source/partition/offset`."""
+        return f"{self.source}/{self.partition}/{self.offset}"
+
+
+class Kept(Struct, Generic[S]):
+    """An aggregate with its bookkeeping, as it is stored."""
+
+    state: S | None = None
+    seen: dict[str, int] = {}
+    """Source topic → newest version applied."""
+    emitted: dict[str, int] = {}
+    """Own topic → newest version given out."""
+
+
+class Decision(Struct, Generic[S], frozen=True, kw_only=True):
+    """What follows from one event. `refusal` is for commands: nothing else of the decision is applied."""
+
+    state: S | None
+    events: tuple[Struct, ...] = ()
+    effects: tuple[object, ...] = ()
+    refusal: str = ""
+    result_id: str = ""
+
+
+class Moment(Struct, frozen=True):
+    """When and on which basis a decision is taken."""
+
+    now: datetime
+    record: Record
+
+    @property
+    def basis(self) -> str:
+        """Id of the event or command that led here."""
+        command_id = getattr(self.record.event, "command_id", "")
+        return command_id or event_id_text(
+            self.record.source,
+            self.record.key,
+            self.record.version,
+            type(self.record.event).__name__,
+        )
+
+    @property
+    def actor(self) -> str:
+        """Who asked: the actor of a command, otherwise the source topic."""
+        return getattr(self.record.event, "actor", "") or self.record.source
+
+
+class Facts(Protocol):
+    """What a batch knows beside its aggregates: fetched once, changed by effects, saved once."""
+
+    def apply(self, effect: object) -> None:
+        """Takes one decision's effect into account for the decisions after it."""
+        ...
+
+
+class NoFacts:
+    """For processors whose decisions need nothing but state and event."""
+
+    def apply(self, effect: object) -> None:
+        """There is nothing to change; an effect here is a programmer's error."""
+        raise AssertionError(effect)
+
+
+Decide = Callable[[Any, Any, Any, Moment], "Decision[Any]"]
+Handlers = Mapping[type[Struct], Decide]
+
+
+class Column(Struct, frozen=True):
+    """A column beside the document, for queries and constraints. `value` reads it from the state."""
+
+    name: str
+    sql_type: str
+    value: Callable[[Any], object]
+
+
+class FactsSource(Protocol[F]):
+    """Fetches and saves the facts of a batch inside its transaction."""
+
+    async def fetch(self, work: Any, records: Sequence[Record], kept: Mapping[str, Kept[Any]]) -> F:
+        """One round trip for the whole batch, after the aggregates were loaded."""
+        ...
+
+    async def save(self, work: Any, facts: F, kept: Mapping[str, Kept[Any]]) -> None:
+        """Writes what effects changed, before the commit."""
+        ...
+
+    async def committed(self, facts: F) -> None:
+        """After the commit; may be lost in a crash, so it is only ever a hint to others."""
+        ...
+
+
+class Processor(Struct, Generic[S], frozen=True, kw_only=True):
+    """One kind of aggregate and its decisions."""
+
+    name: str
+    """Consumer group and owner of the offsets."""
+    table: str
+    """`schema.table` with columns key, document, and `columns`."""
+    state: Any
+    """Type of the state (a Struct, or a union of tagged Structs)."""
+    handlers: Handlers
+    columns: tuple[Column, ...] = ()
+    facts: FactsSource[Any] | None = None
+    sources: tuple[str, ...] = ()
+    """Topic domains consumed; the map (topics.toml) must say the same."""
+
+    def check(self, consumed: Iterable[str]) -> None:
+        """Raises StartRefused when handlers and the topic map disagree."""
+        wanted = {str(event.TOPIC) for event in self.handlers}  # type: ignore[attr-defined]
+        if missing := wanted - set(consumed):
+            raise StartRefused(
+                f"{self.name} handles records of {sorted(missing)}, which schemas/topics.toml does not give it"
+            )
+
+
+class Emitted(Struct, frozen=True, array_like=True):
+    """One record on its way out."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+
+
+class Folded(Struct):
+    """What a batch came to."""
+
+    emitted: list[Emitted] = []
+    settled: list[CommandSettled] = []
+    parked: list[Record] = []
+    unparked: list[Record] = []
+    dead: list[tuple[Record, str]] = []
+    touched: set[str] = set()
+    applied: int = 0
+    duplicates: int = 0
+    ignored: int = 0
+
+
+class Known(Struct, kw_only=True):
+    """What was loaded for a batch."""
+
+    kept: dict[str, Kept[Any]]
+    parked: dict[tuple[str, str], list[Record]] = {}
+    settled: dict[str, CommandSettled] = {}
+
+
+def fold(  # noqa: PLR0913 — everything a batch depends on, so that it depends on nothing else
+    processor: Processor[Any],
+    codec: Codec,
+    records: Sequence[Record],
+    known: Known,
+    facts: Any,
+    now: datetime,
+) -> Folded:
+    """Applies a batch in order. Changes `known.kept` and `facts` in place and returns the rest."""
+    folded = Folded()
+    for record in records:
+        if record.invalid:
+            folded.dead.append((record, record.invalid))
+            continue
+        _take(processor, codec, record, known, facts, now, folded)
+        waiting = known.parked.get((record.source, record.key)) if known.parked else None
+        while (
+            waiting and waiting[0].version <= known.kept[record.key].seen.get(record.source, 0) + 1
+        ):
+            parked = waiting.pop(0)
+            folded.unparked.append(parked)
+            _take(processor, codec, parked, known, facts, now, folded)
+    return folded
+
+
+def _take(  # noqa: PLR0913
+    processor: Processor[Any],
+    codec: Codec,
+    record: Record,
+    known: Known,
+    facts: Any,
+    now: datetime,
+    folded: Folded,
+) -> None:
+    kept = known.kept.get(record.key)
+    if kept is None:
+        kept = known.kept[record.key] = Kept()
+    if record.version:
+        newest = kept.seen.get(record.source, 0)
+        if record.version <= newest:
+            folded.duplicates += 1
+            return
+        if record.version > newest + 1:
+            folded.parked.append(record)
+            known.parked.setdefault((record.source, record.key), []).append(record)
+            known.parked[record.source, record.key].sort(key=lambda waiting: waiting.version)
+            return
+    if record.event is None:
+        folded.ignored += 1
+        if record.version:
+            kept.seen[record.source] = record.version
+            folded.touched.add(record.key)
+        return
+    command_id = getattr(record.event, "command_id", None)
+    if command_id is not None and (before := known.settled.get(command_id)) is not None:
+        folded.duplicates += 1
+        folded.settled.append(before)
+        return
+    try:
+        decision = processor.handlers[type(record.event)](
+            kept.state, record.event, facts, Moment(now, record)
+        )
+    except Invalid as error:
+        # The version is not taken as seen: what follows is parked until this one is redriven.
+        folded.dead.append((record, error.code))
+        return
+    folded.applied += 1
+    folded.touched.add(record.key)
+    if record.version:
+        kept.seen[record.source] = record.version
+    if not decision.refusal:
+        kept.state = decision.state
+    for effect in decision.effects:
+        facts.apply(effect)
+    for event in decision.events:
+        folded.emitted.append(_emit(codec, kept, record, event, processor.name))
+    if command_id is not None:
+        settled = CommandSettled(
+            command_id=command_id,
+            settled_at=now,
+            outcome="refused" if decision.refusal else "done",
+            reason=decision.refusal,
+            result_id=decision.result_id,
+        )
+        known.settled[command_id] = settled
+        folded.settled.append(settled)
+
+
+def _emit(codec: Codec, kept: Kept[Any], cause: Record, event: Struct, producer: str) -> Emitted:
+    record: Any = type(event)
+    key: str = getattr(event, record.__struct_fields__[0])
+    version = kept.emitted.get(record.TOPIC, 0) + 1
+    kept.emitted[record.TOPIC] = version
+    return Emitted(
+        topic=record.TOPIC,
+        key=key,
+        value=codec.encode(event, version),
+        headers=headers(
+            event,
+            event_id_text(record.TOPIC, key, version, record.__name__),
+            key,
+            producer,
+            cause.position(),
+        ),
+    )
+
+
+def headers(
+    event: Struct, event_id: str, subject: str, producer: str, cause: str
+) -> tuple[tuple[str, bytes], ...]:
+    """CloudEvents 1.0 Kafka binding, binary mode, with causation as `source/partition/offset`."""
+    record: Any = type(event)
+    happened: datetime | None = getattr(event, "occurred_at", None)
+    return (
+        ("content-type", b"application/avro"),
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event_id.encode()),
+        ("ce_type", record.FULL_NAME.encode()),
+        ("ce_source", b"/danshu/" + producer.encode()),
+        ("ce_subject", subject.encode()),
+        ("ce_time", happened.isoformat().encode() if happened else b""),
+        ("ce_correlationid", subject.encode()),
+        ("ce_causationid", cause.encode()),
+    )
+
+
+def encode_document(kept: Kept[Any]) -> str:
+    """The stored form of an aggregate: JSON, so that people can read it with SQL."""
+    return msgspec.json.encode(kept).decode()

@@ -1,0 +1,134 @@
+"""Publishing to Kafka, idempotent and acknowledged by all replicas, in the order it was asked.
+
+A client lives in its own thread's rhythm: `poll` is called by a background thread, delivery reports arrive in
+asyncio. librdkafka's defaults that matter are stated: idempotence is off there by default, and its
+partitioner differs from the Java and Faust clients'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import KafkaException, Message, Producer
+from confluent_kafka import KafkaError as Error
+
+from chassis.errors import Unavailable
+from chassis.processor import Emitted
+from chassis.topics import TOPICS
+
+DELIVERY_TIMEOUT_MS = 30_000
+FLUSH_TIMEOUT_S = 15.0
+POLL_S = 0.05
+
+
+class DeliveryFailed(Exception):
+    """Kafka did not take a record in time. It may have been stored all the same, so the process ends and the
+    outbox sends it again: consumers drop the duplicate by its version."""
+
+
+def producer_options(shared: Mapping[str, Any]) -> dict[str, Any]:
+    """librdkafka options of every producer of ours."""
+    return {
+        "enable.idempotence": True,
+        "acks": "all",
+        # Same partition for a key as the Java and Faust clients choose.
+        "partitioner": "murmur2_random",
+        "linger.ms": 2,
+        "compression.type": "lz4",
+        "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
+        # librdkafka would buffer 1 GiB; 64 MiB is far more than a few batches in flight.
+        "queue.buffering.max.kbytes": 65_536,
+        "queue.buffering.max.messages": 200_000,
+        **shared,
+    }
+
+
+class Publisher:
+    """One producer for an asyncio process. `publish` queues; the future tells when Kafka has it all."""
+
+    def __init__(self, shared: Mapping[str, Any], prefix: str) -> None:
+        self._producer = Producer(producer_options(shared))
+        self._names = {domain: topic.name(prefix) for domain, topic in TOPICS.items()}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._poll, name="kafka-producer", daemon=True)
+        self._thread.start()
+
+    def publish(self, emitted: Sequence[Emitted]) -> asyncio.Future[None]:
+        """Queues records in order; the future is done when all are acknowledged.
+
+        Fails with DeliveryFailed when one of them is not. Nothing is retried here: the outbox is.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        if not emitted:
+            done.set_result(None)
+            return done
+        pending = _Pending(len(emitted), loop, done)
+        for record in emitted:
+            self._produce(
+                self._names[record.topic], record.key, record.value, record.headers, pending.report
+            )
+        return done
+
+    def _produce(self, topic: str, key: str, value: bytes, headers: Any, report: Any) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    topic, value=value, key=key, headers=list(headers), on_delivery=report
+                )
+            except BufferError:
+                # Our own back-pressure: the queue is full until delivery reports are served.
+                self._producer.poll(POLL_S)
+            except KafkaException as error:
+                raise DeliveryFailed(str(error.args[0])) from error
+            else:
+                return
+
+    def _poll(self) -> None:
+        while not self._stopping.is_set():
+            self._producer.poll(POLL_S)
+
+    def close(self) -> None:
+        """Sends what is queued and stops; bounded by FLUSH_TIMEOUT_S."""
+        self._producer.flush(FLUSH_TIMEOUT_S)
+        self._stopping.set()
+        self._thread.join(timeout=1.0)
+
+    def probe(self) -> None:
+        """Raises Unavailable when no broker answers within two seconds."""
+        try:
+            self._producer.list_topics(timeout=2.0)
+        except KafkaException as error:
+            raise Unavailable(f"Kafka does not answer: {error.args[0]}") from error
+
+
+class _Pending:
+    """Counts delivery reports of one publish; called from the poll thread."""
+
+    __slots__ = ("_count", "_done", "_error", "_loop")
+
+    def __init__(
+        self, count: int, loop: asyncio.AbstractEventLoop, done: asyncio.Future[None]
+    ) -> None:
+        self._count = count
+        self._loop = loop
+        self._done = done
+        self._error: Error | None = None
+
+    def report(self, error: Error | None, _message: Message) -> None:
+        """One delivery report."""
+        self._error = self._error or error
+        self._count -= 1
+        if self._count == 0 and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._finish)
+
+    def _finish(self) -> None:
+        if self._done.cancelled():
+            return
+        if self._error is None:
+            self._done.set_result(None)
+        else:
+            self._done.set_exception(DeliveryFailed(self._error.str()))

@@ -1,0 +1,61 @@
+"""The schema registry gets our schemas in lock order and must hand out the locked ids.
+
+Any Confluent-compatible registry does. An in-memory one that lost everything is filled again and gives the
+same ids, so a log that outlived it stays readable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+from chassis.errors import StartRefused, Unavailable
+from schemas.lock import Locked, canonical, read_lock
+
+REMEDY = (
+    "The registry was filled by someone else first. Use an empty one, or write a lock for this registry "
+    "with `danshu schemas adopt` and deploy it with the code."
+)
+
+
+def _holds(client: SchemaRegistryClient, entry: Locked) -> bool:
+    try:
+        held = client.get_schema(entry.schema_id)
+    except SchemaRegistryError as error:
+        if error.http_status_code == 404:  # noqa: PLR2004 — "no such id"
+            return False
+        raise
+    return f'"{entry.full_name.rpartition(".")[2]}"' in (held.schema_str or "")
+
+
+def ensure(url: str, locked: Sequence[Locked] | None = None) -> int:
+    """Registers what is missing, in order; returns how many were registered. A second call returns 0.
+
+    Raises StartRefused when an id differs from the lock, Unavailable when the registry does not answer.
+    """
+    entries = read_lock() if locked is None else locked
+    client = SchemaRegistryClient({"url": url})
+    try:
+        # Filled in order, so the last one there means all are.
+        if _holds(client, entries[-1]):
+            return 0
+        client.set_compatibility(level="FULL_TRANSITIVE")
+        for entry in entries:
+            given = client.register_schema(
+                entry.full_name, Schema(canonical(entry.schema()), schema_type="AVRO")
+            )
+            if given != entry.schema_id:
+                raise StartRefused(
+                    f"schema {entry.full_name} got id {given}, the lock says {entry.schema_id}. {REMEDY}"
+                )
+    except SchemaRegistryError as error:
+        raise Unavailable(f"schema registry: {error.error_message}") from error
+    except OSError as error:
+        raise Unavailable(f"schema registry at {url} does not answer") from error
+    except Exception as error:
+        if type(error).__module__.startswith(("httpx", "httpcore")):
+            raise Unavailable(f"schema registry at {url} does not answer") from error
+        raise
+    return len(entries)

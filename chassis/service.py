@@ -1,0 +1,227 @@
+"""One process of one service: start in order, work, drain on SIGTERM within 20 s.
+
+Start: settings → migrations, schemas and topics (waiting for servers that are away, and saying so) → doors
+→ workers. Stop: /readyz turns 503, doors close, workers finish the batch in hand and publish it, clients
+flush. A second signal ends at once. Whatever kills a worker ends the process with status 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from chassis import metrics, registry, topics
+from chassis.clock import Clock, SystemClock
+from chassis.codec import Codec, codec
+from chassis.commands import CommandDesk
+from chassis.errors import StartRefused, TooManyInvalid, Unavailable
+from chassis.http import Door, admin_app
+from chassis.log import configure, logger
+from chassis.postgres import Pool, migrate, open_pool
+from chassis.processor import Processor
+from chassis.producer import Publisher
+from chassis.settings import Settings, read
+from chassis.source import KafkaSource
+from chassis.storage import PostgresStorage
+from chassis.worker import Worker
+
+VERSION = "0.1.0"
+DRAIN_TIMEOUT_S = 20.0
+WAIT_S = 1.0
+CHASSIS_MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
+
+T = TypeVar("T", bound=Settings)
+Reason = Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context(Generic[T]):
+    """What a service's composition root builds on."""
+
+    settings: T
+    pool: Pool
+    publisher: Publisher
+    desk: CommandDesk
+    codec: Codec
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a composition root gives back."""
+
+    processors: Sequence[Processor[Any]] = ()
+    door: Any = None
+    """ASGI application of the service's own doors."""
+    tasks: Sequence[Callable[[], Awaitable[None]]] = ()
+    """Timers and dispatchers: run until cancelled; an exception ends the process."""
+    not_ready: Sequence[Reason] = field(default_factory=tuple)
+    """Each gives a reason why the service is not ready, or an empty text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service(Generic[T]):
+    """A service as its `__main__` names it."""
+
+    name: str
+    settings: type[T]
+    migrations: Mapping[str, Path]
+    build: Callable[[Context[T]], Awaitable[Parts]]
+
+
+def run(service: Service[Any]) -> None:
+    """Runs the service until SIGTERM; exits 0, 1 after a failure, 2 when the start is refused."""
+    try:
+        settings = read(service.settings)
+    except StartRefused as refusal:
+        print(f"{service.name}: {refusal}", file=sys.stderr)  # noqa: T201 — logging is not set up yet
+        sys.exit(2)
+    configure(service.name, settings.log_level)
+    try:
+        import uvloop  # noqa: PLC0415 — after the settings, which decide whether we start at all
+
+        uvloop.run(_Run(service, settings).main())
+    except (StartRefused, TooManyInvalid) as refusal:
+        logger.error("stopped", why=str(refusal))
+        sys.exit(2)
+
+
+class _Run:
+    def __init__(self, service: Service[Any], settings: Settings) -> None:
+        self._service = service
+        self._settings = settings
+        self._reasons: list[str] = ["starting"]
+        self._workers: list[Worker] = []
+        self._parts = Parts()
+        self._stopping = asyncio.Event()
+
+    async def main(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._asked_to_stop)
+        settings = self._settings
+        admin = Door(admin_app(self._why_not_ready), settings.admin_host, settings.admin_port)
+        admin_port = await admin.open()
+        await self._prepare()
+        if self._stopping.is_set():
+            return
+        pool = await open_pool(settings.postgres_url.get_secret_value(), settings.postgres_pool)
+        publisher = Publisher(settings.kafka(), settings.topic_prefix)
+        desk = CommandDesk(publisher, codec(), self._service.name)
+        await desk.listen(settings.kafka(), settings.topic_prefix)
+        context = Context(
+            settings=settings,
+            pool=pool,
+            publisher=publisher,
+            desk=desk,
+            codec=codec(),
+            clock=SystemClock(),
+        )
+        self._parts = await self._service.build(context)
+        await self._work(context, admin_port)
+        desk.close()
+        publisher.close()
+        await pool.close()
+        await admin.close()
+
+    async def _work(self, context: Context[Any], admin_port: int) -> None:
+        settings = self._settings
+        door = None
+        if self._parts.door is not None:
+            door = Door(self._parts.door, settings.http_host, settings.http_port)
+        sources = [self._start_worker(context, processor) for processor in self._parts.processors]
+        door_port = await door.open() if door else 0
+        running = [asyncio.ensure_future(worker.run()) for worker in self._workers]
+        running += [asyncio.ensure_future(task()) for task in self._parts.tasks]
+        self._reasons.clear()
+        metrics.UP_INFO.labels(self._service.name, VERSION).set(1)
+        logger.info("ready", admin_port=admin_port, http_port=door_port)
+        stop = asyncio.ensure_future(self._stopping.wait())
+        done, _ = await asyncio.wait({stop, *running}, return_when=asyncio.FIRST_COMPLETED)
+        self._reasons.append("stopping")
+        if door:
+            await door.close()
+        await self._drain(running[: len(self._workers)], running[len(self._workers) :])
+        for source in sources:
+            await source.stop()
+        for ended in done - {stop}:
+            ended.result()
+
+    def _start_worker(self, context: Context[Any], processor: Processor[Any]) -> KafkaSource:
+        processor.check(topics.consumed_by(processor.name))
+        storage = PostgresStorage(context.pool, processor, context.codec)
+        source = KafkaSource(
+            self._settings.kafka(),
+            prefix=self._settings.topic_prefix,
+            processor=processor.name,
+            sources=topics.consumed_by(processor.name),
+            handlers=processor.handlers,
+            codec=context.codec,
+            batch_records=self._settings.batch_records,
+            positions=storage.offsets,
+        )
+        self._workers.append(
+            Worker(
+                processor,
+                source=source,
+                storage=storage,
+                publisher=context.publisher,
+                codec=context.codec,
+                clock=context.clock,
+            )
+        )
+        source.start()
+        return source
+
+    async def _drain(
+        self, workers: Sequence[asyncio.Future[None]], tasks: Sequence[asyncio.Future[None]]
+    ) -> None:
+        for task in tasks:
+            task.cancel()
+        for worker in self._workers:
+            worker.stop()
+        if workers:
+            _, late = await asyncio.wait(workers, timeout=DRAIN_TIMEOUT_S)
+            for worker in late:
+                worker.cancel()
+        await asyncio.gather(*workers, *tasks, return_exceptions=True)
+
+    async def _prepare(self) -> None:
+        settings = self._settings
+        steps: dict[str, Callable[[], Awaitable[Any]]] = {
+            "postgres": lambda: migrate(
+                settings.postgres_url.get_secret_value(),
+                {"chassis": CHASSIS_MIGRATIONS, **self._service.migrations},
+            ),
+            "schemas": lambda: asyncio.to_thread(registry.ensure, settings.schema_registry_url),
+            "topics": lambda: asyncio.to_thread(
+                topics.ensure,
+                settings.kafka(),
+                settings.topic_prefix,
+                settings.kafka_replication,
+            ),
+        }
+        for name, step in steps.items():
+            while not self._stopping.is_set():
+                try:
+                    await step()
+                    break
+                except Unavailable as error:
+                    self._reasons[:] = [f"waiting for {name}: {error}"]
+                    logger.warning("waiting", step=name, why=str(error))
+                    await asyncio.sleep(WAIT_S)
+
+    def _why_not_ready(self) -> list[str]:
+        waiting = [worker.waiting_for for worker in self._workers if worker.waiting_for]
+        return self._reasons + waiting + [why for ask in self._parts.not_ready if (why := ask())]
+
+    def _asked_to_stop(self) -> None:
+        if self._stopping.is_set():
+            os._exit(1)  # asked twice: now, without draining
+        self._stopping.set()

@@ -1,0 +1,118 @@
+"""Settings come from the environment, are read once, and a name we do not know stops the start.
+
+Shared settings are `DANSHU_<FIELD>`; a service's own are `DANSHU_<SERVICE>_<FIELD>` in a subclass with
+`env_prefix`. Secrets may come from files (`DANSHU_SECRETS_DIR`). TLS and SASL of Kafka pass through as
+`DANSHU_KAFKA_OPTIONS='{"security.protocol": "SASL_SSL", ...}'`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chassis.errors import StartRefused
+
+PREFIX = "DANSHU_"
+SERVICES = ("INGEST", "INVENTORY", "ORDERS", "FULFILLMENT", "REFUNDS", "INSIGHT", "CONSOLE")
+TOOLS = frozenset({"DANSHU_HOME", "DANSHU_CACHE", "DANSHU_TEST_STACK", "DANSHU_FAILPOINTS"})
+"""Read by the embedded stack, the tests and `chassis.failpoints`, not by a service."""
+
+
+class Settings(BaseSettings):
+    """What every service needs to know."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="ignore",
+        secrets_dir=os.environ.get("DANSHU_SECRETS_DIR"),
+    )
+
+    kafka_bootstrap: str = "127.0.0.1:19092"
+    kafka_options: dict[str, str] = Field(default_factory=dict)
+    kafka_replication: int = 1
+    schema_registry_url: str = "http://127.0.0.1:18081/apis/ccompat/v7"
+    postgres_url: SecretStr = SecretStr("postgresql://postgres@127.0.0.1:15432/danshu")
+    postgres_pool: int = Field(default=6, ge=2, le=100)
+    valkey_url: SecretStr = SecretStr("valkey://127.0.0.1:16379/0")
+    topic_prefix: str = Field(default="danshu", pattern=r"^[a-z0-9-]+$")
+    master_keys: SecretStr = SecretStr("")
+    """`<version>:<base64 of 32 bytes>`, several separated by commas; the highest version wraps."""
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 0
+    """Where /healthz, /readyz and /metrics answer; 0 picks a free port."""
+    http_host: str = "127.0.0.1"
+    http_port: int = 0
+    """Where the service's own doors answer; 0 picks a free port."""
+    batch_records: int = Field(default=1000, ge=1, le=5000)
+    """Records in one transaction at most. 1,000 was fastest: docs/performance.md."""
+    rules_dir: Path = Path("rules")
+    log_level: str = "INFO"
+    secrets_dir: str = ""
+
+    def kafka(self) -> dict[str, Any]:
+        """librdkafka options shared by every client."""
+        return {"bootstrap.servers": self.kafka_bootstrap, **self.kafka_options}
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def unknown_names(environment: Mapping[str, str], kind: type[Settings]) -> list[str]:
+    """`DANSHU_*` names that neither the chassis nor this service nor another service could mean."""
+    own_prefix = str(kind.model_config.get("env_prefix", PREFIX))
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known |= {(own_prefix + name).upper() for name in kind.model_fields}
+    others = tuple(
+        f"{PREFIX}{name}_" for name in SERVICES if f"{PREFIX}{name}_" != own_prefix.upper()
+    )
+    return sorted(
+        name
+        for name in environment
+        if name.startswith(PREFIX)
+        and name not in known
+        and name not in TOOLS
+        and not name.startswith(others)
+    )
+
+
+def read(kind: type[S], environment: Mapping[str, str] | None = None) -> S:
+    """The settings of a service. Raises StartRefused naming every unknown or malformed variable."""
+    environment = os.environ if environment is None else environment
+    if unknown := unknown_names(environment, kind):
+        raise StartRefused(
+            f"unknown setting {', '.join(unknown)}: correct the spelling or unset it. "
+            "`danshu settings` lists every setting."
+        )
+    own_prefix = str(kind.model_config.get("env_prefix", PREFIX))
+    given: dict[str, Any] = {}
+    for name in kind.model_fields:
+        shared = name in Settings.model_fields
+        for variable in (own_prefix + name, PREFIX + name if shared else ""):
+            if variable.upper() in environment:
+                given[name] = environment[variable.upper()]
+                break
+    try:
+        return kind(**_decoded(kind, given))
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            for problem in error.errors(include_input=False)
+        )
+        raise StartRefused(f"settings are not usable: {wrong}") from None
+
+
+def _decoded(kind: type[Settings], given: Mapping[str, str]) -> dict[str, Any]:
+    """Texts of structured fields are JSON."""
+    decoded: dict[str, Any] = {}
+    for name, text in given.items():
+        annotation = kind.model_fields[name].annotation
+        structured = str(annotation).startswith(("dict", "list", "tuple"))
+        decoded[name] = json.loads(text) if structured else text
+    return decoded

@@ -1,0 +1,268 @@
+"""Reading from Kafka in a thread of its own: decoded batches through a bounded queue, positions from Postgres.
+
+Postgres' offsets decide where reading starts; Kafka's committed offsets only feed lag displays. A batch
+carries the generation of the assignment it was read under, so that what was read before a rebalance is
+dropped. The thread never runs business code and keeps polling while the queue is full (paused partitions),
+so that a slow batch does not cost the group membership.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from msgspec import Struct
+
+from chassis.codec import Codec
+from chassis.errors import Invalid
+from chassis.processor import Handlers, Record
+from chassis.storage import Advance
+from chassis.topics import TOPICS
+
+QUEUE_BATCHES_MAX = 2
+ASSIGN_TIMEOUT_S = 30.0
+
+
+class Batch(Struct, frozen=True):
+    """Records of one poll, decoded, of any partitions of this worker."""
+
+    generation: int
+    records: tuple[Record, ...]
+    advances: tuple[Advance, ...]
+    """Offset moves, in a fixed order so that two workers never wait for each other in a ring."""
+
+
+def consumer_options(shared: Mapping[str, Any], group: str) -> dict[str, Any]:
+    """librdkafka options of every consumer of ours."""
+    return {
+        "group.id": group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        # Positions come from Postgres; a position Kafka no longer has must stop us, not skip events.
+        "auto.offset.reset": "error",
+        "isolation.level": "read_committed",
+        # Topics with the same partition count go to the same member: one worker owns an order.
+        "partition.assignment.strategy": "range",
+        "max.poll.interval.ms": 300_000,
+        "session.timeout.ms": 10_000,
+        "heartbeat.interval.ms": 3_000,
+        # librdkafka would prefetch 64 MiB a partition and pause a second when full.
+        "queued.max.messages.kbytes": 16_384,
+        "queued.min.messages": 10_000,
+        "fetch.queue.backoff.ms": 50,
+        "fetch.wait.max.ms": 50,
+        **shared,
+    }
+
+
+class KafkaSource:
+    """The consumer thread of one processor."""
+
+    def __init__(  # noqa: PLR0913 — wiring of one thread, all of it needed at its start
+        self,
+        shared: Mapping[str, Any],
+        *,
+        prefix: str,
+        processor: str,
+        sources: Sequence[str],
+        handlers: Handlers,
+        codec: Codec,
+        batch_records: int,
+        positions: Callable[[Mapping[tuple[str, int], int]], Awaitable[dict[tuple[str, int], int]]],
+    ) -> None:
+        self._names = {TOPICS[domain].name(prefix): domain for domain in sources}
+        self._consumer = Consumer(consumer_options(shared, f"{prefix}.{processor}"))
+        self._handlers = handlers
+        self._codec = codec
+        self._batch_records = batch_records
+        self._positions = positions
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[Batch | BaseException] = asyncio.Queue()
+        self._room = threading.Semaphore(QUEUE_BATCHES_MAX)
+        self._stopping = threading.Event()
+        self._commits: list[list[TopicPartition]] = []
+        self._next: dict[tuple[str, int], int] = {}
+        self.generation = 0
+        self.assigned: frozenset[tuple[str, int]] = frozenset()
+        self._reseek = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"kafka-{processor}", daemon=True)
+
+    def start(self) -> None:
+        """Joins the group and begins to read."""
+        self._thread.start()
+
+    async def next_batch(self, timeout_s: float) -> Batch | None:
+        """The next batch in order, or None after `timeout_s`. Raises what ended the thread."""
+        try:
+            item = await asyncio.wait_for(self._queue.get(), timeout_s)
+        except TimeoutError:
+            return None
+        if isinstance(item, BaseException):
+            raise item
+        self._room.release()
+        return item
+
+    def backlog(self) -> int:
+        """Batches that wait to be worked on."""
+        return self._queue.qsize()
+
+    def restart_from_stored(self) -> None:
+        """Drops what was read and reads again from Postgres' offsets (after a lost swap)."""
+        self.generation += 1
+        self._reseek.set()
+
+    def report_progress(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
+        """Tells Kafka how far we are, asynchronously and for lag displays only."""
+        topic_of = {domain: name for name, domain in self._names.items()}
+        self._commits.append(
+            [TopicPartition(topic_of[s], p, offset) for (s, p), offset in next_offsets.items()]
+        )
+
+    async def stop(self) -> None:
+        """Leaves the group; bounded."""
+        self._stopping.set()
+        self._room.release()
+        await asyncio.to_thread(self._thread.join, 10.0)
+
+    # ---- in the thread -------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._consumer.subscribe(
+                list(self._names), on_assign=self._on_assign, on_revoke=self._on_revoke
+            )
+            while not self._stopping.is_set():
+                if self._reseek.is_set():
+                    self._reseek.clear()
+                    self._seek_to_stored()
+                if messages := self._poll():
+                    self._hand_over(messages)
+                self._send_commits()
+        except BaseException as error:  # noqa: BLE001 — handed to the asyncio side, which ends the process
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, error)
+        finally:
+            self._consumer.close()
+
+    def _poll(self) -> list[Message]:
+        first = self._consumer.poll(0.1)
+        if first is None:
+            return []
+        # `consume(n, t)` would wait out t for n messages; what is there already is enough.
+        return [first, *self._consumer.consume(self._batch_records - 1, 0)]
+
+    def _hand_over(self, messages: list[Message]) -> None:
+        generation = self.generation
+        records = tuple(r for m in messages if (r := self._record(m)) is not None)
+        if not records:
+            return
+        if not self._room.acquire(blocking=False):
+            self._wait_for_room()
+        if generation == self.generation:
+            batch = Batch(generation, records, self._advance(records))
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, batch)
+        else:
+            self._room.release()
+
+    def _advance(self, records: Sequence[Record]) -> tuple[Advance, ...]:
+        last = {(record.source, record.partition): record.offset for record in records}
+        moves = tuple(Advance(*pair, self._next[pair], last[pair] + 1) for pair in sorted(last))
+        self._next.update({pair: offset + 1 for pair, offset in last.items()})
+        return moves
+
+    def _wait_for_room(self) -> None:
+        paused = self._consumer.assignment()
+        self._consumer.pause(paused)
+        while not self._room.acquire(timeout=0.05) and not self._stopping.is_set():
+            # Serves rebalances and keeps the membership; paused partitions give nothing.
+            if (message := self._consumer.poll(0)) is not None and message.error() is None:
+                self.restart_from_stored()
+        still = [p for p in self._consumer.assignment() if p in paused]
+        self._consumer.resume(still)
+
+    def _record(self, message: Message) -> Record | None:
+        if (error := message.error()) is not None:
+            if error.code() == KafkaError._PARTITION_EOF or error.retriable():  # noqa: SLF001
+                return None
+            if error.code() in {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT}:  # noqa: SLF001
+                return None
+            raise KafkaException(error)
+        source = self._names[str(message.topic())]
+        partition, offset = int(message.partition() or 0), int(message.offset() or 0)
+        raw = message.value() or b""
+        try:
+            peeked = self._codec.peek(raw)
+            event = self._codec.decode(raw) if peeked.record in self._handlers else None
+        except Invalid as error:
+            return Record(
+                source=source,
+                partition=partition,
+                offset=offset,
+                key="",
+                version=0,
+                event=None,
+                raw=raw,
+                raw_key=message.key(),
+                headers=_headers(message),
+                invalid=error.code,
+            )
+        return Record(
+            source=source,
+            partition=partition,
+            offset=offset,
+            key=peeked.key,
+            version=peeked.version,
+            event=event,
+            raw=raw,
+            raw_key=message.key(),
+        )
+
+    def _send_commits(self) -> None:
+        newest: dict[tuple[str, int], TopicPartition] = {}
+        while self._commits:
+            for moved in self._commits.pop(0):
+                newest[moved.topic, moved.partition] = moved
+        mine = {(p.topic, p.partition) for p in self._consumer.assignment()} if newest else set()
+        if offsets := [moved for pair, moved in newest.items() if pair in mine]:
+            self._consumer.commit(offsets=offsets, asynchronous=True)
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        consumer.assign(self._from_stored(partitions))
+        self.assigned = frozenset((self._names[p.topic], p.partition) for p in partitions)
+
+    def _on_revoke(self, consumer: Consumer, _partitions: list[TopicPartition]) -> None:
+        self.generation += 1
+        self.assigned = frozenset()
+        consumer.unassign()
+
+    def _seek_to_stored(self) -> None:
+        for partition in self._from_stored(self._consumer.assignment()):
+            self._consumer.seek(partition)
+
+    def _from_stored(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
+        first = {
+            (self._names[p.topic], p.partition): self._consumer.get_watermark_offsets(
+                p, timeout=10.0
+            )[0]
+            for p in partitions
+        }
+        asked = asyncio.run_coroutine_threadsafe(_await(self._positions(first)), self._loop)
+        stored = asked.result(ASSIGN_TIMEOUT_S)
+        self._next.update(stored)
+        return [
+            TopicPartition(p.topic, p.partition, stored[self._names[p.topic], p.partition])
+            for p in partitions
+        ]
+
+
+def _headers(message: Message) -> tuple[tuple[str, bytes], ...]:
+    given: Any = message.headers() or ()
+    return tuple((str(name), bytes(value or b"")) for name, value in given)
+
+
+async def _await(
+    positions: Awaitable[dict[tuple[str, int], int]],
+) -> dict[tuple[str, int], int]:
+    return await positions
