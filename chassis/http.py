@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -39,6 +40,14 @@ def problem_response(problem: Problem, headers: dict[str, str] | None = None) ->
         media_type="application/problem+json",
         headers=headers,
     )
+
+
+def unauthorised(request: Request, token: str) -> Response | None:
+    """None when the request carries our bearer token, otherwise the 401 to answer with."""
+    given = request.headers.get("authorization", "")
+    if token and hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        return None
+    return problem_response(Problem(status=401, code="unauthorised", title="缺少或错误的访问令牌"))
 
 
 def client(**options: Any) -> httpx2.AsyncClient:

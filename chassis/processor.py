@@ -260,7 +260,8 @@ def _take(  # noqa: PLR0913
         folded.dead.append((record, error.code))
         return
     folded.applied += 1
-    folded.touched.add(record.key)
+    if not decision.refusal or decision.events or record.version:
+        folded.touched.add(record.key)
     if record.version:
         kept.seen[record.source] = record.version
     if not decision.refusal:

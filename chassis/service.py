@@ -188,8 +188,8 @@ class _Run:
             worker.stop()
         if workers:
             _, late = await asyncio.wait(workers, timeout=DRAIN_TIMEOUT_S)
-            for worker in late:
-                worker.cancel()
+            for running in late:
+                running.cancel()
         await asyncio.gather(*workers, *tasks, return_exceptions=True)
 
     async def _prepare(self) -> None:

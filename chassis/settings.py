@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     topic_prefix: str = Field(default="danshu", pattern=r"^[a-z0-9-]+$")
     master_keys: SecretStr = SecretStr("")
     """`<version>:<base64 of 32 bytes>`, several separated by commas; the highest version wraps."""
+    api_token: SecretStr = SecretStr("")
+    """Bearer token of the services' own doors; empty = every request is refused."""
     admin_host: str = "127.0.0.1"
     admin_port: int = 0
     """Where /healthz, /readyz and /metrics answer; 0 picks a free port."""

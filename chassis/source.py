@@ -23,6 +23,15 @@ from chassis.storage import Advance
 from chassis.topics import TOPICS
 
 QUEUE_BATCHES_MAX = 2
+NOT_NOW = frozenset(
+    {
+        KafkaError._PARTITION_EOF,  # noqa: SLF001 — librdkafka's local errors have no public names
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._RESOLVE,  # noqa: SLF001
+    }
+)
+"""Notices, not failures: the client goes on by itself."""
 ASSIGN_TIMEOUT_S = 30.0
 
 
@@ -183,10 +192,9 @@ class KafkaSource:
         self._consumer.resume(still)
 
     def _record(self, message: Message) -> Record | None:
-        if (error := message.error()) is not None:
-            if error.code() == KafkaError._PARTITION_EOF or error.retriable():  # noqa: SLF001
-                return None
-            if error.code() in {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT}:  # noqa: SLF001
+        error: Any = message.error()
+        if error is not None:
+            if error.retriable() or error.code() in NOT_NOW:
                 return None
             raise KafkaException(error)
         source = self._names[str(message.topic())]
@@ -195,7 +203,7 @@ class KafkaSource:
         try:
             peeked = self._codec.peek(raw)
             event = self._codec.decode(raw) if peeked.record in self._handlers else None
-        except Invalid as error:
+        except Invalid as invalid:
             return Record(
                 source=source,
                 partition=partition,
@@ -206,7 +214,7 @@ class KafkaSource:
                 raw=raw,
                 raw_key=message.key(),
                 headers=_headers(message),
-                invalid=error.code,
+                invalid=invalid.code,
             )
         return Record(
             source=source,

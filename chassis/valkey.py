@@ -25,11 +25,11 @@ AWAY = (ValkeyError, OSError, TimeoutError)
 
 def connect(url: str, connections_max: int = 8) -> Any:
     """A client; connects on first use. Values are bytes."""
-    return aio.Valkey.from_url(  # type: ignore[no-untyped-call]
+    return aio.Valkey.from_url(
         url,
         socket_timeout=SOCKET_TIMEOUT_S,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),  # type: ignore[no-untyped-call]
+        retry=Retry(NoBackoff(), 0),
         retry_on_timeout=False,
         max_connections=connections_max,
     )

@@ -1,0 +1,1 @@
+"""Doubles that ship with the chassis and pass the same suite as the real parts."""

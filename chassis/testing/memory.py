@@ -1,0 +1,252 @@
+"""Kafka and Postgres in memory, for tests of processors without servers.
+
+`MemoryBroker` keeps records per topic and partition; `MemorySource` reads them like `KafkaSource`;
+`MemoryStorage` gives transactions with the same offset compare-and-swap. What they promise is held by the
+suite that also runs against the real servers (tests/integration/chassis).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from chassis.codec import Codec
+from chassis.errors import Invalid
+from chassis.processor import Emitted, Handlers, Kept, Processor, Record
+from chassis.source import Batch
+from chassis.storage import Advance, Unpublished
+from chassis.topics import TOPICS
+from schemas.events.command_results import CommandSettled
+
+
+class MemoryBroker:
+    """Topics as lists. A key always lands in the same partition."""
+
+    def __init__(self) -> None:
+        self.partitions: dict[tuple[str, int], list[tuple[str, bytes]]] = {}
+
+    def append(self, domain: str, key: str, value: bytes) -> None:
+        """Adds one record."""
+        partition = sum(key.encode()) % TOPICS[domain].partitions
+        self.partitions.setdefault((domain, partition), []).append((key, value))
+
+    def values(self, domain: str) -> list[bytes]:
+        """All values of a topic, partition by partition."""
+        return [
+            value
+            for (name, _), records in sorted(self.partitions.items())
+            if name == domain
+            for _, value in records
+        ]
+
+
+class MemoryPublisher:
+    """Publishes into a broker at once."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        self._broker = broker
+
+    def publish(self, emitted: Sequence[Emitted]) -> asyncio.Future[None]:
+        """Stores all records; the future is already done."""
+        for record in emitted:
+            self._broker.append(record.topic, record.key, record.value)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+
+class MemorySource:
+    """Reads a broker from the stored offsets, `batch_records` at a time."""
+
+    def __init__(
+        self,
+        broker: MemoryBroker,
+        storage: MemoryStorage,
+        processor: Processor[Any],
+        codec: Codec,
+        batch_records: int = 100,
+    ) -> None:
+        self._broker = broker
+        self._storage = storage
+        self._handlers: Handlers = processor.handlers
+        self._sources = processor.sources
+        self._codec = codec
+        self._batch_records = batch_records
+        self._next: dict[tuple[str, int], int] | None = None
+        self.generation = 0
+
+    async def next_batch(self, timeout_s: float) -> Batch | None:
+        """The next records of all partitions, or None when there are none."""
+        if self._next is None:
+            every = {(d, p): 0 for d in self._sources for p in range(TOPICS[d].partitions)}
+            self._next = await self._storage.offsets(every)
+        records: list[Record] = []
+        moves: list[Advance] = []
+        for (domain, partition), start in sorted(self._next.items()):
+            room = self._batch_records - len(records)
+            found = self._broker.partitions.get((domain, partition), [])[start : start + room]
+            if not found:
+                continue
+            records += [
+                decode(self._codec, self._handlers, domain, partition, start + at, key, value)
+                for at, (key, value) in enumerate(found)
+            ]
+            moves.append(Advance(domain, partition, start, start + len(found)))
+        if not records:
+            await asyncio.sleep(min(timeout_s, 0.001))
+            return None
+        self._next.update({(m.source, m.partition): m.next for m in moves})
+        return Batch(self.generation, tuple(records), tuple(moves))
+
+    def restart_from_stored(self) -> None:
+        """Reads again from the stored offsets."""
+        self.generation += 1
+        self._next = None
+
+    def report_progress(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
+        """Nobody looks at lag here."""
+
+
+def decode(  # noqa: PLR0913, PLR0917 — the coordinates of one record
+    codec: Codec,
+    handlers: Handlers,
+    domain: str,
+    partition: int,
+    offset: int,
+    key: str,
+    value: bytes,
+) -> Record:
+    """A record as a source gives it."""
+    try:
+        peeked = codec.peek(value)
+        event = codec.decode(value) if peeked.record in handlers else None
+    except Invalid as invalid:
+        return Record(
+            domain,
+            partition,
+            offset,
+            "",
+            0,
+            None,
+            value,
+            raw_key=key.encode(),
+            invalid=invalid.code,
+        )
+    return Record(domain, partition, offset, peeked.key, peeked.version, event, value)
+
+
+def _empty() -> dict[str, Any]:
+    return {
+        "offsets": {},
+        "kept": {},
+        "parked": {},
+        "dead": [],
+        "settled": {},
+        "outbox": {},
+        "published": set(),
+    }
+
+
+class MemoryWork:
+    """One transaction on a copy of the tables."""
+
+    connection: Any = None
+
+    def __init__(self, tables: dict[str, Any]) -> None:
+        self.tables = tables
+
+    async def advance(self, moves: Sequence[Advance]) -> bool:
+        """Swaps all offsets; False when any of them is not as expected."""
+        offsets = self.tables["offsets"]
+        if any(offsets.get((m.source, m.partition)) != m.expected for m in moves):
+            return False
+        offsets.update({(m.source, m.partition): m.next for m in moves})
+        return True
+
+    async def load(self, keys: Iterable[str]) -> dict[str, Kept[Any]]:
+        """Copies of the aggregates that exist among `keys`."""
+        kept: dict[str, Kept[Any]] = self.tables["kept"]
+        return {key: copy.deepcopy(kept[key]) for key in keys if key in kept}
+
+    async def save(self, kept: Mapping[str, Kept[Any]]) -> None:
+        """Keeps copies."""
+        self.tables["kept"].update(copy.deepcopy(dict(kept)))
+
+    async def parked(self, keys: Sequence[str]) -> dict[tuple[str, str], list[Record]]:
+        """Events that wait for a predecessor, oldest first."""
+        waiting: dict[tuple[str, str], list[Record]] = {}
+        for (source, key, _), record in sorted(self.tables["parked"].items()):
+            if key in keys:
+                waiting.setdefault((source, key), []).append(record)
+        return waiting
+
+    async def park(self, records: Sequence[Record]) -> None:
+        """Keeps events that came too early."""
+        for r in records:
+            self.tables["parked"].setdefault((r.source, r.key, r.version), r)
+
+    async def unpark(self, records: Sequence[Record]) -> None:
+        """Forgets parked events that were applied."""
+        for r in records:
+            self.tables["parked"].pop((r.source, r.key, r.version), None)
+
+    async def bury(self, dead: Sequence[tuple[Record, str]]) -> None:
+        """Keeps dead letters."""
+        self.tables["dead"] += dead
+
+    async def settled(self, command_ids: Sequence[str]) -> dict[str, CommandSettled]:
+        """Results of commands that were settled before."""
+        known = self.tables["settled"]
+        return {c: known[c] for c in command_ids if c in known}
+
+    async def settle(self, results: Sequence[CommandSettled]) -> None:
+        """Keeps results, the first of an id for good."""
+        for result in results:
+            self.tables["settled"].setdefault(result.command_id, result)
+
+    async def append_outbox(self, emitted: Sequence[Emitted]) -> int:
+        """Keeps what is to be published."""
+        outbox_id = len(self.tables["outbox"]) + 1
+        self.tables["outbox"][outbox_id] = tuple(emitted)
+        return outbox_id
+
+
+class MemoryStorage:
+    """Offsets, transactions and outbox of one processor; several workers may share it."""
+
+    def __init__(self) -> None:
+        self.tables = _empty()
+        self._turn = asyncio.Lock()
+
+    async def offsets(
+        self, partitions: Mapping[tuple[str, int], int]
+    ) -> dict[tuple[str, int], int]:
+        """Next offset of each partition; first-time partitions start at the given position."""
+        stored = self.tables["offsets"]
+        for pair, first in partitions.items():
+            stored.setdefault(pair, first)
+        return {pair: stored[pair] for pair in partitions}
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[MemoryWork]:
+        """All or nothing: an exception leaves the tables as they were."""
+        async with self._turn:
+            work = MemoryWork(copy.deepcopy(self.tables))
+            yield work
+            self.tables = work.tables
+
+    async def mark_published(self, outbox_ids: Sequence[int]) -> None:
+        """Marks rows."""
+        self.tables["published"].update(outbox_ids)
+
+    async def unpublished(self, older_than_s: float) -> tuple[Unpublished, ...]:
+        """Rows without a mark, oldest first; age is not kept here."""
+        del older_than_s
+        return tuple(
+            Unpublished(outbox_id, emitted)
+            for outbox_id, emitted in sorted(self.tables["outbox"].items())
+            if outbox_id not in self.tables["published"]
+        )
