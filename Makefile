@@ -1,0 +1,97 @@
+# Everything a newcomer types. `make` alone lists it.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/danshu.stamp
+# Two workers suit two cores; tests marked serial stay together in one of them.
+XDIST := -n $(or $(WORKERS),2) --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest
+CODE := chassis cli deploy schemas services simulators tests
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-zA-Z0-9_-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Look at it
+.PHONY: demo
+demo: setup ## Three channels' traffic become shipped parcels and settled refunds
+	$(BIN)/danshu demo
+
+.PHONY: up
+up: setup ## Start the embedded Kafka, registry, Postgres and Valkey
+	$(BIN)/danshu up
+
+.PHONY: down
+down: setup ## Stop them
+	$(BIN)/danshu down
+
+##@ Work on it
+.PHONY: setup
+setup: $(STAMP) ## Install the locked dependencies into .venv (once)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Danshu needs Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+		|| { echo "Python's venv module is missing: on Debian install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: format
+format: setup ## Lay the code out and mend what ruff can mend
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+.PHONY: check
+check: setup ## Layout, lint, types and the house's own laws
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(PYTEST) tests/tidy
+
+##@ Prove it
+.PHONY: test
+test: setup chromium ## The whole suite; T=path runs one test or folder
+ifdef T
+	$(PYTEST) $(T)
+else
+	$(PYTEST) $(XDIST)
+endif
+
+.PHONY: unit contract integration e2e faults
+unit: setup ## Pure rules: no sockets, no servers
+	$(PYTEST) $(XDIST) tests/unit
+contract: setup ## Doubles, codecs and plug-ins against the real parts
+	$(PYTEST) $(XDIST) tests/contract
+integration: setup ## Services on the embedded servers
+	$(PYTEST) $(XDIST) tests/integration
+e2e: setup chromium ## From a channel's payload to a settled refund, and the browser
+	$(PYTEST) $(XDIST) tests/e2e tests/browser
+faults: setup ## Kill processes and servers at the named points
+	$(PYTEST) tests/faults
+
+.PHONY: soak
+soak: setup ## The demo's traffic for SOAK_SECONDS (default an hour), checked like the demo
+	DEMO_SECONDS=$(or $(SOAK_SECONDS),3600) $(BIN)/danshu demo </dev/null | cat
+
+.PHONY: bench
+bench: setup ## Throughput and latency; JSON lands in bench-results/
+	$(BIN)/python -m tests.bench
+
+.PHONY: chromium
+chromium: setup ## Find or install a Chromium and a Chinese font for the browser test
+	$(BIN)/python -m tests.support.chromium
+
+##@ Tidy up
+.PHONY: clean
+clean: ## Stop the servers and remove .venv, data and caches (downloads in ~/.cache/danshu stay)
+	@test ! -x $(BIN)/danshu || $(BIN)/danshu down --wipe
+	rm -rf $(VENV) .danshu .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

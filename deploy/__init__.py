@@ -1,0 +1,1 @@
+"""Ways to run Danshu: the embedded stack, compose, Kubernetes, observability."""

