@@ -156,6 +156,7 @@ class Receiver(msgspec.Struct, frozen=True, kw_only=True):
     province: str
     city: str
     district: str
+    town: str
     province_code: str
     pii: PiiKind
     name: str

@@ -1,0 +1,129 @@
+"""Building calls and judging answers before their body is read. Nothing here raises."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from services.ingest.channels import (
+    Applied,
+    ChannelError,
+    ErrorKind,
+    HttpAnswer,
+    HttpRequest,
+    PageToken,
+    Refused,
+    Retry,
+    WriteBack,
+)
+from services.ingest.channels._wire import read_json
+from services.ingest.domain.model import Problem
+
+PAGES_MAX = 500  # at 100 rows, the 50,000 rows after which channels stop; ask a narrower window
+T = TypeVar("T")
+_FORM = (("content-type", "application/x-www-form-urlencoded;charset=utf-8"),)
+
+
+def form_post(url: str, fields: Mapping[str, str]) -> HttpRequest:
+    """Return a form POST in UTF-8."""
+    return HttpRequest(
+        method="POST", url=url, headers=_FORM, body=urlencode(fields).encode("ascii")
+    )
+
+
+def concatenated(fields: Iterable[tuple[str, str]]) -> str:
+    """Return k1v1k2v2… in byte order of the names; empty names and values are left out."""
+    return "".join(
+        [key + value for key, value in sorted(fields, key=lambda f: f[0].encode()) if key and value]
+    )
+
+
+def md5_hex(*parts: str | bytes) -> str:
+    """Return the lower-case MD5 of the parts in UTF-8: old protocols' signature, not our choice."""
+    digest = hashlib.md5(usedforsecurity=False)
+    for part in parts:
+        digest.update(part.encode() if isinstance(part, str) else part)
+    return digest.hexdigest()
+
+
+def same(given: str, expected: str) -> bool:
+    """Compare signatures in constant time; text outside ASCII is unequal, not an error."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
+
+
+def http_error(answer: HttpAnswer) -> ChannelError | None:
+    """Judge the HTTP status alone: throttled, token, platform fault; None when the body decides."""
+    if answer.status == 429:
+        after_s = answer.headers.get("retry-after", "")
+        after_ms = int(after_s) * 1000 if after_s.isascii() and after_s.isdecimal() else 0
+        return error(ErrorKind.THROTTLED, "http_429", "too many requests", min(after_ms, 3_600_000))
+    if answer.status in {401, 403}:
+        return error(ErrorKind.TOKEN, f"http_{answer.status}", "access refused")
+    if answer.status >= 500 or answer.status < 200:
+        return error(ErrorKind.RETRY, f"http_{answer.status}", "platform fault")
+    if answer.status != 200:
+        return error(ErrorKind.REFUSED, f"http_{answer.status}", "unexpected status")
+    return None
+
+
+def error(kind: ErrorKind, code: str, detail: str, retry_after_ms: int = 0) -> ChannelError:
+    """Name an error."""
+    return ChannelError(kind=kind, code=code, detail=detail, retry_after_ms=retry_after_ms)
+
+
+def opened(answer: HttpAnswer, decode: Callable[[bytes], T]) -> T | ChannelError:
+    """Decode a body whose HTTP status is well.
+
+    What cannot be read is a fault worth another try: proxies answer in HTML.
+    """
+    fault = http_error(answer)
+    if fault is not None:
+        return fault
+    found = read_json(decode, answer.body)
+    if isinstance(found, Problem):
+        return error(ErrorKind.RETRY, found.code, found.detail)
+    return found
+
+
+def no_answer(wanted: str) -> ChannelError:
+    """Name an answer with neither what was asked for nor an error."""
+    return error(ErrorKind.RETRY, "no_answer", f"no {wanted} in the answer")
+
+
+def below_or_beyond(
+    asked: PageToken | None, *, total: int | None, has_next: bool | None, size: int, first: int
+) -> PageToken | ChannelError | None:
+    """Return the next page: backwards where the answer has a total, forwards where it has not."""
+    if total is not None:
+        return page_below(asked, total=total, size=size, first=first)
+    if has_next:
+        return PageToken(number=(asked.number if asked else first) + 1)
+    return None
+
+
+def outcome(fault: ChannelError, *, already_done: bool) -> WriteBack:
+    """Turn the error of a write-back into its result."""
+    if already_done:
+        return Applied(repeated=True)
+    if fault.kind is ErrorKind.REFUSED:
+        return Refused(code=fault.code, reason=fault.detail)
+    return Retry(error=fault)
+
+
+def page_below(
+    asked: PageToken | None, *, total: int, size: int, first: int
+) -> PageToken | ChannelError | None:
+    """Return the next page when reading from the last page back to the first.
+
+    The first answer (no token) tells the total; unless it was the only page, reading starts at the
+    last one and comes down to `first`, which is read again: rows move towards it meanwhile.
+    """
+    if asked is not None:
+        return PageToken(number=asked.number - 1) if asked.number > first else None
+    pages = -(-total // size)
+    if pages <= 1:
+        return None
+    if pages > PAGES_MAX:
+        return error(ErrorKind.REFUSED, "window_too_wide", f"{total} rows")
+    return PageToken(number=first + pages - 1)

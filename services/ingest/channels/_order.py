@@ -1,0 +1,304 @@
+"""From what a channel claims to a canonical order whose amounts add up, with every contradiction named.
+
+What quarantines an order (it could not be shipped or paid right): no number, no lines, a line twice,
+an impossible quantity, an unreadable or negative amount, no modified time, nowhere to send it.
+All else is taken in: the order's header decides what was paid, and lines share it exactly.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from chassis.money import share_out
+from services.ingest.channels._wire import AMOUNT_MAX, problem
+from services.ingest.domain.model import (
+    OPEN_REFUNDS,
+    SHIPPABLE,
+    CanonicalOrder,
+    Extension,
+    Item,
+    LineRefundState,
+    Normalised,
+    OrderSnapshotState,
+    Parcel,
+    PiiKind,
+    Problem,
+    ProblemCode,
+    Promotion,
+    Receiver,
+    Times,
+)
+
+S = OrderSnapshotState
+PAID_STATES = frozenset(
+    {
+        S.PAID_ON_HOLD,
+        S.AWAITING_SHIPMENT,
+        S.PARTLY_SHIPPED,
+        S.SHIPPED,
+        S.COMPLETED,
+        S.CLOSED_REFUNDED,
+    }
+)
+ENDED_STATES = frozenset({S.CANCELLED, S.CLOSED_REFUNDED})
+_ORDER_NO = re.compile(r"^[0-9A-Za-z_\-]{1,64}$")
+
+
+class LineDraft(msgspec.Struct, kw_only=True):
+    """One line as claimed: `net_fen` is what the channel says is payable for it."""
+
+    line_id: str
+    sku_id: str
+    merchant_sku: str
+    title: str
+    qty: int
+    unit_price_fen: int
+    net_fen: int
+    is_gift: bool
+    refund_state: LineRefundState
+    shipped_qty: int
+
+
+class Draft(msgspec.Struct, kw_only=True):
+    """An order as claimed.
+
+    `goods_fen` is the channel's own total of list prices, None if it gives none. `pays_later`: cash
+    on delivery, so that shipping unpaid is no contradiction. `partial`: a list row or a push, which
+    has no lines and asks for the detail. `has_promotions`: promotions should explain the discount.
+    """
+
+    order_no: str
+    shop: str
+    channel: str
+    state: OrderSnapshotState
+    raw_state: str
+    hold: str
+    payable_fen: int
+    paid_fen: int
+    freight_fen: int
+    goods_fen: int | None
+    lines: Sequence[LineDraft]
+    receiver: Receiver
+    promotions: tuple[Promotion, ...]
+    parcels: tuple[Parcel, ...]
+    times: Times
+    buyer_memo: str
+    seller_memo: str
+    extensions: Extension
+    pays_later: bool = False
+    partial: bool = False
+
+
+def finish(draft: Draft, problems: list[Problem]) -> Normalised:
+    """Make the canonical order of a draft; `problems` are those met while reading it."""
+    _check_header(draft, problems)
+    payable_fen = max(0, draft.payable_fen)
+    freight_fen = min(max(0, draft.freight_fen), payable_fen)
+    paid_fen = max(0, draft.paid_fen)
+    items: tuple[Item, ...] = ()
+    if draft.partial:
+        problems.append(problem(ProblemCode.DETAIL_NEEDED, "carries no lines", blocks=True))
+    elif not draft.lines:
+        problems.append(problem(ProblemCode.LINES_MISSING, "no lines", blocks=True))
+    else:
+        _check_lines(draft, problems)
+        goods_fen = payable_fen - freight_fen
+        items = _share(draft.lines, goods_fen, min(paid_fen, goods_fen), problems)
+    gross_fen = sum(line.unit_price_fen * line.qty for line in draft.lines)
+    discount_fen = gross_fen + freight_fen - payable_fen if items else 0
+    _check_sums(draft, gross_fen=gross_fen, discount_fen=discount_fen, problems=problems)
+    state, hold = _held(draft)
+    order = CanonicalOrder(
+        order_no=draft.order_no,
+        shop=draft.shop,
+        channel=draft.channel,
+        state=state,
+        raw_state=draft.raw_state,
+        paid_fen=paid_fen,
+        payable_fen=payable_fen,
+        freight_fen=freight_fen,
+        discount_total_fen=discount_fen,
+        currency="CNY",
+        items=items,
+        receiver=draft.receiver,
+        promotions=draft.promotions,
+        parcels=draft.parcels,
+        hold=hold,
+        times=draft.times,
+        buyer_memo=draft.buyer_memo,
+        seller_memo=draft.seller_memo,
+        extensions=draft.extensions,
+    )
+    return Normalised(order=order, problems=tuple(problems))
+
+
+def _check_header(draft: Draft, problems: list[Problem]) -> None:
+    if not draft.order_no:
+        problems.append(problem(ProblemCode.ORDER_NO_MISSING, "no order number", blocks=True))
+    elif not _ORDER_NO.match(draft.order_no):
+        problems.append(problem(ProblemCode.ORDER_NO_MALFORMED, "order number", blocks=True))
+    if draft.times.modified is None:
+        # Without it an older snapshot could overwrite a newer one.
+        problems.append(problem(ProblemCode.MODIFIED_MISSING, "modified time", blocks=True))
+    if draft.state is S.UNKNOWN:
+        problems.append(problem(ProblemCode.STATE_UNKNOWN, draft.raw_state, blocks=False))
+    if draft.partial:
+        return
+    if not draft.shop:
+        problems.append(problem(ProblemCode.SHOP_MISSING, "shop", blocks=False))
+    if draft.state in SHIPPABLE and (
+        not draft.receiver.province or draft.receiver.pii is PiiKind.ABSENT
+    ):
+        problems.append(problem(ProblemCode.RECEIVER_MISSING, "receiver", blocks=True))
+    paid = draft.times.paid is not None
+    if not draft.pays_later and draft.payable_fen > 0:
+        if draft.state in PAID_STATES and not paid:
+            detail = f"{draft.raw_state} without a time of payment"
+            problems.append(problem(ProblemCode.STATE_CONTRADICTS_PAYMENT, detail, blocks=False))
+        elif draft.state is S.UNPAID and paid:
+            detail = f"{draft.raw_state} with a time of payment"
+            problems.append(problem(ProblemCode.STATE_CONTRADICTS_PAYMENT, detail, blocks=False))
+
+
+def _check_lines(draft: Draft, problems: list[Problem]) -> None:
+    seen: set[str] = set()
+    for line in draft.lines:
+        if not line.line_id:
+            problems.append(problem(ProblemCode.LINE_ID_MISSING, "line", blocks=True))
+        elif line.line_id in seen:
+            detail = f"line {line.line_id}"
+            problems.append(problem(ProblemCode.LINE_ID_REPEATED, detail, blocks=True))
+        seen.add(line.line_id)
+        if not line.sku_id and not line.merchant_sku:
+            detail = f"line {line.line_id}"
+            problems.append(problem(ProblemCode.SKU_MISSING, detail, blocks=False))
+        if line.unit_price_fen < 0 or line.net_fen < 0:
+            detail = f"line {line.line_id}"
+            problems.append(problem(ProblemCode.NEGATIVE_AMOUNT, detail, blocks=True))
+
+
+def _check_sums(
+    draft: Draft, *, gross_fen: int, discount_fen: int, problems: list[Problem]
+) -> None:
+    for name, amount_fen in (
+        ("payable", draft.payable_fen),
+        ("paid", draft.paid_fen),
+        ("freight", draft.freight_fen),
+    ):
+        if amount_fen < 0:
+            problems.append(problem(ProblemCode.NEGATIVE_AMOUNT, name, blocks=True))
+    if gross_fen > AMOUNT_MAX:
+        problems.append(problem(ProblemCode.BAD_AMOUNT, "goods total", blocks=True))
+    if draft.freight_fen > max(0, draft.payable_fen):
+        detail = f"freight {draft.freight_fen}, payable {draft.payable_fen}"
+        problems.append(problem(ProblemCode.FREIGHT_ABOVE_TOTAL, detail, blocks=False))
+    if draft.paid_fen > draft.payable_fen:
+        detail = f"paid {draft.paid_fen}, payable {draft.payable_fen}"
+        problems.append(problem(ProblemCode.PAID_ABOVE_PAYABLE, detail, blocks=False))
+    if not draft.lines:
+        return
+    if draft.goods_fen is not None and draft.goods_fen != gross_fen:
+        detail = f"total {draft.goods_fen}, lines {gross_fen}"
+        problems.append(problem(ProblemCode.GOODS_DIFFER_FROM_TOTAL, detail, blocks=False))
+    promoted_fen = sum(promotion.fen for promotion in draft.promotions)
+    if draft.promotions and promoted_fen != discount_fen:
+        detail = f"promotions {promoted_fen}, discount {discount_fen}"
+        problems.append(problem(ProblemCode.PROMOTIONS_DIFFER, detail, blocks=False))
+
+
+def _share(
+    lines: Sequence[LineDraft], goods_fen: int, goods_paid_fen: int, problems: list[Problem]
+) -> tuple[Item, ...]:
+    """Give each line its exact share of what is payable and of what is paid for goods.
+
+    The channel's own shares stand where they add up to its header; otherwise the header is shared
+    out in their proportion (largest remainder, ties by line id), and the difference is named.
+    """
+    nets = [max(0, line.net_fen) for line in lines]
+    keys = [line.line_id for line in lines]
+    if sum(nets) == goods_fen:
+        payable = nets
+    else:
+        detail = f"lines {sum(nets)}, header {goods_fen}"
+        problems.append(problem(ProblemCode.LINES_DIFFER_FROM_TOTAL, detail, blocks=False))
+        if not any(nets):
+            # A gift must not take a share of what was paid for the rest.
+            nets = [max(0, line.unit_price_fen) * line.qty for line in lines]
+        payable = list(share_out(goods_fen, nets, keys))
+    if goods_paid_fen == goods_fen:
+        paid = payable
+    elif goods_paid_fen == 0:
+        paid = [0] * len(payable)
+    else:
+        paid = list(share_out(goods_paid_fen, payable, keys))
+    return tuple(
+        [
+            Item(
+                line_id=line.line_id,
+                sku_id=line.sku_id,
+                merchant_sku=line.merchant_sku,
+                title=line.title,
+                qty=line.qty,
+                unit_price_fen=line.unit_price_fen,
+                discount_fen=line.unit_price_fen * line.qty - payable_fen,
+                paid_fen=paid_fen,
+                is_gift=line.is_gift,
+                refund_state=line.refund_state,
+                shipped_qty=line.shipped_qty,
+            )
+            for line, payable_fen, paid_fen in zip(lines, payable, paid, strict=True)
+        ]
+    )
+
+
+def _held(draft: Draft) -> tuple[OrderSnapshotState, str]:
+    """Hold what must not ship: unknown states, and lines with an open refund.
+
+    An order of which nothing may ship is paid-on-hold; one of which a part has shipped keeps that
+    progress and carries the reason beside it.
+    """
+    if draft.state is S.UNKNOWN:
+        return S.UNKNOWN, draft.hold or "unknown_state"
+    if draft.state not in SHIPPABLE or draft.hold or not draft.lines:
+        return draft.state, draft.hold
+    left = [
+        line.refund_state
+        for line in draft.lines
+        if line.shipped_qty < line.qty and line.refund_state is not LineRefundState.REFUNDED
+    ]
+    open_count = sum(state in OPEN_REFUNDS for state in left)
+    if left and not open_count:
+        return draft.state, ""
+    hold = "refund_open" if open_count else "nothing_left_to_ship"
+    if open_count < len(left) or draft.state is S.PARTLY_SHIPPED:
+        return draft.state, hold
+    return S.PAID_ON_HOLD, hold
+
+
+def newest(found: Iterable[Normalised]) -> tuple[Normalised, ...]:
+    """Keep one snapshot per order number, the newest; equally new ones: the last."""
+    kept: dict[str, Normalised] = {}
+    unnamed: list[Normalised] = []
+    for normalised in found:
+        order = normalised.order
+        if order is None or not order.order_no:
+            unnamed.append(normalised)
+            continue
+        before = kept.get(order.order_no)
+        if before is None or not _older(normalised, before):
+            kept[order.order_no] = normalised
+    return (*kept.values(), *unnamed)
+
+
+def _older(one: Normalised, other: Normalised) -> bool:
+    a = one.order.times.modified if one.order else None
+    b = other.order.times.modified if other.order else None
+    if a is None or b is None:
+        return a is None and b is not None
+    return a < b
+
+
+def refused(cause: Problem) -> tuple[Normalised, ...]:
+    """Wrap a payload of which not even the number could be read."""
+    return (Normalised(order=None, problems=(cause,)),)

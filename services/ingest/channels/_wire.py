@@ -1,0 +1,254 @@
+"""Reading native values: JSON, money, times, numbers, personal data. Nothing here raises.
+
+Money never passes through float arithmetic. A JSON number with a fraction reaches us as the double
+nearest to the text; its shortest decimal form is that text again for every amount below 10^13.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TypeVar
+
+import msgspec
+
+from chassis.money import fen_of_yuan
+from services.ingest.domain.model import PiiKind, Problem, ProblemCode, Receiver
+from services.ingest.domain.region import settle
+
+# Identifiers arrive as numbers above 2^53 on some paths and as text on others.
+Id = int | str | None
+Text = str | None
+Amount = int | str | float | None
+Seconds = int | str | None
+
+BEIJING = "+08:00"
+_BEIJING_OFFSET = timedelta(hours=8)
+AMOUNT_MAX = 10**13  # a hundred billion yuan: above it, something else stands in the field
+_EARLIEST_S = 946_684_800  # 2000-01-01; no channel is older
+_LATEST_S = 4_102_444_800  # 2100-01-01
+_LONE_SURROGATE = re.compile(
+    rb"(?<!\\)((?:\\\\)*)(?:"
+    rb"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+# Taobao ~…~, Douyin and PDD $…$ or #…#; JD and oaid forms are Base64.
+_MARKED_CIPHER = re.compile(r"^(?:~.+~\d*~?|\$.+\$|#.+#)$", re.DOTALL)
+_BASE64 = re.compile(r"^[A-Za-z0-9+/_-]{14,}={0,2}$")
+
+T = TypeVar("T")
+
+
+def problem(code: ProblemCode, detail: str, *, blocks: bool) -> Problem:
+    """Name one problem."""
+    return Problem(code=code, detail=detail, blocks=blocks)
+
+
+def read_json(decode: Callable[[bytes], T], body: bytes) -> T | Problem:
+    """Decode, or say what is wrong with the bytes; the message carries paths and types, no values.
+
+    Half an emoji, a byte order mark and bytes which are not UTF-8 are mended once before giving up:
+    channels cut memos in the middle of a character, and a memo is no reason to lose an order.
+    """
+    try:
+        return decode(body)
+    except msgspec.ValidationError as error:
+        return problem(ProblemCode.BAD_SHAPE, str(error), blocks=True)
+    except (msgspec.DecodeError, UnicodeError):
+        pass
+    except RecursionError:
+        return problem(ProblemCode.GARBAGE, "nested too deeply", blocks=True)
+    try:
+        return decode(_mended(body))
+    except msgspec.ValidationError as error:
+        return problem(ProblemCode.BAD_SHAPE, str(error), blocks=True)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        reason = "not UTF-8" if isinstance(error, UnicodeError) else str(error)
+        return problem(ProblemCode.GARBAGE, reason, blocks=True)
+    except RecursionError:
+        return problem(ProblemCode.GARBAGE, "nested too deeply", blocks=True)
+
+
+def _mended(body: bytes) -> bytes:
+    text = body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").encode()
+    return _LONE_SURROGATE.sub(
+        lambda match: match[1] + (match[2] or rb"\ufffd"),
+        text,
+    )
+
+
+def several(value: list[T] | T | None) -> tuple[T, ...]:
+    """Return what stands where a list is usual: some gateways send a lone object."""
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+def text_of(value: Id) -> str:
+    """Return an identifier as text; None is ""."""
+    if value is None:
+        return ""
+    if type(value) is int:
+        return str(value)
+    return clean(str(value)).strip()
+
+
+def real_id(value: Id) -> str:
+    """Return an identifier as text where "0" means "none"."""
+    text = text_of(value)
+    return "" if text == "0" else text
+
+
+def clean(text: Text) -> str:
+    """Return the text without NUL, which no database takes; None is ""."""
+    if not text:
+        return ""
+    return text.replace("\x00", "") if "\x00" in text else text
+
+
+@lru_cache(maxsize=16384, typed=True)
+def _fen_of_yuan(value: str | float) -> int | None:
+    # `repr` of a double is the shortest text which reads back as it, see the module docstring.
+    text = value.strip() if isinstance(value, str) else repr(value)
+    if len(text) > 20:
+        return None
+    fen = fen_of_yuan(text)
+    return fen if fen is not None and abs(fen) <= AMOUNT_MAX else None
+
+
+@lru_cache(maxsize=16384, typed=True)
+def _fen(value: str | float) -> int | None:
+    if isinstance(value, str):
+        text = value.strip()
+        digits = text.removeprefix("-")
+        if len(text) > 16 or not digits.isdecimal() or not digits.isascii():
+            return None
+        value = int(text)
+    elif isinstance(value, float):
+        if not value.is_integer() or abs(value) > AMOUNT_MAX:
+            return None
+        value = int(value)
+    return value if abs(value) <= AMOUNT_MAX else None
+
+
+def yuan(value: Amount, field: str, problems: list[Problem]) -> int:
+    """Return the fen of an amount in yuan; absent is 0, malformed is 0 and a blocking problem."""
+    if value is None or value == "":
+        return 0
+    fen = _fen_of_yuan(value)
+    if fen is None:
+        problems.append(problem(ProblemCode.BAD_AMOUNT, field, blocks=True))
+        return 0
+    return fen
+
+
+def fen(value: Amount, field: str, problems: list[Problem]) -> int:
+    """Return an amount in fen; absent is 0, malformed is 0 and a blocking problem."""
+    if value is None or value == "":
+        return 0
+    amount = _fen(value)
+    if amount is None:
+        problems.append(problem(ProblemCode.BAD_AMOUNT, field, blocks=True))
+        return 0
+    return amount
+
+
+def quantity(value: Amount, field: str, problems: list[Problem]) -> int:
+    """Return whole pieces, at least one; anything else is 0 and a blocking problem."""
+    pieces = _fen(value) if value is not None and value != "" else None
+    if pieces is None or not 0 < pieces <= 1_000_000:
+        problems.append(problem(ProblemCode.BAD_QUANTITY, field, blocks=True))
+        return 0
+    return pieces
+
+
+@lru_cache(maxsize=16384)
+def _beijing(text: str) -> datetime | None:
+    if len(text) != 19 or text[10] not in " T":
+        return None
+    try:
+        moment = datetime.fromisoformat(text + BEIJING).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment if 2000 <= moment.year < 2100 else None
+
+
+def beijing_time(value: Text, field: str, problems: list[Problem]) -> datetime | None:
+    """Read "yyyy-MM-dd HH:mm:ss" of Beijing; "" and a zero date mean "has not happened"."""
+    if not value or value.startswith(("0000", "0001", "1970-01-01")):
+        return None
+    moment = _beijing(value.strip())
+    if moment is None:
+        problems.append(problem(ProblemCode.BAD_TIME, field, blocks=False))
+    return moment
+
+
+def beijing_text(moment: datetime) -> str:
+    """Write an aware time as the "yyyy-MM-dd HH:mm:ss" of Beijing that requests carry."""
+    return (moment.astimezone(UTC) + _BEIJING_OFFSET).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def epoch_time(value: Seconds, field: str, problems: list[Problem]) -> datetime | None:
+    """Read epoch seconds; 0 means "has not happened"."""
+    if not value or value == "0":
+        return None
+    seconds = _fen(value)
+    if seconds is None or not _EARLIEST_S <= seconds < _LATEST_S:
+        problems.append(problem(ProblemCode.BAD_TIME, field, blocks=False))
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def pii_kind(text: str) -> PiiKind:
+    """Tell the form of one personal text where the channel uses one field for all forms."""
+    if not text:
+        return PiiKind.ABSENT
+    if _MARKED_CIPHER.match(text):
+        return PiiKind.ENCRYPTED
+    if "*" in text:
+        return PiiKind.MASKED
+    if _BASE64.match(text) and not text.isalpha() and not text.isdecimal():
+        return PiiKind.ENCRYPTED
+    return PiiKind.PLAIN
+
+
+_MOST_PROTECTED = (PiiKind.ENCRYPTED, PiiKind.MASKED, PiiKind.PLAIN)
+
+
+def receiver(
+    *,
+    region: tuple[Text, Text, Text],
+    town: Text,
+    person: tuple[Text, Text, Text],
+    key: Text,
+    problems: list[Problem],
+) -> Receiver:
+    """Build the receiver of a channel which has one field per fact.
+
+    `region` is province, city, district; `person` is name, phone, address in whatever form.
+    """
+    texts = [clean(text).strip() for text in person]
+    kinds = [pii_kind(text) for text in texts]
+    found = {kind for kind in kinds if kind is not PiiKind.ABSENT}
+    if PiiKind.ENCRYPTED in found and len(found) > 1:
+        detail = "+".join(sorted(found))
+        problems.append(problem(ProblemCode.RECEIVER_MIXED, detail, blocks=False))
+    ciphers = [kind is PiiKind.ENCRYPTED for kind in kinds]
+    readable = ["" if cipher else text for text, cipher in zip(texts, ciphers, strict=True)]
+    secret = [text if cipher else "" for text, cipher in zip(texts, ciphers, strict=True)]
+    place = settle(clean(region[0]), clean(region[1]), clean(region[2]))
+    return Receiver(
+        province=place.province,
+        city=place.city,
+        district=place.district,
+        province_code=place.province_code,
+        town=clean(town),
+        pii=next((kind for kind in _MOST_PROTECTED if kind in found), PiiKind.ABSENT),
+        name=readable[0],
+        phone=readable[1],
+        address=readable[2],
+        name_cipher=secret[0],
+        phone_cipher=secret[1],
+        address_cipher=secret[2],
+        key=clean(key),
+    )
