@@ -5,13 +5,14 @@
 """
 
 from collections.abc import Iterator
+from typing import TextIO
 
 import pytest
 
 from deploy.embedded.stack import Stack
 from tests.support import stack as stacks
 
-_USERS = pytest.StashKey[object]()
+_USERS = pytest.StashKey[TextIO]()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -179,7 +179,7 @@ class _Meter:
         self._guard = threading.Lock()
 
     @contextmanager
-    def watch(self, filename: str, _: int) -> Iterator[Callable[[int], None]]:
+    def watch(self, _filename: str, _size_bytes: int) -> Iterator[Callable[[int], None]]:
         """Watch one file, in the form jgo's resolver asks for."""
 
         def add(count_bytes: int) -> None:

@@ -71,7 +71,6 @@ def gated(
     Raises:
         ServerFailed: the program could not be started at all.
     """
-    who = {} if account is None else {"user": account.uid, "group": account.gid}
     with log_path.open("ab") as log:
         try:
             gate = subprocess.Popen(
@@ -82,8 +81,9 @@ def gated(
                 env=dict(env),
                 cwd=cwd,
                 start_new_session=True,
-                extra_groups=[] if account else None,
-                **who,  # type: ignore[arg-type]  # user and group, both int
+                user=account.uid if account else None,
+                group=account.gid if account else None,
+                extra_groups=() if account else None,
             )
         except OSError as error:
             raise ServerFailed(f"{argv[0]} cannot be started: {error}", log_path=log_path) from None
@@ -129,10 +129,8 @@ def occupants(directory: Path) -> tuple[Identity, ...]:
     import psutil
 
     wanted = str(directory.resolve())
-    found = []
-    for process in psutil.process_iter(["cwd"]):
-        if process.info["cwd"] == wanted:
-            found.append(identify(process.pid))
+    processes = psutil.process_iter(["cwd"])
+    found = [identify(one.pid) for one in processes if one.info["cwd"] == wanted]
     return tuple(identity for identity in found if identity is not None)
 
 

@@ -45,7 +45,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     log_path: str
 
 
-class _Cancelled(Exception):  # noqa: N818  # not an error: another server's failure ends this start
+class _Cancelled(Exception):  # not an error: another server's failure ends this start
     pass
 
 
@@ -306,7 +306,7 @@ def _start_side_by_side(
             starter.start(SERVERS[server], sites[server])
         except _Cancelled:
             pass
-        except BaseException as error:  # handed on below, by the first to fail
+        except BaseException as error:  # noqa: BLE001  # handed on below
             failures.append(error)
             starter.cancel()
 

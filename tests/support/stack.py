@@ -26,6 +26,7 @@ from confluent_kafka.admin import AdminClient
 
 from deploy.embedded import stack
 from deploy.embedded import state as states
+from deploy.embedded.processes import is_alive
 from deploy.embedded.stack import SERVERS, Stack
 from deploy.embedded.valkey import DATABASES
 
@@ -106,7 +107,7 @@ class PrivateStack:
     def mend(self) -> None:
         """Bring every server back to life."""
         for server in SERVERS:
-            if states.is_alive(states.read_started(self.home).server(server).identity):
+            if is_alive(states.read_started(self.home).server(server).identity):
                 self.resume(server)
             else:
                 self.start(server)
