@@ -90,6 +90,26 @@ class RecordWaybill(Struct, frozen=True, kw_only=True):
     """运单号"""
 
 
+class RecordWaybillDiscarded(Struct, frozen=True, kw_only=True):
+    """记录面单已作废 · the parcel was cancelled and its waybill, if it had one, is void."""
+
+    TOPIC: ClassVar[str] = "commands-fulfillment"
+    FULL_NAME: ClassVar[str] = "danshu.commands_fulfillment.RecordWaybillDiscarded"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    parcel_id: str
+    """包裹号"""
+    waybill_no: str
+    """运单号 · empty = none was ever asked for"""
+
+
 class RecordWaybillRefused(Struct, frozen=True, kw_only=True):
     """记录取号被拒."""
 
@@ -133,6 +153,7 @@ RECORDS: tuple[type[Struct], ...] = (
     PickParcel,
     RecordTracking,
     RecordWaybill,
+    RecordWaybillDiscarded,
     RecordWaybillRefused,
     ShipParcel,
 )
