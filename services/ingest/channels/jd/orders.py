@@ -1,0 +1,414 @@
+"""What a JD order means.
+
+Reads one entry of `orderInfoList` (the evidence), a search answer, and a single order's answer.
+"""
+
+from collections import Counter
+
+import msgspec
+
+from chassis.money import share_out
+from services.ingest.channels import _order as orders
+from services.ingest.channels._wire import (
+    Amount,
+    Id,
+    Text,
+    beijing_time,
+    clean,
+    problem,
+    quantity,
+    read_json,
+    real_id,
+    receiver,
+    several,
+    text_of,
+    yuan,
+)
+from services.ingest.channels.jd.gateway import ApiResult, ErrorResponse, fault_of, result_fault
+from services.ingest.domain.model import (
+    Bearer,
+    Extension,
+    LineRefundState,
+    Normalised,
+    OrderSnapshotState,
+    Parcel,
+    Problem,
+    ProblemCode,
+    Promotion,
+    Receiver,
+    Times,
+)
+
+S = OrderSnapshotState
+
+STATES = {
+    "NOT_PAY": S.UNPAID,
+    "WAIT_PAY": S.UNPAID,
+    "WAIT_SELLER_STOCK_OUT": S.AWAITING_SHIPMENT,
+    "WAIT_SELLER_DELIVERY": S.AWAITING_SHIPMENT,
+    "WAIT_GOODS_RECEIVE_CONFIRM": S.SHIPPED,
+    "FINISHED_L": S.COMPLETED,
+    "TRADE_CANCELED": S.CANCELLED,
+    "PARENT_TRADE_CANCELED": S.CANCELLED,
+    "LOCKED": S.PAID_ON_HOLD,
+    "PAUSE": S.PAID_ON_HOLD,
+    "POP_ORDER_PAUSE": S.PAID_ON_HOLD,
+}
+# LOCKED: the buyer asked to cancel, and the seller has to answer before anything ships.
+HOLDS = {
+    "LOCKED": "cancellation_asked",
+    "PAUSE": "paused_by_channel",
+    "POP_ORDER_PAUSE": "paused_by_channel",
+}
+_SPLIT_PARENT = "PARENT_TRADE_CANCELED"
+_SHIPPED = frozenset({S.SHIPPED, S.COMPLETED})
+OWN_DELIVERY = "-10000"  # stands in `waybill` for own delivery and pick-up
+# Bearers by coupon code as public integrations read them; JD publishes no list.
+_SELLER_COUPONS = frozenset({"20", "28", "29", "30", "35", "100"})
+_PLATFORM_COUPONS = frozenset({"34", "39", "41", "52"})
+
+
+class JdExtension(Extension, frozen=True, kw_only=True, tag="jd"):
+    """What only JD has. `parent_order_no` is set on the children of a split order.
+
+    `balance_used_fen`: paid from the buyer's balance; whether JD counts it into what the order
+    cost is not documented, so it is kept beside it.
+    """
+
+    order_type: str
+    pay_type: str
+    parent_order_no: str
+    split_parent: bool
+    balance_used_fen: int
+    vender_remark_flag: str
+    store_order: str
+    order_source: str
+
+
+class _Consignee(msgspec.Struct):
+    fullname: Text = None
+    mobile: Text = None
+    telephone: Text = None
+    fullAddress: Text = None  # noqa: N815 — the wire's names, here and below
+    province: Text = None
+    city: Text = None
+    county: Text = None
+    town: Text = None
+    oaid: Text = None
+
+
+class _Item(msgspec.Struct):
+    skuId: Id = None  # noqa: N815
+    outerSkuId: Text = None  # noqa: N815
+    productNo: Text = None  # noqa: N815
+    skuName: Text = None  # noqa: N815
+    jdPrice: Amount = None  # noqa: N815
+    itemTotal: Amount = None  # noqa: N815
+
+
+class _Coupon(msgspec.Struct):
+    couponType: Text = None  # noqa: N815
+    couponPrice: Amount = None  # noqa: N815
+    skuId: Id = None  # noqa: N815
+
+
+class _Order(msgspec.Struct):
+    orderId: Id = None  # noqa: N815
+    venderId: Id = None  # noqa: N815
+    orderType: Id = None  # noqa: N815
+    payType: Text = None  # noqa: N815
+    orderTotalPrice: Amount = None  # noqa: N815
+    orderPayment: Amount = None  # noqa: N815
+    freightPrice: Amount = None  # noqa: N815
+    sellerDiscount: Amount = None  # noqa: N815
+    balanceUsed: Amount = None  # noqa: N815
+    orderState: Text = None  # noqa: N815
+    orderRemark: Text = None  # noqa: N815
+    venderRemark: Text = None  # noqa: N815
+    venderRemarkLevelFlag: Id = None  # noqa: N815
+    orderStartTime: Text = None  # noqa: N815
+    paymentConfirmTime: Text = None  # noqa: N815
+    orderEndTime: Text = None  # noqa: N815
+    modified: Text = None
+    consigneeInfo: _Consignee | None = None  # noqa: N815
+    itemInfoList: list[_Item] | _Item | None = None  # noqa: N815
+    couponDetailList: list[_Coupon] | _Coupon | None = None  # noqa: N815
+    waybill: Text = None
+    logisticsId: Id = None  # noqa: N815
+    parentOrderId: Id = None  # noqa: N815
+    directParentOrderId: Id = None  # noqa: N815
+    orderSource: Text = None  # noqa: N815
+    storeOrder: Text = None  # noqa: N815
+    openIdBuyer: Text = None  # noqa: N815
+    xidBuyer: Text = None  # noqa: N815
+    oaid: Text = None
+
+
+class _SearchResult(msgspec.Struct):
+    apiResult: ApiResult | None = None  # noqa: N815
+    orderInfoList: list[msgspec.Raw] | None = None  # noqa: N815
+
+
+class _Search(msgspec.Struct):
+    searchorderinfo_result: _SearchResult | None = None
+
+
+class _Detail(msgspec.Struct):
+    apiResult: ApiResult | None = None  # noqa: N815
+    orderInfo: _Order | None = None  # noqa: N815
+
+
+class _Get(msgspec.Struct):
+    orderDetailInfo: _Detail | None = None  # noqa: N815
+
+
+class _Answer(_Order):
+    """Any answer, or a bare order: read in one pass."""
+
+    jingdong_pop_order_search_responce: _Search | None = None
+    jingdong_pop_order_enSearch_responce: _Search | None = None  # noqa: N815
+    jingdong_pop_order_get_responce: _Get | None = None
+    jingdong_pop_order_enGet_responce: _Get | None = None  # noqa: N815
+    error_response: ErrorResponse | None = None
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
+_decode_order = msgspec.json.Decoder(_Order).decode
+
+
+def normalise(body: bytes) -> tuple[Normalised, ...]:
+    """Read one native payload; never raises, a second call gives the same."""
+    found = read_json(_decode, body)
+    if isinstance(found, Problem):
+        return orders.refused(found)
+    if found.orderId is not None:
+        return (_normalised(found),)
+    search = found.jingdong_pop_order_search_responce or found.jingdong_pop_order_enSearch_responce
+    if search is not None and search.searchorderinfo_result is not None:
+        result = search.searchorderinfo_result
+        if result.apiResult is not None and not result.apiResult.well:
+            return _erroneous(result.apiResult)
+        rows = result.orderInfoList or []
+        return orders.newest([row for raw in rows for row in _row(bytes(raw))])
+    got = found.jingdong_pop_order_get_responce or found.jingdong_pop_order_enGet_responce
+    if got is not None and got.orderDetailInfo is not None:
+        detail = got.orderDetailInfo
+        if detail.apiResult is not None and not detail.apiResult.well:
+            return _erroneous(detail.apiResult)
+        if detail.orderInfo is not None:
+            return (_normalised(detail.orderInfo),)
+    if found.error_response is not None:
+        fault = fault_of(found.error_response)
+        cause = f"{fault.kind} {fault.code} {fault.detail}"
+        return orders.refused(problem(ProblemCode.CHANNEL_ERROR, cause, blocks=True))
+    if found.itemInfoList is not None or found.orderState is not None:
+        return (_normalised(found),)
+    return orders.refused(problem(ProblemCode.NOT_AN_ORDER, "no order", blocks=True))
+
+
+def _erroneous(result: ApiResult) -> tuple[Normalised, ...]:
+    fault = result_fault(result)
+    cause = f"{fault.kind} {fault.code} {fault.detail}"
+    return orders.refused(problem(ProblemCode.CHANNEL_ERROR, cause, blocks=True))
+
+
+def _row(raw: bytes) -> tuple[Normalised, ...]:
+    row = read_json(_decode_order, raw)
+    return orders.refused(row) if isinstance(row, Problem) else (_normalised(row),)
+
+
+def _normalised(order: _Order) -> Normalised:
+    problems: list[Problem] = []
+    times = Times(
+        created=beijing_time(order.orderStartTime, "orderStartTime", problems),
+        paid=beijing_time(order.paymentConfirmTime, "paymentConfirmTime", problems),
+        modified=beijing_time(order.modified, "modified", problems),
+        shipped=None,
+        ended=beijing_time(order.orderEndTime, "orderEndTime", problems),
+        ship_by=None,
+    )
+    raw_state = clean(order.orderState)
+    state = STATES.get(raw_state, S.UNKNOWN)
+    split_parent = raw_state == _SPLIT_PARENT
+    if state is S.CANCELLED and times.paid is not None and not split_parent:
+        state = S.CLOSED_REFUNDED
+    payable_fen = yuan(order.orderPayment, "orderPayment", problems)
+    if order.orderPayment is None or order.orderPayment == "":
+        problems.append(problem(ProblemCode.AMOUNT_MISSING, "orderPayment", blocks=True))
+    coupons = several(order.couponDetailList)
+    draft = orders.Draft(
+        order_no=text_of(order.orderId),
+        shop=text_of(order.venderId),
+        channel="jd",
+        state=state,
+        raw_state=raw_state,
+        hold=HOLDS.get(raw_state, ""),
+        payable_fen=payable_fen,
+        paid_fen=_paid_fen(order, state, payable_fen, times, split_parent=split_parent),
+        freight_fen=yuan(order.freightPrice, "freightPrice", problems),
+        goods_fen=yuan(order.orderTotalPrice, "orderTotalPrice", problems)
+        if order.orderTotalPrice is not None
+        else None,
+        lines=_lines(order, coupons, state, problems),
+        receiver=_receiver(order, problems),
+        promotions=_promotions(coupons, problems),
+        parcels=_parcels(order),
+        times=times,
+        buyer_memo=clean(order.orderRemark),
+        seller_memo=clean(order.venderRemark),
+        extensions=_extension(order, split_parent=split_parent, problems=problems),
+        pays_later=_pays_later(order),
+    )
+    return orders.finish(draft, problems)
+
+
+def _pays_later(order: _Order) -> bool:
+    return (order.payType or "").startswith("1-")  # 1-货到付款
+
+
+def _paid_fen(
+    order: _Order,
+    state: OrderSnapshotState,
+    payable_fen: int,
+    times: Times,
+    *,
+    split_parent: bool,
+) -> int:
+    if state is S.UNPAID or split_parent:
+        return 0  # a split parent's money stands in its children; counting it would double it
+    if _pays_later(order):
+        return payable_fen if state is S.COMPLETED else 0
+    return payable_fen if times.paid is not None or state in orders.PAID_STATES else 0
+
+
+def _lines(
+    order: _Order,
+    coupons: tuple[_Coupon, ...],
+    state: OrderSnapshotState,
+    problems: list[Problem],
+) -> list[orders.LineDraft]:
+    """JD names no line: SKU and its how-many-eth occurrence stand for it, whatever the order.
+
+    Coupons of a SKU lower its lines, all others lower the whole order in proportion.
+    """
+    natives = several(order.itemInfoList)
+    if not natives:
+        return []
+    seen: Counter[str] = Counter()
+    drafts: list[orders.LineDraft] = []
+    for native in natives:
+        sku_id = text_of(native.skuId)
+        seen[sku_id] += 1
+        qty = quantity(native.itemTotal, "itemInfoList.itemTotal", problems)
+        unit_fen = yuan(native.jdPrice, "itemInfoList.jdPrice", problems)
+        drafts.append(
+            orders.LineDraft(
+                line_id=f"{sku_id}-{seen[sku_id]}" if sku_id else "",
+                sku_id=sku_id,
+                merchant_sku=clean(native.outerSkuId) or clean(native.productNo),
+                title=clean(native.skuName),
+                qty=qty,
+                unit_price_fen=unit_fen,
+                net_fen=unit_fen * qty,
+                is_gift=unit_fen == 0,
+                refund_state=LineRefundState.NONE,
+                shipped_qty=qty if state in _SHIPPED else 0,
+            )
+        )
+    _take_off_coupons(order, coupons, drafts, problems)
+    return drafts
+
+
+def _take_off_coupons(
+    order: _Order,
+    coupons: tuple[_Coupon, ...],
+    drafts: list[orders.LineDraft],
+    problems: list[Problem],
+) -> None:
+    whole_fen = 0
+    seller_fen = 0
+    for coupon in coupons:
+        amount_fen = yuan(coupon.couponPrice, "couponDetailList.couponPrice", [])
+        sku_id = real_id(coupon.skuId)
+        lines = [draft for draft in drafts if sku_id and draft.sku_id == sku_id]
+        if _code(coupon) in _SELLER_COUPONS:
+            seller_fen += amount_fen
+        if lines:
+            _take_off(lines, amount_fen)
+        else:
+            whole_fen += amount_fen
+    # The header's seller discount counts where the coupons do not explain it.
+    unexplained_fen = yuan(order.sellerDiscount, "sellerDiscount", problems) - seller_fen
+    _take_off(drafts, whole_fen + max(0, unexplained_fen))
+
+
+def _take_off(drafts: list[orders.LineDraft], amount_fen: int) -> None:
+    if amount_fen <= 0 or any(draft.net_fen < 0 for draft in drafts):
+        return
+    # A coupon may be worth more than what it is used on; the rest of it pays for nothing.
+    shares = share_out(
+        min(amount_fen, sum(draft.net_fen for draft in drafts)),
+        [draft.net_fen for draft in drafts],
+        [draft.line_id for draft in drafts],
+    )
+    for draft, share_fen in zip(drafts, shares, strict=True):
+        draft.net_fen -= share_fen
+
+
+def _code(coupon: _Coupon) -> str:
+    return (coupon.couponType or "").partition("-")[0]  # "41-京东券优惠"
+
+
+def _promotions(coupons: tuple[_Coupon, ...], problems: list[Problem]) -> tuple[Promotion, ...]:
+    found: list[Promotion] = []
+    for coupon in coupons:
+        amount_fen = yuan(coupon.couponPrice, "couponDetailList.couponPrice", problems)
+        if not amount_fen:
+            continue
+        code = _code(coupon)
+        bearer = Bearer.UNKNOWN
+        if code in _SELLER_COUPONS:
+            bearer = Bearer.SELLER
+        elif code in _PLATFORM_COUPONS:
+            bearer = Bearer.PLATFORM
+        name = clean(coupon.couponType).partition("-")[2] or code
+        found.append(Promotion(name=name, fen=amount_fen, borne_by=bearer))
+    return tuple(found)
+
+
+def _receiver(order: _Order, problems: list[Problem]) -> Receiver:
+    person = order.consigneeInfo or _Consignee()
+    return receiver(
+        region=(person.province, person.city, person.county),
+        town=person.town,
+        person=(person.fullname, person.mobile or person.telephone, person.fullAddress),
+        key=order.oaid or person.oaid,
+        problems=problems,
+    )
+
+
+def _parcels(order: _Order) -> tuple[Parcel, ...]:
+    return tuple(
+        Parcel(
+            waybill_no=number,
+            carrier=real_id(order.logisticsId),
+            shipped_at=None,
+            line_ids=(),
+        )
+        for number in clean(order.waybill).replace("，", ",").split(",")
+        if number and number != OWN_DELIVERY
+    )
+
+
+def _extension(order: _Order, *, split_parent: bool, problems: list[Problem]) -> JdExtension:
+    return JdExtension(
+        buyer_key=clean(order.openIdBuyer) or clean(order.xidBuyer),
+        order_type=text_of(order.orderType),
+        pay_type=clean(order.payType),
+        parent_order_no=real_id(order.directParentOrderId) or real_id(order.parentOrderId),
+        split_parent=split_parent,
+        balance_used_fen=yuan(order.balanceUsed, "balanceUsed", problems),
+        vender_remark_flag=text_of(order.venderRemarkLevelFlag),
+        store_order=clean(order.storeOrder),
+        order_source=clean(order.orderSource),
+    )
