@@ -1,0 +1,103 @@
+"""How the platforms' HTTP doors answer, and how they fail to.
+
+Guarantees: a handler says what it did (`Answer.wrote`), so that a fault after acting only ever hides
+the answer of a write that really was done.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from simulators.faults import FaultPlan
+from simulators.orders import Outcome
+
+JSON_TYPE = "application/json;charset=UTF-8"
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A platform's answer; `wrote` when the call changed something (or repeated a change)."""
+
+    body: bytes
+    wrote: bool = False
+
+
+class Tally:
+    """How often each write was applied, repeated or refused: `taobao:send:applied` → count."""
+
+    __slots__ = ("counts",)
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def note(self, call: str, outcome: Outcome) -> bool:
+        """Count one outcome; True when something is written (applied or duplicate)."""
+        self.counts[f"{call}:{outcome}"] += 1
+        return outcome != "refused"
+
+
+class Severed(Response):
+    """No answer: held until the caller leaves or `hold_s` is over, then the connection is closed."""
+
+    def __init__(self, hold_s: float) -> None:
+        super().__init__(status_code=200)
+        self._hold_s = hold_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Promise a body, never send it: the server then closes the connection."""
+        try:
+            async with asyncio.timeout(self._hold_s):
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+        except TimeoutError:
+            headers = [(b"content-length", b"2"), (b"connection", b"close")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+
+class Door:
+    """One platform's entrance: its name, its throttling answer, and the faults in front of it."""
+
+    __slots__ = ("_hold_s", "_name", "_plan", "_throttled")
+
+    def __init__(self, name: str, *, throttled: bytes, plan: FaultPlan, hold_s: float) -> None:
+        self._name = name
+        self._throttled = throttled
+        self._plan = plan
+        self._hold_s = hold_s
+
+    async def pass_through(self, act: Callable[[], Answer]) -> Response:
+        """Let a call act and answer, unless the plan has it otherwise."""
+        match self._plan.before(self._name):
+            case "throttled":
+                return Response(self._throttled, media_type=JSON_TYPE)
+            case "error":
+                return Response(b"upstream unavailable", status_code=502)
+            case "half_open":
+                return Severed(self._hold_s)
+            case "slow":
+                await asyncio.sleep(self._plan.slow_s(self._name))
+            case None:
+                pass
+        answer = act()
+        match self._plan.after(self._name) if answer.wrote else None:
+            case "timeout":
+                return Severed(self._hold_s)
+            case "error":
+                return Response(b"internal error", status_code=500)
+            case None:
+                return Response(answer.body, media_type=JSON_TYPE)
+
+
+async def params_of(request: Request) -> dict[str, str]:
+    """Return the parameters of query and form together; the form wins."""
+    params = dict(request.query_params)
+    body = await request.body()
+    if body:
+        text = body.decode("utf-8", "replace")
+        params |= dict(parse_qsl(text, keep_blank_values=True))
+    return params

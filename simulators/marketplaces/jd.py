@@ -1,0 +1,229 @@
+"""JD's JOS router: every call is one signed form or query to /routerjson.
+
+Guarantees: faults of the gateway are an error_response, faults of business are HTTP 200 with code "0"
+and success=false — never an empty page. page and page_size must be text, as JD wants them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from simulators.clock import beijing_ms
+from simulators.doors import Answer, Door, Tally, params_of
+from simulators.faults import FaultPlan
+from simulators.marketplaces.jd_payloads import claim_row, order_row, search_answer, state_of
+from simulators.orders import Order, Shop
+from simulators.settings import SHOPS
+from simulators.signing import jos_sign, same
+from simulators.world import Verdict, World
+
+TOLERANCE_MS = 6 * 60_000
+WINDOW_MAX_MS = 31 * 24 * 3_600_000
+LAG_MS = 2_000
+Business = dict[str, Any]
+
+
+def failure(code: str, chinese: str, english: str) -> bytes:
+    """Return an error_response of the gateway."""
+    fields = {"code": code, "zh_desc": chinese, "en_desc": english}
+    return msgspec.json.encode({"error_response": fields})
+
+
+THROTTLED = failure("2", "限制访问", "App Call Limited")
+_SHIP_REFUSALS = {
+    "unknown": ("10400001", "订单不存在"),
+    "not_paid": ("10400002", "订单状态不允许出库"),
+    "refund_open": ("10400003", "订单已锁定"),
+    "already_shipped": ("10400010", "订单已出库"),
+}
+
+
+class Jd:
+    """The platform's side of JOS."""
+
+    def __init__(self, *, world: World, plan: FaultPlan, tally: Tally) -> None:
+        self._world = world
+        self._plan = plan
+        self._tally = tally
+        self._shops = {shop.app_key: shop for shop in SHOPS if shop.channel == "jd"}
+        self._door = Door("jd", throttled=THROTTLED, plan=plan, hold_s=world.settings.hold_s)
+        self._calls: dict[str, Callable[[Shop, Business], Answer]] = {
+            "jingdong.pop.order.search": self._search,
+            "jingdong.pop.order.enSearch": self._search,
+            "jingdong.pop.order.shipment": self._ship,
+            "jingdong.pop.afs.soa.refundapply.queryPageList": self._claims,
+            "jingdong.pop.afs.soa.refundapply.replyRefund": self._reply_to_claim,
+        }
+
+    async def router(self, request: Request) -> Response:
+        """GET or POST /routerjson."""
+        params = await params_of(request)
+        return await self._door.pass_through(lambda: self.answer(params))
+
+    def answer(self, params: dict[str, str]) -> Answer:
+        """Check a call and act on it."""
+        shop = self._shops.get(params.get("app_key", ""))
+        if shop is None:
+            return Answer(body=failure("10", "无效app_key", "Invalid app_key"))
+        if not same(params.get("sign", ""), jos_sign(params, shop.app_secret)):
+            return Answer(body=failure("12", "无效签名", "Invalid signature"))
+        if params.get("access_token") != shop.access_token:
+            return Answer(body=failure("19", "无效access_token", "Invalid access_token"))
+        try:
+            early_ms = beijing_ms(params.get("timestamp", "")) - self._world.clock()
+            business = msgspec.json.decode(params.get("360buy_param_json", "{}"), type=Business)
+        except (ValueError, msgspec.DecodeError):
+            return Answer(body=failure("8", "无效参数", "Invalid timestamp or parameters"))
+        if abs(early_ms) > TOLERANCE_MS:
+            return Answer(body=failure("8", "无效时间戳", "Invalid timestamp"))
+        call = self._calls.get(params.get("method", ""))
+        if call is None:
+            return Answer(body=failure("22", "无效方法", "Invalid method"))
+        return call(shop, business)
+
+    def _search(self, shop: Shop, business: Business) -> Answer:
+        wrong = _wrong_search(business)
+        if wrong:
+            return Answer(body=_search_failure(wrong))
+        wanted = set(business["order_state"].split(","))
+        found = [
+            order
+            for order in self._world.records.window(
+                shop.shop,
+                start_ms=beijing_ms(business["start_date"]),
+                end_ms=beijing_ms(business["end_date"]),
+                by_created=business.get("dateType") == "1",
+            )
+            if state_of(order)[0] in wanted
+        ]
+        if business.get("sortType", "1") == "1":
+            found.reverse()
+        page, size = int(business["page"]), int(business["page_size"])
+        fields = {name.strip() for name in business["optional_fields"].split(",")}
+        rows: list[dict[str, Any]] = []
+        for order in found[(page - 1) * size : page * size]:
+            rows.extend(self._rows(order, shop, fields))
+        return Answer(body=msgspec.json.encode(search_answer(rows, len(found))))
+
+    def _rows(self, order: Order, shop: Shop, fields: set[str]) -> list[dict[str, Any]]:
+        versions = [order]
+        young = self._world.clock() - order.modified_at_ms < LAG_MS
+        if self._plan.hit("duplicate_row", "jd"):
+            versions.append(order)
+        if young and order.version > 1 and self._plan.hit("stale_snapshot", "jd"):
+            versions.append(self._world.records.before[order.key])
+        return [
+            {name: value for name, value in order_row(one, shop).items() if name in fields}
+            for one in versions
+        ]
+
+    def _ship(self, shop: Shop, business: Business) -> Answer:
+        order = self._world.records.orders.get(("jd", str(business.get("orderId", ""))))
+        waybills = [text for text in str(business.get("logiNo", "")).split(",") if text]
+        company = str(business.get("logiCoprId", ""))
+        if order is None or order.shop != shop.shop or not waybills or not company:
+            self._tally.note("jd:send", "refused")
+            return _ship_answer("unknown")
+        outcome, reason = self._ship_parcels(order, waybills, company)
+        wrote = self._tally.note("jd:send", outcome)
+        return Answer(body=_ship_answer(reason).body, wrote=wrote)
+
+    def _ship_parcels(self, order: Order, waybills: list[str], company: str) -> Verdict:
+        # JD is not told which goods lie in which parcel: one line each, the rest in the last.
+        line_nos = [line.line_no for line in order.lines]
+        waybills = waybills[: len(line_nos)]
+        verdict: Verdict = ("refused", "unknown")
+        for place, waybill in enumerate(waybills):
+            last = place == len(waybills) - 1
+            verdict = self._world.ship(
+                order.key,
+                waybill=waybill,
+                company=company,
+                line_nos=None if last else (line_nos[place],),
+            )
+        return verdict
+
+    def _claims(self, shop: Shop, business: Business) -> Answer:
+        try:
+            found = self._world.records.claims_window(
+                shop.shop,
+                start_ms=beijing_ms(str(business.get("applyTimeStart", ""))),
+                end_ms=beijing_ms(str(business.get("applyTimeEnd", ""))),
+            )
+            page, size = int(business.get("pageIndex", 1)), int(business.get("pageSize", 20))
+        except ValueError:
+            return _claims_answer([], 0, success=False)
+        status = business.get("status")
+        rows = [claim_row(one) for one in found]
+        rows = [row for row in rows if status in {None, "", row["status"], str(row["status"])}]
+        return _claims_answer(rows[(page - 1) * size : page * size], len(rows), success=True)
+
+    def _reply_to_claim(self, shop: Shop, business: Business) -> Answer:
+        claim = self._world.records.after_sales.get(str(business.get("id", "")))
+        status = str(business.get("status", ""))
+        if claim is None or claim.shop != shop.shop or status not in {"1", "2"}:
+            self._tally.note("jd:agree", "refused")
+            return _reply_answer("无此申请")
+        agree = status == "1"
+        act = self._world.agree if agree else self._world.refuse
+        outcome, reason = act(claim.after_sale_id)
+        wrote = self._tally.note("jd:agree" if agree else "jd:refuse", outcome)
+        return Answer(body=_reply_answer(reason and "状态不符").body, wrote=wrote)
+
+
+def _wrong_search(business: Business) -> str:
+    needed = ("start_date", "end_date", "order_state", "optional_fields", "page", "page_size")
+    for name in needed:
+        if not isinstance(business.get(name), str) or not business[name]:
+            return name
+    if not business["page"].isdecimal() or int(business["page"]) < 1:
+        return "page"
+    if not business["page_size"].isdecimal() or not 1 <= int(business["page_size"]) <= 100:
+        return "page_size"
+    try:
+        length_ms = beijing_ms(business["end_date"]) - beijing_ms(business["start_date"])
+    except ValueError:
+        return "start_date"
+    return "" if 0 <= length_ms <= WINDOW_MAX_MS else "end_date"
+
+
+def _search_failure(name: str) -> bytes:
+    answer = search_answer([], 0)
+    result = answer["jingdong_pop_order_search_responce"]["searchorderinfo_result"]
+    result["apiResult"] = {
+        "chineseErrCode": f"参数错误:{name}",
+        "englishErrCode": f"invalid parameter: {name}",
+        "numberCode": 10100030,
+        "success": False,
+    }
+    return msgspec.json.encode(answer)
+
+
+def _ship_answer(reason: str) -> Answer:
+    code, text = _SHIP_REFUSALS[reason] if reason else ("", "")
+    result = {
+        "success": not reason,
+        "errorCode": code,
+        "chineseErrCode": text,
+        "englishErrCode": reason,
+    }
+    content = {"code": "0", "sopjosshipment_result": result}
+    return Answer(body=msgspec.json.encode({"jingdong_pop_order_shipment_responce": content}))
+
+
+def _claims_answer(rows: list[dict[str, Any]], total: int, *, success: bool) -> Answer:
+    content = {
+        "code": "0",
+        "queryResult": {"success": success, "result": rows, "totalCount": total},
+    }
+    key = "jingdong_pop_afs_soa_refundapply_queryPageList_responce"
+    return Answer(body=msgspec.json.encode({key: content}))
+
+
+def _reply_answer(wrong: str) -> Answer:
+    content = {"code": "0", "replyResult": {"success": not wrong, "errorMessage": wrong}}
+    key = "jingdong_pop_afs_soa_refundapply_replyRefund_responce"
+    return Answer(body=msgspec.json.encode({key: content}))

@@ -1,0 +1,102 @@
+"""Everything the simulators can be told, in one value.
+
+Guarantees: an unknown or mistyped setting is refused by name, never ignored.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from simulators.orders import Channel, Shop
+
+FaultLevel = Literal["none", "default", "storm"]
+
+
+class Mix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What buyers do. `*_pct` are shares of a hundred.
+
+    Orders are paid at once, paid later (`pay_after_s`) or, what remains, never; of the last,
+    `cancel_unpaid_pct` are cancelled by the buyer. Of the paid ones some change the address, get a
+    seller memo or are cancelled, `change_after_s` later; of the shipped ones `after_sale_pct` open a
+    claim over one line, `after_sale_after_s` later.
+    """
+
+    taobao_weight: int = 40
+    jd_weight: int = 25
+    douyin_weight: int = 35
+    paid_at_once_pct: int = 60
+    paid_later_pct: int = 30
+    cancel_unpaid_pct: int = 40
+    address_change_pct: int = 3
+    seller_memo_pct: int = 4
+    cancel_paid_pct: int = 3
+    after_sale_pct: int = 4
+    memo_canary_pct: int = 10
+    scarce_pct: int = 2
+    lines_max: int = 3
+    pay_after_s: tuple[int, int] = (2, 15)
+    change_after_s: tuple[int, int] = (2, 10)
+    after_sale_after_s: tuple[int, int] = (3, 10)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of one simulator process.
+
+    `run` moves order numbers, so that a second run with the same seed against kept records makes new
+    orders. `faults` is a level, `odds` overrides single kinds of it (see `simulators.faults.Odds`).
+    `hold_s` is how long a call that never answers is held. `handover_on_write_back` starts tracking
+    when a marketplace hears of a waybill, instead of waiting for `POST /_sim/handover`.
+    """
+
+    seed: int = 7
+    run: int = 0
+    faults: FaultLevel = "default"
+    odds: dict[str, float] = {}
+    mix: Mix = Mix()
+    stock_multiplier: int = 1
+    douyin_push_url: str = ""
+    tracking_push_url: str = ""
+    tracking_step_s: float = 2.0
+    confirm_after_s: float = 3.0
+    handover_on_write_back: bool = False
+    hold_s: float = 6.0
+    push_workers: int = 4
+    push_batch: int = 20
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.run < 1_009:
+            message = f"run must be 0..1008, not {self.run}"
+            raise ValueError(message)
+
+
+def load(path: Path | None, **given: object) -> Settings:
+    """Return the settings of a JSON file, `given` values (None = not given) before those of the file.
+
+    Raises msgspec.ValidationError naming the setting that is unknown or of the wrong type.
+    """
+    told: dict[str, object] = (
+        {} if path is None else msgspec.json.decode(path.read_bytes(), type=dict)
+    )
+    told |= {name: value for name, value in given.items() if value is not None}
+    return msgspec.convert(told, Settings)
+
+
+def _shop(channel: Channel, number: int, native_shop_id: int, app_key: str) -> Shop:
+    return Shop(
+        channel=channel,
+        shop=f"{channel}-{number}",
+        shop_name=f"示例旗舰店{number}",
+        native_shop_id=native_shop_id,
+        app_key=app_key,
+        app_secret=f"{channel}-secret-{number}-{app_key[-4:]}",
+        access_token=f"{channel}-session-{number}",
+    )
+
+
+SHOPS: tuple[Shop, ...] = (
+    _shop("taobao", 1, 200_001, "23000001"),
+    _shop("taobao", 2, 200_002, "23000002"),
+    _shop("jd", 1, 10_000_001, "JDAPPKEY0001"),
+    _shop("douyin", 1, 100_001, "7000000000000000001"),
+)
