@@ -7,8 +7,6 @@ fact with its own type, and holds no decimal (money is fen). The wordings are li
 import json
 import re
 from collections.abc import Mapping
-from itertools import count
-from typing import assert_never
 
 import cel
 
@@ -65,7 +63,7 @@ def length_facts(expression: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def cell_of(fact: Column, written: object, facts: Mapping[str, Column]) -> Cell | None | str:
+def cell_of(fact: Column, written: object, facts: Mapping[str, Column]) -> Cell | str | None:
     """Read what stands under `fact` in a row: a cell, None for "-" (any), or the fault in words."""
     match written:
         case bool() | int():
@@ -79,7 +77,7 @@ def cell_of(fact: Column, written: object, facts: Mapping[str, Column]) -> Cell 
         case float():
             return "holds a decimal; money is written in fen (12.30 yuan is 1230)"
         case _:
-            return 'is empty; write "-" where any value will do'
+            return 'is no condition; write "-" where any value will do'
 
 
 def literal_text(written: list[object]) -> str:
@@ -165,7 +163,8 @@ def _membership(
     members = tuple(dict.fromkeys(values))
     expression = f"{fact.name} in [{', '.join(literal(value) for value in members)}]"  # type: ignore[arg-type]
     if negated:
-        return _cell(fact, text, f"!({expression})", Otherwise(cel=expression))
+        expression = f"!({expression})"
+        return _cell(fact, text, expression, Otherwise(cel=expression))
     return _cell(fact, text, expression, OneOf(values=frozenset(members)))  # type: ignore[arg-type]
 
 
@@ -248,11 +247,5 @@ def covers(wide: Domain, narrow: Domain) -> bool:
             return all(isinstance(v, int) and wide.low <= v <= wide.high for v in narrow.values)
         case Between(), Between():
             return wide.low <= narrow.low and narrow.high <= wide.high
-        case Otherwise(), Otherwise():
-            return wide == narrow
-        case OneOf() | Otherwise(), _:
-            return False
-        case Between(), Otherwise():
-            return False
         case _:
-            assert_never(wide)
+            return wide == narrow

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 Kind: TypeAlias = Literal["int", "text", "bool", "text list"]
 Policy: TypeAlias = Literal["first", "collect"]
 Value: TypeAlias = int | bool | str | tuple[str, ...]
+
+T = TypeVar("T")
 
 ERROR_ROW = "error"
 DEFAULT_ROW = "default"
@@ -155,7 +157,7 @@ class Decision:
         return _typed(self.outputs[output], tuple, output)
 
 
-def _typed[T](value: Value, kind: type[T], output: str) -> T:
+def _typed(value: Value, kind: type[T], output: str) -> T:
     if type(value) is not kind:
         raise TypeError(f"output {output} is a {type(value).__name__}, not a {kind.__name__}")
     return value
