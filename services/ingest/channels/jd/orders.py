@@ -10,9 +10,6 @@ import msgspec
 from chassis.money import share_out
 from services.ingest.channels import _order as orders
 from services.ingest.channels._wire import (
-    Amount,
-    Id,
-    Text,
     beijing_time,
     clean,
     problem,
@@ -24,7 +21,8 @@ from services.ingest.channels._wire import (
     text_of,
     yuan,
 )
-from services.ingest.channels.jd.gateway import ApiResult, ErrorResponse, fault_of, result_fault
+from services.ingest.channels.jd import wire
+from services.ingest.channels.jd.gateway import ApiResult, fault_of, result_fault
 from services.ingest.domain.model import (
     Bearer,
     Extension,
@@ -85,95 +83,8 @@ class JdExtension(Extension, frozen=True, kw_only=True, tag="jd"):
     order_source: str
 
 
-class _Consignee(msgspec.Struct):
-    fullname: Text = None
-    mobile: Text = None
-    telephone: Text = None
-    fullAddress: Text = None  # noqa: N815 — the wire's names, here and below
-    province: Text = None
-    city: Text = None
-    county: Text = None
-    town: Text = None
-    oaid: Text = None
-
-
-class _Item(msgspec.Struct):
-    skuId: Id = None  # noqa: N815
-    outerSkuId: Text = None  # noqa: N815
-    productNo: Text = None  # noqa: N815
-    skuName: Text = None  # noqa: N815
-    jdPrice: Amount = None  # noqa: N815
-    itemTotal: Amount = None  # noqa: N815
-
-
-class _Coupon(msgspec.Struct):
-    couponType: Text = None  # noqa: N815
-    couponPrice: Amount = None  # noqa: N815
-    skuId: Id = None  # noqa: N815
-
-
-class _Order(msgspec.Struct):
-    orderId: Id = None  # noqa: N815
-    venderId: Id = None  # noqa: N815
-    orderType: Id = None  # noqa: N815
-    payType: Text = None  # noqa: N815
-    orderTotalPrice: Amount = None  # noqa: N815
-    orderPayment: Amount = None  # noqa: N815
-    freightPrice: Amount = None  # noqa: N815
-    sellerDiscount: Amount = None  # noqa: N815
-    balanceUsed: Amount = None  # noqa: N815
-    orderState: Text = None  # noqa: N815
-    orderRemark: Text = None  # noqa: N815
-    venderRemark: Text = None  # noqa: N815
-    venderRemarkLevelFlag: Id = None  # noqa: N815
-    orderStartTime: Text = None  # noqa: N815
-    paymentConfirmTime: Text = None  # noqa: N815
-    orderEndTime: Text = None  # noqa: N815
-    modified: Text = None
-    consigneeInfo: _Consignee | None = None  # noqa: N815
-    itemInfoList: list[_Item] | _Item | None = None  # noqa: N815
-    couponDetailList: list[_Coupon] | _Coupon | None = None  # noqa: N815
-    waybill: Text = None
-    logisticsId: Id = None  # noqa: N815
-    parentOrderId: Id = None  # noqa: N815
-    directParentOrderId: Id = None  # noqa: N815
-    orderSource: Text = None  # noqa: N815
-    storeOrder: Text = None  # noqa: N815
-    openIdBuyer: Text = None  # noqa: N815
-    xidBuyer: Text = None  # noqa: N815
-    oaid: Text = None
-
-
-class _SearchResult(msgspec.Struct):
-    apiResult: ApiResult | None = None  # noqa: N815
-    orderInfoList: list[msgspec.Raw] | None = None  # noqa: N815
-
-
-class _Search(msgspec.Struct):
-    searchorderinfo_result: _SearchResult | None = None
-
-
-class _Detail(msgspec.Struct):
-    apiResult: ApiResult | None = None  # noqa: N815
-    orderInfo: _Order | None = None  # noqa: N815
-
-
-class _Get(msgspec.Struct):
-    orderDetailInfo: _Detail | None = None  # noqa: N815
-
-
-class _Answer(_Order):
-    """Any answer, or a bare order: read in one pass."""
-
-    jingdong_pop_order_search_responce: _Search | None = None
-    jingdong_pop_order_enSearch_responce: _Search | None = None  # noqa: N815
-    jingdong_pop_order_get_responce: _Get | None = None
-    jingdong_pop_order_enGet_responce: _Get | None = None  # noqa: N815
-    error_response: ErrorResponse | None = None
-
-
-_decode = msgspec.json.Decoder(_Answer).decode
-_decode_order = msgspec.json.Decoder(_Order).decode
+_decode = msgspec.json.Decoder(wire.Answer).decode
+_decode_order = msgspec.json.Decoder(wire.Order).decode
 
 
 def normalise(body: bytes) -> tuple[Normalised, ...]:
@@ -217,7 +128,7 @@ def _row(raw: bytes) -> tuple[Normalised, ...]:
     return orders.refused(row) if isinstance(row, Problem) else (_normalised(row),)
 
 
-def _normalised(order: _Order) -> Normalised:
+def _normalised(order: wire.Order) -> Normalised:
     problems: list[Problem] = []
     times = Times(
         created=beijing_time(order.orderStartTime, "orderStartTime", problems),
@@ -262,12 +173,12 @@ def _normalised(order: _Order) -> Normalised:
     return orders.finish(draft, problems)
 
 
-def _pays_later(order: _Order) -> bool:
+def _pays_later(order: wire.Order) -> bool:
     return (order.payType or "").startswith("1-")  # 1-货到付款
 
 
 def _paid_fen(
-    order: _Order,
+    order: wire.Order,
     state: OrderSnapshotState,
     payable_fen: int,
     times: Times,
@@ -282,8 +193,8 @@ def _paid_fen(
 
 
 def _lines(
-    order: _Order,
-    coupons: tuple[_Coupon, ...],
+    order: wire.Order,
+    coupons: tuple[wire.Coupon, ...],
     state: OrderSnapshotState,
     problems: list[Problem],
 ) -> list[orders.LineDraft]:
@@ -320,8 +231,8 @@ def _lines(
 
 
 def _take_off_coupons(
-    order: _Order,
-    coupons: tuple[_Coupon, ...],
+    order: wire.Order,
+    coupons: tuple[wire.Coupon, ...],
     drafts: list[orders.LineDraft],
     problems: list[Problem],
 ) -> None:
@@ -355,11 +266,11 @@ def _take_off(drafts: list[orders.LineDraft], amount_fen: int) -> None:
         draft.net_fen -= share_fen
 
 
-def _code(coupon: _Coupon) -> str:
+def _code(coupon: wire.Coupon) -> str:
     return (coupon.couponType or "").partition("-")[0]  # "41-京东券优惠"
 
 
-def _promotions(coupons: tuple[_Coupon, ...], problems: list[Problem]) -> tuple[Promotion, ...]:
+def _promotions(coupons: tuple[wire.Coupon, ...], problems: list[Problem]) -> tuple[Promotion, ...]:
     found: list[Promotion] = []
     for coupon in coupons:
         amount_fen = yuan(coupon.couponPrice, "couponDetailList.couponPrice", problems)
@@ -376,8 +287,8 @@ def _promotions(coupons: tuple[_Coupon, ...], problems: list[Problem]) -> tuple[
     return tuple(found)
 
 
-def _receiver(order: _Order, problems: list[Problem]) -> Receiver:
-    person = order.consigneeInfo or _Consignee()
+def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
+    person = order.consigneeInfo or wire.Consignee()
     return receiver(
         region=(person.province, person.city, person.county),
         town=person.town,
@@ -387,7 +298,7 @@ def _receiver(order: _Order, problems: list[Problem]) -> Receiver:
     )
 
 
-def _parcels(order: _Order) -> tuple[Parcel, ...]:
+def _parcels(order: wire.Order) -> tuple[Parcel, ...]:
     return tuple(
         Parcel(
             waybill_no=number,
@@ -400,7 +311,7 @@ def _parcels(order: _Order) -> tuple[Parcel, ...]:
     )
 
 
-def _extension(order: _Order, *, split_parent: bool, problems: list[Problem]) -> JdExtension:
+def _extension(order: wire.Order, *, split_parent: bool, problems: list[Problem]) -> JdExtension:
     return JdExtension(
         buyer_key=clean(order.openIdBuyer) or clean(order.xidBuyer),
         order_type=text_of(order.orderType),

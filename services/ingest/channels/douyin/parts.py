@@ -1,0 +1,126 @@
+"""The receiver and the discounts of a Douyin order."""
+
+from services.ingest.channels._wire import clean, fen, problem
+from services.ingest.channels.douyin import wire
+from services.ingest.domain.model import (
+    Bearer,
+    PiiKind,
+    Problem,
+    ProblemCode,
+    Promotion,
+    Receiver,
+)
+from services.ingest.domain.region import settle
+
+
+def receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
+    """Ciphers, masks and clear texts have fields of their own here; they stay apart."""
+    address = order.post_addr or wire.Address()
+    masked = order.mask_post_addr or wire.Address()
+    ciphers = (
+        clean(order.encrypt_post_receiver),
+        clean(order.encrypt_post_tel),
+        clean(address.encrypt_detail),
+    )
+    masks = (
+        clean(order.mask_post_receiver),
+        clean(order.mask_post_tel),
+        clean(masked.detail),
+    )
+    clear = (clean(order.post_receiver), clean(order.post_tel), clean(address.detail))
+    kind, texts = PiiKind.ABSENT, ("", "", "")
+    if any(ciphers):
+        # Clear texts beside ciphers are left out: this kind promises that nothing here is clear.
+        kind, texts = PiiKind.ENCRYPTED, masks
+        if not all(ciphers):
+            detail = "some receiver fields have no cipher"
+            problems.append(problem(ProblemCode.RECEIVER_MIXED, detail, blocks=False))
+    elif any(clear):
+        kind = PiiKind.MASKED if any("*" in text for text in clear) else PiiKind.PLAIN
+        texts = clear
+    elif any(masks):
+        kind, texts = PiiKind.MASKED, masks
+    place = settle(*(_name(place) for place in (address.province, address.city, address.town)))
+    return Receiver(
+        province=place.province,
+        city=place.city,
+        district=place.district,
+        town=_name(address.street),
+        province_code=place.province_code,
+        pii=kind,
+        name=texts[0],
+        phone=texts[1],
+        address=texts[2],
+        name_cipher=ciphers[0],
+        phone_cipher=ciphers[1],
+        address_cipher=ciphers[2],
+        key=clean(order.open_address_id),
+    )
+
+
+def _name(place: wire.Place | None) -> str:
+    return clean(place.name) if place is not None else ""
+
+
+def promotions(order: wire.Order, problems: list[Problem]) -> tuple[Promotion, ...]:
+    """Name every discount, split by who pays for it; what the platform leaves unnamed is "其他优惠"."""
+    if order.promotion_detail is None:
+        return ()
+    detail = order.promotion_detail
+    found: list[Promotion] = []
+    for granted, bearer in (
+        (detail.shop_discount_detail, Bearer.SELLER),
+        (detail.platform_discount_detail, Bearer.PLATFORM),
+        (detail.kol_discount_detail, Bearer.INFLUENCER),
+    ):
+        if granted is not None:
+            found.extend(_granted(granted, bearer, problems))
+    return tuple(found)
+
+
+def _granted(granted: wire.Discounts, bearer: Bearer, problems: list[Problem]) -> list[Promotion]:
+    natives = [
+        *(
+            (item.coupon_name, item.coupon_amount, item.share_discount_cost)
+            for item in granted.coupon_info or ()
+        ),
+        *(
+            (item.campaign_name, item.campaign_amount, item.share_discount_cost)
+            for item in granted.full_discount_info or ()
+        ),
+        *(
+            ("红包", item.redpack_amount, item.share_discount_cost)
+            for item in granted.redpack_info or ()
+        ),
+        ("金币抵扣", granted.gold_coin_amount, None),
+    ]
+    found: list[Promotion] = []
+    for name, native_fen, cost in natives:
+        amount_fen = fen(native_fen, "promotion_detail.amount", problems)
+        if amount_fen:
+            found.extend(_by_bearer(clean(name), amount_fen, bearer, cost))
+    rest_fen = fen(granted.total_amount, "promotion_detail.total_amount", problems) - sum(
+        promotion.fen for promotion in found
+    )
+    if rest_fen > 0:
+        found.append(Promotion(name="其他优惠", fen=rest_fen, borne_by=bearer))
+    return found
+
+
+def _by_bearer(
+    name: str, amount_fen: int, granter: Bearer, cost: wire.Cost | None
+) -> list[Promotion]:
+    """Split a discount by who pays for it; without shares that add up, its granter pays all."""
+    if cost is not None:
+        shares = (
+            (Bearer.SELLER, fen(cost.shop_cost, "shop_cost", [])),
+            (Bearer.PLATFORM, fen(cost.platform_cost, "platform_cost", [])),
+            (Bearer.INFLUENCER, fen(cost.author_cost, "author_cost", [])),
+        )
+        if sum(share_fen for _, share_fen in shares) == amount_fen:
+            return [
+                Promotion(name=name, fen=share_fen, borne_by=bearer)
+                for bearer, share_fen in shares
+                if share_fen
+            ]
+    return [Promotion(name=name, fen=amount_fen, borne_by=granter)]
