@@ -26,7 +26,8 @@ class Odds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     while the last change is young (a lagging replica). Orders: `contradiction`. Calls:
     `throttle_window` begins a run of throttled calls, `slow`, `error_before` and `half_open` (no
     answer, then a closed connection) without acting, `act_then_timeout` and `error_after` after a
-    write was done. Money: `system_error` without acting, `late_success` acts later than it answers.
+    write was done. Carriers: `short_list` leaves a parcel out of an answer, `stalled_parcel` never moves
+    again. Money: `system_error` without acting, `late_success` acts later than it answers.
     """
 
     duplicate_push: float = 0.0
@@ -40,6 +41,8 @@ class Odds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     half_open: float = 0.0
     act_then_timeout: float = 0.0
     error_after: float = 0.0
+    short_list: float = 0.0
+    stalled_parcel: float = 0.0
     system_error: float = 0.0
     late_success: float = 0.0
 
@@ -58,6 +61,7 @@ LEVELS: dict[FaultLevel, Odds] = {
         half_open=0.001,
         act_then_timeout=0.003,
         error_after=0.003,
+        short_list=0.002,
         system_error=0.01,
         late_success=0.01,
     ),
@@ -73,6 +77,8 @@ LEVELS: dict[FaultLevel, Odds] = {
         half_open=0.005,
         act_then_timeout=0.03,
         error_after=0.05,
+        short_list=0.03,
+        stalled_parcel=0.01,
         system_error=0.1,
         late_success=0.1,
     ),

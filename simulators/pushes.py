@@ -1,0 +1,168 @@
+"""What platforms push to the merchant, until the merchant says it was received.
+
+Guarantees: a push is repeated with growing pauses until it is accepted or given up after
+`ATTEMPTS_MAX`; what is due for one group goes out together, oldest first, up to the batch size; the
+queue is bounded and what is dropped or given up is counted.
+"""
+
+import asyncio
+import heapq
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import httpx2
+import msgspec
+
+from simulators.clock import Clock
+from simulators.faults import FaultPlan
+
+ATTEMPTS_MAX = 40
+RETRY_MS = (500, 1_000, 2_000, 4_000, 8_000, 15_000)
+PENDING_MAX = 200_000
+TIMEOUT_S = 5.0
+
+
+class Push(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to tell; `group` things may go together, a `copy` is told on purpose twice."""
+
+    group: str
+    content: Any
+    copy: bool = False
+    attempts: int = 0
+
+
+class Posting(msgspec.Struct, frozen=True, kw_only=True):
+    """The HTTP form of some pushes."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+class PushQueue:
+    """Pushes to one door, in the order in which they are due."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        encode: Callable[[str, Sequence[Any]], Posting],
+        accepted: Callable[[bytes], bool],
+        batch_max: int,
+        plan: FaultPlan,
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self.url = ""
+        self.encode = encode
+        self.accepted = accepted
+        self.counts: Counter[str] = Counter()
+        self.changed = asyncio.Event()
+        self._batch_max = batch_max
+        self._plan = plan
+        self._clock = clock
+        self._due: list[tuple[int, int, Push]] = []
+        self._number = 0
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def add(self, group: str, content: object) -> None:
+        """Queue something to tell, possibly late and possibly twice; nobody listens without a URL."""
+        if not self.url:
+            self.counts["unsubscribed"] += 1
+            return
+        self.counts["made"] += 1
+        now_ms, plan = self._clock(), self._plan
+        late_ms = plan.late_ms(self.name) if plan.hit("late_push", self.name) else 0
+        self._put(now_ms + late_ms, Push(group=group, content=content))
+        if plan.hit("duplicate_push", self.name):
+            again_ms = now_ms + late_ms + plan.late_ms(self.name)
+            self._put(again_ms, Push(group=group, content=content, copy=True))
+
+    def take(self) -> tuple[Push, ...]:
+        """Take what is due of one group, oldest first; empty when nothing is due."""
+        now_ms = self._clock()
+        taken: list[Push] = []
+        others: list[tuple[int, int, Push]] = []
+        while self._due and self._due[0][0] <= now_ms and len(taken) < self._batch_max:
+            row = heapq.heappop(self._due)
+            if taken and row[2].group != taken[0].group:
+                others.append(row)
+                if len(others) > self._batch_max:
+                    break
+            else:
+                taken.append(row[2])
+        for row in others:
+            heapq.heappush(self._due, row)
+        return tuple(taken)
+
+    def settle(self, batch: Sequence[Push], *, accepted: bool) -> None:
+        """Record how a posting went; what was not accepted is due again later."""
+        self.counts["postings"] += 1
+        if accepted:
+            copies = sum(push.copy for push in batch)
+            self.counts["delivered"] += len(batch) - copies
+            self.counts["duplicates_sent"] += copies
+            return
+        self.counts["failed_postings"] += 1
+        now_ms = self._clock()
+        for push in batch:
+            attempts = push.attempts + 1
+            if attempts >= ATTEMPTS_MAX:
+                self.counts["given_up"] += 1
+                continue
+            self.counts["redelivered"] += 1
+            pause_ms = RETRY_MS[min(push.attempts, len(RETRY_MS) - 1)]
+            self._put(now_ms + pause_ms, msgspec.structs.replace(push, attempts=attempts))
+
+    def wait_s(self) -> float:
+        """Return how long nothing will be due, at most a second."""
+        if not self._due:
+            return 1.0
+        return min(max(self._due[0][0] - self._clock(), 1) / 1_000, 1.0)
+
+    def _put(self, due_ms: int, push: Push) -> None:
+        if len(self._due) >= PENDING_MAX:
+            self.counts["dropped"] += 1
+            return
+        self._number += 1
+        heapq.heappush(self._due, (due_ms, self._number, push))
+        self.changed.set()
+
+
+async def deliver_for_ever(queue: PushQueue, client: httpx2.AsyncClient, workers: int) -> None:
+    """Post what falls due, `workers` postings at a time, until cancelled."""
+    slots = asyncio.Semaphore(workers)
+    async with asyncio.TaskGroup() as postings:
+        while True:
+            await slots.acquire()
+            batch = queue.take()
+            if batch:
+                postings.create_task(_post(queue, client, batch, slots))
+                continue
+            slots.release()
+            queue.changed.clear()
+            try:
+                async with asyncio.timeout(queue.wait_s()):
+                    await queue.changed.wait()
+            except TimeoutError:
+                pass
+
+
+async def _post(
+    queue: PushQueue, client: httpx2.AsyncClient, batch: Sequence[Push], slots: asyncio.Semaphore
+) -> None:
+    posting = queue.encode(batch[0].group, [push.content for push in batch])
+    accepted = False
+    try:
+        response = await client.post(
+            queue.url, content=posting.body, headers=posting.headers, timeout=TIMEOUT_S
+        )
+        accepted = response.is_success and queue.accepted(response.content)
+    except httpx2.HTTPError:
+        # Whoever does not answer has not received it.
+        pass
+    finally:
+        queue.settle(batch, accepted=accepted)
+        slots.release()
