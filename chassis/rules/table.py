@@ -81,6 +81,9 @@ class Table:
     _types: tuple[type, ...] = field(init=False, repr=False)
     _pick: "itemgetter[str]" = field(init=False, repr=False)
     _memo: dict[tuple[Value, ...], Decision] = field(init=False, repr=False, default_factory=dict)
+    _by_hit: dict[tuple[int | bool, ...], Decision] = field(
+        init=False, repr=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         """Compile the rows. Raises `ValueError` if they nest deeper than the parser goes."""
@@ -185,22 +188,37 @@ class Table:
         return ""
 
     def _evaluate(self, values: tuple[Value, ...]) -> Decision:
-        for fact, value in zip(self.facts.values(), values, strict=True):
-            if type(value) is int and not INT_MIN <= value <= INT_MAX:
-                return self._failed(f"事实超出 64 位 {fact.name}")
-            if type(value) is tuple and not all(type(text) is str for text in value):
-                return self._failed(f"事实类型不符 {fact.name}: 列表里只能是文字")
+        if wrong := self._unfit(values):
+            return self._failed(wrong)
         try:
-            hit = self._program.execute(self._variables(values))
+            hit = tuple(self._program.execute(self._variables(values)))
         except _CEL_ERRORS as error:
             return self._failed(f"规则无法计算 {type(error).__name__}")
+        decision = self._by_hit.get(hit)
+        if decision is None:
+            decision = self._decision(self._rows_of(hit))
+            if len(self._by_hit) >= MEMO_MAX:
+                self._by_hit.clear()
+            self._by_hit[hit] = decision
+        return decision
+
+    def _unfit(self, values: tuple[Value, ...]) -> str:
+        """Name the first fact that has its type and still cannot be given to CEL."""
+        for name, value in zip(self.facts, values, strict=True):
+            if type(value) is int and not INT_MIN <= value <= INT_MAX:
+                return f"事实超出 64 位 {name}"
+            if type(value) is tuple and not all(type(text) is str for text in value):
+                return f"事实类型不符 {name}: 列表里只能是文字"
+        return ""
+
+    def _rows_of(self, hit: tuple[int | bool, ...]) -> list[Row]:
         if self.policy == "collect":
-            return self._decision([row for row, held in zip(self.rows, hit, strict=True) if held])
-        place = next((place for place in hit if place >= 0), None)
-        if place is not None:
-            return self._decision([self.rows[place]])
+            return [row for row, held in zip(self.rows, hit, strict=True) if held]
+        for place in hit:
+            if place >= 0:
+                return [self.rows[place]]
         assert self.default is not None, "a first-hit table is read only with its default"
-        return self._decision([self.default])
+        return [self.default]
 
     def _variables(self, values: tuple[Value, ...]) -> dict[str, Value]:
         variables = dict(zip(self.facts, values, strict=True))
