@@ -78,11 +78,18 @@ class RawOrder(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class PartialRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A list row that names an order without its content; `modified_at` tells whether it is news."""
+
+    order_no: str
+    modified_at: datetime | None
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """One page. `detail_needed`: orders whose rows are partial, to be fetched one by one."""
 
     orders: tuple[RawOrder, ...]
-    detail_needed: tuple[str, ...]
+    detail_needed: tuple[PartialRow, ...]
     next_page: PageToken | None
 
 

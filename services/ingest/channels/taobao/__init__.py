@@ -18,6 +18,7 @@ from services.ingest.channels import (
     HttpRequest,
     Page,
     PageToken,
+    PartialRow,
     PollWindow,
     RawOrder,
     Refused,
@@ -137,13 +138,15 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError
     listed = found.trades_sold_increment_get_response
     if listed is None:
         return calls.no_answer("page")
-    needed: list[str] = []
+    needed: dict[str, PartialRow] = {}
     lost: list[RawOrder] = []
     for raw in (listed.trades and listed.trades.trade) or []:
         row = read_json(_decode_row, bytes(raw))
         number = "" if isinstance(row, Problem) else row.tid_str or text_of(row.tid)
-        if number:
-            needed.append(number)
+        if number and not isinstance(row, Problem):
+            needed[number] = PartialRow(
+                order_no=number, modified_at=beijing_time(row.modified, "modified", [])
+            )
         else:
             lost.append(RawOrder(order_no="", modified_at=None, body=bytes(raw)))
     next_page = calls.below_or_beyond(
@@ -155,7 +158,7 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError
     )
     if isinstance(next_page, ChannelError):
         return next_page
-    return Page(orders=tuple(lost), detail_needed=tuple(dict.fromkeys(needed)), next_page=next_page)
+    return Page(orders=tuple(lost), detail_needed=tuple(needed.values()), next_page=next_page)
 
 
 def detail_request(credentials: Credentials, order_no: str, now: datetime) -> HttpRequest:

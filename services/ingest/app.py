@@ -1,0 +1,75 @@
+"""Wiring of ingest."""
+
+from __future__ import annotations
+
+from chassis import topics
+from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal
+from chassis.http import client
+from chassis.plugins import load
+from chassis.processor import Decision, Processor
+from chassis.service import Context, Parts
+from chassis.source import KafkaSource
+from chassis.storage import PostgresStorage
+from schemas.events.channel_hints import HintReceived
+from services.ingest.aftersales import AftersalesPoller
+from services.ingest.channels import Channel
+from services.ingest.doors import PushDoor
+from services.ingest.fetching import Fetcher, HintReader
+from services.ingest.normalise import NormaliserFactsSource, normaliser
+from services.ingest.polling import Poller
+from services.ingest.settings import IngestSettings
+from services.ingest.shared import Shared
+from services.ingest.shops import read_shops
+from services.ingest.writeback import WRITE_BACKS, WriteBackDispatcher
+
+
+async def build(context: Context[IngestSettings]) -> Parts:
+    """Doors, pollers, fetcher, normaliser and write-backs over one set of channels and shops."""
+    settings = context.settings
+    channels = load("services.ingest.channels", "CHANNEL", Channel)
+    keys = MasterKeys.parse(settings.master_keys.get_secret_value())
+    shared = Shared(
+        pool=context.pool,
+        client=client(),
+        publisher=context.publisher,
+        desk=context.desk,
+        codec=context.codec,
+        clock=context.clock,
+        payloads=PayloadSeal(keys, context.clock),
+        channels=channels,
+        shops=read_shops(settings.shops_file, channels),
+    )
+    facts = NormaliserFactsSource(channels, shared.payloads, PersonalSeal(keys))
+    return Parts(
+        processors=(normaliser(facts), WRITE_BACKS),
+        door=PushDoor(shared, settings).app(),
+        tasks=(
+            _hint_reader(context, shared).run,
+            Fetcher(shared, concurrency=settings.fetch_concurrency).run,
+            Poller(shared, interval_s=settings.poll_interval_s).run,
+            AftersalesPoller(shared, interval_s=settings.poll_interval_s).run,
+            WriteBackDispatcher(shared, attempts_max=settings.write_back_attempts_max).run,
+        ),
+    )
+
+
+def _hint_reader(context: Context[IngestSettings], shared: Shared) -> HintReader:
+    hints: Processor[None] = Processor(
+        name="ingest-fetch", table="", state=None, handlers={HintReceived: _never}
+    )
+    storage = PostgresStorage(context.pool, hints, context.codec)
+    source = KafkaSource(
+        context.settings.kafka(),
+        prefix=context.settings.topic_prefix,
+        processor=hints.name,
+        sources=topics.consumed_by(hints.name),
+        handlers=hints.handlers,
+        codec=context.codec,
+        batch_records=context.settings.batch_records,
+        positions=storage.offsets,
+    )
+    return HintReader(source, storage, shared.wake)
+
+
+def _never(*_: object) -> Decision[None]:
+    raise AssertionError("hints are moved, not decided")

@@ -1,0 +1,126 @@
+"""The push doors: POST /push/{channel}/{shop}.
+
+A push is genuine (signature over the raw bytes, constant-time), bounded in size and depth, and durable in
+Kafka before it is answered with the channel's own "received". Anything else: 401 forged, 404 unknown shop,
+413 too large, 400 not understood, 503 when Kafka does not take it (the channel then pushes again). All are
+counted by reason.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chassis.commands import envelope
+from chassis.http import Problem, problem_response
+from chassis.metrics import DOOR_REQUESTS, DOOR_SECONDS
+from chassis.producer import DeliveryFailed
+from schemas.events.channel_hints import HintReceived
+from services.ingest.channels import ChannelError, HintKind
+from services.ingest.settings import IngestSettings
+from services.ingest.shared import Shared
+from services.ingest.shops import Shop, source_key
+
+DOOR = "push"
+UNKNOWN_SHOP = Problem(status=404, code="unknown_shop", title="没有这个店铺的推送入口")
+TOO_LARGE = Problem(status=413, code="too_large", title="推送内容过大")
+BAD_SIGNATURE = Problem(status=401, code="bad_signature", title="签名不正确")
+TOO_DEEP = Problem(status=400, code="too_deep", title="推送内容嵌套过深")
+NOT_UNDERSTOOD = Problem(status=400, code="not_understood", title="推送内容无法识别")
+NOT_DURABLE = Problem(status=503, code="not_durable", title="暂时无法接收,请稍后重推")
+
+
+class _Oversized(Exception):
+    """The body passed the limit; what came so far was thrown away."""
+
+
+def depth_of(body: bytes, limit: int) -> int:
+    """How deep brackets nest, counted up to `limit` + 1; strings count too, which errs on the safe side."""
+    depth = deepest = 0
+    for byte in body:
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > limit:
+                return deepest
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+class PushDoor:
+    """One door for every shop whose channel pushes."""
+
+    def __init__(self, shared: Shared, settings: IngestSettings) -> None:
+        self._shared = shared
+        self._settings = settings
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(routes=[Route("/push/{channel}/{shop}", self.receive, methods=["POST"])])
+
+    async def receive(self, request: Request) -> Response:
+        """Takes one push."""
+        with DOOR_SECONDS.labels(DOOR).time():
+            answer, outcome = await self._receive(request)
+        DOOR_REQUESTS.labels(DOOR, outcome).inc()
+        return answer
+
+    async def _receive(self, request: Request) -> tuple[Response, str]:
+        names = request.path_params
+        shop = self._shared.shops.get((names["channel"], names["shop"]))
+        push = self._shared.channels[shop.channel].push if shop else None
+        if shop is None or push is None:
+            return _refused(UNKNOWN_SHOP)
+        try:
+            body = await self._bounded_body(request)
+        except _Oversized:
+            return _refused(TOO_LARGE)
+        except ClientDisconnect:
+            return _refused(NOT_UNDERSTOOD)
+        if not push.verify(shop.credentials(), dict(request.headers), body):
+            return _refused(BAD_SIGNATURE)
+        if depth_of(body, self._settings.push_depth_max) > self._settings.push_depth_max:
+            return _refused(TOO_DEEP)
+        hints = push.read(body)
+        if isinstance(hints, ChannelError):
+            return _refused(NOT_UNDERSTOOD)
+        records = [
+            envelope(self._shared.codec, self._hint(shop, hint.order_no, hint.message_id), "ingest")
+            for hint in hints
+            if hint.kind is not HintKind.PROBE and hint.order_no
+        ]
+        try:
+            await self._shared.publisher.publish(records)
+        except DeliveryFailed:
+            return _refused(NOT_DURABLE, {"retry-after": "5"})
+        return Response(push.reply, media_type=push.reply_content_type), "accepted"
+
+    async def _bounded_body(self, request: Request) -> bytes:
+        limit = self._settings.push_bytes_max
+        parts: list[bytes] = []
+        size = 0
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise _Oversized
+            parts.append(part)
+        return b"".join(parts)
+
+    def _hint(self, shop: Shop, order_no: str, message_id: str) -> HintReceived:
+        return HintReceived(
+            source_key=source_key(shop.channel, shop.shop, order_no),
+            channel=shop.channel,
+            shop=shop.shop,
+            channel_order_no=order_no,
+            message_id=message_id or str(uuid.uuid4()),
+            accepted_at=self._shared.clock.now(),
+        )
+
+
+def _refused(problem: Problem, headers: dict[str, str] | None = None) -> tuple[Response, str]:
+    return problem_response(problem, headers), problem.code

@@ -1,0 +1,59 @@
+"""The shops of the merchant and their access, read once at start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from chassis.errors import StartRefused
+from services.ingest.channels import Channel, Credentials
+
+
+class Shop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One shop on one channel."""
+
+    channel: str
+    shop: str
+    app_key: str
+    app_secret: str
+    access_token: str
+    base_url: str
+
+    def credentials(self) -> Credentials:
+        """What the channel's pure functions sign with."""
+        return Credentials(
+            app_key=self.app_key,
+            app_secret=self.app_secret,
+            access_token=self.access_token,
+            base_url=self.base_url,
+        )
+
+
+Shops = Mapping[tuple[str, str], Shop]
+
+
+def read_shops(path: Path | None, channels: Mapping[str, Channel]) -> Shops:
+    """(channel, shop) → shop. Raises StartRefused for a file that cannot be used; no file = no shops."""
+    if path is None:
+        return {}
+    try:
+        shops = msgspec.json.decode(path.read_bytes(), type=list[Shop])
+    except (OSError, msgspec.DecodeError) as error:
+        raise StartRefused(
+            f"the shops file cannot be used ({error}). It is a JSON list of objects with channel, shop, "
+            "app_key, app_secret, access_token, base_url."
+        ) from None
+    for shop in shops:
+        if shop.channel not in channels:
+            raise StartRefused(
+                f"shop {shop.shop} is on channel {shop.channel!r}; known channels: {', '.join(channels)}"
+            )
+    return {(shop.channel, shop.shop): shop for shop in shops}
+
+
+def source_key(channel: str, shop: str, channel_order_no: str) -> str:
+    """The natural key of a channel order, for Kafka and the id map."""
+    return f"{channel}|{shop}|{channel_order_no}"
