@@ -114,10 +114,10 @@ def _varint(framed: bytes, at: int) -> tuple[int, int]:
         byte = framed[at]
         at += 1
         result |= (byte & 0x7F) << shift
-        if byte < 0x80:  # noqa: PLR2004 — the continuation bit
+        if byte < 0x80:
             return (result >> 1) ^ -(result & 1), at
         shift += 7
-        if shift > 63:  # noqa: PLR2004 — an Avro long has at most ten bytes
+        if shift > 63:
             raise Invalid("undecodable")
 
 

@@ -29,4 +29,5 @@ class StartRefused(Exception):
 
 class TooManyInvalid(Exception):
     """Nearly every record is invalid: more likely our fault than theirs, so the consumer stops instead of
-    draining a topic into the dead letters. Check the newest deploy and the schema lock, then start again."""
+    draining a topic into the dead letters. Check the newest deploy and the schema lock, then start again.
+    """

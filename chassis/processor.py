@@ -186,119 +186,133 @@ class Folded(Struct):
 
 
 class Known(Struct, kw_only=True):
-    """What was loaded for a batch."""
+    """What was loaded for a batch. `facts` is what the processor's FactsSource fetched."""
 
+    facts: Any = None
     kept: dict[str, Kept[Any]]
     parked: dict[tuple[str, str], list[Record]] = {}
     settled: dict[str, CommandSettled] = {}
 
 
-def fold(  # noqa: PLR0913 — everything a batch depends on, so that it depends on nothing else
+def fold(
     processor: Processor[Any],
     codec: Codec,
     records: Sequence[Record],
     known: Known,
-    facts: Any,
     now: datetime,
 ) -> Folded:
-    """Applies a batch in order. Changes `known.kept` and `facts` in place and returns the rest."""
-    folded = Folded()
+    """Applies a batch in order. Changes `known` (aggregates, facts) in place and returns the rest."""
+    folding = _Fold(processor, codec, known, now)
     for record in records:
         if record.invalid:
-            folded.dead.append((record, record.invalid))
+            folding.folded.dead.append((record, record.invalid))
             continue
-        _take(processor, codec, record, known, facts, now, folded)
-        waiting = known.parked.get((record.source, record.key)) if known.parked else None
-        while (
-            waiting and waiting[0].version <= known.kept[record.key].seen.get(record.source, 0) + 1
-        ):
-            parked = waiting.pop(0)
-            folded.unparked.append(parked)
-            _take(processor, codec, parked, known, facts, now, folded)
-    return folded
+        folding.take(record)
+        if known.parked:
+            folding.take_parked(record.source, record.key)
+    return folding.folded
 
 
-def _take(  # noqa: PLR0913
-    processor: Processor[Any],
-    codec: Codec,
-    record: Record,
-    known: Known,
-    facts: Any,
-    now: datetime,
-    folded: Folded,
-) -> None:
-    kept = known.kept.get(record.key)
-    if kept is None:
-        kept = known.kept[record.key] = Kept()
-    if record.version:
-        newest = kept.seen.get(record.source, 0)
-        if record.version <= newest:
+class _Fold:
+    """One run over one batch."""
+
+    __slots__ = ("_codec", "_known", "_now", "_processor", "folded")
+
+    def __init__(
+        self, processor: Processor[Any], codec: Codec, known: Known, now: datetime
+    ) -> None:
+        self._processor = processor
+        self._codec = codec
+        self._known = known
+        self._now = now
+        self.folded = Folded()
+
+    def take(self, record: Record) -> None:
+        """Applies one record, or skips, parks or buries it."""
+        folded = self.folded
+        kept = self._known.kept.get(record.key)
+        if kept is None:
+            kept = self._known.kept[record.key] = Kept()
+        if record.version:
+            newest = kept.seen.get(record.source, 0)
+            if record.version <= newest:
+                folded.duplicates += 1
+                return
+            if record.version > newest + 1:
+                self._park(record)
+                return
+        if record.event is None:
+            folded.ignored += 1
+            if record.version:
+                kept.seen[record.source] = record.version
+                folded.touched.add(record.key)
+            return
+        command_id: str | None = getattr(record.event, "command_id", None)
+        if command_id is not None and (before := self._known.settled.get(command_id)) is not None:
             folded.duplicates += 1
+            folded.settled.append(before)
             return
-        if record.version > newest + 1:
-            folded.parked.append(record)
-            known.parked.setdefault((record.source, record.key), []).append(record)
-            known.parked[record.source, record.key].sort(key=lambda waiting: waiting.version)
+        self._decide(record, kept, command_id)
+
+    def take_parked(self, source: str, key: str) -> None:
+        """Applies what waited for the version that has just come."""
+        waiting = self._known.parked.get((source, key))
+        kept = self._known.kept[key]
+        while waiting and waiting[0].version <= kept.seen.get(source, 0) + 1:
+            record = waiting.pop(0)
+            self.folded.unparked.append(record)
+            self.take(record)
+
+    def _park(self, record: Record) -> None:
+        self.folded.parked.append(record)
+        waiting = self._known.parked.setdefault((record.source, record.key), [])
+        waiting.append(record)
+        waiting.sort(key=lambda parked: parked.version)
+
+    def _decide(self, record: Record, kept: Kept[Any], command_id: str | None) -> None:
+        folded = self.folded
+        event: Any = record.event
+        decide = self._processor.handlers[type(event)]
+        try:
+            decision = decide(kept.state, event, self._known.facts, Moment(self._now, record))
+        except Invalid as error:
+            # The version is not taken as seen: what follows is parked until this one is redriven.
+            folded.dead.append((record, error.code))
             return
-    if record.event is None:
-        folded.ignored += 1
+        folded.applied += 1
+        if not decision.refusal or decision.events or record.version:
+            folded.touched.add(record.key)
         if record.version:
             kept.seen[record.source] = record.version
-            folded.touched.add(record.key)
-        return
-    command_id = getattr(record.event, "command_id", None)
-    if command_id is not None and (before := known.settled.get(command_id)) is not None:
-        folded.duplicates += 1
-        folded.settled.append(before)
-        return
-    try:
-        decision = processor.handlers[type(record.event)](
-            kept.state, record.event, facts, Moment(now, record)
-        )
-    except Invalid as error:
-        # The version is not taken as seen: what follows is parked until this one is redriven.
-        folded.dead.append((record, error.code))
-        return
-    folded.applied += 1
-    if not decision.refusal or decision.events or record.version:
-        folded.touched.add(record.key)
-    if record.version:
-        kept.seen[record.source] = record.version
-    if not decision.refusal:
-        kept.state = decision.state
-    for effect in decision.effects:
-        facts.apply(effect)
-    for event in decision.events:
-        folded.emitted.append(_emit(codec, kept, record, event, processor.name))
-    if command_id is not None:
-        settled = CommandSettled(
-            command_id=command_id,
-            settled_at=now,
-            outcome="refused" if decision.refusal else "done",
-            reason=decision.refusal,
-            result_id=decision.result_id,
-        )
-        known.settled[command_id] = settled
-        folded.settled.append(settled)
+        if not decision.refusal:
+            kept.state = decision.state
+        for effect in decision.effects:
+            self._known.facts.apply(effect)
+        for event in decision.events:
+            folded.emitted.append(self._emit(kept, record, event))
+        if command_id is not None:
+            settled = CommandSettled(
+                command_id=command_id,
+                settled_at=self._now,
+                outcome="refused" if decision.refusal else "done",
+                reason=decision.refusal,
+                result_id=decision.result_id,
+            )
+            self._known.settled[command_id] = settled
+            folded.settled.append(settled)
 
-
-def _emit(codec: Codec, kept: Kept[Any], cause: Record, event: Struct, producer: str) -> Emitted:
-    record: Any = type(event)
-    key: str = getattr(event, record.__struct_fields__[0])
-    version = kept.emitted.get(record.TOPIC, 0) + 1
-    kept.emitted[record.TOPIC] = version
-    return Emitted(
-        topic=record.TOPIC,
-        key=key,
-        value=codec.encode(event, version),
-        headers=headers(
-            event,
-            event_id_text(record.TOPIC, key, version, record.__name__),
-            key,
-            producer,
-            cause.position(),
-        ),
-    )
+    def _emit(self, kept: Kept[Any], cause: Record, event: Struct) -> Emitted:
+        record: Any = type(event)
+        key: str = getattr(event, record.__struct_fields__[0])
+        version = kept.emitted.get(record.TOPIC, 0) + 1
+        kept.emitted[record.TOPIC] = version
+        event_id = event_id_text(record.TOPIC, key, version, record.__name__)
+        return Emitted(
+            topic=record.TOPIC,
+            key=key,
+            value=self._codec.encode(event, version),
+            headers=headers(event, event_id, key, self._processor.name, cause.position()),
+        )
 
 
 def headers(

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import KafkaException, Message, Producer
 from confluent_kafka import KafkaError as Error
+from confluent_kafka import KafkaException, Message, Producer
 
 from chassis.errors import Unavailable
 from chassis.processor import Emitted
@@ -26,11 +26,12 @@ POLL_S = 0.05
 
 class DeliveryFailed(Exception):
     """Kafka did not take a record in time. It may have been stored all the same, so the process ends and the
-    outbox sends it again: consumers drop the duplicate by its version."""
+    outbox sends it again: consumers drop the duplicate by its version.
+    """
 
 
 def producer_options(shared: Mapping[str, Any]) -> dict[str, Any]:
-    """librdkafka options of every producer of ours."""
+    """Librdkafka options of every producer of ours."""
     return {
         "enable.idempotence": True,
         "acks": "all",

@@ -24,10 +24,17 @@ def _holds(client: SchemaRegistryClient, entry: Locked) -> bool:
     try:
         held = client.get_schema(entry.schema_id)
     except SchemaRegistryError as error:
-        if error.http_status_code == 404:  # noqa: PLR2004 — "no such id"
+        if error.http_status_code == 404:
             return False
         raise
     return f'"{entry.full_name.rpartition(".")[2]}"' in (held.schema_str or "")
+
+
+def _demand(given: int, entry: Locked) -> None:
+    if given != entry.schema_id:
+        raise StartRefused(
+            f"schema {entry.full_name} got id {given}, the lock says {entry.schema_id}. {REMEDY}"
+        )
 
 
 def ensure(url: str, locked: Sequence[Locked] | None = None) -> int:
@@ -46,10 +53,7 @@ def ensure(url: str, locked: Sequence[Locked] | None = None) -> int:
             given = client.register_schema(
                 entry.full_name, Schema(canonical(entry.schema()), schema_type="AVRO")
             )
-            if given != entry.schema_id:
-                raise StartRefused(
-                    f"schema {entry.full_name} got id {given}, the lock says {entry.schema_id}. {REMEDY}"
-                )
+            _demand(given, entry)
     except SchemaRegistryError as error:
         raise Unavailable(f"schema registry: {error.error_message}") from error
     except OSError as error:

@@ -84,7 +84,7 @@ def run(service: Service[Any]) -> None:
         sys.exit(2)
     configure(service.name, settings.log_level)
     try:
-        import uvloop  # noqa: PLC0415 — after the settings, which decide whether we start at all
+        import uvloop
 
         uvloop.run(_Run(service, settings).main())
     except (StartRefused, TooManyInvalid) as refusal:

@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     secrets_dir: str = ""
 
     def kafka(self) -> dict[str, Any]:
-        """librdkafka options shared by every client."""
+        """Librdkafka options shared by every client."""
         return {"bootstrap.servers": self.kafka_bootstrap, **self.kafka_options}
 
 

@@ -45,7 +45,7 @@ class Batch(Struct, frozen=True):
 
 
 def consumer_options(shared: Mapping[str, Any], group: str) -> dict[str, Any]:
-    """librdkafka options of every consumer of ours."""
+    """Librdkafka options of every consumer of ours."""
     return {
         "group.id": group,
         "enable.auto.commit": False,
@@ -70,7 +70,7 @@ def consumer_options(shared: Mapping[str, Any], group: str) -> dict[str, Any]:
 class KafkaSource:
     """The consumer thread of one processor."""
 
-    def __init__(  # noqa: PLR0913 — wiring of one thread, all of it needed at its start
+    def __init__(
         self,
         shared: Mapping[str, Any],
         *,

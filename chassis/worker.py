@@ -13,6 +13,7 @@ from collections import deque
 from typing import Any
 
 import stamina
+
 from chassis import metrics
 from chassis.clock import Clock
 from chassis.codec import Codec
@@ -73,7 +74,7 @@ class _Lost(Exception):
 class Worker:
     """Runs one processor over a source, a storage and a publisher until it is stopped."""
 
-    def __init__(  # noqa: PLR0913 — the composition of a worker
+    def __init__(
         self,
         processor: Processor[Any],
         *,
@@ -164,13 +165,13 @@ class Worker:
             if not await work.advance(batch.advances):
                 raise _Lost
             await self._load(work, records, known)
-            facts: Any = NoFacts()
+            known.facts = NoFacts()
             if self._processor.facts is not None:
-                facts = await self._processor.facts.fetch(work, records, known.kept)
-            folded = fold(self._processor, self._codec, records, known, facts, self._clock.now())
+                known.facts = await self._processor.facts.fetch(work, records, known.kept)
+            folded = fold(self._processor, self._codec, records, known, self._clock.now())
             self._limit.count(folded, len(records))
             emitted = [*folded.emitted, *self._side_records(folded)]
-            outbox_id = await self._save(work, folded, known, facts, emitted)
+            outbox_id = await self._save(work, folded, known, emitted)
             failpoint("batch.before_commit")
         failpoint("batch.after_commit")
         self._source.report_progress(
@@ -178,7 +179,7 @@ class Worker:
         )
         await self._publish(emitted, outbox_id)
         if self._processor.facts is not None:
-            await self._processor.facts.committed(facts)
+            await self._processor.facts.committed(known.facts)
         self._measure(folded, records, self._clock.monotonic_ms() - started_ms)
 
     async def _load(self, work: Any, records: tuple[Record, ...], known: Known) -> None:
@@ -189,14 +190,12 @@ class Worker:
         if ids := [c for r in records if (c := getattr(r.event, "command_id", None)) is not None]:
             known.settled = await work.settled(ids)
 
-    async def _save(
-        self, work: Any, folded: Folded, known: Known, facts: Any, emitted: list[Emitted]
-    ) -> int:
+    async def _save(self, work: Any, folded: Folded, known: Known, emitted: list[Emitted]) -> int:
         touched: dict[str, Kept[Any]] = {key: known.kept[key] for key in folded.touched}
         if touched:
             await work.save(touched)
         if self._processor.facts is not None:
-            await self._processor.facts.save(work, facts, touched)
+            await self._processor.facts.save(work, known.facts, touched)
         if folded.parked:
             await work.park(folded.parked)
         if folded.unparked:

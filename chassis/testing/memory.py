@@ -110,7 +110,7 @@ class MemorySource:
         """Nobody looks at lag here."""
 
 
-def decode(  # noqa: PLR0913, PLR0917 — the coordinates of one record
+def decode(  # noqa: PLR0917 — the coordinates of one record
     codec: Codec,
     handlers: Handlers,
     domain: str,
