@@ -95,8 +95,8 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError
     found = gateway.opened(answer, _decode_list)
     if isinstance(found, ChannelError):
         return found
-    if found.data is None:
-        return calls.no_answer("data")
+    if found.data is None or (found.data.shop_order_list is None and found.data.total is None):
+        return calls.no_answer("shop_order_list")
     next_page = calls.page_below(page, total=found.data.total or 0, size=gateway.PAGE_SIZE, first=0)
     if isinstance(next_page, ChannelError):
         return next_page

@@ -143,6 +143,8 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError
         return calls.no_answer("apiResult")
     if not result.apiResult.well:
         return gateway.result_fault(result.apiResult)
+    if result.orderInfoList is None and result.orderTotal is None:
+        return calls.no_answer("orderInfoList")
     next_page = calls.page_below(
         page, total=result.orderTotal or 0, size=gateway.PAGE_SIZE, first=1
     )

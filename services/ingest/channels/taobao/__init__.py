@@ -136,7 +136,8 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError
     if isinstance(found, ChannelError):
         return found
     listed = found.trades_sold_increment_get_response
-    if listed is None:
+    if listed is None or (listed.trades is None and listed.total_results is None):
+        # An empty page leaves `trades` out, but says that it found nothing.
         return calls.no_answer("page")
     needed: dict[str, PartialRow] = {}
     lost: list[RawOrder] = []
