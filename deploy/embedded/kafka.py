@@ -11,13 +11,13 @@ from deploy.embedded import artifacts, java
 from deploy.embedded.errors import ServerFailed
 from deploy.embedded.ports import LOOPBACK, is_listening
 from deploy.embedded.progress import Progress
-from deploy.embedded.server import Launch, Server, Site
+from deploy.embedded.server import Launch, Server, Site, unfinished
 
 _LOG4J = Path(__file__).with_name("log4j2.properties")
 _METADATA_TIMEOUT_S = 2
 
 
-def broker_properties(site: Site) -> dict[str, str]:
+def broker_properties(site: Site, log_path: Path) -> dict[str, str]:
     """The broker's settings, each that differs from Kafka's default with its reason."""
     broker = f"{LOOPBACK}:{site.ports['broker']}"
     controller = f"{LOOPBACK}:{site.ports['controller']}"
@@ -30,7 +30,7 @@ def broker_properties(site: Site) -> dict[str, str]:
         "inter.broker.listener.name": "BROKER",
         "controller.listener.names": "CONTROLLER",
         "controller.quorum.bootstrap.servers": controller,
-        "log.dirs": str(site.data_path),
+        "log.dirs": str(log_path),
         # Topics are data (schemas/topics.toml): a misspelt name must fail, not make a topic.
         "auto.create.topics.enable": "false",
         # One node: internal topics cannot have three replicas.
@@ -58,12 +58,12 @@ def _prepare(site: Site) -> Launch:
     classpath = artifacts.fetch("kafka", cache=site.cache, on_progress=site.on_progress)
     site.config_path.mkdir(parents=True, exist_ok=True)
     config = site.config_path / "server.properties"
-    config.write_text(java.render_properties(broker_properties(site)))
+    config.write_text(java.render_properties(broker_properties(site, site.data_path)))
     env = {**java.ENVIRONMENT, "CLASSPATH": os.pathsep.join(map(str, classpath))}
     options = (*java.scratch_options(site.home), f"-Dlog4j2.configurationFile={_LOG4J.as_uri()}")
-    if not (site.data_path / "meta.properties").is_file():  # written last by the formatter
+    if not (site.data_path / "meta.properties").is_file():
         site.on_progress(Progress(server="kafka", step="preparing", detail="formatting storage"))
-        _format(site, (program, *options), env=env, config=config)
+        _format(site, (program, *options), env=env)
     heap = ("-Xms512m", "-Xmx512m")
     # Kafka's own start script gives these.
     collector = ("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExplicitGCInvokesConcurrent")
@@ -74,11 +74,11 @@ def _prepare(site: Site) -> Launch:
     )
 
 
-def _format(
-    site: Site, java_command: tuple[str, ...], *, env: dict[str, str], config: Path
-) -> None:
-    shutil.rmtree(site.data_path, ignore_errors=True)
-    site.data_path.mkdir(parents=True)
+def _format(site: Site, java_command: tuple[str, ...], *, env: dict[str, str]) -> None:
+    storage = unfinished(site.data_path)
+    storage.mkdir(parents=True)
+    config = site.config_path / f"{storage.name}.properties"
+    config.write_text(java.render_properties(broker_properties(site, storage)))
     quick = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
     arguments = ("format", "--standalone", "--cluster-id", _cluster_id(), "--config", str(config))
     with site.log_path.open("ab") as log:
@@ -93,6 +93,9 @@ def _format(
         )
     if done.returncode != 0:
         raise ServerFailed("Kafka's storage cannot be formatted", log_path=site.log_path)
+    config.unlink()
+    shutil.rmtree(site.data_path, ignore_errors=True)
+    storage.rename(site.data_path)
 
 
 def _cluster_id() -> str:

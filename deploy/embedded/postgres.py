@@ -30,7 +30,7 @@ from deploy.embedded.errors import (
 from deploy.embedded.ports import LOOPBACK, is_listening
 from deploy.embedded.processes import Account, occupants, slay
 from deploy.embedded.progress import Progress
-from deploy.embedded.server import Launch, Server, Site
+from deploy.embedded.server import Launch, Server, Site, unfinished
 
 ROLE = "danshu"
 DATABASE = "danshu"
@@ -83,19 +83,16 @@ def _prepare(site: Site) -> Launch:
 
 
 def _initialise(site: Site, programs: Path, account: Account | None) -> None:
-    """Create the cluster beside its place and move it there, so that half of one is never used."""
     data = site.data_path.resolve()
-    unfinished = data.with_name("postgres.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.rmtree(data, ignore_errors=True)
-    unfinished.mkdir(parents=True, mode=0o700)
+    cluster = unfinished(data)
+    cluster.mkdir(parents=True, mode=0o700)
     if account is not None:
-        os.chown(unfinished, account.uid, account.gid)
+        os.chown(cluster, account.uid, account.gid)
     with site.log_path.open("ab") as log:
         done = subprocess.run(
             [
                 str(programs / "initdb"),
-                f"--pgdata={unfinished}",
+                f"--pgdata={cluster}",
                 f"--username={ROLE}",
                 "--auth=trust",
                 "--encoding=UTF8",
@@ -108,7 +105,7 @@ def _initialise(site: Site, programs: Path, account: Account | None) -> None:
                 "--no-sync",
             ],
             env=_ENVIRONMENT,
-            cwd=unfinished,
+            cwd=cluster,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -117,9 +114,10 @@ def _initialise(site: Site, programs: Path, account: Account | None) -> None:
         )
     if done.returncode != 0:
         raise ServerFailed("Postgres cannot create its cluster", log_path=site.log_path)
-    with (unfinished / "postgresql.conf").open("a") as config:
+    with (cluster / "postgresql.conf").open("a") as config:
         config.write("include = 'danshu.conf'\n")
-    unfinished.rename(data)
+    shutil.rmtree(data, ignore_errors=True)
+    cluster.rename(data)
 
 
 def _is_ready(site: Site) -> bool:

@@ -1,5 +1,6 @@
 """What the stack must know of one server; each server fills it in in a file of its own."""
 
+import secrets
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,15 @@ class Site:
     def log_path(self) -> Path:
         """Standard output and error of the process."""
         return self.home / "logs" / f"{self.name}.log"
+
+
+def unfinished(data_path: Path) -> Path:
+    """A fresh place beside `data_path` in which to lay data out, to be moved there when whole.
+
+    Each attempt has its own: what lays them out may outlive a killed `up` for some seconds, and
+    must neither write into nor read from its successor's.
+    """
+    return data_path.with_name(f"{data_path.name}.{secrets.token_hex(4)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

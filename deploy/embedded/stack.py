@@ -30,6 +30,8 @@ __all__ = [
     "start", "status", "up",
 ]  # fmt: skip
 
+_ANSWER_PATIENCE_S = 10
+
 # The order in which they are stopped: what others lean on comes last.
 SERVERS = {one.name: one for one in (REGISTRY, KAFKA, VALKEY, POSTGRES)}
 
@@ -66,7 +68,7 @@ def up(home: Path, *, keep: bool, on_progress: OnProgress = silent) -> Stack:
     home = home.resolve()
     with states.locked(home):
         recorded = states.read(home)
-        if recorded is not None and _is_whole(recorded):
+        if recorded is not None and _answers(home, recorded):
             on_progress(Progress(server="stack", step="note", detail="already running"))
             if keep:
                 states.mark_kept(home)
@@ -177,6 +179,15 @@ def _server(name: str) -> Server:
 def _is_whole(recorded: StackState) -> bool:
     alive = {one.name for one in recorded.servers if is_alive(one.identity)}
     return recorded.phase == "running" and alive == set(SERVERS)
+
+
+def _answers(home: Path, recorded: StackState) -> bool:
+    """Whether every server lives and answers: one killed a moment ago may still look alive."""
+
+    def settled() -> bool:
+        return not _is_whole(recorded) or all(one.state == "running" for one in status(home))
+
+    return wait_until(settled, _ANSWER_PATIENCE_S) and _is_whole(recorded)
 
 
 def _site(home: Path, recorded: StackState, server: Server, on_progress: OnProgress) -> Site:

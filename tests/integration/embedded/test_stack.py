@@ -1,0 +1,217 @@
+"""The embedded stack through its lives: up, killed in part and whole, kept, wiped."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import valkey
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from deploy.embedded import stack
+from deploy.embedded import state as states
+from deploy.embedded.errors import NotRunning, UnknownServer
+from deploy.embedded.processes import Identity, identify, is_alive
+from deploy.embedded.progress import Progress
+from deploy.embedded.stack import SERVERS, Stack
+from tests.support import stack as stacks
+
+pytestmark = pytest.mark.serial
+
+CLONE = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A home whose parents only its owner may enter, as in a clone under root's directory."""
+    yield tmp_path / "家 home"
+    stack.down(tmp_path / "家 home", wipe=True)
+
+
+def test_a_stack_lives_through_second_ups_partial_death_and_kill_9(home: Path) -> None:
+    told: list[Progress] = []
+    first = stack.up(home, keep=False)
+    assert stack.up(home, keep=False, on_progress=told.append) == first
+    assert [one.detail for one in told] == ["already running"]
+    assert {one.name: one.state for one in stack.status(home)} == dict.fromkeys(SERVERS, "running")
+    assert _listening_addresses(first) == {"127.0.0.1"}
+
+    remember(first)
+    os.kill(first.pids["valkey"], signal.SIGKILL)
+    os.kill(first.pids["registry"], signal.SIGKILL)
+    kafka_before = identify(first.pids["kafka"])
+    second = stack.up(home, keep=False)
+    assert kafka_before is not None
+    assert not is_alive(kafka_before)
+    assert recalled(second) == (None, None, None)  # a new run's data, not the old one's
+
+    for family in _families(second):
+        family.kill()
+    third = stack.up(home, keep=False)
+    assert set(third.pids.values()).isdisjoint(second.pids.values())
+
+    assert stack.down(home)
+    assert not (home / "data").exists()
+    assert stack.running(home) is None
+    assert not stack.down(home)
+
+
+def test_each_server_comes_back_on_its_port_with_its_data(
+    private_stack: stacks.PrivateStack,
+) -> None:
+    remember(private_stack.addresses)
+    for server in SERVERS:
+        private_stack.kill(server)
+        states_now = {one.name: one.state for one in stack.status(private_stack.home)}
+        assert states_now[server] == "dead"
+        began_at = time.monotonic()
+        private_stack.start(server)
+        assert time.monotonic() - began_at < 30
+        private_stack.restart(server)
+    assert recalled(private_stack.addresses) == ("kept", "kept", "kept")
+
+
+def test_kept_data_are_readable_after_a_restart_on_other_ports(home: Path) -> None:
+    before = stack.up(home, keep=True)
+    remember(before)
+    stack.down(home)
+    occupied = [before.kafka_bootstrap, before.postgres_url.split("@")[1].split("/")[0]]
+    squatters = [socket.create_server(_address(one)) for one in occupied]
+    try:
+        after = stack.up(home, keep=False)
+        assert after.kafka_bootstrap != before.kafka_bootstrap
+        assert after.postgres_url != before.postgres_url
+        assert recalled(after) == ("kept", "kept", "kept")
+    finally:
+        for squatter in squatters:
+            squatter.close()
+    stack.down(home, wipe=True)
+    assert not (home / "data").exists()
+
+
+def test_a_start_killed_in_its_middle_leaves_nothing_that_hinders_the_next(home: Path) -> None:
+    starting = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "up"],
+        cwd=CLONE,
+        env={**os.environ, "DANSHU_HOME": str(home)},
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    left = _first_recorded(home)
+    starting.kill()
+    starting.wait()
+    stack.up(home, keep=False)
+    assert not any(is_alive(one) for one in left)
+
+
+def test_a_pid_that_now_belongs_to_another_process_is_left_alone(home: Path) -> None:
+    bystander = subprocess.Popen(["/bin/sh", "-c", "read -r _"], stdin=subprocess.PIPE)
+    with bystander:
+        home.mkdir()
+        ports = {name: dict(one.preferred_ports) for name, one in SERVERS.items()}
+        stale = Identity(pid=bystander.pid, started="another boot/1")
+        recorded = states.StackState(
+            phase="running",
+            ports=ports,
+            servers=tuple(states.ServerState(name=name, identity=stale) for name in SERVERS),
+        )
+        states.write(home, recorded)
+        assert stack.running(home) is None
+        assert stack.down(home)
+        assert bystander.poll() is None
+        bystander.communicate(b"\n")
+
+
+def test_commands_on_a_stack_that_does_not_run_say_so(tmp_path: Path) -> None:
+    with pytest.raises(NotRunning, match="danshu up"):
+        stack.kill(tmp_path, "kafka")
+
+
+def test_an_unknown_server_is_named(private_stack: stacks.PrivateStack) -> None:
+    with pytest.raises(UnknownServer, match="mysql"):
+        private_stack.kill("mysql")
+
+
+def remember(addresses: Stack) -> None:
+    """Leave the word "kept" in Kafka, Postgres and Valkey."""
+    admin = AdminClient({"bootstrap.servers": addresses.kafka_bootstrap})
+    topic = NewTopic("memory.v1", num_partitions=1, replication_factor=1)
+    admin.create_topics([topic])["memory.v1"].result(timeout=20)
+    producer = Producer({"bootstrap.servers": addresses.kafka_bootstrap, "acks": "all"})
+    producer.produce("memory.v1", b"kept")
+    assert producer.flush(20) == 0
+    _psql(addresses, "CREATE TABLE memory (word text); INSERT INTO memory VALUES ('kept')")
+    with valkey.Valkey.from_url(addresses.valkey_url) as client:
+        client.set("memory", "kept")
+
+
+def recalled(addresses: Stack) -> tuple[str | None, str | None, str | None]:
+    """What Kafka, Postgres and Valkey remember."""
+    with valkey.Valkey.from_url(addresses.valkey_url) as client:
+        in_valkey = client.get("memory")
+    known = _psql(addresses, "SELECT to_regclass('memory') IS NOT NULL") == "t"
+    in_postgres = _psql(addresses, "SELECT word FROM memory") if known else None
+    word = in_valkey.decode() if isinstance(in_valkey, bytes) else None
+    return _from_kafka(addresses), in_postgres, word
+
+
+def _from_kafka(addresses: Stack) -> str | None:
+    admin = AdminClient({"bootstrap.servers": addresses.kafka_bootstrap})
+    if "memory.v1" not in admin.list_topics(timeout=20).topics:
+        return None
+    consumer = Consumer(
+        {
+            "bootstrap.servers": addresses.kafka_bootstrap,
+            "group.id": "recall",
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+        }
+    )
+    try:
+        consumer.subscribe(["memory.v1"])
+        message = consumer.poll(30)
+        assert message is not None
+        return (message.value() or b"").decode()
+    finally:
+        consumer.close()
+
+
+def _psql(addresses: Stack, statement: str) -> str:
+    from deploy.embedded.postgres import _wheel_programs
+
+    command = [_wheel_programs() / "psql", "-d", addresses.postgres_url, "-XAtqc", statement]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    return done.stdout.strip()
+
+
+def _families(addresses: Stack) -> list[psutil.Process]:
+    parents = [psutil.Process(pid) for pid in addresses.pids.values()]
+    return [*parents, *(child for one in parents for child in one.children(recursive=True))]
+
+
+def _listening_addresses(addresses: Stack) -> set[str]:
+    connections = [one for family in _families(addresses) for one in family.net_connections("tcp")]
+    listening = [one for one in connections if one.status == psutil.CONN_LISTEN]
+    return {one.laddr.ip.removeprefix("::ffff:") for one in listening}
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, port = text.split(":")
+    return host, int(port)
+
+
+def _first_recorded(home: Path) -> list[Identity]:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        recorded = states.read(home)
+        if recorded is not None and len(recorded.servers) >= 2:
+            return [one.identity for one in recorded.servers]
+        os.sched_yield()
+    raise AssertionError("nothing was started within a minute")
