@@ -37,23 +37,28 @@ def _demand(given: int, entry: Locked) -> None:
         )
 
 
+def _fill(client: SchemaRegistryClient, entries: Sequence[Locked]) -> int:
+    # Filled in order, so the last one there means all are.
+    if _holds(client, entries[-1]):
+        return 0
+    client.set_compatibility(level="FULL_TRANSITIVE")
+    for entry in entries:
+        given = client.register_schema(
+            entry.full_name, Schema(canonical(entry.schema()), schema_type="AVRO")
+        )
+        _demand(given, entry)
+    return len(entries)
+
+
 def ensure(url: str, locked: Sequence[Locked] | None = None) -> int:
     """Registers what is missing, in order; returns how many were registered. A second call returns 0.
 
     Raises StartRefused when an id differs from the lock, Unavailable when the registry does not answer.
     """
     entries = read_lock() if locked is None else locked
-    client = SchemaRegistryClient({"url": url})
     try:
-        # Filled in order, so the last one there means all are.
-        if _holds(client, entries[-1]):
-            return 0
-        client.set_compatibility(level="FULL_TRANSITIVE")
-        for entry in entries:
-            given = client.register_schema(
-                entry.full_name, Schema(canonical(entry.schema()), schema_type="AVRO")
-            )
-            _demand(given, entry)
+        with SchemaRegistryClient({"url": url}) as client:
+            return _fill(client, entries)
     except SchemaRegistryError as error:
         raise Unavailable(f"schema registry: {error.error_message}") from error
     except OSError as error:
@@ -62,4 +67,3 @@ def ensure(url: str, locked: Sequence[Locked] | None = None) -> int:
         if type(error).__module__.startswith(("httpx", "httpcore")):
             raise Unavailable(f"schema registry at {url} does not answer") from error
         raise
-    return len(entries)

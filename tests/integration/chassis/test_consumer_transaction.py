@@ -1,0 +1,115 @@
+"""What the consumer transaction promises, on real servers and on the doubles alike."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chassis.codec import codec
+from schemas.events.command_results import CommandSettled
+from schemas.events.order_states import OrderStateChanged
+from tests.support.rigs import MemoryRig, Rig, server_rig
+from tests.support.toy import ToyOrder, hold, paid, placed
+
+
+@pytest.fixture(params=["memory", "servers"])
+async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    """The same suite on both."""
+    if request.param == "memory":
+        yield MemoryRig()
+        return
+    stack = request.getfixturevalue("stack")
+    prefix = request.getfixturevalue("topic_prefix")
+    url = request.getfixturevalue("database_url")
+    async with server_rig(stack, prefix, url) as real:
+        yield real
+
+
+async def test_each_event_is_applied_once_and_answered_in_order(rig: Rig) -> None:
+    """Two events, three answers with versions 1 to 3."""
+    await rig.publish([placed("TB1"), paid("TB1")])
+
+    await rig.drain()
+
+    assert await rig.order("TB1") == ToyOrder(placed=1, paid=1)
+    answers = [e for e in await rig.emitted("order-states") if isinstance(e, OrderStateChanged)]
+    assert [(a.version, a.to_state) for a in answers] == [(1, "placed"), (2, "paid"), (3, "done")]
+
+
+async def test_duplicates_collapse_by_version(rig: Rig) -> None:
+    """A producer that repeats itself changes nothing."""
+    await rig.publish([placed("TB1"), placed("TB1"), paid("TB1"), placed("TB1"), paid("TB1")])
+
+    await rig.drain()
+
+    assert await rig.order("TB1") == ToyOrder(placed=1, paid=1)
+    assert len(await rig.emitted("order-states")) == 3
+
+
+async def test_an_event_that_comes_too_early_waits_for_its_predecessor(rig: Rig) -> None:
+    """Version 2 before version 1, over two runs."""
+    await rig.publish([paid("TB1", version=2)])
+    await rig.drain()
+    assert await rig.order("TB1") is None
+
+    await rig.publish([placed("TB1", version=1)])
+    await rig.drain()
+
+    assert await rig.order("TB1") == ToyOrder(placed=1, paid=1)
+    assert [
+        e.to_state for e in await rig.emitted("order-states") if isinstance(e, OrderStateChanged)
+    ] == [
+        "placed",
+        "paid",
+        "done",
+    ]
+
+
+async def test_poison_becomes_a_dead_letter_and_the_stream_goes_on(rig: Rig) -> None:
+    """Original bytes, position and reason are kept; the next order is worked on."""
+    poison = codec().encode(placed("TB1", shop="poison"))
+    await rig.publish_raw("orders", "TB0", b"\x00\x00\x00\x00\x63nonsense")
+    await rig.publish_raw("orders", "TB1", poison)
+    await rig.publish([placed("TB2")])
+
+    await rig.drain()
+
+    dead = await rig.dead()
+    assert {(value, code) for _, value, code in dead} == {
+        (b"\x00\x00\x00\x00\x63nonsense", "schema_unknown"),
+        (poison, "poison_shop"),
+    }
+    assert all(position.startswith("orders/") for position, _, _ in dead)
+    assert await rig.order("TB2") == ToyOrder(placed=1)
+
+
+async def test_what_follows_a_dead_letter_waits_until_it_is_redriven(rig: Rig) -> None:
+    """The order is blocked, not corrupted: version 2 is applied after the mended version 1."""
+    await rig.publish([placed("TB1", shop="poison"), paid("TB1")])
+    await rig.drain()
+    assert await rig.order("TB1") is None
+
+    await rig.publish([placed("TB1")])
+    await rig.drain()
+
+    assert await rig.order("TB1") == ToyOrder(placed=1, paid=1)
+
+
+async def test_a_command_is_done_once_and_answered_each_time(rig: Rig) -> None:
+    """The same id again gets the first answer; a refusal is an answer too."""
+    await rig.publish([placed("TB1")])
+    await rig.drain()
+    await rig.publish([hold("TB1", "c-1"), hold("TB1", "c-1"), hold("TB9", "c-2")])
+    await rig.drain()
+    await rig.publish([hold("TB1", "c-1")])
+    await rig.drain()
+
+    results = [e for e in await rig.emitted("command-results") if isinstance(e, CommandSettled)]
+    assert sorted((r.command_id, r.outcome, r.reason) for r in results) == [
+        ("c-1", "done", ""),
+        ("c-1", "done", ""),
+        ("c-1", "done", ""),
+        ("c-2", "refused", "unknown_order"),
+    ]
+    assert len(await rig.emitted("order-states")) == 2
