@@ -1,0 +1,118 @@
+"""What an order paid, and every case of giving some of it back.
+
+Guarantees: an `Account` never changes a share once a case stands on it, and the cases that hold money
+(all but the refused and the failed) never hold more than was paid, per unit, line, freight and order.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Kind(StrEnum):
+    """What the buyer wants: the money, or the money for goods that come back."""
+
+    REFUND_ONLY = "refund_only"
+    RETURN_AND_REFUND = "return_and_refund"
+
+
+class CaseState(StrEnum):
+    """Where a case stands. The last three are its ends."""
+
+    AWAITING_APPROVAL = "awaiting_approval"
+    AWAITING_GOODS = "awaiting_goods"
+    PAYING = "paying"
+    SETTLED = "settled"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+ENDED = frozenset({CaseState.SETTLED, CaseState.FAILED, CaseState.REFUSED})
+GIVEN_BACK = frozenset({CaseState.FAILED, CaseState.REFUSED})
+"""States whose units and freight may be asked for again."""
+
+
+class Line(Struct, frozen=True):
+    """One order line. `share_fen` is what its `quantity` units paid together, without freight."""
+
+    line_no: int
+    sku: str
+    quantity: int
+    share_fen: int
+
+
+class CaseLine(Struct, frozen=True):
+    """What a case takes of one line."""
+
+    line_no: int
+    sku: str
+    quantity: int
+    amount_fen: int
+
+
+class Approval(Struct, frozen=True, kw_only=True):
+    """One role's consent."""
+
+    role: str
+    actor: str
+    reason: str
+    approved_at: datetime
+
+
+class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One refund. `amount_fen` is the sum of its lines and `freight_fen`, and never changes.
+
+    `whole_unshipped`: it took every unit of the order before anything was shipped, so it is paid only
+    once the order is cancelled. `goods` is "" until the warehouse saw what came back, then `good` or
+    `damaged`.
+    """
+
+    refund_id: str
+    kind: Kind
+    lines: tuple[CaseLine, ...]
+    freight_fen: int
+    amount_fen: int
+    reason: str
+    damaged: bool
+    tier: str
+    approvals_needed: tuple[str, ...]
+    rule: str
+    requested_by: str
+    requested_at: datetime
+    state: CaseState = CaseState.AWAITING_APPROVAL
+    approvals: tuple[Approval, ...] = ()
+    whole_unshipped: bool = False
+    goods: str = ""
+    ended_at: datetime | None = None
+    end_reason: str = ""
+
+    @property
+    def approved(self) -> bool:
+        """Whether every needed role has agreed; a case that needs none is approved by its rule."""
+        return len(self.approvals) >= len(self.approvals_needed)
+
+
+class Account(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One order as money sees it. Facts of other services may come before the order itself.
+
+    `freight_fen` and the lines' shares are what the channel announced until `paid_fen` is set; from
+    then on they add up to `paid_fen` exactly.
+    """
+
+    channel: str = ""
+    channel_order_no: str = ""
+    lines: tuple[Line, ...] = ()
+    freight_fen: int = 0
+    paid_fen: int = 0
+    refunded_by_channel: bool = False
+    cancelled: bool = False
+    shipped: bool = False
+    delivered_at: datetime | None = None
+    cases: tuple[Case, ...] = ()
+
+    def case(self, refund_id: str) -> Case | None:
+        """The case of that id."""
+        return next((case for case in self.cases if case.refund_id == refund_id), None)

@@ -1,0 +1,267 @@
+"""What may be refunded, who must agree, and when the money may go. Pure; a refusal is a `Refused` value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from chassis.rules.values import Kind as TableKind
+from schemas.events.commands_refunds import RefundRequestLine, RequestRefund
+from services.refunds.domain.model import (
+    ENDED,
+    GIVEN_BACK,
+    Account,
+    Approval,
+    Case,
+    CaseLine,
+    CaseState,
+    Kind,
+)
+from services.refunds.domain.shares import free_units, take
+
+REASONS: Final[Mapping[str, str]] = {
+    "order_unknown": "没有这个订单，或订单尚未同步",
+    "not_paid": "订单尚未付款",
+    "refunded_by_channel": "平台已退款",
+    "kind_unknown": "退款类型不正确",
+    "line_unknown": "订单里没有这一行",
+    "line_repeated": "同一行写了两次",
+    "quantity_not_positive": "件数必须大于零",
+    "quantity_above_left": "超过该行可退件数",
+    "nothing_left": "没有可退金额",
+    "refund_unknown": "没有这个退款单",
+    "already_ended": "退款单已结束",
+    "already_paying": "正在打款，不能再改",
+    "already_approved": "已经批准",
+    "already_decided": "该角色已审批",
+    "role_not_needed": "不需要该角色审批",
+    "maker_is_checker": "申请人不能审批自己的退款",
+    "actor_already_approved": "同一人不能担任两个审批角色",
+    "no_return_expected": "该退款不需要退货",
+    "not_shipped": "订单尚未发货，没有可退的货",
+    "goods_already_checked": "退货已验收，结论不同",
+    "not_paying": "退款单不在打款中",
+}
+"""Every refusal, with what people read."""
+
+
+KINDS: Final = frozenset(Kind)
+
+
+class Refused(Struct, frozen=True):
+    """Why not: a key of `REASONS`."""
+
+    reason: str
+
+
+class Claim(Struct, frozen=True, kw_only=True):
+    """What a request comes to."""
+
+    lines: tuple[CaseLine, ...]
+    freight_fen: int
+    amount_fen: int
+    whole: bool
+    """Every unit of the order, asked for at once."""
+
+
+class Tier(Struct, frozen=True, kw_only=True):
+    """Who must agree, and by which row of which table. No approvals: approved by the rule."""
+
+    name: str
+    approvals: tuple[str, ...]
+    rule: str
+
+
+def claim(account: Account | None, request: RequestRefund) -> Claim | Refused:
+    """The exact amount of a request: no lines = everything left; freight only when asked, once."""
+    if account is None or not account.channel:
+        return Refused("order_unknown")
+    if account.paid_fen <= 0:
+        return Refused("not_paid")
+    if account.refunded_by_channel:
+        return Refused("refunded_by_channel")
+    if request.kind not in KINDS:
+        return Refused("kind_unknown")
+    holding = [case for case in account.cases if case.state not in GIVEN_BACK]
+    taken = _take_lines(account, holding, request.lines)
+    if isinstance(taken, Refused):
+        return taken
+    free_freight_fen = account.freight_fen - sum(case.freight_fen for case in holding)
+    freight_fen = free_freight_fen if request.include_freight else 0
+    amount_fen = freight_fen + sum(line.amount_fen for line in taken)
+    if amount_fen <= 0:
+        return Refused("nothing_left")
+    held_fen = sum(case.amount_fen for case in holding)
+    assert held_fen + amount_fen <= account.paid_fen, "shares add up to more than was paid"
+    quantities = {line.line_no: line.quantity for line in taken}
+    whole = all(quantities.get(line.line_no) == line.quantity for line in account.lines)
+    return Claim(lines=taken, freight_fen=freight_fen, amount_fen=amount_fen, whole=whole)
+
+
+def _take_lines(
+    account: Account, holding: Sequence[Case], asked: Sequence[RefundRequestLine]
+) -> tuple[CaseLine, ...] | Refused:
+    lines = {line.line_no: line for line in account.lines}
+    held = {
+        line_no: [part for case in holding for part in case.lines if part.line_no == line_no]
+        for line_no in lines
+    }
+    wanted = {one.line_no: one.quantity for one in asked}
+    if len(wanted) != len(asked):
+        return Refused("line_repeated")
+    if not asked:
+        left = {no: free_units(line, held[no]) for no, line in lines.items()}
+        wanted = {no: quantity for no, quantity in left.items() if quantity > 0}
+    taken = []
+    for line_no, quantity in wanted.items():
+        if line_no not in lines:
+            return Refused("line_unknown")
+        if quantity <= 0:
+            return Refused("quantity_not_positive")
+        part = take(lines[line_no], held[line_no], quantity)
+        if part is None:
+            return Refused("quantity_above_left")
+        taken.append(part)
+    return tuple(taken)
+
+
+TIER_FACTS: Final[Mapping[str, TableKind]] = {
+    "amount_fen": "int",
+    "paid_fen": "int",
+    "kind": "text",
+    "reason": "text",
+    "channel": "text",
+    "damaged": "bool",
+    "shipped": "bool",
+    "signed_days": "int",
+}
+TIER_OUTPUTS: Final[Mapping[str, TableKind]] = {"tier": "text", "approvals": "text list"}
+
+
+def tier_facts(
+    account: Account, request: RequestRefund, amount_fen: int, now: datetime
+) -> dict[str, object]:
+    """What tables under `rules/refund-tier/` may ask; whole days since signing, -1 before it."""
+    signed_at = account.delivered_at
+    return {
+        "amount_fen": amount_fen,
+        "paid_fen": account.paid_fen,
+        "kind": request.kind,
+        "reason": request.reason,
+        "channel": account.channel,
+        "damaged": request.damaged,
+        "shipped": account.shipped,
+        "signed_days": max(0, (now - signed_at).days) if signed_at else -1,
+    }
+
+
+def opened(
+    account: Account, request: RequestRefund, claimed: Claim, tier: Tier, now: datetime
+) -> Case:
+    """The new case, not yet moved on by `moved_on`."""
+    return Case(
+        refund_id=request.refund_id,
+        kind=Kind(request.kind),
+        lines=claimed.lines,
+        freight_fen=claimed.freight_fen,
+        amount_fen=claimed.amount_fen,
+        reason=request.reason,
+        damaged=request.damaged,
+        tier=tier.name,
+        approvals_needed=tier.approvals,
+        rule=tier.rule,
+        requested_by=request.actor,
+        requested_at=now,
+        whole_unshipped=claimed.whole and not account.shipped,
+    )
+
+
+def goods_secured(account: Account, case: Case) -> bool:
+    """Whether money may go: what left the house is back, and what has not left will not leave."""
+    if case.goods:
+        return True
+    if case.whole_unshipped or case.kind is Kind.RETURN_AND_REFUND:
+        return account.cancelled and not account.shipped
+    return True
+
+
+def moved_on(account: Account, case: Case) -> Case:
+    """The case in the state that approvals and goods allow."""
+    if case.state in ENDED or case.state is CaseState.PAYING:
+        return case
+    if not case.approved:
+        state = CaseState.AWAITING_APPROVAL
+    elif goods_secured(account, case):
+        state = CaseState.PAYING
+    else:
+        state = CaseState.AWAITING_GOODS
+    return case if state is case.state else replace(case, state=state)
+
+
+def consent(case: Case, role: str, actor: str, reason: str, now: datetime) -> Case | Refused:
+    """One role agrees. The same role by the same actor again leaves the case as it is."""
+    mine = [given for given in case.approvals if given.actor == actor]
+    if any(given.role == role for given in mine):
+        return case
+    if case.state in ENDED:
+        return Refused("already_ended")
+    if case.state is not CaseState.AWAITING_APPROVAL:
+        return Refused("already_approved")
+    if role not in case.approvals_needed:
+        return Refused("role_not_needed")
+    if actor == case.requested_by:
+        return Refused("maker_is_checker")
+    if mine:
+        return Refused("actor_already_approved")
+    if any(given.role == role for given in case.approvals):
+        return Refused("already_decided")
+    given = Approval(role=role, actor=actor, reason=reason, approved_at=now)
+    return replace(case, approvals=(*case.approvals, given))
+
+
+def dissent(case: Case, role: str, actor: str, reason: str, now: datetime) -> Case | Refused:
+    """One needed role ends the case; before any money was sent only. A second time changes nothing."""
+    if case.state is CaseState.REFUSED:
+        return case
+    if case.state in ENDED:
+        return Refused("already_ended")
+    if case.state is CaseState.PAYING:
+        return Refused("already_paying")
+    if case.approvals_needed and role not in case.approvals_needed:
+        return Refused("role_not_needed")
+    ended = f"{actor}: {reason}" if reason else actor
+    return replace(case, state=CaseState.REFUSED, ended_at=now, end_reason=ended)
+
+
+def goods_back(account: Account, case: Case, *, good: bool) -> Case | Refused:
+    """The warehouse saw what came back. The same finding again changes nothing."""
+    goods = "good" if good else "damaged"
+    if case.goods:
+        return case if case.goods == goods else Refused("goods_already_checked")
+    if case.state in ENDED:
+        return Refused("already_ended")
+    if case.kind is not Kind.RETURN_AND_REFUND and not case.whole_unshipped:
+        return Refused("no_return_expected")
+    if not account.shipped:
+        return Refused("not_shipped")
+    return replace(case, goods=goods)
+
+
+def with_case(account: Account, case: Case) -> Account:
+    """The account with a case added or replaced."""
+    if account.case(case.refund_id) is None:
+        return replace(account, cases=(*account.cases, case))
+    return replace(
+        account,
+        cases=tuple(case if old.refund_id == case.refund_id else old for old in account.cases),
+    )
+
+
+def fully_refunded(account: Account) -> bool:
+    """Whether all that was paid went back."""
+    settled = [case for case in account.cases if case.state is CaseState.SETTLED]
+    return sum(case.amount_fen for case in settled) == account.paid_fen

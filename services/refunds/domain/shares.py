@@ -1,0 +1,86 @@
+"""Which fen belong to which unit.
+
+Guarantees: the shares of an order's lines and its freight add up to what was paid; unit k of a line of n
+has `share_out(share_fen, [1] * n)[k]`, whatever was refunded before; so any sequence of partial refunds
+adds up to what was paid and never more.
+
+Units of a line are alike but for one fen: `share_fen % n` of them carry the odd fen. Taking the lowest free
+units first therefore means taking those with the odd fen first, and how many of these a case holds follows
+from its amount. No list of units is kept, and a line of 10,000 costs what a line of one costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
+
+from chassis.money import share_out
+from schemas.events.orders import OrderLine
+from services.refunds.domain.model import Account, CaseLine, Line
+
+
+def announced(lines: Iterable[OrderLine]) -> tuple[Line, ...]:
+    """Lines as the channel announced them: their shares of what was paid or, before that, is payable.
+
+    A line of no pieces is left out: nobody could give any of it back.
+    """
+    lines = [line for line in lines if line.quantity > 0]
+    paid = any(line.paid_fen for line in lines)
+    return tuple(
+        [
+            Line(
+                line.line_no,
+                line.sku,
+                line.quantity,
+                line.paid_fen
+                if paid
+                else max(0, line.unit_price_fen * line.quantity - line.discount_fen),
+            )
+            for line in lines
+        ]
+    )
+
+
+def paid(account: Account, paid_fen: int) -> Account:
+    """The account after a payment of `paid_fen` in all, freight included.
+
+    Goods are paid first (a deposit is all goods), then freight; what a channel reports above both is
+    shared among the goods. Shares that add up already are kept to the fen.
+    """
+    shares_fen = sum([line.share_fen for line in account.lines])
+    goods_fen = min(paid_fen, shares_fen)
+    freight_fen = min(account.freight_fen, paid_fen - goods_fen)
+    goods_fen = paid_fen - freight_fen
+    if not account.lines:
+        freight_fen, goods_fen = paid_fen, 0
+    lines = account.lines
+    if goods_fen != shares_fen:
+        shared = share_out(
+            goods_fen,
+            [line.share_fen for line in lines],
+            [f"{line.line_no:06d}" for line in lines],
+        )
+        lines = tuple(
+            [replace(line, share_fen=fen) for line, fen in zip(lines, shared, strict=True)]
+        )
+    return replace(account, lines=lines, freight_fen=freight_fen, paid_fen=paid_fen)
+
+
+def take(line: Line, held: Sequence[CaseLine], quantity: int) -> CaseLine | None:
+    """`quantity` more units of a line of which `held` are taken; None when fewer are free."""
+    each_fen, odd_units = divmod(line.share_fen, line.quantity)
+    free = line.quantity
+    for part in held:
+        free -= part.quantity
+        odd_units -= part.amount_fen - part.quantity * each_fen
+    if quantity > free:
+        return None
+    return CaseLine(
+        line.line_no, line.sku, quantity, quantity * each_fen + min(quantity, odd_units)
+    )
+
+
+def free_units(line: Line, held: Sequence[CaseLine]) -> int:
+    """How many units of a line nobody asked back."""
+    return line.quantity - sum([part.quantity for part in held])

@@ -1,0 +1,271 @@
+"""HTTP doors of the refunds service: ask, approve, refuse, confirm a return, look.
+
+Every door needs the bearer token. A change is a command to the order's single writer; its result decides the
+status: 201 or 200 done, 409 refused (problem with the reason), 202 durable but not decided yet: ask again
+with the same `request_key`, which never makes a second refund.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chassis import metrics
+from chassis.clock import Clock
+from chassis.commands import CommandDesk, StillPending
+from chassis.errors import Unavailable
+from chassis.http import Problem, problem_response, unauthorised
+from chassis.ids import request_id
+from schemas.events.commands_refunds import (
+    ApproveRefund,
+    ConfirmReturn,
+    RefundRequestLine,
+    RefuseRefund,
+    RequestRefund,
+)
+from services.refunds.domain.rules import REASONS
+from services.refunds.store import Desk, Journal
+
+BODY_BYTES_MAX: Final = 64 * 1024
+LINES_MAX: Final = 200
+
+T = TypeVar("T", bound=Struct)
+
+
+class AskedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Pieces of one line."""
+
+    line_no: int
+    quantity: int
+
+
+class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of POST /refunds. No lines: everything left."""
+
+    order_id: str
+    request_key: str
+    actor: str
+    kind: Literal["refund_only", "return_and_refund"] = "refund_only"
+    lines: tuple[AskedLine, ...] = ()
+    include_freight: bool = False
+    damaged: bool = False
+    reason: str = ""
+
+
+class Judged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of approve and refuse."""
+
+    actor: str
+    role: str
+    reason: str = ""
+
+
+class Returned(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of returned: what the warehouse found."""
+
+    actor: str
+    good: bool
+
+
+class _Unread(Exception):
+    """The body is not what the door asks for; holds the answer."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+def refund_id_of(order_id: str, request_key: str) -> str:
+    """The id of the refund that this request asks for; the same request always names the same refund."""
+    return request_id("refund", order_id, request_key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """Everything the doors work with."""
+
+    token: str
+    commands: CommandDesk
+    desk: Desk
+    journal: Journal
+    clock: Clock
+    answer_timeout_s: float
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        case = "/refunds/{order_id}/{refund_id}"
+        return Starlette(
+            routes=[
+                self._route("/refunds", "request", self.request, "POST"),
+                self._route("/refunds", "list", self.list_cases, "GET"),
+                self._route(f"{case}/approve", "approve", self.approve, "POST"),
+                self._route(f"{case}/refuse", "refuse", self.refuse, "POST"),
+                self._route(f"{case}/returned", "returned", self.returned, "POST"),
+                self._route(f"{case}/look-again", "look_again", self.look_again, "POST"),
+                self._route("/totals", "totals", self.totals, "GET"),
+            ]
+        )
+
+    def _route(
+        self, path: str, name: str, answer: Callable[[Request], Awaitable[Response]], method: str
+    ) -> Route:
+        async def guarded(request: Request) -> Response:
+            if (refusal := unauthorised(request, self.token)) is not None:
+                metrics.DOOR_REQUESTS.labels(f"refunds.{name}", "unauthorised").inc()
+                return refusal
+            try:
+                response = await answer(request)
+            except _Unread as unread:
+                response = unread.response
+            except Unavailable:
+                response = _problem(503, "unavailable", "暂时不可用，请稍后再试")
+            metrics.DOOR_REQUESTS.labels(f"refunds.{name}", str(response.status_code)).inc()
+            return response
+
+        return Route(path, guarded, methods=[method])
+
+    async def request(self, request: Request) -> Response:
+        """POST /refunds."""
+        asked = await _body(request, Asked)
+        if len(asked.lines) > LINES_MAX or not asked.request_key or not asked.actor:
+            return _problem(422, "bad_request", "请求内容不完整")
+        refund_id = refund_id_of(asked.order_id, asked.request_key)
+        now = self.clock.now()
+        command = RequestRefund(
+            order_id=asked.order_id,
+            # The refund id is what makes a repeat harmless. A command id of its own lets a request that
+            # was refused because the payment had not arrived be made again later.
+            command_id=request_id("ask", refund_id, now.isoformat()),
+            issued_at=now,
+            actor=asked.actor,
+            refund_id=refund_id,
+            kind=asked.kind,
+            lines=tuple(
+                RefundRequestLine(line_no=line.line_no, quantity=line.quantity)
+                for line in asked.lines
+            ),
+            include_freight=asked.include_freight,
+            damaged=asked.damaged,
+            reason=asked.reason,
+        )
+        return await self._ask(command, 201)
+
+    async def approve(self, request: Request) -> Response:
+        """POST /refunds/{order_id}/{refund_id}/approve."""
+        judged = await _body(request, Judged)
+        order_id, refund_id = _names(request)
+        now = self.clock.now()
+        command = ApproveRefund(
+            order_id=order_id,
+            command_id=request_id(
+                "approve", order_id, refund_id, judged.actor, judged.role, now.isoformat()
+            ),
+            issued_at=now,
+            actor=judged.actor,
+            refund_id=refund_id,
+            role=judged.role,
+            reason=judged.reason,
+        )
+        return await self._ask(command, 200)
+
+    async def refuse(self, request: Request) -> Response:
+        """POST /refunds/{order_id}/{refund_id}/refuse."""
+        judged = await _body(request, Judged)
+        order_id, refund_id = _names(request)
+        now = self.clock.now()
+        command = RefuseRefund(
+            order_id=order_id,
+            command_id=request_id(
+                "refuse", order_id, refund_id, judged.actor, judged.role, now.isoformat()
+            ),
+            issued_at=now,
+            actor=judged.actor,
+            refund_id=refund_id,
+            role=judged.role,
+            reason=judged.reason,
+        )
+        return await self._ask(command, 200)
+
+    async def returned(self, request: Request) -> Response:
+        """POST /refunds/{order_id}/{refund_id}/returned."""
+        found = await _body(request, Returned)
+        order_id, refund_id = _names(request)
+        now = self.clock.now()
+        command = ConfirmReturn(
+            order_id=order_id,
+            command_id=request_id("returned", order_id, refund_id, now.isoformat()),
+            issued_at=now,
+            actor=found.actor,
+            refund_id=refund_id,
+            good=found.good,
+        )
+        return await self._ask(command, 200)
+
+    async def look_again(self, request: Request) -> Response:
+        """POST /refunds/{order_id}/{refund_id}/look-again: a person has the gateway asked once more."""
+        order_id, refund_id = _names(request)
+        if not await self.journal.look_again(order_id, refund_id):
+            return _problem(409, "not_waiting", "该退款不在等待人工核实")
+        return await self._case(order_id, refund_id, 200)
+
+    async def list_cases(self, request: Request) -> Response:
+        """GET /refunds?state=&order_id=&limit=."""
+        limit = request.query_params.get("limit", "100")
+        if not limit.isdecimal() or len(limit) > 6:
+            return _problem(422, "bad_request", "limit 必须是数字")
+        found = await self.desk.cases(
+            state=request.query_params.get("state", ""),
+            order_id=request.query_params.get("order_id", ""),
+            limit=int(limit),
+        )
+        return _json({"refunds": found}, 200)
+
+    async def totals(self, _request: Request) -> Response:
+        """GET /totals."""
+        return _json(await self.desk.totals(), 200)
+
+    async def _ask(self, command: Any, done_status: int) -> Response:
+        result = await self.commands.ask(command, self.answer_timeout_s)
+        if isinstance(result, StillPending):
+            body = {"order_id": command.order_id, "refund_id": command.refund_id, "pending": True}
+            return _json(body, 202)
+        if result.outcome == "refused":
+            title = REASONS.get(result.reason, "不能这样做")
+            return _problem(409, result.reason, title, f"refund {command.refund_id}")
+        return await self._case(command.order_id, command.refund_id, done_status)
+
+    async def _case(self, order_id: str, refund_id: str, status: int) -> Response:
+        found = await self.desk.cases(order_id=order_id, refund_id=refund_id, limit=1)
+        return _json(found[0], status)
+
+
+def _names(request: Request) -> tuple[str, str]:
+    return str(request.path_params["order_id"]), str(request.path_params["refund_id"])
+
+
+async def _body(request: Request, kind: type[T]) -> T:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            raise _Unread(_problem(413, "too_large", "请求内容过大"))
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _Unread(_problem(422, "bad_request", "请求内容无法读取", str(error)[:200])) from error
+
+
+def _problem(status: int, code: str, title: str, detail: str = "") -> Response:
+    return problem_response(Problem(status=status, code=code, title=title, detail=detail))
+
+
+def _json(value: object, status: int) -> Response:
+    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")

@@ -1,0 +1,78 @@
+"""What a payment gateway is: one file in this folder whose `GATEWAY` is a frozen value of pure functions.
+
+Guarantees which the contract tests hold over every gateway:
+
+- nothing here does I/O or looks at a clock: credentials, `now` and answers come in, values go out;
+- the same payment gives a request with the same request number and amount, however often it is built;
+- no answer raises, and only a genuine answer about this very payment is `Settled` or `Declined`: what
+  cannot be read, checked or attributed is `Unclear`;
+- secrets appear in no value but `Credentials`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from msgspec import Struct
+
+from chassis.plugins import load
+from services.refunds.domain.payout import Answer, Payment
+
+
+class HttpRequest(Struct, frozen=True, kw_only=True):
+    """One request ready to send. It is signed: log the URL's path, never the rest."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class HttpAnswer(Struct, frozen=True, kw_only=True):
+    """What came back."""
+
+    status: int
+    body: bytes
+
+
+class Credentials(Struct, frozen=True, kw_only=True):
+    """Our access to a gateway. Keys are PEM texts, or their bare base64 as gateways show them."""
+
+    url: str
+    app_id: str
+    private_key: str
+    """Signs our requests."""
+    gateway_key: str
+    """The gateway's public key: checks its answers."""
+
+    def __repr__(self) -> str:
+        """Show nothing secret: this value ends up in tracebacks."""
+        return f"Credentials(url={self.url!r}, app_id={self.app_id!r})"
+
+
+Build = Callable[[Credentials, Payment, datetime], HttpRequest]
+Read = Callable[[Credentials, Payment, HttpAnswer], Answer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """One payment gateway.
+
+    `check` says what is wrong with credentials, or nothing. `read_refund` gives any answer but
+    `NotFound`; `read_query` says `NotFound` only where the gateway surely has no such refund by now.
+    """
+
+    name: str
+    title_zh: str
+    check: Callable[[Credentials], str]
+    refund_request: Build
+    read_refund: Read
+    query_request: Build
+    read_query: Read
+
+
+def gateways() -> Mapping[str, Gateway]:
+    """Every gateway of this folder by name. Raises StartRefused naming a file at fault."""
+    return load("services.refunds.gateways", "GATEWAY", Gateway)

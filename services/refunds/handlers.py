@@ -1,0 +1,328 @@
+"""Decisions of the refunds service, by record type. Pure: the chassis loads, saves and publishes.
+
+Facts of an order may come before the order itself (they travel on topics of their own), so every handler
+takes an account that does not exist yet.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from chassis.processor import Decision, Handlers, Moment
+from schemas.events.commands_refunds import (
+    ApproveRefund,
+    ConfirmReturn,
+    RecordPayout,
+    RefuseRefund,
+    RequestRefund,
+)
+from schemas.events.order_states import OrderStateChanged
+from schemas.events.orders import OrderCancelled, OrderPaid, OrderPlaced
+from schemas.events.refunds import (
+    RefundApproved,
+    RefundFailed,
+    RefundLine,
+    RefundRefused,
+    RefundRequested,
+    RefundSettled,
+    RestockLine,
+)
+from schemas.events.shipments import ParcelDelivered, ParcelShipped
+from services.refunds.domain import rules, shares
+from services.refunds.domain.model import ENDED, Account, Case, CaseState
+from services.refunds.domain.rules import Refused
+from services.refunds.store import CaseChanged, RefundFacts
+
+Decided = Decision[Account]
+
+EMPTY: Final = Account()
+
+
+def place_order(state: Account | None, event: OrderPlaced, _facts: object, _at: Moment) -> Decided:
+    """Keeps what the shares are made of."""
+    return Decision(
+        state=replace(
+            state or EMPTY,
+            channel=event.channel,
+            channel_order_no=event.channel_order_no,
+            lines=shares.announced(event.lines),
+            freight_fen=event.freight_fen,
+        )
+    )
+
+
+def pay_order(state: Account | None, event: OrderPaid, _facts: object, _at: Moment) -> Decided:
+    """Fixes the shares. A later, different payment counts only while no case stands on them."""
+    account = state or EMPTY
+    if account.cases:
+        return Decision(state=account)
+    return Decision(state=shares.paid(account, event.paid_fen))
+
+
+def channel_cancelled(
+    state: Account | None, event: OrderCancelled, _facts: object, at: Moment
+) -> Decided:
+    """Where the channel gave the money back itself, cases that have not paid yet end."""
+    account = state or EMPTY
+    if not event.refunded_by_channel:
+        return Decision(state=account)
+    account = replace(account, refunded_by_channel=True)
+    events: list[Struct] = []
+    effects: list[object] = []
+    for case in account.cases:
+        if case.state in ENDED or case.state is CaseState.PAYING:
+            continue
+        ended = replace(
+            case,
+            state=CaseState.REFUSED,
+            ended_at=at.now,
+            end_reason="refunded_by_channel",
+        )
+        account = rules.with_case(account, ended)
+        events.append(_refused(event.order_id, ended, "orders", "refunded_by_channel", at.now))
+        effects.append(_changed(event.order_id, account, ended, at.now))
+    return Decision(state=account, events=tuple(events), effects=tuple(effects))
+
+
+def order_state_changed(
+    state: Account | None, event: OrderStateChanged, _facts: object, at: Moment
+) -> Decided:
+    """A cancelled order's goods stay with us: what waited for that is paid."""
+    if event.to_state != "cancelled":
+        return Decision(state=state)
+    account = replace(state or EMPTY, cancelled=True)
+    effects: list[object] = []
+    for case in account.cases:
+        moved = rules.moved_on(account, case)
+        if moved is not case:
+            account = rules.with_case(account, moved)
+            effects.append(_changed(event.order_id, account, moved, at.now))
+    return Decision(state=account, effects=tuple(effects))
+
+
+def parcel_shipped(
+    state: Account | None, _event: ParcelShipped, _facts: object, _at: Moment
+) -> Decided:
+    """From now on goods have to come back before money that waits for them goes."""
+    return Decision(state=replace(state or EMPTY, shipped=True))
+
+
+def parcel_delivered(
+    state: Account | None, event: ParcelDelivered, _facts: object, _at: Moment
+) -> Decided:
+    """Starts the days in which small refunds need nobody's consent; the first delivery counts."""
+    account = state or EMPTY
+    if account.delivered_at is not None:
+        return Decision(state=account)
+    return Decision(state=replace(account, delivered_at=event.occurred_at))
+
+
+def request_refund(
+    state: Account | None, command: RequestRefund, facts: RefundFacts, at: Moment
+) -> Decided:
+    """Opens a case. The same refund id again gives the same case, whatever else it says."""
+    if state is not None and state.case(command.refund_id) is not None:
+        return Decision(state=state, result_id=command.refund_id)
+    claimed = rules.claim(state, command)
+    if isinstance(claimed, Refused):
+        return Decision(state=state, refusal=claimed.reason)
+    assert state is not None, "an order that is unknown was refused"
+    tier = facts.tier(rules.tier_facts(state, command, claimed.amount_fen, at.now))
+    case = rules.opened(state, command, claimed, tier, at.now)
+    case = rules.moved_on(state, case)
+    account = rules.with_case(state, case)
+    events: list[Struct] = [_requested(command.order_id, case, at.now)]
+    if case.approved:
+        events.append(
+            RefundApproved(
+                order_id=command.order_id,
+                version=0,
+                occurred_at=at.now,
+                refund_id=case.refund_id,
+                actor=case.rule,
+                role=case.tier,
+                complete=True,
+                reason="rule",
+            )
+        )
+    return Decision(
+        state=account,
+        events=tuple(events),
+        effects=(_changed(command.order_id, account, case, at.now),),
+        result_id=case.refund_id,
+    )
+
+
+def approve_refund(
+    state: Account | None, command: ApproveRefund, _facts: object, at: Moment
+) -> Decided:
+    """One role agrees; the last one needed lets the money go, once the goods are secured."""
+    case = state.case(command.refund_id) if state else None
+    if state is None or case is None:
+        return Decision(state=state, refusal="refund_unknown")
+    agreed = rules.consent(case, command.role, command.actor, command.reason, at.now)
+    if isinstance(agreed, Refused):
+        return Decision(state=state, refusal=agreed.reason)
+    if agreed is case:
+        return Decision(state=state, result_id=case.refund_id)
+    approved = RefundApproved(
+        order_id=command.order_id,
+        version=0,
+        occurred_at=at.now,
+        refund_id=case.refund_id,
+        actor=command.actor,
+        role=command.role,
+        complete=agreed.approved,
+        reason=command.reason,
+    )
+    return _moved(state, command.order_id, agreed, (approved,), at.now)
+
+
+def refuse_refund(
+    state: Account | None, command: RefuseRefund, _facts: object, at: Moment
+) -> Decided:
+    """Ends a case before its money was sent; what it held may be asked for again."""
+    case = state.case(command.refund_id) if state else None
+    if state is None or case is None:
+        return Decision(state=state, refusal="refund_unknown")
+    ended = rules.dissent(case, command.role, command.actor, command.reason, at.now)
+    if isinstance(ended, Refused):
+        return Decision(state=state, refusal=ended.reason)
+    if ended is case:
+        return Decision(state=state, result_id=case.refund_id)
+    refused = _refused(command.order_id, ended, command.actor, command.reason, at.now)
+    return _moved(state, command.order_id, ended, (refused,), at.now)
+
+
+def confirm_return(
+    state: Account | None, command: ConfirmReturn, _facts: object, at: Moment
+) -> Decided:
+    """Goods came back, good or not: what waited for them may be paid."""
+    case = state.case(command.refund_id) if state else None
+    if state is None or case is None:
+        return Decision(state=state, refusal="refund_unknown")
+    checked = rules.goods_back(state, case, good=command.good)
+    if isinstance(checked, Refused):
+        return Decision(state=state, refusal=checked.reason)
+    if checked is case:
+        return Decision(state=state, result_id=case.refund_id)
+    return _moved(state, command.order_id, checked, (), at.now)
+
+
+def record_payout(
+    state: Account | None, command: RecordPayout, _facts: object, at: Moment
+) -> Decided:
+    """The gateway's word on a case that is being paid. The same word again changes nothing."""
+    case = state.case(command.refund_id) if state else None
+    if state is None or case is None:
+        return Decision(state=state, refusal="refund_unknown")
+    outcome = CaseState.SETTLED if command.outcome == "settled" else CaseState.FAILED
+    if case.state is outcome:
+        return Decision(state=state, result_id=case.refund_id)
+    if case.state is not CaseState.PAYING:
+        return Decision(state=state, refusal="not_paying")
+    ended = replace(case, state=outcome, ended_at=at.now, end_reason=command.reason)
+    if outcome is CaseState.FAILED:
+        failed = RefundFailed(
+            order_id=command.order_id,
+            version=0,
+            occurred_at=at.now,
+            refund_id=case.refund_id,
+            reason=command.reason,
+        )
+        return _moved(state, command.order_id, ended, (failed,), at.now)
+    account = rules.with_case(state, ended)
+    settled = RefundSettled(
+        order_id=command.order_id,
+        version=0,
+        occurred_at=at.now,
+        refund_id=case.refund_id,
+        amount_fen=case.amount_fen,
+        gateway=command.gateway,
+        gateway_request_no=command.gateway_request_no,
+        restock=_restock(case),
+        order_fully_refunded=rules.fully_refunded(account),
+        shipped=account.shipped,
+    )
+    return _moved(state, command.order_id, ended, (settled,), at.now)
+
+
+def _moved(
+    account: Account, order_id: str, case: Case, events: tuple[Struct, ...], now: datetime
+) -> Decided:
+    case = rules.moved_on(account, case)
+    account = rules.with_case(account, case)
+    return Decision(
+        state=account,
+        events=events,
+        effects=(_changed(order_id, account, case, now),),
+        result_id=case.refund_id,
+    )
+
+
+def _changed(order_id: str, account: Account, case: Case, now: datetime) -> CaseChanged:
+    trade_no = f"{account.channel}:{account.channel_order_no}"
+    return CaseChanged(order_id=order_id, trade_no=trade_no, case=case, changed_at=now)
+
+
+def _requested(order_id: str, case: Case, now: datetime) -> RefundRequested:
+    return RefundRequested(
+        order_id=order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=case.refund_id,
+        kind=str(case.kind),
+        amount_fen=case.amount_fen,
+        freight_fen=case.freight_fen,
+        lines=tuple(
+            RefundLine(
+                line_no=line.line_no,
+                sku=line.sku,
+                quantity=line.quantity,
+                amount_fen=line.amount_fen,
+            )
+            for line in case.lines
+        ),
+        reason=case.reason,
+        tier=case.tier,
+        approvals_needed=case.approvals_needed,
+        rule=case.rule,
+        actor=case.requested_by,
+    )
+
+
+def _refused(order_id: str, case: Case, actor: str, reason: str, now: datetime) -> RefundRefused:
+    return RefundRefused(
+        order_id=order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=case.refund_id,
+        actor=actor,
+        reason=reason,
+    )
+
+
+def _restock(case: Case) -> tuple[RestockLine, ...]:
+    """Goods that came back good. What was never shipped is released by the cancelling instead."""
+    if case.goods != "good":
+        return ()
+    return tuple(RestockLine(sku=line.sku, quantity=line.quantity) for line in case.lines)
+
+
+HANDLERS: Handlers = {
+    OrderPlaced: place_order,
+    OrderPaid: pay_order,
+    OrderCancelled: channel_cancelled,
+    OrderStateChanged: order_state_changed,
+    ParcelShipped: parcel_shipped,
+    ParcelDelivered: parcel_delivered,
+    RequestRefund: request_refund,
+    ApproveRefund: approve_refund,
+    RefuseRefund: refuse_refund,
+    ConfirmReturn: confirm_return,
+    RecordPayout: record_payout,
+}

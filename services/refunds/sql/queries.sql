@@ -1,0 +1,87 @@
+-- name: keep_cases
+-- The newest form of each case; one row a case and batch.
+INSERT INTO refunds.cases (
+    order_id, refund_id, state, kind, tier, amount_fen, freight_fen, reason, goods,
+    approvals_needed, approvals_given, requested_by, requested_at, changed_at, end_reason)
+SELECT given.order_id, given.refund_id, given.state, given.kind, given.tier, given.amount_fen,
+    given.freight_fen, given.reason, given.goods,
+    string_to_array(given.approvals_needed, ','), string_to_array(given.approvals_given, ','),
+    given.requested_by, given.requested_at, given.changed_at, given.end_reason
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
+    $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[],
+    $14::timestamptz[], $15::text[]) AS given (
+    order_id, refund_id, state, kind, tier, amount_fen, freight_fen, reason, goods,
+    approvals_needed, approvals_given, requested_by, requested_at, changed_at, end_reason)
+ON CONFLICT (order_id, refund_id) DO UPDATE SET
+    state = excluded.state, goods = excluded.goods, approvals_given = excluded.approvals_given,
+    changed_at = excluded.changed_at, end_reason = excluded.end_reason
+
+-- name: open_payouts
+-- A payout is opened once, whatever happens to its case later.
+INSERT INTO refunds.payouts (order_id, refund_id, trade_no, amount_fen, reason)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[])
+ON CONFLICT DO NOTHING
+
+-- name: close_payouts
+UPDATE refunds.payouts AS payout
+SET stage = 'done', due_at = NULL, turn = turn + 1, changed_at = clock_timestamp()
+FROM unnest($1::text[], $2::text[]) AS ended (order_id, refund_id)
+WHERE payout.order_id = ended.order_id AND payout.refund_id = ended.refund_id
+
+-- name: take_payouts
+-- Takes up to $1 due payouts for $2 seconds. What is to be sent becomes `sending` and committed before it is
+-- sent; what is found in `sending` was left there by someone who died, so its outcome is not known.
+UPDATE refunds.payouts AS payout
+SET stage = CASE payout.stage WHEN 'due' THEN 'sending' WHEN 'sending' THEN 'unknown' ELSE payout.stage END,
+    sends = payout.sends + CASE payout.stage WHEN 'due' THEN 1 ELSE 0 END,
+    turn = payout.turn + 1,
+    due_at = clock_timestamp() + make_interval(secs => $2),
+    changed_at = clock_timestamp()
+FROM (
+    SELECT order_id, refund_id FROM refunds.payouts
+    WHERE due_at <= clock_timestamp()
+    ORDER BY due_at LIMIT $1
+    FOR UPDATE SKIP LOCKED
+) AS due
+WHERE payout.order_id = due.order_id AND payout.refund_id = due.refund_id
+RETURNING payout.order_id, payout.refund_id, payout.trade_no, payout.amount_fen, payout.reason,
+    payout.stage, payout.turn, payout.sends, payout.asks, payout.not_found, payout.declined, payout.note
+
+-- name: write_answer
+-- Only the taker of the newest turn writes; a NULL wait means that nothing is due by itself.
+UPDATE refunds.payouts
+SET stage = $4, asks = $5, not_found = $6, declined = $7, note = $8,
+    due_at = clock_timestamp() + make_interval(secs => $9), changed_at = clock_timestamp()
+WHERE order_id = $1 AND refund_id = $2 AND turn = $3
+
+-- name: look_again
+-- A person asks the gateway once more, with fresh patience and the same number.
+UPDATE refunds.payouts
+SET stage = 'unknown', asks = 0, not_found = 0, sends = least(sends, 1), due_at = clock_timestamp(),
+    changed_at = clock_timestamp()
+WHERE order_id = $1 AND refund_id = $2 AND stage = 'needs_person'
+RETURNING refund_id
+
+-- name: waiting_for_people
+SELECT count(*) FROM refunds.payouts WHERE stage = 'needs_person'
+
+-- name: list_cases
+SELECT listed.order_id, listed.refund_id, listed.state, listed.kind, listed.tier, listed.amount_fen,
+    listed.freight_fen, listed.reason, listed.goods, listed.approvals_needed, listed.approvals_given,
+    listed.requested_by, listed.requested_at, listed.changed_at, listed.end_reason,
+    coalesce(payout.stage, '') AS payout_stage, coalesce(payout.sends, 0) AS payout_sends,
+    coalesce(payout.note, '') AS payout_note
+FROM refunds.cases AS listed LEFT JOIN refunds.payouts AS payout USING (order_id, refund_id)
+WHERE ($1 = '' OR listed.state = $1 OR payout.stage = $1)
+  AND ($2 = '' OR listed.order_id = $2) AND ($3 = '' OR listed.refund_id = $3)
+ORDER BY listed.requested_at DESC LIMIT $4
+
+-- name: totals
+SELECT count(*) AS requested,
+    count(*) FILTER (WHERE state = 'settled') AS settled,
+    coalesce(sum(amount_fen) FILTER (WHERE state = 'settled'), 0)::bigint AS settled_fen,
+    count(*) FILTER (WHERE state NOT IN ('settled', 'failed', 'refused')) AS pending,
+    count(*) FILTER (WHERE state = 'failed') AS failed,
+    count(*) FILTER (WHERE state = 'refused') AS refused,
+    (SELECT count(*) FROM refunds.payouts WHERE stage = 'needs_person') AS needs_person
+FROM refunds.cases

@@ -1,0 +1,280 @@
+"""What the refunds service keeps beside its accounts, and every query it makes.
+
+Guarantees: the copy of a case and the opening of its payout are written in the transaction of the account
+they belong to; a payout's journal is written by its newest taker only, outside any account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct
+
+from chassis.errors import StartRefused, Unavailable
+from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool, named_queries
+from chassis.processor import Column, Kept, Record
+from chassis.rules import Table, load_tables, unmet
+from services.refunds import metrics
+from services.refunds.domain.model import GIVEN_BACK, Account, Case, CaseState
+from services.refunds.domain.payout import Next, Payout, Stage
+from services.refunds.domain.rules import TIER_FACTS, TIER_OUTPUTS, Tier
+
+QUERIES: Final = named_queries(Path(__file__).parent / "sql" / "queries.sql")
+TIER_TABLE: Final = "refund-tier/default"
+LIST_MAX: Final = 500
+
+
+class CaseChanged(Struct, frozen=True, kw_only=True):
+    """Effect of a decision: this case is new or stands elsewhere now."""
+
+    order_id: str
+    trade_no: str
+    case: Case
+    changed_at: datetime
+
+
+class RefundFacts:
+    """The tier table, and the cases a batch changed: the newest form of each."""
+
+    __slots__ = ("_table", "changed")
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self.changed: dict[tuple[str, str], list[CaseChanged]] = {}
+
+    def tier(self, facts: Mapping[str, object]) -> Tier:
+        """Who must agree. What the table cannot decide gets its strictest outputs."""
+        decision = self._table.decide(facts)
+        return Tier(
+            name=decision.text("tier"),
+            approvals=decision.texts("approvals"),
+            rule=f"{decision.table}@{decision.version}#{decision.row_id}",
+        )
+
+    def apply(self, effect: object) -> None:
+        """Keeps a changed case until the batch is saved."""
+        assert isinstance(effect, CaseChanged), effect
+        key = effect.order_id, effect.case.refund_id
+        self.changed.setdefault(key, []).append(effect)
+
+
+class CasesOfBatch:
+    """Writes what a batch changed. Orders without a case cost nothing here."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def fetch(
+        self, _work: object, _records: Sequence[Record], _kept: Mapping[str, Kept[Any]]
+    ) -> RefundFacts:
+        """The table, and room for changes."""
+        return RefundFacts(self._table)
+
+    async def save(self, work: Any, facts: RefundFacts, _kept: Mapping[str, Kept[Any]]) -> None:
+        """Copies cases, opens payouts of those that may be paid now, closes those that ended."""
+        if not facts.changed:
+            return
+        connection: Connection = work.connection
+        newest = [steps[-1] for steps in facts.changed.values()]
+        await connection.execute(
+            QUERIES["keep_cases"],
+            *(list(column) for column in zip(*map(_case_row, newest), strict=True)),
+        )
+        every = [step for steps in facts.changed.values() for step in steps]
+        if paying := [step for step in every if step.case.state is CaseState.PAYING]:
+            await connection.execute(
+                QUERIES["open_payouts"],
+                [step.order_id for step in paying],
+                [step.case.refund_id for step in paying],
+                [step.trade_no for step in paying],
+                [step.case.amount_fen for step in paying],
+                [step.case.reason for step in paying],
+            )
+        paid = (CaseState.SETTLED, CaseState.FAILED)
+        if ended := [step for step in every if step.case.state in paid]:
+            await connection.execute(
+                QUERIES["close_payouts"],
+                [step.order_id for step in ended],
+                [step.case.refund_id for step in ended],
+            )
+
+    async def committed(self, facts: RefundFacts) -> None:
+        """Counts what happened."""
+        for steps in facts.changed.values():
+            for step in steps:
+                case = step.case
+                metrics.CASES.labels(case.tier, case.state).inc()
+                if case.state is CaseState.SETTLED:
+                    metrics.SETTLED_FEN.inc(case.amount_fen)
+
+
+def _case_row(changed: CaseChanged) -> tuple[object, ...]:
+    case = changed.case
+    return (
+        changed.order_id,
+        case.refund_id,
+        str(case.state),
+        str(case.kind),
+        case.tier,
+        case.amount_fen,
+        case.freight_fen,
+        case.reason,
+        case.goods,
+        # Roles are plain words of the rule table, so a comma parts them; unnest takes no array of arrays.
+        ",".join(case.approvals_needed),
+        ",".join(given.role for given in case.approvals),
+        case.requested_by,
+        case.requested_at,
+        changed.changed_at,
+        case.end_reason,
+    )
+
+
+def _paid_fen(account: Account | None) -> int:
+    return account.paid_fen if account else 0
+
+
+def _held_fen(account: Account | None) -> int:
+    if account is None or not account.cases:
+        return 0
+    return sum(case.amount_fen for case in account.cases if case.state not in GIVEN_BACK)
+
+
+COLUMNS: Final = (
+    Column("paid_fen", "bigint", _paid_fen),
+    Column("held_fen", "bigint", _held_fen),
+)
+
+
+def tier_table(rules_dir: Path) -> Table:
+    """The table of refund tiers. Raises StartRefused when it is missing or asks what we do not know."""
+    table = load_tables(rules_dir).get(TIER_TABLE)
+    if table is None:
+        raise StartRefused(f"there is no {TIER_TABLE}.yaml under {rules_dir}; restore it")
+    if problems := unmet(table, facts=TIER_FACTS, outputs=TIER_OUTPUTS):
+        raise StartRefused("\n".join(map(str, problems)))
+    return table
+
+
+class ListedCase(Struct, frozen=True, kw_only=True):
+    """One case as desks see it. `payout_stage` is "" until money may go."""
+
+    order_id: str
+    refund_id: str
+    state: str
+    kind: str
+    tier: str
+    amount_fen: int
+    freight_fen: int
+    reason: str
+    goods: str
+    approvals_needed: tuple[str, ...]
+    approvals_given: tuple[str, ...]
+    requested_by: str
+    requested_at: datetime
+    changed_at: datetime
+    end_reason: str
+    payout_stage: str
+    payout_sends: int
+    payout_note: str
+
+
+class Totals(Struct, frozen=True, kw_only=True):
+    """All refunds in numbers. `needs_person` are among the pending."""
+
+    requested: int
+    settled: int
+    settled_fen: int
+    pending: int
+    failed: int
+    refused: int
+    needs_person: int
+
+
+class Desk:
+    """Reads for doors. Every method raises Unavailable when Postgres does not answer."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def cases(
+        self, *, state: str = "", order_id: str = "", refund_id: str = "", limit: int = 100
+    ) -> tuple[ListedCase, ...]:
+        """Cases, newest first. `state` is one of a case or of its payout; "" asks for any."""
+        async with _connection(self._pool) as connection:
+            rows = await connection.fetch(
+                QUERIES["list_cases"], state, order_id, refund_id, min(limit, LIST_MAX)
+            )
+        return tuple(
+            ListedCase(
+                **{
+                    **dict(row),
+                    "approvals_needed": tuple(row["approvals_needed"]),
+                    "approvals_given": tuple(row["approvals_given"]),
+                }
+            )
+            for row in rows
+        )
+
+    async def totals(self) -> Totals:
+        """Counts over all cases."""
+        async with _connection(self._pool) as connection:
+            row = await connection.fetchrow(QUERIES["totals"])
+        assert row is not None, "an aggregate without groups has one row"
+        return Totals(**dict(row))
+
+
+class Journal:
+    """The payouts' journal. Every method raises Unavailable when Postgres does not answer."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def take(self, count: int, lease_s: float) -> tuple[Payout, ...]:
+        """Up to `count` due payouts, ours for `lease_s`; the intent is committed when this returns."""
+        async with _connection(self._pool) as connection:
+            rows = await connection.fetch(QUERIES["take_payouts"], count, lease_s)
+        return tuple(Payout(**{**dict(row), "stage": Stage(row["stage"])}) for row in rows)
+
+    async def write(self, following: Next) -> bool:
+        """Keeps what an answer led to; False when another taker was here since."""
+        payout = following.payout
+        async with _connection(self._pool) as connection:
+            done = await connection.execute(
+                QUERIES["write_answer"],
+                payout.order_id,
+                payout.refund_id,
+                payout.turn,
+                str(payout.stage),
+                payout.asks,
+                payout.not_found,
+                payout.declined,
+                payout.note,
+                following.wait_s,
+            )
+        return bool(done == "UPDATE 1")
+
+    async def look_again(self, order_id: str, refund_id: str) -> bool:
+        """Gives a payout that waits for a person fresh patience; False when none waits."""
+        async with _connection(self._pool) as connection:
+            found = await connection.fetchval(QUERIES["look_again"], order_id, refund_id)
+        return found is not None
+
+    async def waiting_for_people(self) -> int:
+        """How many payouts nobody knows the outcome of."""
+        async with _connection(self._pool) as connection:
+            waiting: int = await connection.fetchval(QUERIES["waiting_for_people"])
+        return waiting
+
+
+@asynccontextmanager
+async def _connection(pool: Pool) -> AsyncIterator[Connection]:
+    try:
+        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            yield connection
+    except AWAY as error:
+        raise Unavailable(f"Postgres: {type(error).__name__}") from error
