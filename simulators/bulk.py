@@ -19,6 +19,8 @@ FIXED_AT_MS = 1_779_240_662_000
 # A run of its own: bulk orders never share numbers with a world of the same seed.
 BULK_RUN = 1_008
 _SHOPS = {shop.shop: shop for shop in SHOPS}
+# One shop a channel: whoever preloads must know whose orders these are.
+BULK_SHOPS = tuple(shop for shop in SHOPS if shop.shop.endswith("-1"))
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -38,10 +40,10 @@ def native_payload(order: Order) -> bytes:
 def bulk_orders(
     channel: Channel, count: int, seed: int, *, at_ms: int = FIXED_AT_MS, mix: Mix | None = None
 ) -> Iterator[Order]:
-    """Draw `count` paid orders of one channel, none of them contradictory."""
+    """Draw `count` paid orders of shop `<channel>-1`, none of them contradictory."""
     drawer = OrderDrawer(
         catalog=catalog(seed),
-        shops=SHOPS,
+        shops=BULK_SHOPS,
         seed=seed,
         run=BULK_RUN,
         mix=mix or Mix(scarce_pct=0),
@@ -55,7 +57,10 @@ def bulk_orders(
 def bulk_payloads(
     channel: Channel, count: int, seed: int, *, at_ms: int = FIXED_AT_MS
 ) -> list[tuple[str, bytes]]:
-    """Return `count` pairs of order number and native payload; none uses a scarce SKU."""
+    """Return `count` pairs of order number and native payload of shop `<channel>-1`.
+
+    Every order is paid, adds up, and asks for no scarce SKU.
+    """
     return [
         (order.order_no, native_payload(order))
         for order in bulk_orders(channel, count, seed, at_ms=at_ms)

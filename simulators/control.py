@@ -63,7 +63,17 @@ def accounts(simulation: Simulation, base_url: str) -> dict[str, Any]:
     """Return everything the merchant needs to call the outside world."""
     return {
         "base_url": base_url,
-        "shops": [msgspec.to_builtins(shop) | {"base_url": base_url} for shop in SHOPS],
+        "shops": [
+            {
+                "channel": shop.channel,
+                "shop": shop.shop,
+                "app_key": shop.app_key,
+                "app_secret": shop.app_secret,
+                "access_token": shop.access_token,
+                "base_url": base_url,
+            }
+            for shop in SHOPS
+        ],
         "cainiao": {
             "url": f"{base_url}/gateway/link.do",
             "logistic_provider_id": cainiao.PROVIDER_ID,
@@ -179,7 +189,11 @@ class Control:
         for order in bulk_orders(asked.channel, asked.count, asked.seed, at_ms=now_ms):
             if enter and order.key not in world.records.orders:
                 world.enter(order, (), now_ms=now_ms)
-            row = {"order_no": order.order_no, "payload": msgspec.Raw(native_payload(order))}
+            row = {
+                "shop": order.shop,
+                "order_no": order.order_no,
+                "payload": msgspec.Raw(native_payload(order)),
+            }
             yield msgspec.json.encode(row) + b"\n"
 
     async def traffic(self, request: Request) -> Response:

@@ -74,14 +74,19 @@ class Records:
         channel = self._channels[shop]
         return [self.orders[channel, order_no] for _, order_no in rows[low:high]]
 
-    def claims_window(self, shop: str, *, start_ms: int, end_ms: int) -> list[AfterSale]:
-        """Return a shop's claims changed in [start, end], oldest first."""
+    def claims_window(
+        self, shop: str, *, start_ms: int, end_ms: int, by_created: bool = False
+    ) -> list[AfterSale]:
+        """Return a shop's claims changed (or opened) in [start, end], oldest first."""
         found = [
-            after_sale
+            (at_ms, after_sale.after_sale_id)
             for after_sale in self.after_sales.values()
-            if after_sale.shop == shop and start_ms <= after_sale.modified_at_ms <= end_ms
+            if after_sale.shop == shop
+            and start_ms
+            <= (at_ms := after_sale.created_at_ms if by_created else after_sale.modified_at_ms)
+            <= end_ms
         ]
-        return sorted(found, key=lambda one: (one.modified_at_ms, one.after_sale_id))
+        return [self.after_sales[after_sale_id] for _, after_sale_id in sorted(found)]
 
 
 def _insert(rows: list[Row], row: Row) -> None:

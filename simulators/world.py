@@ -112,7 +112,7 @@ class World:
     ) -> tuple[AfterSale, ...]:
         """Open a claim over paid-for lines (None = all); empty when nothing can be claimed.
 
-        Taobao opens one claim per line, the others one for all. The whole of an order not yet shipped
+        Taobao and Douyin open one claim per line, JD one for all. The whole of an order not yet shipped
         takes its freight with it, on the first claim. `amount_fen` asks for less than is due and
         counts for a single line only. No further claim is opened while one is open.
         """
@@ -123,7 +123,7 @@ class World:
         before_shipping = order.state == "paid"
         whole = before_shipping and len(lines) == len(worth)
         freight_fen = order.freight_fen if whole else 0
-        groups = [[line] for line in lines] if order.channel == "taobao" else [lines]
+        groups = [lines] if order.channel == "jd" else [[line] for line in lines]
         opened = []
         for group in groups if lines else ():
             due_fen = sum(line.paid_fen for line in group) + freight_fen

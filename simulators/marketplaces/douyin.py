@@ -111,7 +111,7 @@ class Douyin:
         except msgspec.DecodeError:
             return _wrong("param_json")
         if not same(params.get("sign", ""), doudian_sign(params, canonical, shop.app_secret)):
-            return Answer(body=failure(30001, "sign不合法", "isv.signature-invalid", "签名错误"))
+            return Answer(body=failure(40003, "sign不合法", "isv.signature-invalid", "签名错误"))
         if params.get("access_token") != shop.access_token:
             return Answer(body=failure(30001, "access_token不合法", "isv.access-token-invalid", ""))
         at = params.get("timestamp", "")

@@ -369,7 +369,7 @@ def _claim(after_sale: AfterSale) -> dict[str, int]:
         "aftersale_type": 2 if after_sale.before_shipping else 1,
         "apply_time": after_sale.created_at_ms // SECOND_MS,
         "reason_code": 1,
-        "refund_amount": after_sale.amount_fen - after_sale.freight_fen,
+        "refund_amount": after_sale.amount_fen,
         "refund_post_amount": after_sale.freight_fen,
         "refund_voucher_num": 0,
         "s_id": int(after_sale.line_nos[0]),

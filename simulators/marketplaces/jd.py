@@ -14,7 +14,13 @@ from starlette.responses import Response
 from simulators.clock import beijing_ms
 from simulators.doors import Answer, Door, Tally, params_of
 from simulators.faults import FaultPlan
-from simulators.marketplaces.jd_payloads import claim_row, order_row, search_answer, state_of
+from simulators.marketplaces.jd_payloads import (
+    claim_row,
+    get_answer,
+    order_row,
+    search_answer,
+    state_of,
+)
 from simulators.orders import Order, Shop
 from simulators.settings import SHOPS
 from simulators.signing import jos_sign, same
@@ -53,6 +59,7 @@ class Jd:
         self._calls: dict[str, Callable[[Shop, Business], Answer]] = {
             "jingdong.pop.order.search": self._search,
             "jingdong.pop.order.enSearch": self._search,
+            "jingdong.pop.order.get": self._get,
             "jingdong.pop.order.shipment": self._ship,
             "jingdong.pop.afs.soa.refundapply.queryPageList": self._claims,
             "jingdong.pop.afs.soa.refundapply.replyRefund": self._reply_to_claim,
@@ -102,7 +109,7 @@ class Jd:
         if business.get("sortType", "1") == "1":
             found.reverse()
         page, size = int(business["page"]), int(business["page_size"])
-        fields = {name.strip() for name in business["optional_fields"].split(",")}
+        fields = _fields(business)
         rows: list[dict[str, Any]] = []
         for order in found[(page - 1) * size : page * size]:
             rows.extend(self._rows(order, shop, fields))
@@ -119,6 +126,17 @@ class Jd:
             {name: value for name, value in order_row(one, shop).items() if name in fields}
             for one in versions
         ]
+
+    def _get(self, shop: Shop, business: Business) -> Answer:
+        order = self._world.records.orders.get(("jd", str(business.get("order_id", ""))))
+        if order is None or order.shop != shop.shop or not business.get("optional_fields"):
+            return Answer(body=msgspec.json.encode(get_answer(None)))
+        young = self._world.clock() - order.modified_at_ms < LAG_MS
+        if young and order.version > 1 and self._plan.hit("stale_snapshot", "jd"):
+            order = self._world.records.before[order.key]
+        fields, row = _fields(business), order_row(order, shop)
+        wanted = {name: value for name, value in row.items() if name in fields}
+        return Answer(body=msgspec.json.encode(get_answer(wanted)))
 
     def _ship(self, shop: Shop, business: Business) -> Answer:
         order = self._world.records.orders.get(("jd", str(business.get("orderId", ""))))
@@ -152,6 +170,7 @@ class Jd:
                 shop.shop,
                 start_ms=beijing_ms(str(business.get("applyTimeStart", ""))),
                 end_ms=beijing_ms(str(business.get("applyTimeEnd", ""))),
+                by_created=True,
             )
             page, size = int(business.get("pageIndex", 1)), int(business.get("pageSize", 20))
         except ValueError:
@@ -172,6 +191,10 @@ class Jd:
         outcome, reason = act(claim.after_sale_id)
         wrote = self._tally.note("jd:agree" if agree else "jd:refuse", outcome)
         return Answer(body=_reply_answer(reason and "状态不符").body, wrote=wrote)
+
+
+def _fields(business: Business) -> set[str]:
+    return {name.strip() for name in str(business["optional_fields"]).split(",")}
 
 
 def _wrong_search(business: Business) -> str:

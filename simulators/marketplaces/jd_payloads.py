@@ -20,6 +20,12 @@ _STATE = {
     "cancelled": ("TRADE_CANCELED", "取消"),
     "closed": ("TRADE_CANCELED", "取消"),
 }
+_SUCCESS = {
+    "chineseErrCode": "成功",
+    "englishErrCode": "success",
+    "numberCode": 0,
+    "success": True,
+}
 _CLAIM_STATUS = {"open": 0, "agreed": 1, "refused": 2}
 
 
@@ -147,17 +153,21 @@ def search_answer(rows: list[dict[str, Any]], total: int) -> dict[str, Any]:
         "jingdong_pop_order_search_responce": {
             "code": "0",
             "searchorderinfo_result": {
-                "apiResult": {
-                    "chineseErrCode": "成功",
-                    "englishErrCode": "success",
-                    "numberCode": 0,
-                    "success": True,
-                },
+                "apiResult": _SUCCESS,
                 "orderInfoList": rows,
                 "orderTotal": total,
             },
         }
     }
+
+
+def get_answer(row: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the whole answer of jingdong.pop.order.get; None = there is no such order."""
+    result: dict[str, Any] = {"apiResult": _SUCCESS, "orderInfo": row}
+    if row is None:
+        unknown = {"chineseErrCode": "订单不存在", "englishErrCode": "no such order"}
+        result = {"apiResult": unknown | {"numberCode": 10400001, "success": False}}
+    return {"jingdong_pop_order_get_responce": {"code": "0", "orderDetailInfo": result}}
 
 
 def claim_row(after_sale: AfterSale) -> dict[str, Any]:
