@@ -1,0 +1,41 @@
+"""Composition root of the orders service: wiring only."""
+
+from __future__ import annotations
+
+from chassis.processor import Processor
+from chassis.service import Context, Parts
+from services.orders.domain.model import Order
+from services.orders.doors import Doors
+from services.orders.handlers import HANDLERS
+from services.orders.settings import OrdersSettings
+from services.orders.store import COLUMNS, OrderFactsSource, Tables, read_tables
+from services.orders.watchdogs import watch
+
+
+def processor(tables: Tables) -> Processor[Order]:
+    """The orders processor over these decision tables."""
+    return Processor(
+        name="orders",
+        table="orders.orders",
+        state=Order,
+        handlers=HANDLERS,
+        columns=COLUMNS,
+        facts=OrderFactsSource(tables),
+    )
+
+
+async def build(context: Context[OrdersSettings]) -> Parts:
+    """The running parts of one process."""
+    settings = context.settings
+    doors = Doors(
+        pool=context.pool,
+        desk=context.desk,
+        clock=context.clock,
+        token=settings.api_token.get_secret_value(),
+        ask_timeout_s=settings.ask_timeout_s,
+    )
+    return Parts(
+        processors=(processor(read_tables(settings.rules_dir)),),
+        door=doors.app(),
+        tasks=(lambda: watch(context.pool, context.desk, context.clock, settings),),
+    )

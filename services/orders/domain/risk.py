@@ -1,0 +1,84 @@
+"""What the decision tables say about an order: the risk verdict and the time it must ship by.
+
+Guarantees: every answer carries table, version and rows; a table that cannot decide answers with its own
+`on_error`, which for risk is a review and never a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from chassis.rules import Decision, Table
+from chassis.rules.values import Kind
+from services.orders.domain.model import Content, Verdict
+
+RISK_TABLE = "risk/default"
+SLA_TABLE = "sla/default"
+
+RISK_FACTS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "channel": "text",
+        "paid_fen": "int",
+        "total_quantity": "int",
+        "line_count": "int",
+        "address_vague": "bool",
+        "orders_same_receiver_1h": "int",
+        "personal_kind": "text",
+        "problem_count": "int",
+    }
+)
+RISK_OUTPUTS: Mapping[str, Kind] = MappingProxyType({"score": "int", "reason": "text"})
+SLA_FACTS: Mapping[str, Kind] = MappingProxyType({"channel": "text"})
+SLA_OUTPUTS: Mapping[str, Kind] = MappingProxyType({"ship_within_minutes": "int"})
+
+_OUTCOMES: Mapping[str, str] = MappingProxyType(
+    {"pass": "passed", "review": "review", "block": "blocked"}
+)
+
+
+class Promise(Struct, frozen=True, kw_only=True):
+    """By when an order must be handed over, and who says so."""
+
+    ship_by: datetime
+    rule: str
+
+
+def rule_of(decision: Decision) -> str:
+    """table@version#rows, as it is kept with the order."""
+    return f"{decision.table}@{decision.version}#{decision.row_id}"
+
+
+def assess(table: Table, content: Content, paid_fen: int, same_receiver: int) -> Verdict:
+    """The verdict on an order; `same_receiver` are this receiver's orders of one hour, itself included."""
+    decision = table.decide(
+        {
+            "channel": content.channel,
+            "paid_fen": paid_fen,
+            "total_quantity": sum([line.quantity for line in content.lines]),
+            "line_count": len(content.lines),
+            "address_vague": content.address_vague,
+            "orders_same_receiver_1h": same_receiver,
+            "personal_kind": content.personal_kind,
+            "problem_count": content.problem_count,
+        }
+    )
+    reasons = decision.outputs["reason"]
+    return Verdict(
+        outcome=_OUTCOMES[decision.text("verdict")],
+        score=decision.integer("score"),
+        reasons=reasons if isinstance(reasons, tuple) else (str(reasons),),
+        rule=rule_of(decision),
+    )
+
+
+def promise(table: Table, content: Content, paid_at: datetime) -> Promise:
+    """The channel's own time where it gives one, otherwise the table's minutes from the payment."""
+    if content.ship_by is not None:
+        return Promise(ship_by=content.ship_by, rule="channel")
+    decision = table.decide({"channel": content.channel})
+    minutes = decision.integer("ship_within_minutes")
+    return Promise(ship_by=paid_at + timedelta(minutes=minutes), rule=rule_of(decision))

@@ -1,0 +1,365 @@
+"""One event's walk through the table: the only place where an order's state changes.
+
+Guarantees: every move, hold, lift, interception and refusal is one audit entry and one event, both with
+actor and basis; an illegal trigger changes nothing else. After each trigger the order goes on by itself as
+far as its facts allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from chassis.processor import Decision, Moment
+from schemas.events.order_states import (
+    OrderCancelRequested,
+    OrderHeld,
+    OrderHoldLifted,
+    OrderReadyToFulfil,
+    OrderStateChanged,
+    OrderTransitionRefused,
+)
+from services.orders.domain import audit
+from services.orders.domain.guards import GUARDS, blockers
+from services.orders.domain.model import (
+    LIFTED_BY_HAND,
+    CancelAsk,
+    Hold,
+    HoldCode,
+    Order,
+    ParcelStage,
+    Stock,
+    covers_whole,
+)
+from services.orders.domain.states import REFUSAL_TITLES, TABLE, State, Trigger, why_refused
+
+CAUGHT_UP: Mapping[ParcelStage, Trigger] = MappingProxyType(
+    {
+        ParcelStage.SHIPPED: Trigger.PARCEL_SHIPPED,
+        ParcelStage.DELIVERED: Trigger.PARCEL_DELIVERED,
+        ParcelStage.CANCELLED: Trigger.PARCEL_CANCELLED,
+    }
+)
+
+
+class Recorded(Struct, frozen=True):
+    """Effect: a refused command changes nothing of the order but the head of its audit chain."""
+
+    order_id: str
+    order: Order
+
+
+class Step:
+    """Works on one order for one event. `order` is what it has come to; `decision()` ends the walk."""
+
+    __slots__ = ("_basis", "_effects", "_events", "_moment", "order")
+
+    def __init__(self, order: Order, moment: Moment) -> None:
+        self.order = order
+        self._moment = moment
+        self._basis = moment.basis
+        self._events: list[Struct] = []
+        self._effects: list[object] = []
+
+    def take(self, trigger: Trigger, reason: str = "") -> str:
+        """Applies the table's answer and goes on by itself. Returns the code of a refusal, or nothing."""
+        refusal = self._apply(trigger, reason)
+        if not refusal:
+            self._go_on()
+        return refusal
+
+    def decision(self) -> Decision[Order]:
+        """What follows from a fact."""
+        return Decision(state=self.order, events=tuple(self._events), effects=tuple(self._effects))
+
+    def answer(self, refusal: str) -> Decision[Order]:
+        """What follows from a command: done with the state it led to, or refused and recorded."""
+        if not refusal:
+            pending = self.order.cancel is not None
+            return replace(
+                self.decision(), result_id="interception_asked" if pending else self.order.state
+            )
+        kept = Recorded(self._moment.record.key, self.order)
+        return replace(
+            self.decision(),
+            effects=(*self._effects, kept),
+            refusal=REFUSAL_TITLES.get(refusal, refusal),
+            result_id=refusal,
+        )
+
+    def _apply(self, trigger: Trigger, reason: str) -> str:
+        before = self.order.state
+        rule = TABLE.get((before, trigger))
+        if rule is None:
+            return self.refuse(trigger, why_refused(before, trigger), reason)
+        for guard in rule.guards:
+            if missing := GUARDS[guard](self.order):
+                return self.refuse(trigger, missing[0], reason)
+        if rule.to is not None:
+            self._move(trigger, rule.to, reason)
+        for effect in rule.effects:
+            EFFECTS[effect](self, reason)
+        return ""
+
+    def _go_on(self) -> None:
+        if self.order.state is State.AWAITING_REVIEW and not blockers(self.order):
+            self._apply(Trigger.READY, "条件齐备")
+        if self.order.state is State.AWAITING_PRINT and self.order.parcel is ParcelStage.WAYBILL:
+            self._apply(Trigger.WAYBILL_ISSUED, "面单已取号")
+
+    def _move(self, trigger: Trigger, to: State, reason: str) -> None:
+        order = self.order
+        came_from = "" if order.state is State.NEW else order.state
+        rule = ""
+        if trigger is Trigger.READY:
+            rule = order.ship_by_rule
+        elif order.verdict is not None and trigger in {Trigger.PLACED, Trigger.PAID}:
+            rule = order.verdict.rule
+        self.order = replace(
+            order,
+            state=to,
+            unpaid_since=order.unpaid_since if to is State.AWAITING_PAYMENT else None,
+            cancel=None if to is State.CANCELLED else order.cancel,
+        )
+        self._note(trigger, came_from, to, reason, rule)
+        self._events.append(
+            OrderStateChanged(
+                order_id=self._moment.record.key,
+                version=0,
+                occurred_at=self._moment.now,
+                from_state=came_from,
+                to_state=to,
+                reason=reason or trigger,
+                actor=self._moment.actor,
+                basis=self._basis,
+                rule=rule,
+            )
+        )
+
+    def refuse(self, trigger: Trigger, why: str, detail: str = "") -> str:
+        """Records that something illegal was attempted; returns `why`."""
+        state = self.order.state
+        self._note("refused", state, state, f"{trigger}: {why} {detail}".rstrip(), "")
+        self._events.append(
+            OrderTransitionRefused(
+                order_id=self._moment.record.key,
+                version=0,
+                occurred_at=self._moment.now,
+                state=state,
+                attempted=trigger,
+                reason=why,
+                actor=self._moment.actor,
+                basis=self._basis,
+            )
+        )
+        return why
+
+    def hold(self, code: HoldCode, reason: str, rule: str = "") -> None:
+        """Adds a hold, or gives the one of the same kind a new reason; the same again is nothing."""
+        now = self._moment.now
+        if any(hold.code is code and hold.reason == reason for hold in self.order.holds):
+            return
+        fresh = Hold(code=code, reason=reason, actor=self._moment.actor, held_at=now)
+        others = tuple([hold for hold in self.order.holds if hold.code is not code])
+        self.order = replace(self.order, holds=(*others, fresh))
+        state = self.order.state
+        self._note("held", state, state, f"{code}: {reason}", rule)
+        self._events.append(
+            OrderHeld(
+                order_id=self._moment.record.key,
+                version=0,
+                occurred_at=now,
+                code=code,
+                reason=reason,
+                actor=self._moment.actor,
+                basis=self._basis,
+            )
+        )
+
+    def lift(self, code: HoldCode, reason: str) -> None:
+        """Takes a hold away; without one, nothing happens."""
+        others = tuple([hold for hold in self.order.holds if hold.code is not code])
+        if len(others) == len(self.order.holds):
+            return
+        self.order = replace(self.order, holds=others)
+        state = self.order.state
+        self._note("lifted", state, state, f"{code}: {reason}", "")
+        self._events.append(
+            OrderHoldLifted(
+                order_id=self._moment.record.key,
+                version=0,
+                occurred_at=self._moment.now,
+                code=code,
+                reason=reason,
+                actor=self._moment.actor,
+                basis=self._basis,
+            )
+        )
+
+    def match_risk_hold(self, _reason: str) -> None:
+        """Held exactly as long as the verdict is not a pass."""
+        verdict = self.order.verdict
+        assert verdict is not None, "an order is assessed before it is placed"
+        if verdict.outcome != "passed":
+            self.hold(HoldCode.RISK, "，".join(verdict.reasons), verdict.rule)
+        elif self.order.holds:
+            self.lift(HoldCode.RISK, "风控通过")
+
+    def pass_review(self, reason: str) -> None:
+        """A person's word stands for the table's verdict, whose score and reasons stay readable."""
+        assert self.order.verdict is not None, "the guard under_review has seen it"
+        passed = replace(self.order.verdict, outcome="passed", reviewed_by=self._moment.actor)
+        self.order = replace(self.order, verdict=passed)
+        self.lift(HoldCode.RISK, reason)
+
+    def match_channel_hold(self, _reason: str) -> None:
+        """Held exactly as long as the channel says so."""
+        assert self.order.content is not None, "placed orders have content"
+        if self.order.content.hold:
+            self.hold(HoldCode.CHANNEL, self.order.content.hold)
+        elif self.order.holds:
+            self.lift(HoldCode.CHANNEL, "平台已解除")
+
+    def match_shortage_hold(self, _reason: str) -> None:
+        """Held exactly as long as inventory is short."""
+        if self.order.stock is Stock.SHORT:
+            self.hold(HoldCode.SHORT, "库存不足")
+        elif self.order.holds:
+            self.lift(HoldCode.SHORT, "库存已预占")
+
+    def record_address(self, reason: str) -> None:
+        """Nothing has left yet: the new receiver is simply taken."""
+        self._note("address_changed", self.order.state, self.order.state, reason, "")
+
+    def hold_address(self, _reason: str) -> None:
+        """The parcel may carry the old receiver: it stands until a person has looked."""
+        self.hold(HoldCode.ADDRESS, "收件人在交仓后变更")
+
+    def hold_by_hand(self, reason: str) -> None:
+        """A person holds the order."""
+        self.hold(HoldCode.MANUAL, reason)
+
+    def lift_by_hand(self, reason: str) -> None:
+        """A person lifts what persons may lift."""
+        for code in LIFTED_BY_HAND:
+            self.lift(code, reason)
+
+    def ask_interception(self, reason: str) -> None:
+        """Asks fulfillment to stop the parcel; while it is asked already, nothing more happens."""
+        if self.order.cancel is not None:
+            return
+        actor = self._moment.actor
+        self.order = replace(
+            self.order, cancel=CancelAsk(reason=reason, actor=actor, basis=self._basis)
+        )
+        state = self.order.state
+        self._note("interception_asked", state, state, reason, "")
+        self._events.append(
+            OrderCancelRequested(
+                order_id=self._moment.record.key,
+                version=0,
+                occurred_at=self._moment.now,
+                reason=reason,
+                actor=actor,
+                basis=self._basis,
+            )
+        )
+
+    def end_interception(self, reason: str) -> None:
+        """The parcel went on: what was asked is refused, once."""
+        if self.order.cancel is None:
+            return
+        asked = self.order.cancel
+        self.order = replace(self.order, cancel=None)
+        self.refuse(Trigger.CANCEL, "interception_failed", f"{asked.reason} {reason}".strip())
+
+    def announce_ready(self, _reason: str) -> None:
+        """Hands the order to fulfillment."""
+        content, ship_by = self.order.content, self.order.ship_by
+        assert content is not None, "READY needs complete content"
+        assert ship_by is not None, "the time is promised at payment"
+        self._events.append(
+            OrderReadyToFulfil(
+                order_id=self._moment.record.key,
+                version=0,
+                occurred_at=self._moment.now,
+                channel=content.channel,
+                shop=content.shop,
+                channel_order_no=content.channel_order_no,
+                province=content.province,
+                city=content.city,
+                district=content.district,
+                warehouse=self.order.warehouse,
+                lines=content.lines,
+                paid_fen=self.order.paid_fen,
+                personal=content.personal,
+                ship_by=ship_by,
+                rule=self.order.ship_by_rule,
+            )
+        )
+
+    def catch_up(self, _reason: str) -> None:
+        """Applies what was told before the order itself was."""
+        if (trigger := CAUGHT_UP.get(self.order.parcel)) is not None:
+            self._apply(trigger, "先于订单到达")
+        elif any(covers_whole(ask, self.order) for ask in self.order.refunds):
+            self._apply(Trigger.WHOLE_REFUND_REQUESTED, "整单退款先于订单到达")
+
+    def _note(self, action: str, from_state: str, to_state: str, detail: str, rule: str) -> None:
+        entry, head = audit.append(
+            self.order.audit,
+            order_id=self._moment.record.key,
+            at=self._moment.now,
+            actor=_storable(self._moment.actor),
+            action=action,
+            from_state=from_state,
+            to_state=to_state,
+            basis=self._basis,
+            rule=rule,
+            detail=_storable(detail),
+        )
+        self.order = replace(self.order, audit=head)
+        self._effects.append(entry)
+
+
+def _storable(text: str) -> str:
+    """Postgres' text holds no NUL, and one bad character must not stop the stream."""
+    return text.replace("\0", "\ufffd")
+
+
+EFFECTS: Mapping[str, Callable[[Step, str], None]] = MappingProxyType(
+    {
+        "match_risk_hold": Step.match_risk_hold,
+        "match_channel_hold": Step.match_channel_hold,
+        "match_shortage_hold": Step.match_shortage_hold,
+        "pass_review": Step.pass_review,
+        "record_address": Step.record_address,
+        "hold_address": Step.hold_address,
+        "hold_by_hand": Step.hold_by_hand,
+        "lift_by_hand": Step.lift_by_hand,
+        "ask_interception": Step.ask_interception,
+        "end_interception": Step.end_interception,
+        "announce_ready": Step.announce_ready,
+        "catch_up": Step.catch_up,
+    }
+)
+
+EFFECT_TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "match_risk_hold": "风控未通过则挂起，通过则解挂",
+        "match_channel_hold": "平台冻结则挂起，解除则解挂",
+        "match_shortage_hold": "缺货则挂起，占到则解挂",
+        "pass_review": "以人工结论为准并解挂",
+        "record_address": "采用新收件人并记录",
+        "hold_address": "挂起，等人处理新收件人",
+        "hold_by_hand": "人工挂起",
+        "lift_by_hand": "解除人工挂起和收件人挂起",
+        "ask_interception": "请仓库拦截包裹",
+        "end_interception": "拦截未成，记录拒绝",
+        "announce_ready": "交给履约",
+        "catch_up": "补上先到的事实",
+    }
+)

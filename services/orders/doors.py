@@ -1,0 +1,211 @@
+"""HTTP doors: ask something of an order, read one, read the funnel.
+
+Guarantees: nothing is written here; a POST is a command to the order's one writer and answers 200 with what
+was done, 409 with the reason of a refusal, or 202 when the answer has not come in time (ask again with the
+same `command_id`: it has one effect).
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chassis.clock import Clock
+from chassis.commands import CommandDesk, StillPending
+from chassis.http import Problem, problem_response, unauthorised
+from chassis.postgres import Pool
+from schemas.events.commands_orders import CancelOrder, HoldOrder, LiftHold, ReviewOrder
+from services.orders.store import QUERIES, funnel, read_order
+from services.orders.views import view
+
+BODY_MAX_BYTES = 16_384
+TEXT_MAX_CHARS = 500
+_ORDER_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+
+class Ask(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of every POST. Without a `command_id` each call is a command of its own."""
+
+    reason: str
+    actor: str
+    command_id: str = ""
+    passed: bool = True
+    """For reviews only."""
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """Body of 200 and 202. `result` is the order's state, or `interception_asked`."""
+
+    command_id: str
+    outcome: str
+    result: str
+
+
+Command = HoldOrder | LiftHold | ReviewOrder | CancelOrder
+Make = Callable[[str, Ask, datetime], Command]
+
+
+def _hold(order_id: str, ask: Ask, now: datetime) -> Command:
+    return HoldOrder(
+        order_id=order_id,
+        command_id=ask.command_id,
+        issued_at=now,
+        actor=ask.actor,
+        reason=ask.reason,
+    )
+
+
+def _lift(order_id: str, ask: Ask, now: datetime) -> Command:
+    return LiftHold(
+        order_id=order_id,
+        command_id=ask.command_id,
+        issued_at=now,
+        actor=ask.actor,
+        reason=ask.reason,
+    )
+
+
+def _cancel(order_id: str, ask: Ask, now: datetime) -> Command:
+    return CancelOrder(
+        order_id=order_id,
+        command_id=ask.command_id,
+        issued_at=now,
+        actor=ask.actor,
+        reason=ask.reason,
+    )
+
+
+def _review(order_id: str, ask: Ask, now: datetime) -> Command:
+    return ReviewOrder(
+        order_id=order_id,
+        command_id=ask.command_id,
+        issued_at=now,
+        actor=ask.actor,
+        passed=ask.passed,
+        reason=ask.reason,
+    )
+
+
+COMMANDS: dict[str, Make] = {
+    "hold": _hold,
+    "lift": _lift,
+    "review": _review,
+    "cancel": _cancel,
+}
+
+
+def command_of(name: str, order_id: str, ask: Ask, now: datetime) -> Command:
+    """The command a door or the CLI sends; `name` is one of COMMANDS."""
+    if not ask.command_id:
+        ask = msgspec.structs.replace(ask, command_id=str(uuid.uuid4()))
+    return COMMANDS[name](order_id, ask, now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """The service's own doors."""
+
+    pool: Pool
+    desk: CommandDesk
+    clock: Clock
+    token: str
+    ask_timeout_s: float
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/funnel", self._funnel, methods=["GET"]),
+                Route("/orders/{order_id}", self._show, methods=["GET"]),
+                Route("/orders/{order_id}/{name}", self._ask, methods=["POST"]),
+            ]
+        )
+
+    async def _funnel(self, request: Request) -> Response:
+        if refused := unauthorised(request, self.token):
+            return refused
+        return _json(await funnel(self.pool))
+
+    async def _show(self, request: Request) -> Response:
+        if refused := unauthorised(request, self.token):
+            return refused
+        order_id = request.path_params["order_id"]
+        if not _ORDER_ID.fullmatch(order_id):
+            return _unknown()
+        async with self.pool.acquire() as connection:
+            found = await read_order(connection, order_id)
+        return _unknown() if found is None else _json(view(found))
+
+    async def _ask(self, request: Request) -> Response:
+        if refused := unauthorised(request, self.token):
+            return refused
+        order_id, name = request.path_params["order_id"], request.path_params["name"]
+        if name not in COMMANDS:
+            return _problem(404, "command_unknown", "没有这个操作")
+        if not _ORDER_ID.fullmatch(order_id):
+            return _unknown()
+        ask = await _read(request)
+        if isinstance(ask, Response):
+            return ask
+        async with self.pool.acquire() as connection:
+            known = await connection.fetchval(QUERIES["order"], order_id)
+        if known is None:
+            return _unknown()
+        command = command_of(name, order_id, ask, self.clock.now())
+        settled = await self.desk.ask(command, self.ask_timeout_s)
+        if isinstance(settled, StillPending):
+            pending = Answer(command_id=settled.command_id, outcome="pending", result="")
+            return _json(pending, 202)
+        if settled.outcome == "refused":
+            return _problem(409, settled.result_id or "refused", settled.reason)
+        return _json(
+            Answer(command_id=settled.command_id, outcome=settled.outcome, result=settled.result_id)
+        )
+
+
+async def _read(request: Request) -> Ask | Response:
+    try:
+        length = int(request.headers.get("content-length", "0"))
+    except ValueError:
+        return _problem(400, "malformed", "请求内容不合规")
+    if length > BODY_MAX_BYTES:
+        return _problem(413, "too_large", "请求内容过大")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_MAX_BYTES:
+            return _problem(413, "too_large", "请求内容过大")
+    try:
+        ask = msgspec.json.decode(body, type=Ask)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        return _problem(400, "malformed", "请求内容不合规", str(error))
+    if not ask.reason.strip() or not ask.actor.strip():
+        return _problem(422, "reason_and_actor", "必须写明原因和操作人")
+    if max(len(ask.reason), len(ask.actor), len(ask.command_id)) > TEXT_MAX_CHARS:
+        return _problem(422, "too_long", f"文字不能超过 {TEXT_MAX_CHARS} 个字")
+    if not (ask.reason + ask.actor + ask.command_id).isprintable():
+        return _problem(422, "unprintable", "文字里有不可见字符")
+    return ask
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
+
+
+def _problem(status: int, code: str, title: str, detail: str = "") -> Response:
+    return problem_response(Problem(status=status, code=code, title=title, detail=detail))
+
+
+def _unknown() -> Response:
+    return _problem(404, "order_unknown", "没有这个订单")

@@ -1,0 +1,384 @@
+"""Every record orders listens to, and what is decided about it. Pure; `HANDLERS` at the end is the whole list.
+
+Each decision first keeps the fact, then lets the table (domain/states.py) answer. Facts may come in any
+order between topics; within one topic they come in order.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from types import MappingProxyType
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from chassis.processor import Decision, Handlers, Moment
+from schemas.events.commands_orders import (
+    CancelOrder,
+    CloseUnpaid,
+    HoldOrder,
+    LiftHold,
+    ReviewOrder,
+)
+from schemas.events.order_states import FulfilLine
+from schemas.events.orders import OrderAmended, OrderCancelled, OrderPaid, OrderPlaced
+from schemas.events.refunds import RefundFailed, RefundRefused, RefundRequested, RefundSettled
+from schemas.events.shipments import (
+    ParcelCancelled,
+    ParcelCancelRefused,
+    ParcelDelivered,
+    ParcelShipped,
+    WaybillIssued,
+)
+from schemas.events.stock import StockReleased, StockReserved, StockShort
+from services.orders.domain.model import (
+    Content,
+    Order,
+    ParcelStage,
+    RefundAsk,
+    Stock,
+    Verdict,
+    covers_whole,
+    gaps_of,
+)
+from services.orders.domain.risk import Promise
+from services.orders.domain.states import REFUSAL_TITLES, State, Trigger
+from services.orders.domain.step import Step
+
+EMPTY = Order()
+Decided = Decision[Order]
+Command = CancelOrder | CloseUnpaid | HoldOrder | LiftHold | ReviewOrder
+
+
+class Judge(Protocol):
+    """The decision tables and what they need to know of other orders."""
+
+    def verdict(self, order_id: str, content: Content, paid_fen: int, at: datetime) -> Verdict:
+        """The risk verdict, counting the receiver's orders of the hour up to `at`."""
+        ...
+
+    def promise(self, content: Content, paid_at: datetime) -> Promise:
+        """By when the order must be handed over."""
+        ...
+
+
+# ---- orders ----------------------------------------------------------------------------------------
+
+
+def order_placed(known: Order | None, event: OrderPlaced, judge: Judge, moment: Moment) -> Decided:
+    """The order itself; what was told of it before is caught up."""
+    order = known or EMPTY
+    if order.state is State.NEW:
+        content = _content(event)
+        order = replace(
+            order,
+            content=content,
+            placed_at=event.occurred_at,
+            unpaid_since=event.accepted_at,
+            verdict=judge.verdict(event.order_id, content, event.payable_fen, event.occurred_at),
+        )
+    step = Step(order, moment)
+    step.take(Trigger.PLACED)
+    return step.decision()
+
+
+def _content(event: OrderPlaced) -> Content:
+    lines = tuple(
+        [
+            FulfilLine(
+                line_no=line.line_no,
+                channel_line_id=line.channel_line_id,
+                sku=line.sku,
+                title=line.title,
+                quantity=line.quantity,
+            )
+            for line in event.lines
+        ]
+    )
+    return Content(
+        channel=event.channel,
+        shop=event.shop,
+        channel_order_no=event.channel_order_no,
+        lines=lines,
+        payable_fen=event.payable_fen,
+        province=event.province,
+        city=event.city,
+        district=event.district,
+        personal=event.personal,
+        personal_kind=event.personal_kind,
+        receiver_key=event.receiver_key,
+        address_vague=event.address_vague,
+        hold=event.hold,
+        problem_count=len(event.problems),
+        ship_by=event.ship_by,
+        gaps=gaps_of(lines, event.province, event.personal_kind),
+    )
+
+
+def order_paid(known: Order | None, event: OrderPaid, judge: Judge, moment: Moment) -> Decided:
+    """The payment is kept in every state: money that was taken is a fact, also for a cancelled order."""
+    order = known or EMPTY
+    if order.content is not None and order.paid_at is None:
+        paid_at = event.occurred_at
+        verdict = order.verdict
+        if verdict is None or not verdict.reviewed_by:
+            verdict = judge.verdict(event.order_id, order.content, event.paid_fen, paid_at)
+        promised = judge.promise(order.content, paid_at)
+        order = replace(
+            order,
+            paid_fen=event.paid_fen,
+            paid_at=paid_at,
+            verdict=verdict,
+            ship_by=promised.ship_by,
+            ship_by_rule=promised.rule,
+        )
+    step = Step(order, moment)
+    step.take(Trigger.PAID)
+    return step.decision()
+
+
+def order_amended(
+    known: Order | None, event: OrderAmended, judge: Judge, moment: Moment
+) -> Decided:
+    """Takes the channel's newer content; a new receiver is judged anew, or holds what is under way."""
+    order = known or EMPTY
+    content = order.content
+    if content is None:
+        step = Step(order, moment)
+        step.take(Trigger.AMENDED)
+        return step.decision()
+    moved = "region" in event.changed or _another_receiver(content, event)
+    if order.state in {State.SHIPPED, State.COMPLETED, State.CANCELLED}:
+        step = Step(replace(order, content=replace(content, hold=event.hold)), moment)
+    else:
+        newer = _amended(content, event)
+        verdict = order.verdict
+        early = order.state in {State.AWAITING_PAYMENT, State.AWAITING_REVIEW}
+        if moved and early and not (verdict is not None and verdict.reviewed_by):
+            due_fen = order.paid_fen or content.payable_fen
+            verdict = judge.verdict(event.order_id, newer, due_fen, event.occurred_at)
+        step = Step(replace(order, content=newer, verdict=verdict), moment)
+    if moved:
+        step.take(Trigger.ADDRESS_CHANGED, "、".join(event.changed))
+    step.take(Trigger.AMENDED)
+    return step.decision()
+
+
+def _another_receiver(content: Content, event: OrderAmended) -> bool:
+    """Memos are in the personal block too, and a channel that starts to mask moves nobody."""
+    same_form = event.personal_kind == content.personal_kind
+    return same_form and event.receiver_key != content.receiver_key
+
+
+def _amended(content: Content, event: OrderAmended) -> Content:
+    newer = replace(
+        content,
+        province=event.province,
+        city=event.city,
+        district=event.district,
+        hold=event.hold,
+    )
+    if event.personal_kind != "absent":
+        newer = replace(
+            newer,
+            personal=event.personal,
+            personal_kind=event.personal_kind,
+            receiver_key=event.receiver_key,
+            address_vague=event.address_vague,
+        )
+    return replace(newer, gaps=gaps_of(newer.lines, newer.province, newer.personal_kind))
+
+
+def order_cancelled(
+    known: Order | None, event: OrderCancelled, _judge: Judge, moment: Moment
+) -> Decided:
+    """The channel closed the order."""
+    step = Step(known or EMPTY, moment)
+    step.take(Trigger.CHANNEL_CANCELLED, event.reason)
+    return step.decision()
+
+
+# ---- stock -----------------------------------------------------------------------------------------
+
+
+def stock_reserved(
+    known: Order | None, event: StockReserved, _judge: Judge, moment: Moment
+) -> Decided:
+    """Every line is held in one warehouse."""
+    order = replace(known or EMPTY, stock=Stock.RESERVED, warehouse=event.warehouse)
+    step = Step(order, moment)
+    step.take(Trigger.STOCK_RESERVED)
+    return step.decision()
+
+
+def stock_short(known: Order | None, _event: StockShort, _judge: Judge, moment: Moment) -> Decided:
+    """Nothing is held."""
+    step = Step(replace(known or EMPTY, stock=Stock.SHORT), moment)
+    step.take(Trigger.STOCK_SHORT)
+    return step.decision()
+
+
+def stock_released(
+    known: Order | None, event: StockReleased, _judge: Judge, moment: Moment
+) -> Decided:
+    """The hold is gone: an unpaid order whose hold expired is closed, a paid one waits for a new hold."""
+    step = Step(replace(known or EMPTY, stock=Stock.RELEASED), moment)
+    expired = event.reason == "expired"
+    step.take(Trigger.STOCK_EXPIRED if expired else Trigger.STOCK_RELEASED, event.reason)
+    return step.decision()
+
+
+# ---- shipments -------------------------------------------------------------------------------------
+
+
+def _parcel(
+    known: Order | None, stage: ParcelStage, trigger: Trigger, reason: str, moment: Moment
+) -> Decided:
+    step = Step(replace(known or EMPTY, parcel=stage), moment)
+    step.take(trigger, reason)
+    return step.decision()
+
+
+def waybill_issued(
+    known: Order | None, event: WaybillIssued, _judge: Judge, moment: Moment
+) -> Decided:
+    """The label can be printed."""
+    order = known or EMPTY
+    stage = order.parcel or ParcelStage.WAYBILL
+    return _parcel(order, stage, Trigger.WAYBILL_ISSUED, event.carrier, moment)
+
+
+def parcel_shipped(
+    known: Order | None, event: ParcelShipped, _judge: Judge, moment: Moment
+) -> Decided:
+    """The carrier has the parcel: a cancel that was asked for comes too late."""
+    return _parcel(known, ParcelStage.SHIPPED, Trigger.PARCEL_SHIPPED, event.carrier, moment)
+
+
+def parcel_delivered(
+    known: Order | None, _event: ParcelDelivered, _judge: Judge, moment: Moment
+) -> Decided:
+    """The receiver has the parcel."""
+    return _parcel(known, ParcelStage.DELIVERED, Trigger.PARCEL_DELIVERED, "签收", moment)
+
+
+def parcel_cancelled(
+    known: Order | None, event: ParcelCancelled, _judge: Judge, moment: Moment
+) -> Decided:
+    """The parcel was stopped: the cancel that was asked for takes effect."""
+    asked = known.cancel.reason if known is not None and known.cancel is not None else event.reason
+    return _parcel(known, ParcelStage.CANCELLED, Trigger.PARCEL_CANCELLED, asked, moment)
+
+
+def parcel_cancel_refused(
+    known: Order | None, event: ParcelCancelRefused, _judge: Judge, moment: Moment
+) -> Decided:
+    """The parcel could not be stopped: the order goes on, the refusal is recorded."""
+    step = Step(known or EMPTY, moment)
+    step.take(Trigger.PARCEL_CANCEL_REFUSED, event.reason)
+    return step.decision()
+
+
+# ---- refunds ---------------------------------------------------------------------------------------
+
+
+def refund_requested(
+    known: Order | None, event: RefundRequested, _judge: Judge, moment: Moment
+) -> Decided:
+    """售后中; a refund of the whole order that has not left asks for its cancelling too."""
+    order = known or EMPTY
+    quantities: dict[int, int] = {}
+    for line in event.lines:
+        quantities[line.line_no] = quantities.get(line.line_no, 0) + line.quantity
+    ask = RefundAsk(refund_id=event.refund_id, amount_fen=event.amount_fen, quantities=quantities)
+    others = tuple([open_ask for open_ask in order.refunds if open_ask.refund_id != ask.refund_id])
+    order = replace(order, refunds=(*others, ask))
+    whole = covers_whole(ask, order)
+    step = Step(order, moment)
+    step.take(Trigger.WHOLE_REFUND_REQUESTED if whole else Trigger.REFUND_REQUESTED, event.reason)
+    return step.decision()
+
+
+def refund_closed(
+    known: Order | None,
+    event: RefundSettled | RefundRefused | RefundFailed,
+    _judge: Judge,
+    moment: Moment,
+) -> Decided:
+    """Paid, refused or failed: this refund is not open any more."""
+    order = known or EMPTY
+    left = tuple([ask for ask in order.refunds if ask.refund_id != event.refund_id])
+    step = Step(replace(order, refunds=left), moment)
+    step.take(Trigger.REFUND_CLOSED)
+    return step.decision()
+
+
+# ---- commands --------------------------------------------------------------------------------------
+
+
+def _commanded(known: Order | None, trigger: Trigger, reason: str, moment: Moment) -> Decided:
+    if known is None or known.state is State.NEW:
+        return Decision(
+            state=known, refusal=REFUSAL_TITLES["order_unknown"], result_id="order_unknown"
+        )
+    step = Step(known, moment)
+    return step.answer(step.take(trigger, reason))
+
+
+def hold_order(known: Order | None, command: HoldOrder, _judge: Judge, moment: Moment) -> Decided:
+    """A person holds the order."""
+    return _commanded(known, Trigger.HOLD, command.reason, moment)
+
+
+def lift_hold(known: Order | None, command: LiftHold, _judge: Judge, moment: Moment) -> Decided:
+    """A person lifts what persons may lift."""
+    return _commanded(known, Trigger.LIFT, command.reason, moment)
+
+
+def cancel_order(
+    known: Order | None, command: CancelOrder, _judge: Judge, moment: Moment
+) -> Decided:
+    """Cancelled at once, intercepted, or too late: the answer says which."""
+    return _commanded(known, Trigger.CANCEL, command.reason, moment)
+
+
+def close_unpaid(
+    known: Order | None, _command: CloseUnpaid, _judge: Judge, moment: Moment
+) -> Decided:
+    """Closes the order unless it was paid in the meantime."""
+    return _commanded(known, Trigger.CLOSE_UNPAID, "超时未付", moment)
+
+
+def review_order(
+    known: Order | None, command: ReviewOrder, _judge: Judge, moment: Moment
+) -> Decided:
+    """The person's word replaces the table's verdict, which stays in the audit."""
+    trigger = Trigger.REVIEW_PASSED if command.passed else Trigger.REVIEW_FAILED
+    return _commanded(known, trigger, command.reason, moment)
+
+
+HANDLERS: Handlers = MappingProxyType(
+    {
+        OrderPlaced: order_placed,
+        OrderPaid: order_paid,
+        OrderAmended: order_amended,
+        OrderCancelled: order_cancelled,
+        StockReserved: stock_reserved,
+        StockShort: stock_short,
+        StockReleased: stock_released,
+        WaybillIssued: waybill_issued,
+        ParcelShipped: parcel_shipped,
+        ParcelDelivered: parcel_delivered,
+        ParcelCancelled: parcel_cancelled,
+        ParcelCancelRefused: parcel_cancel_refused,
+        RefundRequested: refund_requested,
+        RefundSettled: refund_closed,
+        RefundRefused: refund_closed,
+        RefundFailed: refund_closed,
+        CancelOrder: cancel_order,
+        CloseUnpaid: close_unpaid,
+        HoldOrder: hold_order,
+        LiftHold: lift_hold,
+        ReviewOrder: review_order,
+    }
+)
