@@ -33,6 +33,7 @@ NOT_NOW = frozenset(
 )
 """Notices, not failures: the client goes on by itself."""
 ASSIGN_TIMEOUT_S = 30.0
+FIRST_OFFSET_TRIES = 100
 
 
 class Batch(Struct, frozen=True):
@@ -94,6 +95,7 @@ class KafkaSource:
         self._stopping = threading.Event()
         self._commits: list[list[TopicPartition]] = []
         self._next: dict[tuple[str, int], int] = {}
+        self._callback_failure: BaseException | None = None
         self.generation = 0
         self.assigned: frozenset[tuple[str, int]] = frozenset()
         self._reseek = threading.Event()
@@ -157,6 +159,8 @@ class KafkaSource:
 
     def _poll(self) -> list[Message]:
         first = self._consumer.poll(0.1)
+        if self._callback_failure is not None:
+            raise self._callback_failure
         if first is None:
             return []
         # `consume(n, t)` would wait out t for n messages; what is there already is enough.
@@ -237,7 +241,11 @@ class KafkaSource:
             self._consumer.commit(offsets=offsets, asynchronous=True)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        consumer.assign(self._from_stored(partitions))
+        try:
+            consumer.assign(self._from_stored(partitions))
+        except BaseException as error:  # noqa: BLE001 — the client mangles what a callback raises
+            self._callback_failure = error
+            return
         self.assigned = frozenset((self._names[p.topic], p.partition) for p in partitions)
 
     def _on_revoke(self, consumer: Consumer, _partitions: list[TopicPartition]) -> None:
@@ -245,17 +253,23 @@ class KafkaSource:
         self.assigned = frozenset()
         consumer.unassign()
 
+    def _first_offset(self, partition: TopicPartition) -> int:
+        """The oldest offset there is. A partition that is just being led gets a moment."""
+        for attempt in range(FIRST_OFFSET_TRIES):
+            try:
+                return int(self._consumer.get_watermark_offsets(partition, timeout=5.0)[0])
+            except KafkaException as error:
+                last = attempt == FIRST_OFFSET_TRIES - 1
+                if last or not error.args[0].retriable() or self._stopping.wait(0.1):
+                    raise
+        raise AssertionError
+
     def _seek_to_stored(self) -> None:
         for partition in self._from_stored(self._consumer.assignment()):
             self._consumer.seek(partition)
 
     def _from_stored(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
-        first = {
-            (self._names[p.topic], p.partition): self._consumer.get_watermark_offsets(
-                p, timeout=10.0
-            )[0]
-            for p in partitions
-        }
+        first = {(self._names[p.topic], p.partition): self._first_offset(p) for p in partitions}
         asked = asyncio.run_coroutine_threadsafe(_await(self._positions(first)), self._loop)
         stored = asked.result(ASSIGN_TIMEOUT_S)
         self._next.update(stored)

@@ -6,16 +6,18 @@ move to another partition and its events would lose their order.
 
 from __future__ import annotations
 
+import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     ConfigResource,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 from msgspec import Struct
@@ -24,6 +26,8 @@ from chassis.errors import StartRefused, Unavailable
 
 MAP = Path(__file__).parent.parent / "schemas" / "topics.toml"
 ADMIN_TIMEOUT_S = 30.0
+LEADER_TRIES = 100
+LEADER_PAUSE_S = 0.05
 
 
 class Topic(Struct, frozen=True, kw_only=True):
@@ -104,6 +108,25 @@ def ensure(bootstrap: Mapping[str, Any], prefix: str, replication: int) -> None:
             # Two services that start together both create; the second finds it done.
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise Unavailable(f"{name} could not be created: {error.args[0]}") from error
+    _await_leaders(admin, [topic.topic for topic in missing], prefix)
+
+
+def _await_leaders(admin: AdminClient, names: Sequence[str], prefix: str) -> None:
+    """A topic answers "created" a moment before its partitions can be asked for anything."""
+    partitions = {topic.name(prefix): topic.partitions for topic in TOPICS.values()}
+    waiting = {TopicPartition(name, p) for name in names for p in range(partitions[name])}
+    for _ in range(LEADER_TRIES):
+        asked = admin.list_offsets(
+            {
+                partition: OffsetSpec.latest()  # type: ignore[no-untyped-call]
+                for partition in waiting
+            }
+        )
+        waiting = {partition for partition, answer in asked.items() if answer.exception()}
+        if not waiting:
+            return
+        time.sleep(LEADER_PAUSE_S)
+    raise Unavailable(f"{len(waiting)} new partitions have no leader yet")
 
 
 def configured(bootstrap: Mapping[str, Any], name: str) -> dict[str, str]:
