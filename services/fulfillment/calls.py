@@ -1,0 +1,250 @@
+"""One call to the waybill provider and what follows from its answer: commands to the parcels' writer.
+
+A call with an unknown outcome is made again with the same parcel ids, for which the provider gives the
+same waybills. The intent of every call is on record before it, so that a parcel cancelled in the middle
+still gets its label voided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, assert_never
+
+import httpx2
+from msgspec import Struct
+
+from chassis import metrics, plugins
+from chassis.clock import Clock
+from chassis.commands import CommandDesk
+from chassis.crypto import PersonalSeal
+from chassis.errors import StartRefused
+from chassis.ids import request_id
+from chassis.log import logger
+from schemas.events.commands_fulfillment import (
+    RecordWaybill,
+    RecordWaybillDiscarded,
+    RecordWaybillRefused,
+)
+from services.fulfillment.carriers import (
+    Account,
+    Ask,
+    CallFailed,
+    FailureKind,
+    HttpAnswer,
+    HttpRequest,
+    Item,
+    Provider,
+    Sender,
+    Waybills,
+)
+from services.fulfillment.domain.model import Parcel
+from services.fulfillment.pacing import Discard, Forget, Get, Job, Pace
+from services.fulfillment.recipients import Unaddressed, recipient_of
+from services.fulfillment.settings import FulfillmentSettings, read_senders
+from services.fulfillment.store import ParcelReader
+
+ACTOR = "dispatcher"
+ATTEMPTS_WORTH_A_LINE = 5
+
+_A = TypeVar("_A")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """The waybill provider we use, and what we tell it."""
+
+    name: str
+    calls: Waybills
+    account: Account
+    senders: Mapping[str, Sender]
+
+
+def peer_of(settings: FulfillmentSettings) -> Peer:
+    """The waybill provider the settings name. Raises StartRefused when there is none such."""
+    found = plugins.load("services.fulfillment.carriers", "PROVIDER", Provider)
+    provider = found.get(settings.waybill_provider)
+    if provider is None or provider.waybills is None:
+        able = sorted(name for name, one in found.items() if one.waybills is not None)
+        raise StartRefused(
+            f"DANSHU_FULFILLMENT_WAYBILL_PROVIDER: {settings.waybill_provider!r} gives no waybills; "
+            f"choose one of {able}"
+        )
+    return Peer(
+        name=provider.name,
+        calls=provider.waybills,
+        account=settings.account(),
+        senders=read_senders(settings.warehouses_file),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Does one job at a time of the dispatcher; several run side by side."""
+
+    reader: ParcelReader
+    desk: CommandDesk
+    clock: Clock
+    peer: Peer
+    seal: PersonalSeal
+    client: httpx2.AsyncClient
+    pace: Pace
+
+    async def do(self, job: Job) -> None:
+        """Calls, issues the commands that follow, and tells the pace how it went."""
+        match job:
+            case Get():
+                await self._get(job)
+            case Discard(parcels=(parcel,)):
+                await self._discard(parcel)
+            case Forget():
+                await self._issue([(p, self._discarded(p, "")) for p in job.parcels])
+            case _:
+                assert_never(job)
+
+    async def _get(self, job: Get) -> None:
+        sender = self.peer.senders.get(job.warehouse)
+        if sender is None:
+            reason = f"warehouse_unknown:{job.warehouse}"
+            await self._issue([(p, self._refused(p, reason)) for p in job.parcels])
+            return
+        asks = await self._addressed(job.parcels)
+        if not asks:
+            return
+        await self.reader.intend([parcel.order_id for parcel, _ in asks])
+        request = self.peer.calls.get_request(
+            self.peer.account, sender, job.carrier, tuple(ask for _, ask in asks)
+        )
+        answer = await self._call("waybill_get", request, self.peer.calls.read_get_answer)
+        parcels = [parcel for parcel, _ in asks]
+        if isinstance(answer, CallFailed):
+            await self._not_given(parcels, answer)
+            return
+        given = answer.waybills
+        await self._issue(
+            [(p, self._labelled(p, given[p.parcel_id])) for p in parcels if p.parcel_id in given]
+        )
+        for parcel in parcels:
+            if parcel.parcel_id not in given:
+                self._again(parcel, "left_out")
+
+    async def _addressed(self, parcels: Sequence[Parcel]) -> list[tuple[Parcel, Ask]]:
+        """Open the receivers. Parcels that cannot be addressed are refused here and now."""
+        keys = await self.reader.wrapped_keys([parcel.order_id for parcel in parcels])
+        asks: list[tuple[Parcel, Ask]] = []
+        refused: list[tuple[Parcel, Struct]] = []
+        for parcel in parcels:
+            recipient = recipient_of(self.seal, parcel, keys)
+            if isinstance(recipient, Unaddressed):
+                refused.append((parcel, self._refused(parcel, recipient.code)))
+                continue
+            ask = Ask(
+                parcel_id=parcel.parcel_id,
+                channel=parcel.channel,
+                channel_order_no=parcel.channel_order_no,
+                recipient=recipient,
+                items=tuple(Item(name=line.title, count=line.quantity) for line in parcel.lines),
+            )
+            asks.append((parcel, ask))
+        await self._issue(refused)
+        return asks
+
+    async def _not_given(self, parcels: Sequence[Parcel], failure: CallFailed) -> None:
+        if failure.kind is FailureKind.AGAIN:
+            for parcel in parcels:
+                self._again(parcel, failure.code)
+        elif len(parcels) > 1:
+            # Somebody in the call is the reason: ask for each alone to find out who.
+            for parcel in parcels:
+                self.pace.split(parcel.order_id)
+        else:
+            reason = f"{failure.code}:{failure.detail}"
+            await self._issue([(parcels[0], self._refused(parcels[0], reason))])
+
+    async def _discard(self, parcel: Parcel) -> None:
+        request = self.peer.calls.discard_request(
+            self.peer.account, parcel.carrier, parcel.waybill_no
+        )
+        answer = await self._call("waybill_discard", request, self.peer.calls.read_discard_answer)
+        if isinstance(answer, CallFailed) and answer.kind is FailureKind.AGAIN:
+            self._again(parcel, answer.code)
+            return
+        if isinstance(answer, CallFailed):
+            # Unknown there or already on its way: nothing more can be done from here.
+            logger.warning(
+                "waybill not voided", order_id=parcel.order_id, peer=self.peer.name, why=answer.code
+            )
+        await self._issue([(parcel, self._discarded(parcel, parcel.waybill_no))])
+
+    async def _call(
+        self, name: str, request: HttpRequest, read: Callable[[HttpAnswer], _A | CallFailed]
+    ) -> _A | CallFailed:
+        answer: _A | CallFailed
+        try:
+            response = await self.client.post(
+                request.url, content=request.body, headers=dict(request.headers)
+            )
+        except httpx2.HTTPError as error:
+            answer = CallFailed(kind=FailureKind.AGAIN, code=type(error).__name__, detail="")
+        else:
+            answer = read(HttpAnswer(status=response.status_code, body=response.content))
+        outcome = "ok"
+        if isinstance(answer, CallFailed):
+            outcome = "unknown" if answer.kind is FailureKind.AGAIN else "refused"
+        if outcome == "unknown":
+            self.pace.failed(self.clock.monotonic_ms())
+        else:
+            self.pace.answered()
+        metrics.FOREIGN_CALLS.labels(self.peer.name, name, outcome).inc()
+        return answer
+
+    def _again(self, parcel: Parcel, why: str) -> None:
+        attempts = self.pace.again(parcel.order_id, self.clock.monotonic_ms())
+        if attempts == ATTEMPTS_WORTH_A_LINE:
+            logger.warning(
+                "waybill call keeps failing",
+                order_id=parcel.order_id,
+                peer=self.peer.name,
+                attempts=attempts,
+                why=why,
+            )
+
+    async def _issue(self, commands: Sequence[tuple[Parcel, Struct]]) -> None:
+        if not commands:
+            return
+        await self.desk.issue([command for _, command in commands])
+        now_ms = self.clock.monotonic_ms()
+        for parcel, _ in commands:
+            self.pace.settled(parcel.order_id, now_ms)
+
+    def _labelled(self, parcel: Parcel, waybill_no: str) -> RecordWaybill:
+        return RecordWaybill(
+            order_id=parcel.order_id,
+            command_id=request_id("waybill", parcel.parcel_id, waybill_no),
+            issued_at=self.clock.now(),
+            actor=ACTOR,
+            parcel_id=parcel.parcel_id,
+            waybill_no=waybill_no,
+        )
+
+    def _refused(self, parcel: Parcel, reason: str) -> RecordWaybillRefused:
+        # A parcel may be refused anew after somebody looked at it: each asking has its own due time.
+        due_at = parcel.dispatch_due_at.isoformat() if parcel.dispatch_due_at else ""
+        return RecordWaybillRefused(
+            order_id=parcel.order_id,
+            command_id=request_id("nowaybill", parcel.parcel_id, due_at, reason),
+            issued_at=self.clock.now(),
+            actor=ACTOR,
+            parcel_id=parcel.parcel_id,
+            reason=reason,
+        )
+
+    def _discarded(self, parcel: Parcel, waybill_no: str) -> RecordWaybillDiscarded:
+        return RecordWaybillDiscarded(
+            order_id=parcel.order_id,
+            command_id=request_id("discard", parcel.parcel_id, waybill_no),
+            issued_at=self.clock.now(),
+            actor=ACTOR,
+            parcel_id=parcel.parcel_id,
+            waybill_no=waybill_no,
+        )

@@ -1,0 +1,97 @@
+"""The dispatcher: asks for the labels of planned parcels and voids those of cancelled ones.
+
+What is due is in the parcels (`dispatch_due_at`); results go back as commands, so nothing here writes a
+parcel. One dispatcher works at a time, however many processes run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from chassis import http
+from chassis.clock import Clock
+from chassis.commands import CommandDesk
+from chassis.crypto import PersonalSeal
+from chassis.log import logger
+from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool
+from services.fulfillment.calls import Caller, Peer
+from services.fulfillment.pacing import Job, Pace, jobs_of
+from services.fulfillment.store import ParcelReader, due
+
+LOCK = 5_101_337
+"""Advisory lock of the one active dispatcher. The number is arbitrary and ours."""
+LEASE_RETRY_S = 2.0
+IDLE_S = 0.1
+
+
+class Dispatcher:
+    """Runs until cancelled; an exception other than "Postgres is away" ends the process."""
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        desk: CommandDesk,
+        clock: Clock,
+        peer: Peer,
+        seal: PersonalSeal,
+        calls_max: int,
+    ) -> None:
+        self._pool = pool
+        self._desk = desk
+        self._clock = clock
+        self._peer = peer
+        self._seal = seal
+        self._calls_max = calls_max
+
+    async def run(self) -> None:
+        """Takes the lease and dispatches; waits while another process has it."""
+        while True:
+            try:
+                async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as lease:
+                    # Held by the session: whatever ends this process also gives the lease back.
+                    if await lease.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+                        await self._lead(lease)
+            except AWAY as error:
+                logger.warning("dispatcher waits for Postgres", why=type(error).__name__)
+            await asyncio.sleep(LEASE_RETRY_S)
+
+    async def _lead(self, lease: Connection) -> None:
+        pace = Pace(self._calls_max)
+        running: set[asyncio.Task[None]] = set()
+        async with http.client() as client:
+            caller = Caller(
+                reader=ParcelReader(self._pool),
+                desk=self._desk,
+                clock=self._clock,
+                peer=self._peer,
+                seal=self._seal,
+                client=client,
+                pace=pace,
+            )
+            try:
+                while True:
+                    for job in await self._next_jobs(lease, pace, len(running)):
+                        pace.begin(parcel.order_id for parcel in job.parcels)
+                        running.add(asyncio.create_task(caller.do(job)))
+                    if not running:
+                        await asyncio.sleep(IDLE_S)
+                        continue
+                    done, running = await asyncio.wait(
+                        running, timeout=IDLE_S, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    for ended in done:
+                        ended.result()
+            finally:
+                for task in running:
+                    task.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
+
+    async def _next_jobs(self, lease: Connection, pace: Pace, running: int) -> list[Job]:
+        now_ms = self._clock.monotonic_ms()
+        room = pace.room(running, now_ms)
+        if not room:
+            return []
+        per_call_max = self._peer.calls.per_call_max
+        dues = await due(lease, pace.resting(now_ms), room * per_call_max)
+        return jobs_of(dues, pace.alone(), per_call_max)[:room]

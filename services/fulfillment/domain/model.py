@@ -1,0 +1,139 @@
+"""A parcel and the stages it goes through, as values. One order is one parcel for now.
+
+Guarantees: a parcel's id is derived from its order's, so that nobody has to look it up; whatever the
+dispatcher must still do about a parcel is in `dispatch_due_at`, committed with the stage that asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from msgspec import Struct
+
+
+class Stage(StrEnum):
+    """Where a parcel stands. `domain/rules.py` has the table of what may follow what."""
+
+    UNPLANNED = "unplanned"  # only holds are known yet: the order is not ready
+    PLANNED = "planned"
+    WAYBILL_REFUSED = "waybill_refused"
+    LABELLED = "labelled"
+    PICKED = "picked"
+    PACKED = "packed"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+
+
+TITLES: Mapping[Stage, str] = MappingProxyType(
+    {
+        Stage.UNPLANNED: "未派单",
+        Stage.PLANNED: "待取号",
+        Stage.WAYBILL_REFUSED: "取号被拒",
+        Stage.LABELLED: "待拣货",
+        Stage.PICKED: "已拣货",
+        Stage.PACKED: "已打包",
+        Stage.SHIPPED: "已出库",
+        Stage.DELIVERED: "已签收",
+        Stage.CANCELLED: "已取消",
+    }
+)
+
+OPEN = (Stage.PLANNED, Stage.WAYBILL_REFUSED, Stage.LABELLED, Stage.PICKED, Stage.PACKED)
+"""Stages in which somebody still has to do something before the deadline."""
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One line of the parcel; `quantity` is pieces."""
+
+    line_no: int
+    channel_line_id: str
+    sku: str
+    title: str
+    quantity: int
+
+
+class Tracking(Struct, frozen=True, kw_only=True):
+    """One step of the journey: picked_up, in_transit, delivering, problem, returning or delivered."""
+
+    status: str
+    moved_at: datetime
+    place: str
+    text: str
+
+
+class Parcel(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One parcel. `holds` are the codes that keep the order back; a held parcel is not handed over.
+
+    `personal` is the sealed block, needed for the waybill only and dropped at hand-over. `discarded`:
+    of a cancelled parcel, no waybill is left at the provider.
+    """
+
+    order_id: str
+    stage: Stage = Stage.UNPLANNED
+    parcel_id: str = ""
+    holds: tuple[str, ...] = ()
+    channel: str = ""
+    shop: str = ""
+    channel_order_no: str = ""
+    province: str = ""
+    city: str = ""
+    district: str = ""
+    personal: bytes = b""
+    warehouse: str = ""
+    carrier: str = ""
+    service: str = ""
+    reason: str = ""
+    rule: str = ""
+    lines: tuple[Line, ...] = ()
+    weight_g: int = 0
+    weight_estimated: bool = False
+    ship_by: datetime | None = None
+    waybill_no: str = ""
+    waybill_refusal: str = ""
+    tracking: Tracking | None = None
+    discarded: bool = False
+    dispatch_due_at: datetime | None = None
+
+
+class Carriage(Struct, frozen=True, kw_only=True):
+    """Who carries a parcel and why; `rule` is `table@version#row`."""
+
+    carrier: str
+    service: str
+    reason: str
+    rule: str
+
+
+class Refusal(Struct, frozen=True):
+    """Why something is not done; `code` is in `REFUSALS`."""
+
+    code: str
+
+
+REFUSALS: Mapping[str, str] = MappingProxyType(
+    {
+        "unknown_parcel": "没有这个包裹",
+        "held": "订单已挂起",
+        "cancelled": "包裹已取消",
+        "waybill_missing": "还没有运单号",
+        "not_picked": "还没有拣货",
+        "not_packed": "还没有打包",
+        "already_done": "这一步已经做过",
+        "already_shipped": "包裹已出库",
+        "waybill_differs": "包裹已有另一个运单号",
+        "waybill_taken": "运单号属于另一个包裹",
+        "already_labelled": "包裹已有运单号",
+        "not_cancelled": "包裹没有取消",
+        "unknown_waybill": "运单号与包裹不符",
+    }
+)
+"""Code → what people read."""
+
+
+def parcel_id_of(order_id: str) -> str:
+    """Return the id of an order's one parcel."""
+    return f"{order_id}-1"

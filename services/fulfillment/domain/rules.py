@@ -1,0 +1,205 @@
+"""What may happen next to a parcel, as pure functions of it.
+
+Guarantees, held by tests over every sequence of events: a parcel is handed over at most once, and never
+when it was cancelled or is held; it is cancelled only before hand-over; tracking never moves backwards
+and delivers once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.fulfillment.domain.model import OPEN, Line, Parcel, Refusal, Stage, Tracking
+
+DEFAULT_UNIT_WEIGHT_G = 500
+"""Weight of one piece of a SKU whose weight nobody gave: heavy enough to rarely surprise a courier."""
+
+
+class Step(StrEnum):
+    """What people in the warehouse do, in this order."""
+
+    PICK = "pick"
+    PACK = "pack"
+    SHIP = "ship"
+
+
+STEPS: Mapping[tuple[Stage, Step], Stage] = MappingProxyType(
+    {
+        (Stage.LABELLED, Step.PICK): Stage.PICKED,
+        (Stage.PICKED, Step.PACK): Stage.PACKED,
+        (Stage.PACKED, Step.SHIP): Stage.SHIPPED,
+    }
+)
+"""(stage, step) → stage. Whatever is not here is refused with a reason."""
+
+_RANK = MappingProxyType({stage: place for place, stage in enumerate(Stage)})
+_MISSING = MappingProxyType(
+    {
+        Stage.PLANNED: "waybill_missing",
+        Stage.WAYBILL_REFUSED: "waybill_missing",
+        Stage.LABELLED: "not_picked",
+        Stage.PICKED: "not_packed",
+    }
+)
+_TRACKING_RANK = MappingProxyType(
+    {
+        "picked_up": 1,
+        "in_transit": 2,
+        "problem": 3,
+        "delivering": 4,
+        "returning": 5,
+        "delivered": 6,
+    }
+)
+"""Tells two steps of the same second apart; the time decides otherwise."""
+DELIVERED = "delivered"
+
+
+class Weight(Struct, frozen=True):
+    """Of a parcel. `estimated`: at least one SKU's weight is not known."""
+
+    weight_g: int
+    estimated: bool
+
+
+def weigh(lines: Sequence[Line], unit_weights_g: Mapping[str, int]) -> Weight:
+    """Add up the pieces; an unknown SKU counts `DEFAULT_UNIT_WEIGHT_G` each."""
+    total_g = 0
+    estimated = False
+    for line in lines:
+        unit_g = unit_weights_g.get(line.sku)
+        if unit_g is None:
+            unit_g = DEFAULT_UNIT_WEIGHT_G
+            estimated = True
+        total_g += unit_g * line.quantity
+    return Weight(total_g, estimated)
+
+
+def scheduled(parcel: Parcel, now: datetime) -> Parcel:
+    """Set or clear `dispatch_due_at`: a waybill to ask for, or one to give back."""
+    due = (parcel.stage is Stage.PLANNED and not parcel.holds) or (
+        parcel.stage is Stage.CANCELLED and not parcel.discarded
+    )
+    if due == (parcel.dispatch_due_at is not None):
+        return parcel
+    return replace(parcel, dispatch_due_at=now if due else None)
+
+
+def known(parcel: Parcel | None, parcel_id: str) -> Parcel | Refusal:
+    """Return the planned parcel an id means."""
+    if parcel is None or not parcel.parcel_id or parcel.parcel_id != parcel_id:
+        return Refusal("unknown_parcel")
+    return parcel
+
+
+def step(parcel: Parcel, wanted: Step) -> Parcel | Refusal:
+    """Take the next step. Any other step, and any step of a held or cancelled parcel, is refused.
+
+    A parcel whose delivery was seen before its hand-over was recorded is delivered at once.
+    """
+    if parcel.stage is Stage.CANCELLED:
+        return Refusal("cancelled")
+    following = STEPS.get((parcel.stage, wanted))
+    if following is None:
+        target = next(after for (_, taken), after in STEPS.items() if taken is wanted)
+        if _RANK[parcel.stage] >= _RANK[target]:
+            return Refusal("already_done")
+        return Refusal(_MISSING.get(parcel.stage, "unknown_parcel"))
+    if parcel.holds:
+        return Refusal("held")
+    if following is not Stage.SHIPPED:
+        return replace(parcel, stage=following)
+    arrived = parcel.tracking is not None and parcel.tracking.status == DELIVERED
+    return replace(parcel, stage=Stage.DELIVERED if arrived else following, personal=b"")
+
+
+def cancel(parcel: Parcel, now: datetime) -> Parcel | Refusal:
+    """Stop a parcel that has not left. The caller has seen to it that it is not cancelled yet."""
+    assert parcel.stage is not Stage.CANCELLED, "a parcel is cancelled once"
+    if parcel.stage in OPEN:
+        return scheduled(replace(parcel, stage=Stage.CANCELLED), now)
+    if parcel.stage is Stage.UNPLANNED:
+        return replace(parcel, stage=Stage.CANCELLED, discarded=True)
+    return Refusal("already_shipped")
+
+
+def hold(parcel: Parcel, code: str, now: datetime) -> Parcel:
+    """Keep the parcel back. The same code twice is one hold."""
+    if code in parcel.holds:
+        return parcel
+    return scheduled(replace(parcel, holds=(*parcel.holds, code)), now)
+
+
+def lift(parcel: Parcel, code: str, now: datetime) -> Parcel:
+    """Let go of one hold. With the last one, a refused waybill is asked for again: somebody looked."""
+    holds = tuple(held for held in parcel.holds if held != code)
+    freed = replace(parcel, holds=holds)
+    if not holds and parcel.stage is Stage.WAYBILL_REFUSED:
+        freed = replace(freed, stage=Stage.PLANNED, waybill_refusal="")
+    return scheduled(freed, now)
+
+
+def label(parcel: Parcel, waybill_no: str, now: datetime) -> Parcel | Refusal:
+    """Take a waybill's number.
+
+    The same number again changes nothing. A parcel cancelled meanwhile keeps the number so that the
+    dispatcher can give it back.
+    """
+    if parcel.waybill_no:
+        return parcel if parcel.waybill_no == waybill_no else Refusal("waybill_differs")
+    if parcel.stage is Stage.CANCELLED:
+        return scheduled(replace(parcel, waybill_no=waybill_no, discarded=False), now)
+    assert parcel.stage in {Stage.PLANNED, Stage.WAYBILL_REFUSED}, parcel.stage
+    labelled = replace(parcel, stage=Stage.LABELLED, waybill_no=waybill_no, waybill_refusal="")
+    return scheduled(labelled, now)
+
+
+def refuse_label(parcel: Parcel, reason: str, now: datetime) -> Parcel | Refusal:
+    """Take note that the provider gives no waybill. Of a cancelled parcel, that settles it."""
+    if parcel.waybill_no:
+        return Refusal("already_labelled")
+    if parcel.stage is Stage.CANCELLED:
+        return scheduled(replace(parcel, discarded=True, personal=b""), now)
+    refused = replace(parcel, stage=Stage.WAYBILL_REFUSED, waybill_refusal=reason)
+    return scheduled(refused, now)
+
+
+def discard(parcel: Parcel, waybill_no: str, now: datetime) -> Parcel | Refusal:
+    """Take note that a cancelled parcel's waybill is void, or that there never was one ("")."""
+    if parcel.stage is not Stage.CANCELLED:
+        return Refusal("not_cancelled")
+    if parcel.waybill_no != waybill_no:
+        return Refusal("waybill_differs")
+    return scheduled(replace(parcel, discarded=True, personal=b""), now)
+
+
+def track(parcel: Parcel, waybill_no: str, seen: Tracking) -> Parcel | Refusal:
+    """Move a parcel along its journey; the same parcel comes back when the news is old.
+
+    A push may overtake the hand-over's own record: the newest is kept and told at hand-over.
+    """
+    if not waybill_no or parcel.waybill_no != waybill_no:
+        return Refusal("unknown_waybill")
+    if parcel.stage is Stage.CANCELLED:
+        return Refusal("cancelled")
+    if parcel.stage is Stage.DELIVERED or not _is_news(parcel.tracking, seen):
+        return parcel
+    if parcel.stage is Stage.SHIPPED and seen.status == DELIVERED:
+        return replace(parcel, stage=Stage.DELIVERED, tracking=seen)
+    return replace(parcel, tracking=seen)
+
+
+def _is_news(last: Tracking | None, seen: Tracking) -> bool:
+    """Whether `seen` is later than `last`. A signature is never old news, unless it was seen."""
+    if last is None:
+        return True
+    if (seen.status == DELIVERED) != (last.status == DELIVERED):
+        return seen.status == DELIVERED
+    later = (seen.moved_at, _TRACKING_RANK.get(seen.status, 0))
+    return later > (last.moved_at, _TRACKING_RANK.get(last.status, 0))

@@ -1,0 +1,245 @@
+"""Doors for the warehouse: its queue, its steps, and what SKUs weigh. All want our bearer token.
+
+Nothing here writes a parcel: a step is a command, answered once its single writer has decided.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chassis.clock import Clock
+from chassis.commands import CommandDesk, StillPending
+from chassis.http import Problem, problem_response, unauthorised
+from chassis.postgres import AWAY
+from chassis.producer import DeliveryFailed
+from services.fulfillment.domain.model import OPEN, REFUSALS, TITLES, Parcel, Stage
+from services.fulfillment.domain.rules import Step
+from services.fulfillment.steps import step_command
+from services.fulfillment.store import ParcelReader
+from services.fulfillment.tracking import read_body
+
+ASK_TIMEOUT_S = 5.0
+BATCH_MAX = 500
+QUEUE_MAX = 1_000
+QUEUE_DEFAULT = 100
+WEIGHTS_MAX = 10_000
+BODY_BYTES_MAX = 1024 * 1024
+
+_Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=80)]
+_CommandId: TypeAlias = Annotated[str, Meta(max_length=80)]
+
+
+class StepWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One step of one parcel; the same `command_id` twice has one effect."""
+
+    actor: _Name
+    command_id: _CommandId = ""
+
+
+class BatchStepWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One step among many."""
+
+    order_id: _Name
+    action: Step
+    actor: _Name
+    command_id: _CommandId = ""
+
+
+class UnitWeight(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one piece weighs."""
+
+    sku: _Name
+    weight_g: Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class StepResult(Struct, frozen=True, kw_only=True):
+    """`outcome` is done, refused (`reason` says why) or pending (ask again with the same id)."""
+
+    order_id: str
+    action: Step
+    command_id: str
+    outcome: str
+    reason: str = ""
+    title: str = ""
+
+
+class QueuedParcel(Struct, frozen=True, kw_only=True):
+    """A parcel as the warehouse sees it; no personal data."""
+
+    order_id: str
+    parcel_id: str
+    state: Stage
+    title: str
+    warehouse: str
+    carrier: str
+    service: str
+    waybill_no: str
+    ship_by: datetime | None
+    overdue: bool
+    held: bool
+    weight_g: int
+    pieces: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarehouseDoors:
+    """The warehouse's side of fulfillment."""
+
+    reader: ParcelReader
+    desk: CommandDesk
+    clock: Clock
+    token: str
+
+    def routes(self) -> list[Route]:
+        """The doors."""
+        return [
+            Route("/parcels", self.queue, methods=["GET"]),
+            Route("/parcels/commands", self.steps, methods=["POST"]),
+            Route("/parcels/{order_id}/{step}", self.step, methods=["POST"]),
+            Route("/sku-weights", self.weights, methods=["POST"]),
+        ]
+
+    async def queue(self, request: Request) -> Response:
+        """GET ?state=labelled&limit=100: open parcels of one stage, the most urgent first."""
+        if refused := unauthorised(request, self.token):
+            return refused
+        state = request.query_params.get("state", Stage.LABELLED.value)
+        limit = request.query_params.get("limit", str(QUEUE_DEFAULT))
+        if state not in OPEN:
+            return _bad("state_unknown", f"state: {', '.join(OPEN)}")
+        if not limit.isdecimal() or not 1 <= int(limit) <= QUEUE_MAX:
+            return _bad("limit_out_of_range", f"limit: 1-{QUEUE_MAX}")
+        try:
+            parcels = await self.reader.queue(Stage(state), int(limit))
+        except AWAY:
+            return _away()
+        now = self.clock.now()
+        return _json({"parcels": [_queued(parcel, now) for parcel in parcels]})
+
+    async def step(self, request: Request) -> Response:
+        """POST {actor, command_id?}: 200 when done, 409 when refused, 202 when not known yet."""
+        if refused := unauthorised(request, self.token):
+            return refused
+        order_id, name = request.path_params["order_id"], request.path_params["step"]
+        if name not in set(Step):
+            return problem_response(Problem(status=404, code="step_unknown", title="没有这一步"))
+        wanted = await _body(request, StepWanted)
+        if isinstance(wanted, Response):
+            return wanted
+        try:
+            result = await self._ask(
+                BatchStepWanted(
+                    order_id=order_id,
+                    action=Step(name),
+                    actor=wanted.actor,
+                    command_id=wanted.command_id,
+                )
+            )
+        except DeliveryFailed:
+            return _away()
+        if result.outcome == "refused":
+            return problem_response(
+                Problem(status=409, code=result.reason, title=result.title, detail=order_id)
+            )
+        return _json(result, 202 if result.outcome == "pending" else 200)
+
+    async def steps(self, request: Request) -> Response:
+        """POST [{order_id, action, actor, command_id?}]: up to 500, each with its own result.
+
+        Steps of one parcel are decided in the order of the list.
+        """
+        if refused := unauthorised(request, self.token):
+            return refused
+        wanted = await _body(request, Annotated[list[BatchStepWanted], Meta(max_length=BATCH_MAX)])
+        if isinstance(wanted, Response):
+            return wanted
+        try:
+            results = await asyncio.gather(*(self._ask(one) for one in wanted))
+        except DeliveryFailed:
+            return _away()
+        return _json({"results": results})
+
+    async def weights(self, request: Request) -> Response:
+        """POST [{sku, weight_g}]: up to 10,000; known SKUs get the new weight."""
+        if refused := unauthorised(request, self.token):
+            return refused
+        weights = await _body(request, Annotated[list[UnitWeight], Meta(max_length=WEIGHTS_MAX)])
+        if isinstance(weights, Response):
+            return weights
+        try:
+            await self.reader.keep_weights({one.sku: one.weight_g for one in weights})
+        except AWAY:
+            return _away()
+        return _json({"kept": len(weights)})
+
+    async def _ask(self, wanted: BatchStepWanted) -> StepResult:
+        command = step_command(
+            wanted.order_id,
+            wanted.action,
+            actor=wanted.actor,
+            command_id=wanted.command_id,
+            issued_at=self.clock.now(),
+        )
+        answer = await self.desk.ask(command, ASK_TIMEOUT_S)
+        pending = isinstance(answer, StillPending)
+        reason = "" if isinstance(answer, StillPending) else answer.reason
+        return StepResult(
+            order_id=wanted.order_id,
+            action=wanted.action,
+            command_id=command.command_id,
+            outcome="pending" if isinstance(answer, StillPending) else answer.outcome,
+            reason=reason,
+            title="还没有结果，请稍后再查" if pending else REFUSALS.get(reason, reason),
+        )
+
+
+def _queued(parcel: Parcel, now: datetime) -> QueuedParcel:
+    return QueuedParcel(
+        order_id=parcel.order_id,
+        parcel_id=parcel.parcel_id,
+        state=parcel.stage,
+        title=TITLES[parcel.stage],
+        warehouse=parcel.warehouse,
+        carrier=parcel.carrier,
+        service=parcel.service,
+        waybill_no=parcel.waybill_no,
+        ship_by=parcel.ship_by,
+        overdue=parcel.ship_by is not None and parcel.ship_by < now,
+        held=bool(parcel.holds),
+        weight_g=parcel.weight_g,
+        pieces=sum(line.quantity for line in parcel.lines),
+        reason=parcel.waybill_refusal or parcel.reason,
+    )
+
+
+async def _body(request: Request, kind: Any) -> Any:
+    """The decoded body, or the answer that refuses it."""
+    raw = await read_body(request, BODY_BYTES_MAX)
+    if raw is None:
+        return problem_response(Problem(status=413, code="too_large", title="请求过大"))
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return _bad("bad_body", str(error)[:200])
+
+
+def _json(content: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status_code=status, media_type="application/json")
+
+
+def _bad(code: str, detail: str) -> Response:
+    return problem_response(Problem(status=400, code=code, title="请求有误", detail=detail))
+
+
+def _away() -> Response:
+    return problem_response(Problem(status=503, code="away", title="暂时无法处理，请稍后重试"))

@@ -1,0 +1,303 @@
+"""Decisions of fulfillment: what each event and command does to a parcel and what the world is told.
+
+The table at the end is the list of everything this service listens to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from msgspec import Struct
+
+from chassis.processor import Decision, Handlers, Moment
+from schemas.events.commands_fulfillment import (
+    PackParcel,
+    PickParcel,
+    RecordTracking,
+    RecordWaybill,
+    RecordWaybillDiscarded,
+    RecordWaybillRefused,
+    ShipParcel,
+)
+from schemas.events.order_states import (
+    OrderCancelRequested,
+    OrderHeld,
+    OrderHoldLifted,
+    OrderReadyToFulfil,
+    OrderStateChanged,
+)
+from schemas.events.shipments import (
+    ParcelCancelled,
+    ParcelCancelRefused,
+    WaybillIssued,
+    WaybillRefused,
+)
+from services.fulfillment import announcements
+from services.fulfillment.domain import rules
+from services.fulfillment.domain.model import (
+    Carriage,
+    Line,
+    Parcel,
+    Refusal,
+    Stage,
+    Tracking,
+    parcel_id_of,
+)
+from services.fulfillment.domain.rules import Step
+
+ESTIMATED = "；重量按默认值估算"
+
+Outcome = Decision[Parcel]
+
+
+class TakeWaybill(Struct, frozen=True):
+    """Effect: a waybill number belongs to this order from now on."""
+
+    waybill_no: str
+    order_id: str
+
+
+class ParcelFacts(Protocol):
+    """What decisions need beside the parcel."""
+
+    @property
+    def unit_weights_g(self) -> Mapping[str, int]:
+        """SKU → grams of one piece, where known."""
+        ...
+
+    def carriage(self, order: OrderReadyToFulfil, weight_g: int) -> Carriage:
+        """Who carries it, by the carrier table."""
+        ...
+
+    def holder(self, waybill_no: str) -> str:
+        """The order a waybill number belongs to already, or ""."""
+        ...
+
+    def apply(self, effect: object) -> None:
+        """Take one decision's effect into account for the decisions after it."""
+        ...
+
+
+def decide_ready(
+    parcel: Parcel | None, order: OrderReadyToFulfil, facts: ParcelFacts, moment: Moment
+) -> Outcome:
+    """Plan the parcel: warehouse of the reservation, carrier by the table. The second time: nothing."""
+    if parcel is not None and parcel.stage is not Stage.UNPLANNED:
+        return Decision(state=parcel)
+    lines = tuple(
+        [
+            Line(
+                line_no=line.line_no,
+                channel_line_id=line.channel_line_id,
+                sku=line.sku,
+                title=line.title,
+                quantity=line.quantity,
+            )
+            for line in order.lines
+        ]
+    )
+    weight = rules.weigh(lines, facts.unit_weights_g)
+    carriage = facts.carriage(order, weight.weight_g)
+    held = parcel is not None and bool(parcel.holds)
+    planned = Parcel(
+        order_id=order.order_id,
+        stage=Stage.PLANNED,
+        parcel_id=parcel_id_of(order.order_id),
+        holds=parcel.holds if parcel is not None else (),
+        channel=order.channel,
+        shop=order.shop,
+        channel_order_no=order.channel_order_no,
+        province=order.province,
+        city=order.city,
+        district=order.district,
+        personal=order.personal,
+        warehouse=order.warehouse,
+        carrier=carriage.carrier,
+        service=carriage.service,
+        reason=carriage.reason + (ESTIMATED if weight.estimated else ""),
+        rule=carriage.rule,
+        lines=lines,
+        weight_g=weight.weight_g,
+        weight_estimated=weight.estimated,
+        ship_by=order.ship_by,
+        dispatch_due_at=None if held else moment.now,
+    )
+    return Decision(state=planned, events=(announcements.planned(planned, moment),))
+
+
+def decide_cancel_requested(
+    parcel: Parcel | None, event: OrderCancelRequested, _facts: ParcelFacts, moment: Moment
+) -> Outcome:
+    """Stop the parcel, or say that it has left. A parcel already stopped was answered before."""
+    return _cancelled(parcel, event.order_id, event.reason, moment, answer=True)
+
+
+def decide_state_changed(
+    parcel: Parcel | None, event: OrderStateChanged, _facts: ParcelFacts, moment: Moment
+) -> Outcome:
+    """An order cancelled before it was ready needs no answer, but must never get a parcel."""
+    if event.to_state != "cancelled":
+        return Decision(state=parcel)
+    return _cancelled(parcel, event.order_id, event.reason, moment, answer=False)
+
+
+def decide_held(
+    parcel: Parcel | None, event: OrderHeld, _facts: ParcelFacts, moment: Moment
+) -> Outcome:
+    """Keep the parcel back, also one that is still to come."""
+    return Decision(
+        state=rules.hold(parcel or Parcel(order_id=event.order_id), event.code, moment.now)
+    )
+
+
+def decide_hold_lifted(
+    parcel: Parcel | None, event: OrderHoldLifted, _facts: ParcelFacts, moment: Moment
+) -> Outcome:
+    """Let go of one hold."""
+    return Decision(state=parcel and rules.lift(parcel, event.code, moment.now))
+
+
+def decide_waybill(
+    parcel: Parcel | None, command: RecordWaybill, facts: ParcelFacts, moment: Moment
+) -> Outcome:
+    """Take the number. A number that belongs to another order is refused: one label, one parcel."""
+    before = rules.known(parcel, command.parcel_id)
+    if isinstance(before, Refusal):
+        return _refused(parcel, before)
+    if facts.holder(command.waybill_no) not in {"", before.order_id}:
+        return _refused(parcel, Refusal("waybill_taken"))
+    after = rules.label(before, command.waybill_no, moment.now)
+    if isinstance(after, Refusal):
+        return _refused(parcel, after)
+    issued = (
+        WaybillIssued(
+            order_id=after.order_id,
+            version=0,
+            occurred_at=moment.now,
+            parcel_id=after.parcel_id,
+            carrier=after.carrier,
+            waybill_no=after.waybill_no,
+        ),
+    )
+    return Decision(
+        state=after,
+        events=issued if after.stage is not before.stage else (),
+        effects=(TakeWaybill(after.waybill_no, after.order_id),),
+        result_id=after.waybill_no,
+    )
+
+
+def decide_waybill_refused(
+    parcel: Parcel | None, command: RecordWaybillRefused, _facts: ParcelFacts, moment: Moment
+) -> Outcome:
+    """Say why there is no waybill."""
+    before = rules.known(parcel, command.parcel_id)
+    if isinstance(before, Refusal):
+        return _refused(parcel, before)
+    after = rules.refuse_label(before, command.reason, moment.now)
+    if isinstance(after, Refusal):
+        return _refused(parcel, after)
+    if after.stage is not Stage.WAYBILL_REFUSED:
+        return Decision(state=after)
+    told = WaybillRefused(
+        order_id=after.order_id,
+        version=0,
+        occurred_at=moment.now,
+        parcel_id=after.parcel_id,
+        carrier=after.carrier,
+        reason=command.reason,
+    )
+    return Decision(state=after, events=(told,))
+
+
+def decide_waybill_discarded(
+    parcel: Parcel | None, command: RecordWaybillDiscarded, _facts: ParcelFacts, moment: Moment
+) -> Outcome:
+    """Nothing of a cancelled parcel is left at the provider."""
+    before = rules.known(parcel, command.parcel_id)
+    if isinstance(before, Refusal):
+        return _refused(parcel, before)
+    after = rules.discard(before, command.waybill_no, moment.now)
+    return _refused(parcel, after) if isinstance(after, Refusal) else Decision(state=after)
+
+
+def _step_decision(
+    wanted: Step, told: Callable[[Parcel, Moment], tuple[Struct, ...]]
+) -> Callable[[Parcel | None, PickParcel | PackParcel | ShipParcel, ParcelFacts, Moment], Outcome]:
+    def decide(
+        parcel: Parcel | None,
+        command: PickParcel | PackParcel | ShipParcel,
+        _facts: ParcelFacts,
+        moment: Moment,
+    ) -> Outcome:
+        before = rules.known(parcel, command.parcel_id)
+        after = before if isinstance(before, Refusal) else rules.step(before, wanted)
+        if isinstance(after, Refusal):
+            return _refused(parcel, after)
+        return Decision(state=after, events=told(after, moment), result_id=after.parcel_id)
+
+    return decide
+
+
+def decide_tracking(
+    parcel: Parcel | None, command: RecordTracking, _facts: ParcelFacts, _moment: Moment
+) -> Outcome:
+    """Tell news of the journey. Old news is done without an event."""
+    if parcel is None:
+        return _refused(parcel, Refusal("unknown_waybill"))
+    seen = Tracking(
+        status=command.status, moved_at=command.moved_at, place=command.place, text=command.text
+    )
+    after = rules.track(parcel, command.waybill_no, seen)
+    if isinstance(after, Refusal):
+        return _refused(parcel, after)
+    is_told = after is not parcel and after.stage in {Stage.SHIPPED, Stage.DELIVERED}
+    return Decision(state=after, events=(announcements.moved(after, seen),) if is_told else ())
+
+
+def _cancelled(
+    parcel: Parcel | None, order_id: str, reason: str, moment: Moment, *, answer: bool
+) -> Outcome:
+    """`answer`: somebody waits for it, so a parcel that has left, or never was, is spoken of too."""
+    before = parcel or Parcel(order_id=order_id)
+    if before.stage is Stage.CANCELLED:
+        return Decision(state=before)
+    after = rules.cancel(before, moment.now)
+    if isinstance(after, Refusal):
+        refused = ParcelCancelRefused(
+            order_id=order_id, version=0, occurred_at=moment.now, reason=after.code
+        )
+        return Decision(state=before, events=(refused,) if answer else ())
+    stopped = ParcelCancelled(
+        order_id=order_id,
+        version=0,
+        occurred_at=moment.now,
+        parcel_id=parcel_id_of(order_id),
+        reason=reason,
+    )
+    return Decision(state=after, events=(stopped,) if answer or before.parcel_id else ())
+
+
+def _refused(parcel: Parcel | None, refusal: Refusal) -> Outcome:
+    return Decision(state=parcel, refusal=refusal.code)
+
+
+decide_pick = _step_decision(Step.PICK, announcements.picked)
+decide_pack = _step_decision(Step.PACK, announcements.packed)
+decide_ship = _step_decision(Step.SHIP, announcements.shipped)
+
+HANDLERS: Handlers = {
+    OrderReadyToFulfil: decide_ready,
+    OrderCancelRequested: decide_cancel_requested,
+    OrderStateChanged: decide_state_changed,
+    OrderHeld: decide_held,
+    OrderHoldLifted: decide_hold_lifted,
+    RecordWaybill: decide_waybill,
+    RecordWaybillRefused: decide_waybill_refused,
+    RecordWaybillDiscarded: decide_waybill_discarded,
+    PickParcel: decide_pick,
+    PackParcel: decide_pack,
+    ShipParcel: decide_ship,
+    RecordTracking: decide_tracking,
+}

@@ -1,0 +1,33 @@
+"""The warehouse's steps as commands, for doors and CLI alike."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from schemas.events.commands_fulfillment import PackParcel, PickParcel, ShipParcel
+from services.fulfillment.domain.model import parcel_id_of
+from services.fulfillment.domain.rules import Step
+
+COMMANDS: Mapping[Step, type[PickParcel | PackParcel | ShipParcel]] = MappingProxyType(
+    {Step.PICK: PickParcel, Step.PACK: PackParcel, Step.SHIP: ShipParcel}
+)
+
+
+def step_command(
+    order_id: str, step: Step, *, actor: str, command_id: str, issued_at: datetime
+) -> PickParcel | PackParcel | ShipParcel:
+    """Return the command for one step of an order's parcel.
+
+    Without a `command_id` of the asker's own, asking again is a new command; that is safe, because a
+    step that was taken is refused as already done.
+    """
+    return COMMANDS[step](
+        order_id=order_id,
+        command_id=command_id or str(uuid.uuid4()),
+        issued_at=issued_at,
+        actor=actor,
+        parcel_id=parcel_id_of(order_id),
+    )

@@ -1,0 +1,208 @@
+"""What fulfillment keeps in Postgres: parcels with their columns, SKU weights, intents of waybill calls.
+
+Parcels are written by the consumer transaction only. Reading queries take the state as it was committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from chassis.errors import StartRefused
+from chassis.postgres import Connection, Pool, named_queries
+from chassis.processor import Column, Kept, Processor, Record
+from chassis.regions import province_short
+from chassis.rules import Table, unmet
+from chassis.rules.values import Kind
+from schemas.events.commands_fulfillment import RecordWaybill
+from schemas.events.order_states import OrderReadyToFulfil
+from services.fulfillment.domain.model import Carriage, Parcel, Stage
+from services.fulfillment.handlers import HANDLERS, TakeWaybill
+
+QUERIES = named_queries(Path(__file__).parent / "sql" / "queries.sql")
+CARRIER_TABLE = "carrier/default"
+CARRIER_FACTS: Mapping[str, Kind] = {
+    "province": "text",
+    "warehouse": "text",
+    "weight_g": "int",
+    "paid_fen": "int",
+    "channel": "text",
+}
+CARRIER_OUTPUTS: Mapping[str, Kind] = {"carrier": "text", "service": "text", "reason": "text"}
+
+_decoder: msgspec.json.Decoder[Kept[Parcel]] = msgspec.json.Decoder(Kept[Parcel])
+
+# A row may hold no parcel yet: an order's other events pass through here too.
+COLUMNS = (
+    Column("stage", "text", lambda parcel: (parcel.stage if parcel else Stage.UNPLANNED).value),
+    Column("warehouse", "text", lambda parcel: parcel.warehouse if parcel else ""),
+    Column("carrier", "text", lambda parcel: parcel.carrier if parcel else ""),
+    Column("waybill_no", "text", lambda parcel: parcel.waybill_no if parcel else ""),
+    Column("ship_by", "timestamptz", lambda parcel: parcel.ship_by if parcel else None),
+    Column("held", "boolean", lambda parcel: bool(parcel and parcel.holds)),
+    Column("dispatch_due_at", "timestamptz", lambda parcel: parcel and parcel.dispatch_due_at),
+)
+
+
+def carrier_table(tables: Mapping[str, Table]) -> Table:
+    """Return the carrier table. Raises StartRefused when there is none, or it does not fit."""
+    table = tables.get(CARRIER_TABLE)
+    if table is None:
+        raise StartRefused(f"no decision table {CARRIER_TABLE}: restore rules/{CARRIER_TABLE}.yaml")
+    if problems := unmet(table, facts=CARRIER_FACTS, outputs=CARRIER_OUTPUTS):
+        raise StartRefused("\n".join(map(str, problems)))
+    return table
+
+
+class BatchFacts:
+    """Facts of one batch: weights, the carrier table, and who holds the waybills it speaks of."""
+
+    def __init__(
+        self, table: Table, unit_weights_g: Mapping[str, int], holders: Mapping[str, str]
+    ) -> None:
+        self._table = table
+        self.unit_weights_g = unit_weights_g
+        self._holders = dict(holders)
+
+    def carriage(self, order: OrderReadyToFulfil, weight_g: int) -> Carriage:
+        """Who carries it, by the carrier table."""
+        chosen = self._table.decide(
+            {
+                "province": province_short(order.province),
+                "warehouse": order.warehouse,
+                "weight_g": weight_g,
+                "paid_fen": order.paid_fen,
+                "channel": order.channel,
+            }
+        )
+        return Carriage(
+            carrier=chosen.text("carrier"),
+            service=chosen.text("service"),
+            reason=chosen.text("reason"),
+            rule=f"{chosen.table}@{chosen.version}#{chosen.row_id}",
+        )
+
+    def holder(self, waybill_no: str) -> str:
+        """The order a waybill number belongs to already, or ""."""
+        return self._holders.get(waybill_no, "")
+
+    def apply(self, effect: object) -> None:
+        """A number taken in this batch is taken for the rest of it."""
+        assert isinstance(effect, TakeWaybill), effect
+        self._holders[effect.waybill_no] = effect.order_id
+
+
+class BatchFactsSource:
+    """Fetches the facts of a batch. Weights are kept between batches and read again when they change."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._unit_weights_g: dict[str, int] = {}
+        self._revision = -1
+
+    async def fetch(
+        self, work: Any, records: Sequence[Record], _kept: Mapping[str, Kept[Any]]
+    ) -> BatchFacts:
+        """One or two small reads a batch."""
+        connection: Connection = work.connection
+        revision = await connection.fetchval(QUERIES["weights_revision"])
+        if revision != self._revision:
+            rows = await connection.fetch(QUERIES["weights"])
+            self._unit_weights_g = {row["sku"]: row["weight_g"] for row in rows}
+            self._revision = revision
+        numbers = [r.event.waybill_no for r in records if isinstance(r.event, RecordWaybill)]
+        holders = await connection.fetch(QUERIES["holders"], numbers) if numbers else []
+        return BatchFacts(
+            self._table, self._unit_weights_g, {row["waybill_no"]: row["key"] for row in holders}
+        )
+
+    async def save(self, work: Any, facts: BatchFacts, kept: Mapping[str, Kept[Any]]) -> None:
+        """All there is to save is in the parcels."""
+
+    async def committed(self, facts: BatchFacts) -> None:
+        """Nobody needs a hint."""
+
+
+def processor(table: Table) -> Processor[Parcel]:
+    """The processor over parcels."""
+    return Processor(
+        name="fulfillment",
+        table="fulfillment.parcels",
+        state=Parcel,
+        handlers=HANDLERS,
+        columns=COLUMNS,
+        facts=BatchFactsSource(table),
+        sources=("order-states", "commands-fulfillment"),
+    )
+
+
+class Due(Struct, frozen=True, kw_only=True):
+    """A parcel the dispatcher must do something about. `asked`: its waybill may exist already."""
+
+    parcel: Parcel
+    asked: bool
+
+
+class ParcelReader:
+    """Queries over committed parcels. Each raises what asyncpg raises (`chassis.postgres.AWAY`)."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def parcel(self, order_id: str) -> Parcel | None:
+        """The parcel of an order."""
+        document = await self._pool.fetchval(QUERIES["parcel"], order_id)
+        return _decoder.decode(document).state if document else None
+
+    async def queue(self, stage: Stage, limit: int) -> list[Parcel]:
+        """Parcels of one open stage, the most urgent first."""
+        rows = await self._pool.fetch(QUERIES["queue"], stage.value, limit)
+        return [parcel for row in rows if (parcel := _decoder.decode(row["document"]).state)]
+
+    async def holders(self, waybill_nos: Sequence[str]) -> dict[str, str]:
+        """Waybill number → order."""
+        rows = await self._pool.fetch(QUERIES["holders"], list(waybill_nos))
+        return {row["waybill_no"]: row["key"] for row in rows}
+
+    async def open_counts(self, now: datetime) -> dict[Stage, tuple[int, int]]:
+        """Open stage → (parcels, those past their deadline)."""
+        rows = await self._pool.fetch(QUERIES["open_counts"], now)
+        return {Stage(row["stage"]): (row["parcels"], row["overdue"]) for row in rows}
+
+    async def oldest_due(self) -> datetime | None:
+        """Since when the dispatcher owes something."""
+        since: datetime | None = await self._pool.fetchval(QUERIES["oldest_due"])
+        return since
+
+    async def intend(self, order_ids: Sequence[str]) -> None:
+        """Note that waybills of these orders are about to be asked for."""
+        await self._pool.execute(QUERIES["intend"], list(order_ids))
+
+    async def wrapped_keys(self, order_ids: Sequence[str]) -> dict[str, bytes]:
+        """Order → wrapped key of its personal block; orders whose key was destroyed are missing."""
+        rows = await self._pool.fetch(QUERIES["wrapped_keys"], list(order_ids))
+        return {row["order_id"]: row["wrapped_key"] for row in rows}
+
+    async def keep_weights(self, unit_weights_g: Mapping[str, int]) -> None:
+        """Add or change SKU weights. The next batch plans with them."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            # The revision's row lock makes writers take turns, so that a reader who sees it sees all.
+            await connection.execute(QUERIES["count_weights_revision"])
+            await connection.execute(
+                QUERIES["keep_weights"], list(unit_weights_g), list(unit_weights_g.values())
+            )
+
+
+async def due(lease: Connection, resting: Sequence[str], limit: int) -> list[Due]:
+    """Parcels to dispatch, the most urgent first, without those that rest."""
+    rows = await lease.fetch(QUERIES["due"], list(resting), limit)
+    return [
+        Due(parcel=parcel, asked=row["asked"])
+        for row in rows
+        if (parcel := _decoder.decode(row["document"]).state) is not None
+    ]
