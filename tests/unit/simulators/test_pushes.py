@@ -1,0 +1,111 @@
+import hashlib
+import json
+from collections.abc import Callable
+
+import pytest
+
+from simulators.clock import ManualClock
+from simulators.pushes import ATTEMPTS_MAX
+from simulators.settings import SHOPS
+from simulators.simulation import Simulation
+from tests.unit.simulators.calls import place
+
+SHOP = SHOPS[3]
+URL = "http://127.0.0.1:9/push"
+
+
+@pytest.fixture
+def subscribed(simulate: Callable[..., Simulation]) -> Callable[..., Simulation]:
+    return lambda **settings: simulate(douyin_push_url=URL, tracking_push_url=URL, **settings)
+
+
+def test_nobody_is_told_who_has_not_subscribed(simulation: Simulation) -> None:
+    place(simulation, "douyin")
+    assert simulation.douyin_pushes.queue.take() == ()
+    assert simulation.douyin_pushes.queue.counts["unsubscribed"] > 0
+
+
+def test_a_posting_is_a_signed_list_of_messages_in_order(
+    subscribed: Callable[..., Simulation],
+) -> None:
+    simulation = subscribed()
+    queue = simulation.douyin_pushes.queue
+    place(simulation, "jd")
+    order = place(simulation, "douyin")
+    batch = queue.take()
+    posting = queue.encode(batch[0].group, [push.content for push in batch])
+    text = SHOP.app_key.encode() + posting.body + SHOP.app_secret.encode()
+    assert posting.headers["event-sign"] == hashlib.md5(text).hexdigest()
+    assert posting.headers["app-key"] == SHOP.app_key
+    messages = [one for one in json.loads(posting.body) if order.order_no in one["data"]]
+    assert [message["tag"] for message in messages] == ["100", "101"]
+    paid = json.loads(messages[1]["data"])
+    assert paid["p_id"] == int(order.order_no)
+    assert paid["pay_amount"] == order.paid_fen
+    assert len({message["msg_id"] for message in json.loads(posting.body)}) == len(batch)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [(b'{"code":0,"msg":"success"}', True), (b'{"code":1}', False), (b"ok", False), (b"", False)],
+)
+def test_only_code_zero_is_received(simulation: Simulation, body: bytes, expected: bool) -> None:
+    assert simulation.douyin_pushes.queue.accepted(body) is expected
+
+
+def test_what_is_not_accepted_comes_again_later_with_the_same_id(
+    subscribed: Callable[..., Simulation], clock: ManualClock
+) -> None:
+    simulation = subscribed()
+    queue = simulation.douyin_pushes.queue
+    place(simulation, "douyin")
+    first = queue.take()
+    queue.settle(first, accepted=False)
+    assert queue.take() == ()
+    clock.advance(500)
+    again = queue.take()
+    assert [push.content for push in again] == [push.content for push in first]
+    queue.settle(again, accepted=True)
+    clock.advance(60_000)
+    assert queue.take() == ()
+    assert queue.counts["delivered"] == len(first)
+
+
+def test_a_door_that_never_accepts_is_given_up_at_last(
+    subscribed: Callable[..., Simulation], clock: ManualClock
+) -> None:
+    queue = subscribed().tracking.queue
+    queue.add("W1", "{}")
+    for _ in range(ATTEMPTS_MAX):
+        queue.settle(queue.take(), accepted=False)
+        clock.advance(60_000)
+    assert len(queue) == 0
+    assert queue.counts["given_up"] == 1
+
+
+def test_every_push_may_come_twice_and_late(
+    subscribed: Callable[..., Simulation], clock: ManualClock
+) -> None:
+    simulation = subscribed(odds={"duplicate_push": 1.0, "late_push": 1.0})
+    queue = simulation.tracking.queue
+    queue.add("W1", "one")
+    assert queue.take() == ()
+    taken = []
+    for _ in range(20):
+        clock.advance(1_000)
+        batch = queue.take()
+        if batch:
+            taken += [(push.content, push.copy) for push in batch]
+            queue.settle(batch, accepted=True)
+    assert taken == [("one", False), ("one", True)]
+    assert (queue.counts["delivered"], queue.counts["duplicates_sent"]) == (1, 1)
+
+
+def test_groups_do_not_share_a_posting_and_lose_nothing(
+    subscribed: Callable[..., Simulation],
+) -> None:
+    queue = subscribed().douyin_pushes.queue
+    for number in range(6):
+        queue.add("odd" if number % 2 else "even", number)
+    assert [push.content for push in queue.take()] == [0, 2, 4]
+    assert [push.content for push in queue.take()] == [1, 3, 5]
