@@ -56,11 +56,11 @@ def place_order(state: Account | None, event: OrderPlaced, _facts: object, _at: 
 
 
 def pay_order(state: Account | None, event: OrderPaid, _facts: object, _at: Moment) -> Decided:
-    """Fixes the shares. A later, different payment counts only while no case stands on them."""
+    """Keeps what was paid. A later, different payment counts only while no case stands on the first."""
     account = state or EMPTY
     if account.cases:
         return Decision(state=account)
-    return Decision(state=shares.paid(account, event.paid_fen))
+    return Decision(state=replace(account, paid_fen=event.paid_fen))
 
 
 def channel_cancelled(
@@ -127,10 +127,10 @@ def request_refund(
     """Opens a case. The same refund id again gives the same case, whatever else it says."""
     if state is not None and state.case(command.refund_id) is not None:
         return Decision(state=state, result_id=command.refund_id)
+    state = shares.fixed(state or EMPTY)
     claimed = rules.claim(state, command)
     if isinstance(claimed, Refused):
         return Decision(state=state, refusal=claimed.reason)
-    assert state is not None, "an order that is unknown was refused"
     tier = facts.tier(rules.tier_facts(state, command, claimed.amount_fen, at.now))
     case = rules.opened(state, command, claimed, tier, at.now)
     case = rules.moved_on(state, case)

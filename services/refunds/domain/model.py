@@ -98,8 +98,8 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Account(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One order as money sees it. Facts of other services may come before the order itself.
 
-    `freight_fen` and the lines' shares are what the channel announced until `paid_fen` is set; from
-    then on they add up to `paid_fen` exactly.
+    `freight_fen` and the lines' shares are what the channel announced until the first case; from then
+    on they add up to `paid_fen` exactly and never change.
     """
 
     channel: str = ""

@@ -76,9 +76,12 @@ class Tier(Struct, frozen=True, kw_only=True):
     rule: str
 
 
-def claim(account: Account | None, request: RequestRefund) -> Claim | Refused:
-    """The exact amount of a request: no lines = everything left; freight only when asked, once."""
-    if account is None or not account.channel:
+def claim(account: Account, request: RequestRefund) -> Claim | Refused:
+    """The exact amount of a request: no lines = everything left; freight only when asked, once.
+
+    `account` has its shares fixed.
+    """
+    if not account.channel:
         return Refused("order_unknown")
     if account.paid_fen <= 0:
         return Refused("not_paid")

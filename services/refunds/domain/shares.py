@@ -42,29 +42,26 @@ def announced(lines: Iterable[OrderLine]) -> tuple[Line, ...]:
     )
 
 
-def paid(account: Account, paid_fen: int) -> Account:
-    """The account after a payment of `paid_fen` in all, freight included.
+def fixed(account: Account) -> Account:
+    """The account with shares that add up to its payment; from its first case on it stays like this.
 
     Goods are paid first (a deposit is all goods), then freight; what a channel reports above both is
     shared among the goods. Shares that add up already are kept to the fen.
     """
-    shares_fen = sum([line.share_fen for line in account.lines])
-    goods_fen = min(paid_fen, shares_fen)
-    freight_fen = min(account.freight_fen, paid_fen - goods_fen)
+    if account.cases or not account.lines:
+        return account
+    lines, paid_fen = account.lines, account.paid_fen
+    shares_fen = sum(line.share_fen for line in lines)
+    freight_fen = min(account.freight_fen, paid_fen - min(paid_fen, shares_fen))
     goods_fen = paid_fen - freight_fen
-    if not account.lines:
-        freight_fen, goods_fen = paid_fen, 0
-    lines = account.lines
     if goods_fen != shares_fen:
         shared = share_out(
             goods_fen,
             [line.share_fen for line in lines],
             [f"{line.line_no:06d}" for line in lines],
         )
-        lines = tuple(
-            [replace(line, share_fen=fen) for line, fen in zip(lines, shared, strict=True)]
-        )
-    return replace(account, lines=lines, freight_fen=freight_fen, paid_fen=paid_fen)
+        lines = tuple(replace(line, share_fen=fen) for line, fen in zip(lines, shared, strict=True))
+    return replace(account, lines=lines, freight_fen=freight_fen)
 
 
 def take(line: Line, held: Sequence[CaseLine], quantity: int) -> CaseLine | None:

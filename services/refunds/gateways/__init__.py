@@ -17,6 +17,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from chassis.errors import StartRefused
 from chassis.plugins import load
 from services.refunds.domain.payout import Answer, Payment
 
@@ -76,3 +77,16 @@ class Gateway:
 def gateways() -> Mapping[str, Gateway]:
     """Every gateway of this folder by name. Raises StartRefused naming a file at fault."""
     return load("services.refunds.gateways", "GATEWAY", Gateway)
+
+
+def usable_gateway(name: str, credentials: Credentials) -> Gateway:
+    """The gateway of that name, with credentials it can use. Raises StartRefused naming what to set."""
+    known = gateways()
+    if name not in known:
+        raise StartRefused(f"DANSHU_REFUNDS_GATEWAY is {name!r}; there is {', '.join(known)}")
+    if wrong := known[name].check(credentials):
+        raise StartRefused(
+            f"{name} cannot be used: {wrong}. Set DANSHU_REFUNDS_GATEWAY_URL, _GATEWAY_APP_ID, "
+            "_GATEWAY_PRIVATE_KEY and _GATEWAY_PUBLIC_KEY."
+        )
+    return known[name]

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec import Struct
+
+from chassis.money import share_out
+from schemas.events.refunds import RefundSettled
+from services.refunds.domain.model import GIVEN_BACK, Account, CaseState
+from services.refunds.store import COLUMNS
+from tests.unit.refunds.desk import (
+    RefundDesk,
+    cancelled,
+    channel_closed,
+    line,
+    paid,
+    placed,
+    shipped,
+)
+
+ROLES = ("supervisor", "finance", "risk")
+CASES = st.integers(0, 7).map(lambda number: f"refund-{number}")
+
+
+class AnySequence(RuleBasedStateMachine):
+    """Requests, approvals, refusals, returns and payouts in any order, for one order."""
+
+    @initialize(
+        lines=st.lists(
+            st.tuples(st.integers(1, 7), st.integers(0, 200_000)), min_size=1, max_size=4
+        ),
+        freight_fen=st.sampled_from((0, 1, 800)),
+        more_fen=st.sampled_from((0, 0, 0, -7, 13)),
+    )
+    def an_order(self, lines: list[tuple[int, int]], freight_fen: int, more_fen: int) -> None:
+        """An order that paid what was announced, or a little more or less."""
+        ordered = [line(no, pieces, fen) for no, (pieces, fen) in enumerate(lines, start=1)]
+        announced_fen = sum(fen for _, fen in lines) + freight_fen
+        self.paid_fen = max(1, announced_fen + more_fen)
+        self.desk = RefundDesk(placed(*ordered, freight_fen=freight_fen), paid(self.paid_fen))
+        self.units: list[tuple[int, ...]] = []
+
+    def account(self) -> Account:
+        """The account, which exists from the start."""
+        assert self.desk.state is not None
+        return self.desk.state
+
+    def unit_shares(self) -> list[tuple[int, ...]]:
+        """What each unit of each line is worth."""
+        return [
+            share_out(one.share_fen, [1] * one.quantity, [f"{u:06d}" for u in range(one.quantity)])
+            for one in self.account().lines
+        ]
+
+    @rule(
+        refund_id=CASES,
+        lines=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 8)), max_size=3),
+        freight=st.booleans(),
+        kind=st.sampled_from(("refund_only", "return_and_refund")),
+        damaged=st.booleans(),
+    )
+    def request(
+        self,
+        refund_id: str,
+        lines: list[tuple[int, int]],
+        freight: bool,
+        kind: str,
+        damaged: bool,
+    ) -> None:
+        """Somebody asks."""
+        self.desk.request(refund_id, *lines, freight=freight, kind=kind, damaged=damaged)
+
+    @rule(refund_id=CASES, role=st.sampled_from(ROLES), actor=st.sampled_from(("a", "b", "c")))
+    def approve(self, refund_id: str, role: str, actor: str) -> None:
+        """Somebody agrees."""
+        self.desk.approve(role, actor, refund_id)
+
+    @rule(refund_id=CASES, role=st.sampled_from(ROLES))
+    def refuse(self, refund_id: str, role: str) -> None:
+        """Somebody refuses."""
+        self.desk.refuse(role, "d", refund_id)
+
+    @rule(refund_id=CASES, good=st.booleans())
+    def returned(self, refund_id: str, good: bool) -> None:
+        """Goods come back."""
+        self.desk.returned(refund_id, good=good)
+
+    @rule(refund_id=CASES, outcome=st.sampled_from(("settled", "settled", "failed")))
+    def payout(self, refund_id: str, outcome: str) -> None:
+        """The gateway's word, also about cases it was never asked for."""
+        self.desk.payout(outcome, refund_id)
+
+    @rule(event=st.sampled_from((shipped(), cancelled(), channel_closed(refunded=False))))
+    def news(self, event: Struct) -> None:
+        """Other services' facts."""
+        self.desk.give(event)
+
+    @rule(paid_fen=st.integers(1, 300_000))
+    def paid_anew(self, paid_fen: int) -> None:
+        """The channel reports another payment: it counts while no case stands on the first."""
+        if not self.account().cases:
+            self.paid_fen = paid_fen
+        self.desk.give(paid(paid_fen))
+
+    @invariant()
+    def never_more_than_paid_at_any_level(self) -> None:
+        """Order, freight, line and unit."""
+        account = self.account()
+        holding = [case for case in account.cases if case.state not in GIVEN_BACK]
+        assert sum(case.amount_fen for case in holding) <= self.paid_fen
+        for ordered in account.lines:
+            parts = [p for case in holding for p in case.lines if p.line_no == ordered.line_no]
+            assert sum(part.quantity for part in parts) <= ordered.quantity
+            assert sum(part.amount_fen for part in parts) <= ordered.share_fen
+        if account.cases:
+            assert sum(case.freight_fen for case in holding) <= account.freight_fen
+        columns = {column.name: column.value(account) for column in COLUMNS}
+        assert columns == {
+            "paid_fen": self.paid_fen,
+            "held_fen": sum(case.amount_fen for case in holding),
+        }
+
+    @invariant()
+    def unit_shares_never_change(self) -> None:
+        """Once a case stands on them."""
+        if self.account().cases:
+            self.units = self.units or self.unit_shares()
+            assert self.unit_shares() == self.units
+
+    @invariant()
+    def each_settled_case_was_announced_once(self) -> None:
+        """With the amount it was requested with."""
+        told = {event.refund_id: event.amount_fen for event in self.desk.of(RefundSettled)}
+        assert len(told) == len(self.desk.of(RefundSettled))
+        settled = [c for c in self.account().cases if c.state is CaseState.SETTLED]
+        assert told == {case.refund_id: case.amount_fen for case in settled}
+
+    def teardown(self) -> None:
+        """Whatever happened: what is held and what is left make up what was paid."""
+        if not hasattr(self, "desk"):
+            return
+        account = self.account()
+        held_fen = sum(c.amount_fen for c in account.cases if c.state not in GIVEN_BACK)
+        decision = self.desk.request("refund-rest", freight=True)
+        if decision.refusal:
+            assert held_fen == self.paid_fen
+        else:
+            assert held_fen + self.desk.case("refund-rest").amount_fen == self.paid_fen
+
+
+AnySequence.TestCase.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+TestAnySequence = AnySequence.TestCase
