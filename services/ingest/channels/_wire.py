@@ -241,7 +241,6 @@ def receiver(
         province=place.province,
         city=place.city,
         district=place.district,
-        province_code=place.province_code,
         town=clean(town),
         pii=next((kind for kind in _MOST_PROTECTED if kind in found), PiiKind.ABSENT),
         name=readable[0],

@@ -149,15 +149,13 @@ class Receiver(msgspec.Struct, frozen=True, kw_only=True):
     `name`, `phone` and `address` are readable texts: clear ones when `pii` is plain, masks else.
     Ciphers stand in the `*_cipher` fields only, untouched. `key` (oaid, open_address_id, hash) is
     equal for equal receivers: parcels merge by it, never by masked text; "" means "do not merge".
-    Region names are the channel's own words; `province_code` is the two-digit GB/T 2260 code, ""
-    when the province was not recognised.
+    Region names are the channel's own words.
     """
 
     province: str
     city: str
     district: str
     town: str
-    province_code: str
     pii: PiiKind
     name: str
     phone: str

@@ -10,9 +10,11 @@ for _kept in "！（），：；？～":
     del _FULL_WIDTH[ord(_kept)]
 
 _SPACES = re.compile(r"\s+")
-# Emoji sequences lose their joiners too: label printers draw neither.
+# Controls, formats (zero-width ones among them), private, unassigned, line separators.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
-_SYMBOLS_FROM = 0x1F000  # emoji and pictographs: no label printer has them
+# Dingbats and emoji, and what selects between their forms: label printers draw none of them.
+_PICTURES = ((0x2600, 0x27BF), (0xFE00, 0xFE0F), (0x1F000, 0x1FFFF))
+_RARE_HAN_FROM = 0x20000  # in names and villages; newer ones than our Unicode tables know, too
 
 _VAGUE = re.compile(
     "临时|待定|待确认|随便|随意|不清楚|不知道|再联系|再通知|另行通知|电话联系|到了打电话"
@@ -28,17 +30,20 @@ def label_text(text: str) -> str:
     Line breaks, tabs and control characters become one blank, zero-width characters and emoji go,
     full-width digits and letters become normal ones. Applying it twice changes nothing more.
     """
-    plain = text.translate(_FULL_WIDTH)
-    spaced = _SPACES.sub(" ", plain)
-    kept = [
-        " " if unicodedata.category(char) == "Cc" else char
-        for char in spaced
-        if char == " "
-        or unicodedata.category(char) == "Cc"
-        or (unicodedata.category(char) not in _UNPRINTABLE and ord(char) < _SYMBOLS_FROM)
-        or 0x20000 <= ord(char) <= 0x3FFFF  # rare Chinese characters in names and villages
-    ]
+    spaced = _SPACES.sub(" ", text.translate(_FULL_WIDTH))
+    kept = [_printed(char) for char in spaced]
     return _SPACES.sub(" ", "".join(kept)).strip()
+
+
+def _printed(char: str) -> str:
+    code = ord(char)
+    if code >= _RARE_HAN_FROM:
+        return char if code < 0x40000 else ""
+    category = unicodedata.category(char)
+    if category == "Cc":
+        return " "
+    pictured = any(first <= code <= last for first, last in _PICTURES)
+    return "" if pictured or category in _UNPRINTABLE else char
 
 
 def address_is_vague(text: str) -> bool:

@@ -15,6 +15,7 @@ from services.ingest.channels import (
     HttpRequest,
     PageToken,
     PollWindow,
+    Refused,
     Unsupported,
     WriteBack,
 )
@@ -23,6 +24,8 @@ from services.ingest.channels._wire import (
     Amount,
     Id,
     Seconds,
+    Text,
+    clean,
     epoch_time,
     fen,
     read_json,
@@ -74,9 +77,22 @@ class _ListAnswer(gateway.Envelope):
     data: _Listed | None = None
 
 
+class _Operated(msgspec.Struct):
+    status_code: Id = None
+    status_msg: Text = None
+
+
+class _OperatedList(msgspec.Struct):
+    items: list[_Operated] | None = None
+
+
+class _OperateAnswer(gateway.Envelope):
+    data: _OperatedList | None = None
+
+
 _decode_item = msgspec.json.Decoder(_Item).decode
 _decode_list = msgspec.json.Decoder(_ListAnswer).decode
-_decode_answer = msgspec.json.Decoder(gateway.Envelope).decode
+_decode_answer = msgspec.json.Decoder(_OperateAnswer).decode
 
 
 def poll_request(
@@ -160,10 +176,14 @@ def agree_request(
 
 
 def read_agree_answer(answer: HttpAnswer) -> WriteBack:
-    """Read an agreement's answer; one request a call, so the code speaks for it."""
+    """Read an agreement's answer: well as a whole, the one request in it may still be refused."""
     found = gateway.opened(answer, _decode_answer)
     if isinstance(found, ChannelError):
         return calls.outcome(found, already_done=False)
+    for operated in (found.data and found.data.items) or ():
+        code = text_of(operated.status_code)
+        if code not in {"", "0", gateway.OK}:
+            return Refused(code=code, reason=clean(operated.status_msg))
     return Applied()
 
 

@@ -46,7 +46,6 @@ def receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
         city=place.city,
         district=place.district,
         town=_name(address.street),
-        province_code=place.province_code,
         pii=kind,
         name=texts[0],
         phone=texts[1],

@@ -38,6 +38,7 @@ class ApiResult(msgspec.Struct):
     errorCode: Id = None  # noqa: N815
     chineseErrCode: Text = None  # noqa: N815
     englishErrCode: Text = None  # noqa: N815
+    errorMessage: Text = None  # noqa: N815
 
     @property
     def well(self) -> bool:
@@ -95,7 +96,8 @@ def result_fault(result: ApiResult) -> ChannelError:
     Reading again does no harm, so a read calls it RETRY; write-backs decide for themselves.
     """
     code = text_of(result.numberCode) or text_of(result.errorCode) or "unsuccessful"
-    detail = clean(result.chineseErrCode) or clean(result.englishErrCode)
+    words = result.chineseErrCode or result.englishErrCode or result.errorMessage
+    detail = clean(words)
     throttled = any(word in detail for word in _THROTTLED_WORDS)
     return calls.error(ErrorKind.THROTTLED if throttled else ErrorKind.RETRY, code, detail)
 

@@ -69,10 +69,19 @@ class _ListAnswer(gateway.Envelope):
     refunds_receive_get_response: _Listed | None = None
 
 
+class _Mapped(msgspec.Struct):
+    message: Text = None
+
+
+class _Results(msgspec.Struct):
+    refund_mapping_result: list[_Mapped] | None = None
+
+
 class _Agreed(msgspec.Struct):
     succ: bool | None = None
     msg_code: Text = None
     message: Text = None
+    results: _Results | None = None
 
 
 class _AgreeAnswer(gateway.Envelope):
@@ -176,7 +185,9 @@ def read_agree_answer(answer: HttpAnswer) -> WriteBack:
         return Retry(error=calls.no_answer("result"))
     if agreed.succ:
         return Applied()
-    return Refused(code=clean(agreed.msg_code), reason=clean(agreed.message))
+    mapped = (agreed.results and agreed.results.refund_mapping_result) or ()
+    reasons = [clean(agreed.message), *(clean(one.message) for one in mapped)]
+    return Refused(code=clean(agreed.msg_code), reason=" ".join(filter(None, reasons)))
 
 
 AFTERSALES = Aftersales(

@@ -1,0 +1,113 @@
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.ingest.channels import _wire as wire
+from services.ingest.domain.model import PiiKind, Problem, ProblemCode
+
+
+@given(st.integers(min_value=-(10**12), max_value=10**12))
+def test_an_amount_in_yuan_is_exact_as_text_and_as_a_json_number(amount_fen: int) -> None:
+    problems: list[Problem] = []
+    text = str(Decimal(amount_fen).scaleb(-2))
+    assert wire.yuan(text, "x", problems) == amount_fen
+    assert wire.yuan(float(text), "x", problems) == amount_fen
+    assert wire.fen(amount_fen, "x", problems) == amount_fen
+    assert wire.fen(str(amount_fen), "x", problems) == amount_fen
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    "value", ["1e3", "1,000.00", "12.345", "１２", "--1", "+1", ".5", "5.", "NaN", "1" * 30, 1e300]
+)
+def test_what_is_no_amount_is_a_blocking_problem(value: str | float) -> None:
+    problems: list[Problem] = []
+    assert wire.yuan(value, "payment", problems) == 0
+    (problem,) = problems
+    assert (problem.code, problem.detail, problem.blocks) == (
+        ProblemCode.BAD_AMOUNT,
+        "payment",
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "amount_fen"),
+    [(None, 0), ("", 0), ("12.3", 1230), (4.35, 435), ("12.3000", 1230), (" 1.00 ", 100), (7, 700)],
+)
+def test_yuan_in_all_its_forms(value: str | float | None, amount_fen: int) -> None:
+    problems: list[Problem] = []
+    assert wire.yuan(value, "x", problems) == amount_fen
+    assert problems == []
+
+
+@pytest.mark.parametrize("value", [None, "", "0000-00-00 00:00:00", "1970-01-01 08:00:00"])
+def test_an_empty_time_has_not_happened(value: str | None) -> None:
+    problems: list[Problem] = []
+    assert wire.beijing_time(value, "x", problems) is None
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2026-02-30 00:00:00", "2026-05-20", "20.05.2026 09:31:02", "9999-12-31 23:59:59", "x"],
+)
+def test_a_time_which_cannot_be_is_named_and_left_out(value: str) -> None:
+    problems: list[Problem] = []
+    assert wire.beijing_time(value, "created", problems) is None
+    assert [(p.code, p.detail) for p in problems] == [(ProblemCode.BAD_TIME, "created")]
+
+
+@given(st.datetimes(min_value=datetime(2001, 1, 1), max_value=datetime(2099, 1, 1)))  # noqa: DTZ001
+def test_a_time_of_beijing_goes_there_and_back(naive: datetime) -> None:
+    moment = naive.replace(microsecond=0, tzinfo=timezone(timedelta(hours=8)))
+    problems: list[Problem] = []
+    assert wire.beijing_time(wire.beijing_text(moment), "x", problems) == moment
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("value", "year"),
+    [(0, None), ("0", None), (None, None), ("", None), (1779240662, 2026), ("1779240662", 2026)],
+)
+def test_epoch_seconds_of_zero_have_not_happened(value: int | str | None, year: int | None) -> None:
+    problems: list[Problem] = []
+    moment = wire.epoch_time(value, "x", problems)
+    assert (moment.year if moment else None) == year
+    assert problems == []
+
+
+def test_epoch_milliseconds_are_not_taken_for_seconds() -> None:
+    problems: list[Problem] = []
+    assert wire.epoch_time(1779240662000, "x", problems) is None
+    assert [p.code for p in problems] == [ProblemCode.BAD_TIME]
+
+
+def test_a_read_time_is_aware_and_in_utc() -> None:
+    moment = wire.beijing_time("2026-05-20 00:30:00", "x", [])
+    assert moment == datetime(2026, 5, 19, 16, 30, tzinfo=UTC)
+    assert moment is not None
+    assert moment.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("", PiiKind.ABSENT),
+        ("测**", PiiKind.MASKED),
+        ("138****0001", PiiKind.MASKED),
+        ("测试收货人", PiiKind.PLAIN),
+        ("13000000001", PiiKind.PLAIN),
+        ("Christopherjohnson", PiiKind.PLAIN),
+        ("示例路1号", PiiKind.PLAIN),
+        ("~AbC~1~", PiiKind.ENCRYPTED),
+        ("$idx$cipher$1$$", PiiKind.ENCRYPTED),
+        ("#idx#cipher*1*1##", PiiKind.ENCRYPTED),
+        ("AwAAdemoEncryptedTel==", PiiKind.ENCRYPTED),
+    ],
+)
+def test_the_form_of_one_personal_text_is_told(text: str, kind: PiiKind) -> None:
+    assert wire.pii_kind(text) is kind
