@@ -1,0 +1,16 @@
+"""`python -m services.inventory`."""
+
+from chassis.service import Service, run
+from services.inventory.app import NAME, build
+from services.inventory.settings import InventorySettings
+from services.inventory.store import MIGRATIONS
+
+if __name__ == "__main__":
+    run(
+        Service(
+            name=NAME,
+            settings=InventorySettings,
+            migrations={NAME: MIGRATIONS},
+            build=build,
+        )
+    )

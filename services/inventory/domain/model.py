@@ -1,0 +1,155 @@
+"""What inventory knows of an order or a receipt, and the movements a decision leads to.
+
+Guarantees: values only. Goods are counted in pieces, merged per SKU and sorted by it (`Goods`), so that the
+same lines always compare equal. A `Hold` is live exactly while its state is `held`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+Goods: TypeAlias = tuple[tuple[str, int], ...]
+"""(sku, pieces) with every SKU once, sorted; pieces > 0 unless a field says otherwise."""
+Row: TypeAlias = tuple[str, str]
+"""(warehouse, sku): one row of stock."""
+
+HoldState: TypeAlias = Literal["short", "held", "expired", "cancelled", "shipped"]
+
+
+class Line(Struct, frozen=True, array_like=True):
+    """One ordered line."""
+
+    line_no: int
+    sku: str
+    quantity: int
+
+
+class Returned(Struct, frozen=True, array_like=True):
+    """Goods a refund brings back."""
+
+    document_no: str
+    goods: Goods
+
+
+class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit_defaults=True):
+    """An order as inventory sees it: what it wants, and what is held for it."""
+
+    state: HoldState
+    generation: int = 0
+    """How often stock was asked for; 0 = never (cancelled before it was seen)."""
+    paid: bool = False
+    channel: str = ""
+    province: str = ""
+    lines: tuple[Line, ...] = ()
+    warehouse: str = ""
+    rule: str = ""
+    held: Goods = ()
+    """What is held now; smaller than the lines after a parcel took a part. Empty unless live."""
+    shipped: Goods = ()
+    """What left the warehouse and did not come back."""
+    expires_at: datetime | None = None
+    """When an unpaid hold ends; None = never."""
+    early_returns: tuple[Returned, ...] = ()
+    """Returns whose parcel we have not seen leave yet: topics have no order among themselves."""
+
+
+class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="kind"):
+    """A goods receipt or adjustment that was booked."""
+
+    warehouse: str
+    cause: str
+    goods: Goods
+    """Pieces are negative where an adjustment takes away."""
+
+
+Aggregate: TypeAlias = Hold | Receipt
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """The answer "yes": all lines in one warehouse."""
+
+    warehouse: str
+    rule: str
+
+
+class Missing(Struct, frozen=True, kw_only=True):
+    """A SKU of which there is too little."""
+
+    sku: str
+    wanted: int
+    available: int
+
+
+class Short(Struct, frozen=True, kw_only=True):
+    """The answer "no": what is missing in the warehouse that comes closest."""
+
+    missing: tuple[Missing, ...]
+
+
+class Reserve(Struct, frozen=True):
+    """Effect: pieces become reserved."""
+
+    warehouse: str
+    goods: Goods
+
+
+class Release(Struct, frozen=True):
+    """Effect: reserved pieces become available."""
+
+    warehouse: str
+    goods: Goods
+
+
+class Deduct(Struct, frozen=True):
+    """Effect: reserved pieces leave the house."""
+
+    warehouse: str
+    goods: Goods
+    document_no: str
+    order_id: str
+
+
+class Receive(Struct, frozen=True):
+    """Effect: pieces come in (or, negative, are written off). `kind` is receipt, adjustment or return."""
+
+    warehouse: str
+    goods: Goods
+    kind: str
+    document_no: str
+    order_id: str = ""
+
+
+class Entry(Struct, frozen=True, array_like=True):
+    """One ledger entry."""
+
+    warehouse: str
+    sku: str
+    quantity: int
+    """Signed pieces: + in, − out."""
+    kind: str
+    document_no: str
+    order_id: str
+    balance_after: int
+
+
+def merged(pairs: Iterable[tuple[str, int]]) -> Goods:
+    """Pieces per SKU, sorted; SKUs that come to 0 are left out."""
+    pieces: dict[str, int] = {}
+    for sku, quantity in pairs:
+        pieces[sku] = pieces.get(sku, 0) + quantity
+    return tuple(sorted((sku, quantity) for sku, quantity in pieces.items() if quantity))
+
+
+def wanted(lines: Iterable[Line]) -> Goods:
+    """What an order asks for in all."""
+    return merged((line.sku, line.quantity) for line in lines)
+
+
+def taken_from(goods: Goods, taken: Goods) -> Goods | None:
+    """What is left of `goods` without `taken`; None when it is not all there."""
+    left = merged([*goods, *((sku, -quantity) for sku, quantity in taken)])
+    return left if all(quantity > 0 for _, quantity in left) else None

@@ -1,0 +1,101 @@
+"""The arithmetic of stock over a book of true numbers: choose, reserve, release, deduct, receive.
+
+Guarantees: pure (the book is the only thing that changes); an order is held whole, in one warehouse, or not at
+all; every operation keeps 0 ≤ reserved ≤ on_hand and refuses (ValueError) what would not. The Lua scripts
+follow the same `choose`; a property test plays both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from services.inventory.domain.model import Entry, Goods, Missing, Row, Short
+
+Available = Callable[[Row], int]
+
+
+class Book:
+    """Numbers of the stock rows a batch works on: row → [on_hand, reserved], and what was booked."""
+
+    __slots__ = ("changed", "entries", "rows")
+
+    def __init__(self, rows: Mapping[Row, tuple[int, int]]) -> None:
+        self.rows: dict[Row, list[int]] = {row: [*numbers] for row, numbers in rows.items()}
+        self.changed: set[Row] = set()
+        self.entries: list[Entry] = []
+
+    def available(self, row: Row) -> int:
+        """Pieces that may be promised; 0 for a row the book does not have."""
+        numbers = self.rows.get(row)
+        return numbers[0] - numbers[1] if numbers else 0
+
+    def reserve(self, warehouse: str, goods: Goods) -> None:
+        """Available → reserved."""
+        for sku, quantity in goods:
+            self._move((warehouse, sku), 0, quantity)
+
+    def release(self, warehouse: str, goods: Goods) -> None:
+        """Reserved → available."""
+        for sku, quantity in goods:
+            self._move((warehouse, sku), 0, -quantity)
+
+    def deduct(self, warehouse: str, goods: Goods, document_no: str, order_id: str) -> None:
+        """Reserved → out of the house, with ledger entries."""
+        for sku, quantity in goods:
+            self._move((warehouse, sku), -quantity, -quantity)
+            self._enter((warehouse, sku), -quantity, "deduction", document_no, order_id)
+
+    def receive(
+        self, warehouse: str, goods: Goods, kind: str, document_no: str, order_id: str
+    ) -> None:
+        """Into the house (negative: written off), with ledger entries."""
+        for sku, quantity in goods:
+            self._move((warehouse, sku), quantity, 0)
+            self._enter((warehouse, sku), quantity, kind, document_no, order_id)
+
+    def _move(self, row: Row, on_hand: int, reserved: int) -> None:
+        numbers = self.rows[row]
+        on_hand += numbers[0]
+        reserved += numbers[1]
+        if not 0 <= reserved <= on_hand:
+            raise ValueError(f"{row}: {reserved} reserved of {on_hand}")
+        numbers[0] = on_hand
+        numbers[1] = reserved
+        self.changed.add(row)
+
+    def _enter(self, row: Row, quantity: int, kind: str, document_no: str, order_id: str) -> None:
+        self.entries.append(
+            Entry(row[0], row[1], quantity, kind, document_no, order_id, self.rows[row][0])
+        )
+
+
+def choose(available: Available, candidates: Iterable[str], goods: Goods) -> str:
+    """The first warehouse that has all of it; empty when none has."""
+    for warehouse in candidates:
+        for sku, quantity in goods:
+            if available((warehouse, sku)) < quantity:
+                break
+        else:
+            return warehouse
+    return ""
+
+
+def shortfall(available: Available, candidates: Sequence[str], goods: Goods) -> Short:
+    """What is missing in the warehouse that lacks the fewest pieces; the earlier candidate on a tie.
+
+    Without candidates everything is missing.
+    """
+    best: tuple[Missing, ...] = tuple(
+        Missing(sku=sku, wanted=quantity, available=0) for sku, quantity in goods
+    )
+    fewest: int | None = None
+    for warehouse in candidates:
+        missing = tuple(
+            Missing(sku=sku, wanted=quantity, available=max(0, there))
+            for sku, quantity in goods
+            if (there := available((warehouse, sku))) < quantity
+        )
+        pieces = sum(one.wanted - one.available for one in missing)
+        if fewest is None or pieces < fewest:
+            fewest, best = pieces, missing
+    return Short(missing=best)

@@ -1,0 +1,129 @@
+"""Inventory's HTTP doors: what is there, what came in, do the books agree. Bearer token at each.
+
+POST /receipts is a command to the single writer and answers with its result; the same document again is
+refused (409) or, with the same `command_id`, gets the first answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chassis.clock import Clock
+from chassis.commands import CommandDesk, StillPending
+from chassis.errors import Unavailable
+from chassis.http import Problem, problem_response, unauthorised
+from chassis.ids import request_id
+from schemas.events.commands_inventory import ReceiptLine, ReceiveStock
+from services.inventory.invariants import Books
+
+BODY_BYTES_MAX = 1_000_000
+SKUS_MAX = 500
+
+Code = Annotated[str, Meta(min_length=1, max_length=64)]
+REFUSALS = {
+    "already_booked": "该单据已入账",
+    "empty": "没有商品行",
+    "unknown_cause": "事由只能是 receipt 或 adjustment",
+    "negative_quantity": "入库数量不能为负",
+    "below_reserved": "可用库存不足，不能调减",
+}
+
+
+class WrittenLine(Struct, frozen=True, kw_only=True):
+    """One line of a receipt as it is sent to us."""
+
+    sku: Code
+    quantity: Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000)]
+
+
+class WrittenReceipt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A goods receipt or adjustment as it is sent to us."""
+
+    document_no: Code
+    warehouse: Code
+    lines: Annotated[tuple[WrittenLine, ...], Meta(min_length=1, max_length=5_000)]
+    cause: str = "receipt"
+    actor: Annotated[str, Meta(min_length=1, max_length=64)] = "api"
+
+    def command(self, clock: Clock) -> ReceiveStock:
+        """The command, with an id that follows from the document."""
+        return ReceiveStock(
+            document_no=self.document_no,
+            command_id=request_id("receipt", self.document_no),
+            issued_at=clock.now(),
+            actor=self.actor,
+            warehouse=self.warehouse,
+            lines=tuple(ReceiptLine(sku=one.sku, quantity=one.quantity) for one in self.lines),
+            cause=self.cause,
+        )
+
+
+def inventory_app(
+    books: Books, desk: CommandDesk, clock: Clock, *, token: str, receipt_timeout_s: float
+) -> Starlette:
+    """The ASGI application."""
+
+    async def availability(request: Request) -> Response:
+        skus = request.query_params.getlist("sku")[:SKUS_MAX]
+        if not skus:
+            return problem_response(Problem(status=400, code="no_sku", title="缺少参数 sku"))
+        return _json(await books.availability(skus))
+
+    async def invariants(_request: Request) -> Response:
+        return _json(await books.invariants())
+
+    async def receipts(request: Request) -> Response:
+        body = await request.body()
+        if len(body) > BODY_BYTES_MAX:
+            return problem_response(Problem(status=413, code="too_large", title="内容过大"))
+        try:
+            receipt = msgspec.json.decode(body, type=WrittenReceipt)
+        except msgspec.MsgspecError as error:
+            problem = Problem(
+                status=422, code="malformed", title="入库单内容有误", detail=str(error)
+            )
+            return problem_response(problem)
+        answer = await desk.ask(receipt.command(clock), receipt_timeout_s)
+        if isinstance(answer, StillPending):
+            return _json({"outcome": "pending", "command_id": answer.command_id}, 202)
+        if answer.outcome != "done":
+            title = REFUSALS.get(answer.reason, "未能入账")
+            return problem_response(Problem(status=409, code=answer.reason, title=title))
+        return _json({"outcome": "done", "document_no": receipt.document_no})
+
+    return Starlette(
+        routes=[
+            Route("/availability", _guarded(availability, token)),
+            Route("/invariants", _guarded(invariants, token)),
+            Route("/receipts", _guarded(receipts, token), methods=["POST"]),
+        ]
+    )
+
+
+def _guarded(
+    endpoint: Callable[[Request], Awaitable[Response]], token: str
+) -> Callable[[Request], Awaitable[Response]]:
+    async def guarded(request: Request) -> Response:
+        if (refused := unauthorised(request, token)) is not None:
+            return refused
+        try:
+            return await endpoint(request)
+        except Unavailable:
+            return problem_response(
+                Problem(status=503, code="unavailable", title="暂时不可用，请稍后再试"),
+                {"retry-after": "2"},
+            )
+
+    return guarded
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")

@@ -1,0 +1,261 @@
+"""What a batch knows about stock: true numbers, who may send what, and what follows for Valkey.
+
+Guarantees: decisions see the locked numbers of Postgres and nothing else; a row that was not foreseen is never
+guessed (`Unlocked`: the batch is taken again with it); `foresee` and `news` are pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, assert_never
+
+from chassis.errors import Unavailable
+from chassis.processor import Kept, Record
+from schemas.events.commands_inventory import ExpireHold, ReceiveStock
+from schemas.events.order_states import OrderStateChanged
+from schemas.events.orders import OrderPaid, OrderPlaced
+from schemas.events.refunds import RefundSettled
+from schemas.events.shipments import ParcelShipped
+from services.inventory.counters import Epoch
+from services.inventory.domain.counters import Arrival, Ask, Target
+from services.inventory.domain.model import (
+    Deduct,
+    Goods,
+    Held,
+    Hold,
+    Receive,
+    Release,
+    Reserve,
+    Row,
+    Short,
+    merged,
+    wanted,
+)
+from services.inventory.domain.rules import Available, Book, choose, shortfall
+from services.inventory.handlers import CANCELLED
+from services.inventory.sourcing import Choice, Sourcing
+
+
+class Unlocked(Unavailable):
+    """A decision needs a row that was not locked for the batch; taken again with that row."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """How one order of the batch may be held."""
+
+    generation: int
+    choice: Choice
+    goods: Goods
+    locked: tuple[str, ...] = ()
+    """Candidates whose rows this batch holds."""
+    admitted: bool = False
+    """Valkey has set the goods aside."""
+
+    @property
+    def rows(self) -> Iterable[Row]:
+        """Every row that could serve the order."""
+        return [(one, sku) for one in self.choice.warehouses for sku, _ in self.goods]
+
+
+@dataclass(slots=True)
+class Foreseen:
+    """What a batch will ask, read off its records and the aggregates as they are."""
+
+    plans: dict[str, Plan] = field(default_factory=dict)
+    """By order: those that may ask for goods."""
+    touched: set[str] = field(default_factory=set)
+    """Orders whose live hold may change."""
+    documents: set[str] = field(default_factory=set)
+    """Documents that may bring goods in."""
+    rows: set[Row] = field(default_factory=set)
+    """Rows that may change, besides those of the plans."""
+    new_rows: set[Row] = field(default_factory=set)
+    """Rows that may not exist yet."""
+
+    def asks(self) -> list[Ask]:
+        """The plans as Valkey is asked."""
+        return [
+            Ask(order_id, plan.generation, plan.choice.warehouses, plan.goods)
+            for order_id, plan in self.plans.items()
+        ]
+
+    def notes(self) -> list[str]:
+        """What must be settled in Valkey even if we die after the commit."""
+        return [*(f"o:{one}" for one in self.touched), *(f"d:{one}" for one in self.documents)]
+
+
+def plan_for(sourcing: Sourcing, hold: Hold, goods: Goods) -> Plan:
+    """The next attempt to hold an order."""
+    pieces = sum(quantity for _, quantity in goods)
+    return Plan(hold.generation + 1, sourcing.choice(hold.channel, hold.province, pieces), goods)
+
+
+def foresee(
+    records: Sequence[Record], kept: Mapping[str, Kept[Any]], sourcing: Sourcing
+) -> Foreseen:
+    """What the batch may come to need. Duplicates and refusals ask for too much, never for too little."""
+    foreseen = Foreseen()
+    for record in records:
+        event = record.event
+        if event is None:
+            continue
+        known = kept.get(record.key)
+        state = known.state if known else None
+        if isinstance(event, OrderPlaced):
+            if state is None:
+                goods = merged((line.sku, line.quantity) for line in event.lines)
+                pieces = sum(quantity for _, quantity in goods)
+                choice = sourcing.choice(event.channel, event.province, pieces)
+                foreseen.plans[record.key] = Plan(1, choice, goods)
+        elif isinstance(event, ReceiveStock):
+            rows = [(event.warehouse, line.sku) for line in event.lines]
+            foreseen.new_rows.update(rows)
+            foreseen.documents.add(record.key)
+        elif isinstance(state, Hold):
+            _foresee_hold(foreseen, record, state, sourcing)
+    return foreseen
+
+
+def _foresee_hold(foreseen: Foreseen, record: Record, hold: Hold, sourcing: Sourcing) -> None:
+    event = record.event
+    leaves: Goods = ()
+    match event:
+        case OrderPaid():
+            if hold.state in {"short", "expired"}:
+                plan = plan_for(sourcing, hold, wanted(hold.lines))
+                foreseen.plans[record.key] = plan
+        case ExpireHold():
+            leaves = hold.held
+        case OrderStateChanged():
+            leaves = hold.held if event.to_state == CANCELLED else ()
+        case ParcelShipped():
+            leaves = hold.held
+            for returned in hold.early_returns:
+                foreseen.documents.add(returned.document_no)
+                leaves = (*leaves, *returned.goods)
+        case RefundSettled():
+            if event.restock:
+                foreseen.documents.add(event.refund_id)
+                foreseen.rows.update((hold.warehouse, line.sku) for line in event.restock)
+    if leaves:
+        foreseen.touched.add(record.key)
+        foreseen.rows.update((hold.warehouse, sku) for sku, _ in leaves)
+
+
+class StockFacts:
+    """The facts of one batch. Decisions ask it, effects change it; nothing else does."""
+
+    def __init__(
+        self,
+        foreseen: Foreseen,
+        kept: Mapping[str, Kept[Any]],
+        sourcing: Sourcing,
+        hold_for: timedelta,
+        remember: Callable[[Iterable[Row]], None],
+    ) -> None:
+        self.foreseen = foreseen
+        self.hold_for = hold_for
+        self.book = Book({})
+        self.seen: dict[Row, int] = {}
+        """Available pieces of rows that were looked at and not locked."""
+        self.epoch: Epoch | None = None
+        """Under which Valkey was asked; None = it was not, and is not told either."""
+        self.results = {"held": 0, "short": 0}
+        self.targets: list[Target] = []
+        self.arrivals: list[Arrival] = []
+        self.forgotten: list[tuple[str, float]] = []
+        self._kept = kept
+        self._sourcing = sourcing
+        self._remember = remember
+
+    def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
+        """Who could send these goods now, by the numbers of Postgres."""
+        plan = self.foreseen.plans.get(order_id)
+        if plan is None:
+            # A parked event came free in this very batch.
+            plan = self.foreseen.plans[order_id] = plan_for(self._sourcing, hold, goods)
+            plan.locked = plan.choice.warehouses
+            self._require(plan.rows)
+        warehouse = choose(self.book.available, plan.locked, goods)
+        self.results["held" if warehouse else "short"] += 1
+        if not warehouse:
+            return shortfall(self._shown, plan.choice.warehouses, goods)
+        return Held(warehouse=warehouse, rule=plan.choice.rule)
+
+    def spare(self, warehouse: str, sku: str) -> int:
+        """Pieces that lie there and are promised to nobody."""
+        self._require([(warehouse, sku)])
+        return self.book.available((warehouse, sku))
+
+    def apply(self, effect: object) -> None:
+        """Books one decision's effect."""
+        if not isinstance(effect, Reserve | Release | Deduct | Receive):
+            raise TypeError(effect)
+        self._require([(effect.warehouse, sku) for sku, _ in effect.goods])
+        match effect:
+            case Reserve():
+                self.book.reserve(effect.warehouse, effect.goods)
+            case Release():
+                self.book.release(effect.warehouse, effect.goods)
+            case Deduct(warehouse, goods, document_no, order_id):
+                self.book.deduct(warehouse, goods, document_no, order_id)
+            case Receive(warehouse, goods, kind, document_no, order_id):
+                self.book.receive(warehouse, goods, kind, document_no, order_id)
+            case _:
+                assert_never(effect)
+
+    def conclude(self) -> None:
+        """Works out what Valkey must be told when all of this is true."""
+        plans, touched = self.foreseen.plans, self.foreseen.touched
+        for order_id, plan in plans.items():
+            target = _target(order_id, self._kept, plan.generation)
+            if plan.admitted or target.ending != "freed" or order_id in touched:
+                self.targets.append(target)
+        for order_id in touched - plans.keys():
+            self.targets.append(_target(order_id, self._kept, 1))
+        arrived: dict[str, tuple[str, list[tuple[str, int]]]] = {}
+        for entry in self.book.entries:
+            if entry.kind != "deduction":
+                goods = arrived.setdefault(entry.document_no, (entry.warehouse, []))[1]
+                goods.append((entry.sku, entry.quantity))
+        self.arrivals = [
+            Arrival(document_no, warehouse, merged(goods))
+            for document_no, (warehouse, goods) in arrived.items()
+        ]
+        self.forgotten = [(f"d:{one}", 0.0) for one in self.foreseen.documents - arrived.keys()]
+
+    def _shown(self, row: Row) -> int:
+        return self.book.available(row) if row in self.book.rows else self.seen.get(row, 0)
+
+    def _require(self, rows: Iterable[Row]) -> None:
+        if missing := [row for row in rows if row not in self.book.rows]:
+            self._remember(missing)
+            raise Unlocked("a row of stock was not foreseen")
+
+
+def _target(order_id: str, kept: Mapping[str, Kept[Any]], generation: int) -> Target:
+    known = kept.get(order_id)
+    return hold_target(order_id, known.state if known else None, generation)
+
+
+def hold_target(order_id: str, state: object, generation: int, noted: float = 0) -> Target:
+    """What Valkey's record of an order must be. `generation` serves where we know no hold."""
+    if not isinstance(state, Hold):
+        return Target(order_id, generation, "freed", "", (), noted)
+    if state.state == "held":
+        return Target(order_id, state.generation, "held", state.warehouse, state.held, noted)
+    if state.state == "shipped":
+        return Target(order_id, state.generation, "spent", state.warehouse, state.shipped, noted)
+    return Target(order_id, state.generation, "freed", "", (), noted)
+
+
+def spare_of(seen: Mapping[Row, int], promised: Mapping[Row, int]) -> Available:
+    """What is left of what was seen when this batch's promises are kept."""
+
+    def available(row: Row) -> int:
+        return seen.get(row, 0) - promised.get(row, 0)
+
+    return available

@@ -1,0 +1,295 @@
+"""What inventory decides about each event. Pure: facts are asked, changes are returned as effects.
+
+An order is held when it is placed, for good once it is paid, let go when it is cancelled or not paid in time,
+deducted when its parcel leaves. Topics have no order among themselves: what comes early is kept until its
+time (a cancellation before the order, a return before the parcel).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from chassis.errors import Invalid
+from chassis.processor import Decide, Decision, Moment
+from schemas.events.commands_inventory import ExpireHold, ReceiveStock
+from schemas.events.order_states import OrderStateChanged
+from schemas.events.orders import OrderPaid, OrderPlaced
+from schemas.events.refunds import RefundSettled
+from schemas.events.shipments import ParcelShipped
+from schemas.events.stock import (
+    DeductedLine,
+    ReservedLine,
+    ReturnedLine,
+    ShortLine,
+    StockDeducted,
+    StockReleased,
+    StockReserved,
+    StockReturned,
+    StockShort,
+)
+from services.inventory.domain.model import (
+    Aggregate,
+    Deduct,
+    Goods,
+    Held,
+    Hold,
+    Line,
+    Receipt,
+    Receive,
+    Release,
+    Reserve,
+    Returned,
+    Short,
+    merged,
+    taken_from,
+    wanted,
+)
+
+CANCELLED = "cancelled"
+
+
+class Stock(Protocol):
+    """The facts of a batch, as decisions ask them."""
+
+    hold_for: timedelta
+
+    def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
+        """Who could send these goods now."""
+        ...
+
+    def spare(self, warehouse: str, sku: str) -> int:
+        """Pieces that lie there and are promised to nobody."""
+        ...
+
+
+Outcome: TypeAlias = Decision[Aggregate]
+
+
+def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Moment) -> Outcome:
+    """Holds the goods of a new order; one that was cancelled before we saw it gets none."""
+    if state is not None:
+        return Decision(state=state)
+    hold = Hold(
+        state="short",
+        channel=event.channel,
+        province=event.province,
+        lines=tuple([Line(line.line_no, line.sku, line.quantity) for line in event.lines]),
+    )
+    return _ask(hold, event.order_id, stock, moment)
+
+
+def paid(state: Aggregate | None, event: OrderPaid, stock: Stock, moment: Moment) -> Outcome:
+    """Makes the hold permanent; asks once more where there is none any more, or never was."""
+    hold = replace(_hold(state), paid=True, expires_at=None)
+    if hold.state in {"short", "expired"}:
+        return _ask(hold, event.order_id, stock, moment)
+    return Decision(state=hold)
+
+
+def state_changed(
+    state: Aggregate | None, event: OrderStateChanged, _stock: Stock, moment: Moment
+) -> Outcome:
+    """Lets the goods of a cancelled order go. Other states do not move stock."""
+    if event.to_state != CANCELLED:
+        return Decision(state=state)
+    if state is None:
+        return Decision(state=Hold(state="cancelled"))
+    hold = _hold(state)
+    if hold.state == "held":
+        return _let_go(hold, event.order_id, "cancelled", moment)
+    if hold.state == "shipped":
+        return Decision(state=hold)
+    return Decision(state=replace(hold, state="cancelled"))
+
+
+def expire(state: Aggregate | None, command: ExpireHold, _stock: Stock, moment: Moment) -> Outcome:
+    """Ends an unpaid hold. The timer asks when it is due; a payment that came first wins."""
+    if not isinstance(state, Hold):
+        return Decision(state=state, refusal="unknown_order")
+    if state.state != "held" or state.generation != command.generation:
+        return Decision(state=state, refusal="not_held")
+    if state.paid:
+        return Decision(state=state, refusal="paid")
+    return _let_go(state, command.order_id, "expired", moment)
+
+
+def shipped(
+    state: Aggregate | None, event: ParcelShipped, _stock: Stock, moment: Moment
+) -> Outcome:
+    """Books out what left the house. A parcel of goods nobody held is a dead letter for people to see."""
+    hold = _hold(state)
+    goods = merged((line.sku, line.quantity) for line in event.lines)
+    if hold.state != "held" or event.warehouse != hold.warehouse:
+        raise Invalid("shipped_without_hold")
+    left = taken_from(hold.held, goods)
+    if left is None:
+        raise Invalid("shipped_more_than_held")
+    hold = replace(
+        hold,
+        state="held" if left else "shipped",
+        held=left,
+        shipped=merged([*hold.shipped, *goods]),
+        expires_at=hold.expires_at if left else None,
+    )
+    deducted = StockDeducted(
+        order_id=event.order_id,
+        version=0,
+        occurred_at=moment.now,
+        warehouse=hold.warehouse,
+        lines=tuple(DeductedLine(sku=sku, quantity=quantity) for sku, quantity in goods),
+    )
+    effect = Deduct(hold.warehouse, goods, event.parcel_id, event.order_id)
+    outcome: Outcome = Decision(state=hold, events=(deducted,), effects=(effect,))
+    for returned in hold.early_returns:
+        outcome = _take_back(outcome, event.order_id, returned, moment)
+    return outcome
+
+
+def refund_settled(
+    state: Aggregate | None, event: RefundSettled, _stock: Stock, moment: Moment
+) -> Outcome:
+    """Books in what came back. What we have not seen leave yet waits for its parcel."""
+    if not event.restock:
+        return Decision(state=state)
+    goods = merged((line.sku, line.quantity) for line in event.restock)
+    returned = Returned(event.refund_id, goods)
+    hold = _hold(state)
+    if taken_from(hold.shipped, goods) is None:
+        kept = replace(hold, early_returns=(*hold.early_returns, returned))
+        return Decision(state=kept)
+    return _take_back(Decision(state=hold), event.order_id, returned, moment)
+
+
+def received(
+    state: Aggregate | None, command: ReceiveStock, stock: Stock, _moment: Moment
+) -> Outcome:
+    """Books a receipt or an adjustment, once per document."""
+    if state is not None:
+        return Decision(state=state, refusal="already_booked")
+    goods = merged((line.sku, line.quantity) for line in command.lines)
+    if not goods or not command.warehouse:
+        return Decision(state=state, refusal="empty")
+    if command.cause not in {"receipt", "adjustment"}:
+        return Decision(state=state, refusal="unknown_cause")
+    if command.cause == "receipt" and any(quantity < 0 for _, quantity in goods):
+        return Decision(state=state, refusal="negative_quantity")
+    if any(quantity + stock.spare(command.warehouse, sku) < 0 for sku, quantity in goods):
+        return Decision(state=state, refusal="below_reserved")
+    receipt = Receipt(warehouse=command.warehouse, cause=command.cause, goods=goods)
+    effect = Receive(command.warehouse, goods, command.cause, command.document_no)
+    return Decision(state=receipt, effects=(effect,), result_id=command.document_no)
+
+
+def _hold(state: Aggregate | None) -> Hold:
+    if not isinstance(state, Hold):
+        raise Invalid("unknown_order")
+    return state
+
+
+def _ask(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
+    goods = wanted(hold.lines)
+    generation = hold.generation + 1
+    answer = stock.offer(order_id, hold, goods)
+    if isinstance(answer, Short):
+        return Decision(
+            state=replace(hold, state="short", generation=generation, warehouse="", held=()),
+            events=(_short(hold, order_id, answer, moment),),
+        )
+    expires_at = None if hold.paid else moment.now + stock.hold_for
+    reserved = StockReserved(
+        order_id=order_id,
+        version=0,
+        occurred_at=moment.now,
+        warehouse=answer.warehouse,
+        lines=tuple(
+            [
+                ReservedLine(line_no=line.line_no, sku=line.sku, quantity=line.quantity)
+                for line in hold.lines
+            ]
+        ),
+        expires_at=expires_at,
+        generation=generation,
+        rule=answer.rule,
+    )
+    held = replace(
+        hold,
+        state="held",
+        generation=generation,
+        warehouse=answer.warehouse,
+        rule=answer.rule,
+        held=goods,
+        expires_at=expires_at,
+    )
+    return Decision(state=held, events=(reserved,), effects=(Reserve(answer.warehouse, goods),))
+
+
+def _short(hold: Hold, order_id: str, answer: Short, moment: Moment) -> StockShort:
+    missing = {one.sku: one for one in answer.missing}
+    return StockShort(
+        order_id=order_id,
+        version=0,
+        occurred_at=moment.now,
+        lines=tuple(
+            ShortLine(
+                line_no=line.line_no,
+                sku=line.sku,
+                wanted=line.quantity,
+                available=missing[line.sku].available,
+            )
+            for line in hold.lines
+            if line.sku in missing
+        ),
+    )
+
+
+def _let_go(hold: Hold, order_id: str, reason: str, moment: Moment) -> Outcome:
+    released = StockReleased(order_id=order_id, version=0, occurred_at=moment.now, reason=reason)
+    return Decision(
+        state=replace(
+            hold,
+            state="expired" if reason == "expired" else "cancelled",
+            held=(),
+            expires_at=None,
+        ),
+        events=(released,),
+        effects=(Release(hold.warehouse, hold.held),),
+    )
+
+
+def _take_back(outcome: Outcome, order_id: str, returned: Returned, moment: Moment) -> Outcome:
+    hold = outcome.state
+    assert isinstance(hold, Hold)
+    left = taken_from(hold.shipped, returned.goods)
+    if left is None:
+        return outcome
+    event = StockReturned(
+        order_id=order_id,
+        version=0,
+        occurred_at=moment.now,
+        warehouse=hold.warehouse,
+        document_no=returned.document_no,
+        lines=tuple(ReturnedLine(sku=sku, quantity=pieces) for sku, pieces in returned.goods),
+    )
+    effect = Receive(hold.warehouse, returned.goods, "return", returned.document_no, order_id)
+    waiting = tuple(one for one in hold.early_returns if one != returned)
+    return Decision(
+        state=replace(hold, shipped=left, early_returns=waiting),
+        events=(*outcome.events, event),
+        effects=(*outcome.effects, effect),
+    )
+
+
+HANDLERS: Mapping[type[Struct], Decide] = {
+    OrderPlaced: placed,
+    OrderPaid: paid,
+    OrderStateChanged: state_changed,
+    ExpireHold: expire,
+    ParcelShipped: shipped,
+    RefundSettled: refund_settled,
+    ReceiveStock: received,
+}

@@ -1,0 +1,88 @@
+"""Do the books agree? Sums over stock, holds, ledger and Valkey, each from its own source.
+
+Guarantees: the Postgres figures are one snapshot and must all be 0 at any time. `valkey_difference` is 0 at
+rest; while batches are under way it is what is promised and not yet committed.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from chassis.errors import Unavailable
+from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
+from services.inventory import metrics
+from services.inventory.counters import ValkeyCounters
+from services.inventory.store import SQL, EpochInForce
+
+
+class Invariants(Struct, frozen=True, kw_only=True):
+    """Pieces, but for `negative_rows`."""
+
+    oversold_units: int
+    """Held beyond what all receipts, returns and deductions leave."""
+    negative_rows: int
+    """Rows of stock outside 0 ≤ reserved ≤ on_hand."""
+    reserved_mismatch: int
+    """Between `reserved` and the live holds."""
+    ledger_mismatch: int
+    """Between `on_hand` and the ledger."""
+    valkey_difference: int | None
+    """Between Valkey and Postgres; null while Valkey is not in force."""
+
+
+class Level(Struct, frozen=True, kw_only=True):
+    """One SKU in one warehouse, in pieces."""
+
+    warehouse: str
+    sku: str
+    on_hand: int
+    reserved: int
+    available: int
+
+
+class Books:
+    """Reads what there is."""
+
+    def __init__(self, pool: Pool, counters: ValkeyCounters, epochs: EpochInForce) -> None:
+        self._pool = pool
+        self._counters = counters
+        self._epochs = epochs
+
+    async def invariants(self) -> Invariants:
+        """All sums. Raises Unavailable when Postgres does not answer."""
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                row = await connection.fetchrow(SQL["invariants"])
+        except AWAY as error:
+            raise Unavailable(f"Postgres: {type(error).__name__}") from error
+        assert row is not None, "an aggregate without GROUP BY always gives a row"
+        sums = Invariants(**dict(row), valkey_difference=await self._valkey_difference())
+        metrics.OVERSOLD_UNITS.set(sums.oversold_units)
+        metrics.MISMATCH_UNITS.labels("reserved").set(sums.reserved_mismatch)
+        metrics.MISMATCH_UNITS.labels("ledger").set(sums.ledger_mismatch)
+        return sums
+
+    async def availability(self, skus: list[str]) -> list[Level]:
+        """Levels of these SKUs by SKU and warehouse, by Postgres. Raises Unavailable."""
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                rows = await connection.fetch(SQL["availability"], skus)
+        except AWAY as error:
+            raise Unavailable(f"Postgres: {type(error).__name__}") from error
+        return [Level(**dict(row), available=row["on_hand"] - row["reserved"]) for row in rows]
+
+    async def _valkey_difference(self) -> int | None:
+        try:
+            epoch = await self._counters.in_force()
+            if epoch is None or epoch != self._epochs.known:
+                return None
+            there = await self._counters.levels(epoch.number)
+        except Unavailable:
+            return None
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            rows = await connection.fetch(SQL["all_levels"])
+        true: dict[tuple[str, str], int] = {
+            (row["warehouse"], row["sku"]): row["available"] for row in rows
+        }
+        rows_of_either = true.keys() | there.keys()
+        return sum(abs(true.get(row, 0) - there.get(row, 0)) for row in rows_of_either)

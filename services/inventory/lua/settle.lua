@@ -1,0 +1,79 @@
+-- Makes hold records what Postgres decided, and counts goods that came in. Repeating it changes nothing.
+--
+-- KEYS[1]  {prefix}:meta
+-- ARGV     epoch, run_id, msgpack [targets, arrivals, forgotten]
+--            target     [order_id, generation, "held" | "freed" | "spent", warehouse, [[sku, pieces]…], noted]
+--            arrival    [document_no, warehouse, [[sku, pieces]…], noted]
+--            forgotten  [note, noted]: nothing came of it
+--          noted ≠ 0: only while the note still bears this time, i.e. nobody has been at it since
+-- Answer   nil when fenced, else 1
+local meta = redis.call('HMGET', KEYS[1], 'epoch', 'run_id')
+if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return nil end
+if not string.find(redis.call('INFO', 'server'), 'run_id:' .. ARGV[2], 1, true) then return nil end
+
+local CHUNK = 4000
+local TOMBSTONE_S = 3600  -- a live hold never has a time to live: its goods would be lost
+local DOCUMENT_S = 86400
+local prefix = string.sub(KEYS[1], 1, -5) .. 'e' .. ARGV[1] .. ':'
+local available_key, noted_key = prefix .. 'avail', prefix .. 'noted'
+local request = cmsgpack.unpack(ARGV[3])
+
+local changes, done = {}, {}
+local function add(warehouse, goods, sign)
+    for _, good in ipairs(goods) do
+        local field = warehouse .. '|' .. good[1]
+        changes[field] = (changes[field] or 0) + sign * good[2]
+    end
+end
+
+local function current(note, noted)
+    if noted == 0 then return true end
+    local score = redis.call('ZSCORE', noted_key, note)
+    return score and tonumber(score) == noted
+end
+
+for _, target in ipairs(request[1]) do
+    local order, generation, ending, warehouse, goods = target[1], target[2], target[3], target[4], target[5]
+    local note, key = 'o:' .. order, prefix .. 'hold:' .. order
+    if current(note, target[6]) then
+        done[#done + 1] = note
+        local stored = redis.call('GET', key)
+        local record = stored and cmsgpack.unpack(stored)
+        if not (record and record[1] > generation) then
+            local live = record and (record[2] == 'pending' or record[2] == 'confirmed')
+            local same = record and record[1] == generation
+            if live and not (same and ending ~= 'freed' and record[3] == warehouse) then
+                add(record[3], record[4], 1)
+                live = false
+            end
+            if ending ~= 'freed' and not live and not (same and record[2] == 'spent') then
+                add(warehouse, goods, -1)
+            end
+            if ending == 'held' then
+                redis.call('SET', key, cmsgpack.pack({generation, 'confirmed', warehouse, goods}))
+            elseif ending == 'spent' or record then
+                redis.call('SET', key, cmsgpack.pack({generation, ending, warehouse, goods}), 'EX', TOMBSTONE_S)
+            end
+        end
+    end
+end
+
+for _, arrival in ipairs(request[2]) do
+    local note, key = 'd:' .. arrival[1], prefix .. 'document:' .. arrival[1]
+    if current(note, arrival[4]) then
+        done[#done + 1] = note
+        if redis.call('SET', key, '1', 'NX', 'EX', DOCUMENT_S) then add(arrival[2], arrival[3], 1) end
+    end
+end
+
+for _, forgotten in ipairs(request[3]) do
+    if current(forgotten[1], forgotten[2]) then done[#done + 1] = forgotten[1] end
+end
+
+for field, change in pairs(changes) do
+    if change ~= 0 then redis.call('HINCRBY', available_key, field, change) end
+end
+for from = 1, #done, CHUNK do
+    redis.call('ZREM', noted_key, unpack(done, from, math.min(from + CHUNK - 1, #done)))
+end
+return 1

@@ -1,0 +1,50 @@
+"""What inventory counts. Labels never hold an order or a SKU."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+RESERVATIONS = Counter(
+    "danshu_inventory_reservations_total",
+    "Orders that asked for stock by result: held or short. Worry when short grows without a sale.",
+    ("result",),
+)
+ADMISSIONS = Counter(
+    "danshu_inventory_admissions_total",
+    "Batches by who admitted them: valkey, or postgres alone (correct, but slower under contention). "
+    "Worry when postgres grows for a minute.",
+    ("by",),
+)
+DISAGREEMENTS = Counter(
+    "danshu_inventory_disagreements_total",
+    "Batches in which Valkey promised more than Postgres has; Postgres decided. Worry when it grows.",
+)
+OVERSOLD_UNITS = Gauge(
+    "danshu_inventory_oversold_units",
+    "Pieces promised or sent beyond what there was, at the last check. Must be 0: page at once.",
+)
+MISMATCH_UNITS = Gauge(
+    "danshu_inventory_mismatch_units",
+    "Pieces by which two books differ at the last check: reserved (stock and holds) or ledger (stock and "
+    "ledger). Must be 0.",
+    ("books",),
+)
+REBUILD_SECONDS = Histogram(
+    "danshu_inventory_rebuild_seconds",
+    "Time reservations had to do without Valkey while it was filled again. Worry over 2 s.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10),
+)
+EPOCH = Gauge(
+    "danshu_inventory_epoch",
+    "Epoch of the Valkey contents in force. Worry when it rises without a restart of Valkey.",
+)
+SWEPT = Counter(
+    "danshu_inventory_swept_total",
+    "Notes in Valkey settled by the sweeper by kind (order, document, nothing). "
+    "Worry when it grows without restarts of workers.",
+    ("kind",),
+)
+EXPIRED = Counter(
+    "danshu_inventory_expiries_asked_total",
+    "Commands to end an unpaid hold. Worry when it grows faster than orders.",
+)

@@ -1,0 +1,23 @@
+"""Settings of inventory: `DANSHU_INVENTORY_<FIELD>`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from chassis.settings import Settings
+
+
+class InventorySettings(Settings):
+    """How long unpaid goods are kept, and how often the timers look."""
+
+    model_config = SettingsConfigDict(env_prefix="DANSHU_INVENTORY_", frozen=True, extra="ignore")
+
+    hold_s: int = Field(default=1800, ge=1)
+    """How long an unpaid order holds its goods."""
+    sweep_after_ms: int = Field(default=30_000, ge=100)
+    """Age at which a note in Valkey that nobody settled is settled by asking Postgres."""
+    timer_ms: int = Field(default=1_000, ge=10)
+    """Pause between two looks of each timer."""
+    receipt_timeout_s: float = Field(default=5.0, gt=0, le=60)
+    """How long the door waits for a receipt to be booked before it answers 202."""

@@ -1,0 +1,64 @@
+"""Which warehouses may send an order, in which order they are tried: the decision table `sourcing/default`.
+
+Guarantees: the same order always gets the same candidates from the same table; the rule that spoke is named
+`table@version#row`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from chassis.errors import StartRefused
+from chassis.regions import province_short
+from chassis.rules import Table, TableBroken, load_tables
+
+TABLE = "sourcing/default"
+CHOICES_MAX = 8_192
+"""Remembered choices; emptied when full."""
+
+
+class Choice(Struct, frozen=True):
+    """Warehouses by preference, and why."""
+
+    warehouses: tuple[str, ...]
+    rule: str
+
+
+class Sourcing:
+    """The table with a memory: a shop's orders ask the same few questions all day."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._choices: dict[tuple[str, str, int], Choice] = {}
+
+    def choice(self, channel: str, province: str, total_quantity: int) -> Choice:
+        """Candidates for an order of so many pieces to this province, as its channel writes it."""
+        asked = (channel, province, total_quantity)
+        choice = self._choices.get(asked)
+        if choice is None:
+            if len(self._choices) >= CHOICES_MAX:
+                self._choices.clear()
+            choice = self._choices[asked] = self._decide(asked)
+        return choice
+
+    def _decide(self, asked: tuple[str, str, int]) -> Choice:
+        channel, province, total_quantity = asked
+        decision = self._table.decide(
+            {
+                "channel": channel,
+                "province": province_short(province),
+                "total_quantity": total_quantity,
+            }
+        )
+        rule = f"{decision.table}@{decision.version}#{decision.row_id}"
+        return Choice(decision.texts("warehouses"), rule)
+
+
+def read_sourcing(rules_dir: Path) -> Sourcing:
+    """The sourcing table of a folder of rules. Raises StartRefused."""
+    try:
+        return Sourcing(load_tables(rules_dir)[TABLE])
+    except (TableBroken, KeyError) as error:
+        raise StartRefused(f"the decision table {TABLE} is not usable: {error}") from error

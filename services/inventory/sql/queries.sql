@@ -1,0 +1,98 @@
+-- name: lock_counting
+SELECT pg_advisory_xact_lock_shared(7266874, 1)
+
+-- name: add_rows
+INSERT INTO inventory.stock (warehouse, sku)
+SELECT warehouse, sku FROM unnest($1::text[], $2::text[]) AS new(warehouse, sku)
+ORDER BY warehouse, sku
+ON CONFLICT DO NOTHING
+
+-- name: lock_rows
+SELECT stock.warehouse, stock.sku, stock.on_hand, stock.reserved
+FROM inventory.stock
+JOIN unnest($1::text[], $2::text[]) AS wanted(warehouse, sku)
+  ON stock.warehouse = wanted.warehouse AND stock.sku = wanted.sku
+ORDER BY stock.warehouse, stock.sku
+FOR UPDATE OF stock
+
+-- name: look_at_rows
+SELECT stock.warehouse, stock.sku, stock.on_hand, stock.reserved
+FROM inventory.stock
+JOIN unnest($1::text[], $2::text[]) AS wanted(warehouse, sku)
+  ON stock.warehouse = wanted.warehouse AND stock.sku = wanted.sku
+
+-- name: write_rows
+UPDATE inventory.stock
+SET on_hand = new.on_hand, reserved = new.reserved, changed_at = clock_timestamp()
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS new(warehouse, sku, on_hand, reserved)
+WHERE stock.warehouse = new.warehouse AND stock.sku = new.sku
+
+-- name: read_epoch
+SELECT epoch, run_id, state FROM inventory.epoch
+
+-- name: void_epoch
+UPDATE inventory.epoch SET state = 'REBUILDING' WHERE epoch = $1 AND state = 'LIVE'
+
+-- name: try_lead_rebuild
+SELECT pg_try_advisory_lock(7266874, 2)
+
+-- name: stop_leading_rebuild
+SELECT pg_advisory_unlock(7266874, 2)
+
+-- name: begin_rebuild
+UPDATE inventory.epoch SET epoch = greatest(epoch, $1) + 1, state = 'REBUILDING' RETURNING epoch
+
+-- name: exclude_counting
+SELECT pg_advisory_xact_lock(7266874, 1)
+
+-- name: all_levels
+SELECT warehouse, sku, on_hand - reserved AS available FROM inventory.stock
+
+-- name: live_holds
+SELECT key, document FROM inventory.reservations WHERE state = 'held'
+
+-- name: finish_rebuild
+UPDATE inventory.epoch SET state = 'LIVE', run_id = $2 WHERE epoch = $1
+
+-- name: aggregates
+SELECT key, document FROM inventory.reservations WHERE key = ANY($1::text[])
+
+-- name: booked_arrivals
+SELECT document_no, warehouse, sku, quantity FROM inventory.ledger
+WHERE document_no = ANY($1::text[]) AND kind <> 'deduction'
+
+-- name: due_holds
+SELECT key, generation FROM inventory.reservations
+WHERE state = 'held' AND expires_at <= $1 ORDER BY expires_at LIMIT $2
+
+-- name: try_lead
+SELECT pg_try_advisory_xact_lock(7266875, $1)
+
+-- name: changed_levels
+SELECT warehouse, sku, on_hand, reserved, changed_at FROM inventory.stock
+WHERE changed_at > $1 ORDER BY changed_at
+
+-- name: availability
+SELECT warehouse, sku, on_hand, reserved FROM inventory.stock
+WHERE sku = ANY($1::text[]) ORDER BY sku, warehouse
+
+-- name: invariants
+WITH live AS (
+    SELECT reservations.warehouse, good->>0 AS sku, sum((good->>1)::bigint) AS pieces
+    FROM inventory.reservations,
+         json_array_elements(document->'state'->'held') AS good
+    WHERE state = 'held' GROUP BY 1, 2
+), booked AS (
+    SELECT warehouse, sku, sum(quantity) AS pieces FROM inventory.ledger GROUP BY 1, 2
+), level AS (
+    SELECT warehouse, sku, on_hand, reserved,
+           coalesce(live.pieces, 0) AS held, coalesce(booked.pieces, 0) AS had
+    FROM inventory.stock
+    FULL JOIN booked USING (warehouse, sku)
+    FULL JOIN live USING (warehouse, sku)
+)
+SELECT coalesce(sum(greatest(held - had, 0)), 0)::bigint AS oversold_units,
+       count(*) FILTER (WHERE on_hand < 0 OR reserved < 0 OR on_hand < reserved) AS negative_rows,
+       coalesce(sum(abs(coalesce(reserved, 0) - held)), 0)::bigint AS reserved_mismatch,
+       coalesce(sum(abs(coalesce(on_hand, 0) - had)), 0)::bigint AS ledger_mismatch
+FROM level

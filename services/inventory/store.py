@@ -1,0 +1,239 @@
+"""Facts from Valkey and Postgres for a whole batch, and their way back.
+
+Guarantees: Postgres decides. Valkey is asked once a batch, before the rows are locked, so that orders which
+cannot be served never touch a row; rows are locked in one order (warehouse, sku), so that workers do not wait in a
+ring. Without a Valkey in force the batch is decided from Postgres alone, and the epoch is void from that very
+commit. Reserving excludes a rebuild and is excluded by it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from chassis.errors import Unavailable
+from chassis.log import logger
+from chassis.postgres import Connection, named_queries
+from chassis.processor import Column, Kept, Record
+from services.inventory import metrics
+from services.inventory.counters import Answer, Epoch, ValkeyCounters
+from services.inventory.domain.model import Hold, Row
+from services.inventory.domain.rules import Book, choose
+from services.inventory.facts import Plan, StockFacts, foresee, spare_of
+from services.inventory.sourcing import Sourcing
+
+TABLE = "inventory.reservations"
+MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
+SQL = named_queries(Path(__file__).parent / "sql" / "queries.sql")
+
+COLUMNS = (
+    Column("state", "text", lambda state: state.state if isinstance(state, Hold) else "booked"),
+    Column("warehouse", "text", lambda state: getattr(state, "warehouse", "")),
+    Column("generation", "int", lambda state: getattr(state, "generation", 0)),
+    Column("expires_at", "timestamptz", lambda state: getattr(state, "expires_at", None)),
+)
+
+
+class EpochInForce:
+    """What this process believes about Valkey; Postgres is asked again whenever it proves wrong."""
+
+    def __init__(self) -> None:
+        self.known: Epoch | None = None
+        self.rebuild_wanted = asyncio.Event()
+
+    async def read(self, connection: Connection) -> Epoch | None:
+        """The epoch in force by Postgres, or None while it is being rebuilt."""
+        row = await connection.fetchrow(SQL["read_epoch"])
+        live = row is not None and row["state"] == "LIVE"
+        self.known = Epoch(row["epoch"], row["run_id"]) if row and live else None
+        return self.known
+
+    async def void(self, connection: Connection, epoch: Epoch) -> None:
+        """From this commit on Valkey's numbers are not Postgres' any more."""
+        await connection.execute(SQL["void_epoch"], epoch.number)
+        self.known = None
+        self.rebuild_wanted.set()
+
+
+class StockSource:
+    """The facts source of inventory's processor."""
+
+    def __init__(
+        self,
+        counters: ValkeyCounters,
+        epochs: EpochInForce,
+        sourcing: Sourcing,
+        hold_for: timedelta,
+    ) -> None:
+        self._counters = counters
+        self._epochs = epochs
+        self._sourcing = sourcing
+        self._hold_for = hold_for
+        self._also: set[Row] = set()
+        self._telling: asyncio.Task[None] | None = None
+
+    async def fetch(
+        self, work: Any, records: Sequence[Record], kept: Mapping[str, Kept[Any]]
+    ) -> StockFacts:
+        """Asks Valkey, locks the rows the batch needs, and gives their true numbers."""
+        foreseen = foresee(records, kept, self._sourcing)
+        foreseen.rows |= self._also
+        facts = StockFacts(foreseen, kept, self._sourcing, self._hold_for, self._also.update)
+        if not (foreseen.plans or foreseen.rows or foreseen.new_rows):
+            return facts
+        connection: Connection = work.connection
+        await connection.execute(SQL["lock_counting"])
+        await self.told()
+        answers = await self._admit(connection, facts)
+        metrics.ADMISSIONS.labels("postgres" if answers is None else "valkey").inc()
+        if foreseen.new_rows:
+            await connection.execute(SQL["add_rows"], *_columns(sorted(foreseen.new_rows)))
+            foreseen.rows |= foreseen.new_rows
+        if answers is None:
+            await self._lock_all(connection, facts)
+        else:
+            await self._lock_admitted(connection, facts, answers)
+        return facts
+
+    async def save(self, work: Any, facts: StockFacts, kept: Mapping[str, Kept[Any]]) -> None:
+        """Writes stock and ledger, and works out what Valkey must be told."""
+        del kept  # the facts hold all aggregates of the batch, also those that did not change
+        connection: Connection = work.connection
+        book = facts.book
+        if book.changed:
+            rows = [(*row, *book.rows[row]) for row in book.changed]
+            written = await connection.execute(SQL["write_rows"], *_columns(rows))
+            assert written == f"UPDATE {len(rows)}", written
+        if book.entries:
+            await connection.copy_records_to_table(
+                "ledger",
+                schema_name="inventory",
+                columns=[
+                    "warehouse",
+                    "sku",
+                    "quantity",
+                    "kind",
+                    "document_no",
+                    "order_id",
+                    "balance_after",
+                ],
+                records=[
+                    (
+                        e.warehouse,
+                        e.sku,
+                        e.quantity,
+                        e.kind,
+                        e.document_no,
+                        e.order_id,
+                        e.balance_after,
+                    )
+                    for e in book.entries
+                ],
+            )
+        facts.conclude()
+
+    async def committed(self, facts: StockFacts) -> None:
+        """Tells Valkey, while the next batch is being read. Lost news are settled by the sweeper."""
+        self._also.clear()
+        for result, count in facts.results.items():
+            if count:
+                metrics.RESERVATIONS.labels(result).inc(count)
+        if facts.epoch is not None and (facts.targets or facts.arrivals or facts.forgotten):
+            await self.told()
+            self._telling = asyncio.create_task(self._tell(facts, facts.epoch))
+
+    async def told(self) -> None:
+        """Returns when Valkey has heard of every batch committed so far, or could not."""
+        if self._telling is not None:
+            await self._telling
+            self._telling = None
+
+    async def _tell(self, facts: StockFacts, epoch: Epoch) -> None:
+        try:
+            await self._counters.settle(epoch, facts.targets, facts.arrivals, facts.forgotten)
+        except Unavailable as error:
+            logger.warning("valkey was not told; the sweeper settles it", why=str(error))
+
+    async def _admit(self, connection: Connection, facts: StockFacts) -> tuple[Answer, ...] | None:
+        epoch = self._epochs.known or await self._epochs.read(connection)
+        if epoch is None:
+            self._epochs.rebuild_wanted.set()
+            return None
+        asks, notes = facts.foreseen.asks(), facts.foreseen.notes()
+        try:
+            answers = await self._counters.reserve(epoch, asks, notes)
+            if answers is None:
+                newer = await self._epochs.read(connection)
+                if newer is not None and newer != epoch:
+                    epoch = newer
+                    answers = await self._counters.reserve(epoch, asks, notes)
+        except Unavailable as error:
+            logger.warning("deciding from Postgres alone", why=str(error))
+            answers = None
+        if answers is None:
+            await self._epochs.void(connection, epoch)
+            return None
+        facts.epoch = epoch
+        return answers
+
+    async def _lock_admitted(
+        self, connection: Connection, facts: StockFacts, answers: Sequence[Answer]
+    ) -> None:
+        """Locks what Valkey promised; all candidates when the two do not agree."""
+        promised: dict[Row, int] = {}
+        rows = set(facts.foreseen.rows)
+        refused: list[Plan] = []
+        for plan, answer in zip(facts.foreseen.plans.values(), answers, strict=True):
+            if not isinstance(answer, str) or not answer:
+                refused.append(plan)
+                continue
+            plan.locked = (answer,)
+            plan.admitted = True
+            for sku, quantity in plan.goods:
+                row = (answer, sku)
+                promised[row] = promised.get(row, 0) + quantity
+        rows.update(promised)
+        if refused:
+            # Read without a lock: most of a sold-out rush ends here, and blocks nobody.
+            looked_at = {row for plan in refused for row in plan.rows}
+            facts.seen = {
+                row: on_hand - reserved
+                for row, (on_hand, reserved) in (
+                    await self._rows(connection, "look_at_rows", looked_at)
+                ).items()
+            }
+            spare = spare_of(facts.seen, promised)
+            if any(choose(spare, plan.choice.warehouses, plan.goods) for plan in refused):
+                # Another worker's promise that is not committed yet, or news Valkey never had.
+                await self._lock_all(connection, facts)
+                return
+        facts.book = Book(await self._rows(connection, "lock_rows", rows))
+        if any(pieces > facts.book.available(row) for row, pieces in promised.items()):
+            metrics.DISAGREEMENTS.inc()
+            await self._lock_all(connection, facts)
+
+    async def _lock_all(self, connection: Connection, facts: StockFacts) -> None:
+        rows = set(facts.foreseen.rows)
+        for plan in facts.foreseen.plans.values():
+            plan.locked = plan.choice.warehouses
+            rows.update(plan.rows)
+        facts.book = Book(await self._rows(connection, "lock_rows", rows))
+
+    async def _rows(
+        self, connection: Connection, query: str, rows: Iterable[Row]
+    ) -> dict[Row, tuple[int, int]]:
+        wanted = list(rows)
+        if not wanted:
+            return {}
+        found = await connection.fetch(SQL[query], *_columns(wanted))
+        # A row that does not exist has nothing to give; it cannot be changed either.
+        numbers = dict.fromkeys(wanted, (0, 0))
+        numbers.update({(row[0], row[1]): (row[2], row[3]) for row in found})
+        return numbers
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,215 @@
+"""What inventory does by the clock: end unpaid holds, settle forgotten notes, publish levels, check the books.
+
+Guarantees: timers only ask (commands with derived ids) or tell (levels, newest wins); none writes an aggregate.
+Each may run in several processes: the database lets one at a time act, and acting twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
+
+from chassis.clock import Clock
+from chassis.codec import Codec
+from chassis.commands import CommandDesk, envelope
+from chassis.errors import Unavailable
+from chassis.ids import request_id
+from chassis.log import logger
+from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool
+from chassis.producer import Publisher
+from schemas.events.commands_inventory import ExpireHold
+from schemas.events.stock_levels import StockLevelChanged
+from services.inventory import metrics
+from services.inventory.counters import ValkeyCounters
+from services.inventory.domain.counters import Arrival, Target
+from services.inventory.domain.model import merged
+from services.inventory.facts import hold_target
+from services.inventory.invariants import Books
+from services.inventory.rebuild import decode_kept
+from services.inventory.store import SQL, EpochInForce
+
+DUE_MAX = 500
+NOTES_MAX = 500
+ASK_AGAIN_AFTER_MS = 30_000
+OVERLAP = timedelta(seconds=30)
+"""A change may become visible this long after its time: it is taken before the commit."""
+CHECK_EVERY_MS = 30_000
+LEAD_EXPIRY, LEAD_LEVELS, LEAD_CHECK = 1, 2, 3
+
+
+async def repeat(work: Callable[[], Awaitable[object]], pause_ms: int) -> None:
+    """Does the work again and again; a server that is away is waited for. Ends when cancelled."""
+    while True:
+        try:
+            await work()
+        except Unavailable as error:
+            logger.warning("a timer waits", timer=work.__qualname__, why=str(error))
+        await asyncio.sleep(pause_ms / 1000)
+
+
+@asynccontextmanager
+async def _leading(pool: Pool, number: int) -> AsyncIterator[Connection | None]:
+    """A connection while no other process does the same, else None. Raises Unavailable."""
+    try:
+        async with (
+            pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
+            connection.transaction(),
+        ):
+            leads = await connection.fetchval(SQL["try_lead"], number)
+            yield connection if leads else None
+    except AWAY as error:
+        raise Unavailable(f"Postgres: {type(error).__name__}") from error
+
+
+class Expiry:
+    """Asks for the end of holds that were not paid in time."""
+
+    def __init__(self, pool: Pool, desk: CommandDesk, clock: Clock) -> None:
+        self._pool = pool
+        self._desk = desk
+        self._clock = clock
+        self._asked_ms: dict[str, int] = {}
+
+    async def look(self) -> int:
+        """Issues a command for each hold that is due; returns how many. Asks again after a while."""
+        now_ms = self._clock.monotonic_ms()
+        self._asked_ms = {
+            command_id: asked_ms
+            for command_id, asked_ms in self._asked_ms.items()
+            if now_ms - asked_ms < ASK_AGAIN_AFTER_MS
+        }
+        async with _leading(self._pool, LEAD_EXPIRY) as connection:
+            if connection is None:
+                return 0
+            now = self._clock.now()
+            due = await connection.fetch(SQL["due_holds"], now, DUE_MAX)
+            commands = [
+                ExpireHold(
+                    order_id=row["key"],
+                    command_id=request_id("expire", row["key"], str(row["generation"])),
+                    issued_at=now,
+                    actor="timer:hold-expiry",
+                    generation=row["generation"],
+                )
+                for row in due
+            ]
+            fresh = [one for one in commands if one.command_id not in self._asked_ms]
+            await self._desk.issue(fresh)
+        self._asked_ms.update({one.command_id: now_ms for one in fresh})
+        metrics.EXPIRED.inc(len(fresh))
+        return len(fresh)
+
+
+class Sweeper:
+    """Settles what a worker left open in Valkey when it died between the two."""
+
+    def __init__(
+        self, pool: Pool, counters: ValkeyCounters, epochs: EpochInForce, after_ms: int
+    ) -> None:
+        self._pool = pool
+        self._counters = counters
+        self._epochs = epochs
+        self._after_ms = after_ms
+
+    async def look(self) -> int:
+        """Makes Valkey what Postgres says for every note that is too old; returns how many."""
+        epoch = self._epochs.known
+        if epoch is None:
+            return 0
+        noted = await self._counters.noted(epoch, self._after_ms, NOTES_MAX)
+        if not noted:
+            return 0
+        orders = {note[2:]: at for note, at in noted if note.startswith("o:")}
+        documents = {note[2:]: at for note, at in noted if note.startswith("d:")}
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                kept = await connection.fetch(SQL["aggregates"], list(orders))
+                booked = await connection.fetch(SQL["booked_arrivals"], list(documents))
+        except AWAY as error:
+            raise Unavailable(f"Postgres: {type(error).__name__}") from error
+        states = {row["key"]: decode_kept(row["document"]).state for row in kept}
+        goods: dict[tuple[str, str], list[tuple[str, int]]] = {}
+        for row in booked:
+            arrived = goods.setdefault((row["document_no"], row["warehouse"]), [])
+            arrived.append((row["sku"], row["quantity"]))
+        arrivals = [
+            Arrival(document_no, warehouse, merged(pairs), documents[document_no])
+            for (document_no, warehouse), pairs in goods.items()
+        ]
+        nothing = documents.keys() - {arrival.document_no for arrival in arrivals}
+        await self._counters.settle(
+            epoch,
+            [_swept(order_id, states.get(order_id), at) for order_id, at in orders.items()],
+            arrivals,
+            [(f"d:{document_no}", documents[document_no]) for document_no in nothing],
+        )
+        metrics.SWEPT.labels("order").inc(len(orders))
+        metrics.SWEPT.labels("document").inc(len(arrivals))
+        metrics.SWEPT.labels("nothing").inc(len(nothing))
+        return len(noted)
+
+
+def _swept(order_id: str, state: object, noted: float) -> Target:
+    """The target of an order, past the attempt that may have died before its commit."""
+    target = hold_target(order_id, state, 0, noted)
+    if target.ending == "freed":
+        target = replace(target, generation=target.generation + 1)
+    return target
+
+
+class LevelPublisher:
+    """Publishes the newest level of each stock row that changed."""
+
+    def __init__(self, pool: Pool, publisher: Publisher, codec: Codec, producer: str) -> None:
+        self._pool = pool
+        self._publisher = publisher
+        self._codec = codec
+        self._producer = producer
+        self._since = datetime(1970, 1, 1, tzinfo=UTC)
+        self._sent: dict[str, int] = {}
+
+    async def look(self) -> int:
+        """Publishes what changed since the last look; returns how many levels."""
+        async with _leading(self._pool, LEAD_LEVELS) as connection:
+            if connection is None:
+                return 0
+            rows = await connection.fetch(SQL["changed_levels"], self._since)
+            levels = [
+                StockLevelChanged(
+                    level_key=f"{row['warehouse']}|{row['sku']}",
+                    # Rises with every change of the row, which is written under its lock.
+                    version=int(row["changed_at"].timestamp() * 1_000_000),
+                    occurred_at=row["changed_at"],
+                    warehouse=row["warehouse"],
+                    sku=row["sku"],
+                    on_hand=row["on_hand"],
+                    reserved=row["reserved"],
+                )
+                for row in rows
+            ]
+            fresh = [one for one in levels if self._sent.get(one.level_key) != one.version]
+            await self._publisher.publish(
+                [envelope(self._codec, one, self._producer) for one in fresh]
+            )
+        if levels:
+            self._since = max(one.occurred_at for one in levels) - OVERLAP
+            self._sent = {one.level_key: one.version for one in levels}
+        return len(fresh)
+
+
+class BookCheck:
+    """Adds the books up now and then, for the gauges that page."""
+
+    def __init__(self, pool: Pool, books: Books) -> None:
+        self._pool = pool
+        self._books = books
+
+    async def look(self) -> None:
+        """Reads the invariants; `Books` sets the gauges."""
+        async with _leading(self._pool, LEAD_CHECK) as connection:
+            if connection is not None:
+                await self._books.invariants()
