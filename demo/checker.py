@@ -1,0 +1,292 @@
+"""Does what we hold agree with what the outside world knows? Pure: two snapshots in, findings out.
+
+The outside world is the simulators' ledger, which learnt nothing from us but what we wrote to its doors. A
+check that looked at nothing is itself a finding, unless the run had nothing of the kind.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+
+class OutsideOrder(Struct, frozen=True, kw_only=True):
+    """One order on its platform. `expected`: ok, or contradiction:<reason>."""
+
+    channel: str
+    shop: str
+    order_no: str
+    state: str
+    expected: str
+    paid_fen: int
+    shipped_waybills: tuple[str, ...]
+    units: Mapping[str, int]
+
+
+class OutsideRefund(Struct, frozen=True, kw_only=True):
+    """One refund at the payment gateway; `moved` counts how often money moved for it."""
+
+    request_no: str
+    trade_no: str
+    amount_fen: int
+    moved: int
+
+
+class Outside(Struct, frozen=True, kw_only=True):
+    """The world outside."""
+
+    orders: tuple[OutsideOrder, ...]
+    waybills: Mapping[str, str]
+    """Waybill → our parcel id."""
+    refunds: tuple[OutsideRefund, ...]
+    stock_units: int
+
+
+class InsideOrder(Struct, frozen=True, kw_only=True):
+    """One channel order as ingest holds it, and what became of it in `orders`."""
+
+    channel: str
+    shop: str
+    order_no: str
+    order_id: str
+    quarantined: bool
+    state: str
+    """Empty where `orders` does not know it."""
+    paid_fen: int
+
+
+class InsideParcel(Struct, frozen=True, kw_only=True):
+    """One parcel."""
+
+    order_id: str
+    stage: str
+    waybill_no: str
+
+
+class InsideRefund(Struct, frozen=True, kw_only=True):
+    """One refund case."""
+
+    order_id: str
+    refund_id: str
+    state: str
+    amount_fen: int
+
+
+class Inside(Struct, frozen=True, kw_only=True):
+    """What we hold."""
+
+    orders: tuple[InsideOrder, ...]
+    reservations: Mapping[str, str]
+    """Order → state of its reservation."""
+    parcels: tuple[InsideParcel, ...]
+    refunds: tuple[InsideRefund, ...]
+    stock: Mapping[str, int]
+    """oversold_units, negative_rows, reserved_mismatch, ledger_mismatch of inventory."""
+    units_received: int
+    units_deducted: int
+    units_returned: int
+    units_on_hand: int
+    dead_letters: int
+    unpublished: int
+    parked: int
+
+
+class Finding(Struct, frozen=True):
+    """One disagreement, with the ids that show it."""
+
+    check: str
+    detail: str
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """Everything found, and how much each check looked at."""
+
+    findings: tuple[Finding, ...]
+    looked_at: Mapping[str, int]
+    oversold_units: int
+    unaccounted_orders: int
+    money_difference_fen: int
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+
+SHIPPED = frozenset({"shipped", "completed"})
+LEFT_US = frozenset({"shipped", "delivered", "moving"})
+LIVE = frozenset({"held", "committed"})
+
+
+def check(outside: Outside, inside: Inside) -> Report:
+    """Compares the two. Run it when traffic has stopped and everything is drained."""
+    findings: list[Finding] = []
+    looked_at: dict[str, int] = {}
+    unaccounted = _orders(outside, inside, findings, looked_at)
+    _parcels(outside, inside, findings, looked_at)
+    money = _money(outside, inside, findings, looked_at)
+    oversold = _stock(outside, inside, findings, looked_at)
+    findings += [
+        Finding("pipeline", f"{count} {name}")
+        for name, count in (
+            ("dead letters", inside.dead_letters),
+            ("outbox rows unpublished", inside.unpublished),
+            ("events parked", inside.parked),
+        )
+        if count
+    ]
+    if not looked_at["orders"]:
+        findings.append(Finding("orders", "looked at nothing"))
+    return Report(
+        findings=tuple(findings),
+        looked_at=looked_at,
+        oversold_units=oversold,
+        unaccounted_orders=unaccounted,
+        money_difference_fen=money,
+    )
+
+
+def _orders(
+    outside: Outside, inside: Inside, findings: list[Finding], looked_at: dict[str, int]
+) -> int:
+    """Each order outside is one order inside: accepted once, or quarantined for a reason."""
+    by_key = {(o.channel, o.shop, o.order_no): o for o in inside.orders}
+    looked_at["orders"] = len(outside.orders)
+    unaccounted = 0
+    for order in outside.orders:
+        key = (order.channel, order.shop, order.order_no)
+        held = by_key.get(key)
+        if held is None or (not held.order_id and not held.quarantined):
+            unaccounted += 1
+            findings.append(Finding("orders", f"{key} never arrived"))
+        elif held.order_id and not held.state:
+            unaccounted += 1
+            findings.append(Finding("orders", f"{held.order_id} is unknown to orders"))
+        elif held.order_id and order.expected == "ok" and held.paid_fen != order.paid_fen:
+            findings.append(
+                Finding(
+                    "orders",
+                    f"{held.order_id} paid {held.paid_fen} fen, the platform says {order.paid_fen}",
+                )
+            )
+        elif not held.order_id and order.expected == "ok":
+            unaccounted += 1
+            findings.append(Finding("orders", f"{key} is in quarantine without a cause"))
+    doubled = [
+        i for i, n in Counter(o.order_id for o in inside.orders if o.order_id).items() if n > 1
+    ]
+    findings += [Finding("orders", f"{order_id} stands for two orders") for order_id in doubled]
+    known = {(o.channel, o.shop, o.order_no) for o in outside.orders}
+    findings += [
+        Finding("orders", f"{key} exists on no platform") for key in by_key if key not in known
+    ]
+    accepted = [o for o in inside.orders if o.order_id]
+    looked_at["reservations"] = len(inside.reservations)
+    findings += [
+        Finding("reservations", f"{o.order_id} has no reservation")
+        for o in accepted
+        if o.order_id not in inside.reservations
+    ]
+    findings += [
+        Finding("reservations", f"{o.order_id} is cancelled and still holds stock")
+        for o in accepted
+        if o.state == "cancelled" and inside.reservations.get(o.order_id) in LIVE
+    ]
+    return unaccounted
+
+
+def _parcels(
+    outside: Outside, inside: Inside, findings: list[Finding], looked_at: dict[str, int]
+) -> None:
+    """A parcel left at most once an order, with a waybill of its own, and never for a cancelled order."""
+    state = {o.order_id: o.state for o in inside.orders if o.order_id}
+    numbers = {o.order_id: (o.channel, o.order_no) for o in inside.orders if o.order_id}
+    told = {(o.channel, o.order_no): o.shipped_waybills for o in outside.orders}
+    left = [p for p in inside.parcels if p.stage in LEFT_US]
+    looked_at["parcels"] = len(left)
+    for parcel in left:
+        if state.get(parcel.order_id) not in SHIPPED:
+            findings.append(
+                Finding("parcels", f"{parcel.order_id} left while {state.get(parcel.order_id)}")
+            )
+        waybills = told.get(numbers.get(parcel.order_id, ("", "")), ())
+        if len(set(waybills)) > 1:
+            findings.append(Finding("parcels", f"{parcel.order_id} was told to ship twice"))
+        if waybills and parcel.waybill_no not in waybills:
+            findings.append(Finding("parcels", f"{parcel.order_id} was told another waybill"))
+        if parcel.waybill_no not in outside.waybills:
+            findings.append(Finding("parcels", f"{parcel.waybill_no} is unknown to the carrier"))
+    per_parcel = Counter(outside.waybills.values())
+    findings += [
+        Finding("parcels", f"{parcel_id} has {count} waybills")
+        for parcel_id, count in per_parcel.items()
+        if count > 1
+    ]
+    has_left = {p.order_id for p in left}
+    findings += [
+        Finding("parcels", f"{order_id} is {what} without a parcel that left")
+        for order_id, what in state.items()
+        if what in SHIPPED and order_id not in has_left
+    ]
+
+
+def _money(
+    outside: Outside, inside: Inside, findings: list[Finding], looked_at: dict[str, int]
+) -> int:
+    """The gateway moved exactly what was settled, once each, and never more than was paid."""
+    settled = [r for r in inside.refunds if r.state == "settled"]
+    looked_at["refunds"] = len(settled)
+    moved_fen = sum(r.amount_fen * r.moved for r in outside.refunds)
+    settled_fen = sum(r.amount_fen for r in settled)
+    findings += [
+        Finding("money", f"{r.request_no} moved money {r.moved} times")
+        for r in outside.refunds
+        if r.moved > 1
+    ]
+    if moved_fen != settled_fen:
+        findings.append(Finding("money", f"moved {moved_fen} fen, settled {settled_fen} fen"))
+    paid = {o.order_id: o.paid_fen for o in inside.orders if o.order_id}
+    back: Counter[str] = Counter()
+    for refund in settled:
+        back[refund.order_id] += refund.amount_fen
+    findings += [
+        Finding("money", f"{order_id} got {fen} fen back of {paid.get(order_id, 0)}")
+        for order_id, fen in back.items()
+        if fen > paid.get(order_id, 0)
+    ]
+    return abs(moved_fen - settled_fen)
+
+
+def _stock(
+    outside: Outside, inside: Inside, findings: list[Finding], looked_at: dict[str, int]
+) -> int:
+    """Units that left = units had; the books of inventory agree with themselves."""
+    looked_at["units"] = inside.units_received
+    findings += [
+        Finding("stock", f"{name} = {value}") for name, value in inside.stock.items() if value
+    ]
+    if inside.units_received != outside.stock_units:
+        findings.append(
+            Finding("stock", f"{inside.units_received} units booked of {outside.stock_units}")
+        )
+    expected = inside.units_received - inside.units_deducted + inside.units_returned
+    if expected != inside.units_on_hand:
+        findings.append(Finding("stock", f"{inside.units_on_hand} on hand, books say {expected}"))
+    units = {(o.channel, o.order_no): sum(o.units.values()) for o in outside.orders}
+    sold = sum(units.get((o.channel, o.order_no), 0) for o in inside.orders if o.state in SHIPPED)
+    if sold != inside.units_deducted:
+        findings.append(
+            Finding(
+                "stock", f"{sold} units shipped by the orders, {inside.units_deducted} deducted"
+            )
+        )
+    return max(inside.stock.get("oversold_units", 0), sold - outside.stock_units, 0)
+
+
+def summary(report: Report, most: int = 10) -> Sequence[str]:
+    """The findings as lines."""
+    lines = [f"{finding.check}: {finding.detail}" for finding in report.findings[:most]]
+    rest = len(report.findings) - most
+    return [*lines, f"... and {rest} more"] if rest > 0 else lines

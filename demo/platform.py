@@ -1,0 +1,230 @@
+"""The whole of Danshu on one machine: embedded servers, simulators and every service, ready to use.
+
+`async with Platform(...)`: everything answers /readyz inside the block and is stopped in order after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+from chassis.crypto import new_master_key_text
+from chassis.http import client
+from demo.processes import Child, Supervisor, python
+from deploy.embedded.stack import Stack
+
+SERVICES = ("ingest", "inventory", "orders", "fulfillment", "refunds", "insight", "console")
+READY_TIMEOUT_S = 120.0
+Say = Callable[[str], None]
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Platform:
+    """Starts and stops it all. Ports, keys and tokens are made up anew for every run."""
+
+    def __init__(  # noqa: PLR0913 — the knobs of a run, each with a default
+        self,
+        stack: Stack,
+        home: Path,
+        *,
+        prefix: str = "danshu",
+        postgres_url: str = "",
+        simulator: Mapping[str, Any] | None = None,
+        settings: Mapping[str, str] | None = None,
+        services: tuple[str, ...] = SERVICES,
+        users: str = "",
+        say: Say = lambda _text: None,
+    ) -> None:
+        self.stack = stack
+        self.home = home
+        self.services = services
+        self.supervisor = Supervisor(home / "logs")
+        self.token = secrets.token_urlsafe(24)
+        self.http: httpx2.AsyncClient = client()
+        self.accounts: dict[str, Any] = {}
+        self.doors: dict[str, int] = {name: free_port() for name in services}
+        self.admin: dict[str, int] = {name: free_port() for name in services}
+        self.postgres_url = postgres_url or stack.postgres_url
+        self.prefix = prefix
+        self.master_keys = new_master_key_text()
+        self._simulator = dict(simulator or {})
+        self._settings = dict(settings or {})
+        self._users = users
+        self._say = say
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    @property
+    def simulators_url(self) -> str:
+        """Where the simulators answer."""
+        return str(self.accounts["base_url"])
+
+    def door(self, service: str) -> str:
+        """Base URL of a service's own doors."""
+        return f"http://127.0.0.1:{self.doors[service]}"
+
+    @property
+    def authorised(self) -> dict[str, str]:
+        """Headers of a call to a service's door."""
+        return {"authorization": f"Bearer {self.token}"}
+
+    def environment(self, service: str) -> dict[str, str]:
+        """The settings of one service process."""
+        shared = {
+            "DANSHU_KAFKA_BOOTSTRAP": self.stack.kafka_bootstrap,
+            "DANSHU_SCHEMA_REGISTRY_URL": self.stack.schema_registry_url,
+            "DANSHU_POSTGRES_URL": self.postgres_url,
+            "DANSHU_VALKEY_URL": self.stack.valkey_url,
+            "DANSHU_TOPIC_PREFIX": self.prefix,
+            "DANSHU_MASTER_KEYS": self.master_keys,
+            "DANSHU_API_TOKEN": self.token,
+            "DANSHU_HTTP_PORT": str(self.doors[service]),
+            "DANSHU_ADMIN_PORT": str(self.admin[service]),
+        }
+        own = self._own_settings(service)
+        prefix = f"DANSHU_{service.upper()}_"
+        others = {n: v for n, v in self._settings.items() if not _is_own_of_another(n, service)}
+        return shared | {prefix + name: value for name, value in own.items()} | others
+
+    def _own_settings(self, service: str) -> dict[str, str]:
+        accounts = self.accounts
+        match service:
+            case "ingest":
+                return {"SHOPS_FILE": str(self.home / "shops.json"), "POLL_INTERVAL_S": "2"}
+            case "fulfillment":
+                return {
+                    "WAYBILL_URL": accounts["cainiao"]["url"],
+                    "WAYBILL_PARTNER_ID": accounts["cainiao"]["logistic_provider_id"],
+                    "WAYBILL_SECRET": accounts["cainiao"]["secret"],
+                    "TRACKING_SECRETS": json.dumps({"kuaidi100": accounts["tracking"]["salt"]}),
+                }
+            case "refunds":
+                return {
+                    "GATEWAY_URL": accounts["alipay"]["url"],
+                    "GATEWAY_APP_ID": accounts["alipay"]["app_id"],
+                    "GATEWAY_PRIVATE_KEY": accounts["alipay"]["merchant_private_key_pem"],
+                    "GATEWAY_PUBLIC_KEY": accounts["alipay"]["alipay_public_key_pem"],
+                    "QUERY_WAIT_S": "1",
+                }
+            case "console":
+                return {"USERS": self._users} if self._users else {}
+            case _:
+                return {}
+
+    async def _start(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        self._say("simulators: three marketplaces, a carrier, a payment gateway")
+        await self._start_simulators()
+        (self.home / "shops.json").write_text(json.dumps(self.accounts["shops"]), encoding="utf-8")
+        # The first service lays out schemas, topics and tables; the others find them.
+        for number, name in enumerate(self.services):
+            await self.start_service(name)
+            if number == 0:
+                await self.wait_ready([name])
+        await self.wait_ready(self.services)
+        await self.point_pushes()
+
+    async def point_pushes(self) -> None:
+        """Tells the simulators where our doors are."""
+        doors: dict[str, str] = {}
+        if "ingest" in self.services:
+            shop = next(s for s in self.accounts["shops"] if s["channel"] == "douyin")
+            doors["douyin_push_url"] = f"{self.door('ingest')}/push/douyin/{shop['shop']}"
+        if "fulfillment" in self.services:
+            doors["tracking_push_url"] = f"{self.door('fulfillment')}/tracking/kuaidi100"
+        answer = await self.http.post(f"{self.simulators_url}/_sim/doors", json=doors)
+        answer.raise_for_status()
+
+    async def start_service(self, name: str) -> Child:
+        """Starts one service process."""
+        self._say(f"service {name}")
+        return await self.supervisor.start(
+            name, python("-m", f"services.{name}"), self.environment(name)
+        )
+
+    async def _start_simulators(self) -> None:
+        config = self.home / "simulators.json"
+        config.write_text(json.dumps(self._simulator), encoding="utf-8")
+        child = await self.supervisor.start(
+            "simulators", python("-m", "simulators", "--config", str(config)), {}
+        )
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            while not self.accounts:
+                for line in child.log.read_text(encoding="utf-8").splitlines():
+                    if line.startswith('{"ready":true'):
+                        self.accounts = json.loads(line)
+                if child.exits:
+                    raise RuntimeError(f"the simulators did not start, see {child.log}")
+                await asyncio.sleep(0.05)
+
+    async def wait_ready(self, names: tuple[str, ...] | list[str]) -> None:
+        """Returns when /readyz of all answers 200; raises with the reasons after READY_TIMEOUT_S."""
+        reasons: dict[str, str] = dict.fromkeys(names, "not started")
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                while reasons:
+                    for name in list(reasons):
+                        reasons[name] = await self._why_not_ready(name)
+                        if not reasons[name]:
+                            del reasons[name]
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise RuntimeError(
+                "not ready: " + "; ".join(f"{n}: {why}" for n, why in reasons.items())
+            ) from None
+
+    async def _why_not_ready(self, name: str) -> str:
+        child = self.supervisor.children[name]
+        if child.exits:
+            tail = child.log.read_text(encoding="utf-8").splitlines()[-3:]
+            return f"ended with {child.exits[-1]}: " + " | ".join(tail)
+        try:
+            answer = await self.http.get(f"http://127.0.0.1:{self.admin[name]}/readyz")
+        except httpx2.HTTPError as error:
+            return type(error).__name__
+        return "" if answer.status_code == 200 else answer.text
+
+    async def metrics(self, service: str) -> str:
+        """The text of a service's /metrics."""
+        answer = await self.http.get(f"http://127.0.0.1:{self.admin[service]}/metrics")
+        return answer.text
+
+    async def stop(self) -> None:
+        """Services first, the simulators with them; the servers are not ours to stop."""
+        await self.supervisor.stop_all()
+        await self.http.aclose()
+
+
+def _is_own_of_another(name: str, service: str) -> bool:
+    return any(
+        name.startswith(f"DANSHU_{other.upper()}_") for other in SERVICES if other != service
+    )

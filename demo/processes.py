@@ -1,0 +1,121 @@
+"""Child processes under watch: started with their environment, logged to files, started again when they die.
+
+Only processes started here are ever signalled, by their own handle. A service that keeps dying is started
+again with growing pauses, and how often is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+RESTART_PAUSES_S = (0.2, 1.0, 3.0, 10.0)
+STOP_TIMEOUT_S = 25.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Child:
+    """One process and what is known of it."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    process: asyncio.subprocess.Process | None = None
+    starts: int = 0
+    exits: list[int] = field(default_factory=list)
+    wanted: bool = True
+    watcher: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running instance; 0 when there is none."""
+        running = self.process is not None and self.process.returncode is None
+        return self.process.pid if running and self.process else 0
+
+
+class Supervisor:
+    """Starts, watches, restarts and stops children."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.children: dict[str, Child] = {}
+
+    async def start(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str]
+    ) -> Child:
+        """Starts a child; its output goes to `<name>.log`."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        child = Child(
+            name=name,
+            command=command,
+            environment=environment,
+            log=self._folder / f"{name}.log",
+        )
+        self.children[name] = child
+        await self._spawn(child)
+        child.watcher = asyncio.create_task(self._watch(child))
+        return child
+
+    async def _spawn(self, child: Child) -> None:
+        with child.log.open("ab") as log:
+            child.process = await asyncio.create_subprocess_exec(
+                *child.command,
+                stdout=log,
+                stderr=log,
+                stdin=asyncio.subprocess.DEVNULL,
+                env={**os.environ, **child.environment},
+                # A Ctrl-C on the terminal is ours to pass on, in order.
+                start_new_session=True,
+            )
+        child.starts += 1
+
+    async def _watch(self, child: Child) -> None:
+        while child.process is not None:
+            code = await child.process.wait()
+            child.exits.append(code)
+            if not child.wanted:
+                return
+            await asyncio.sleep(RESTART_PAUSES_S[min(child.starts, len(RESTART_PAUSES_S)) - 1])
+            if child.wanted:
+                await self._spawn(child)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Sends a signal to a child that runs."""
+        if pid := self.children[name].pid:
+            os.kill(pid, number)
+
+    async def stop(self, name: str) -> None:
+        """SIGTERM, then SIGKILL after STOP_TIMEOUT_S."""
+        child = self.children[name]
+        child.wanted = False
+        process = child.process
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        if child.watcher is not None:
+            await child.watcher
+
+    async def stop_all(self) -> None:
+        """Stops every child, those started last first, side by side."""
+        await asyncio.gather(*(self.stop(name) for name in reversed(self.children)))
+
+    def restarts(self) -> int:
+        """How often a child was started again."""
+        return sum(child.starts - 1 for child in self.children.values())
+
+
+def python(*arguments: str) -> list[str]:
+    """A command of this interpreter."""
+    return [sys.executable, *arguments]
