@@ -186,7 +186,8 @@ def _from_kafka(addresses: Stack) -> str | None:
 def _psql(addresses: Stack, statement: str) -> str:
     from deploy.embedded.postgres import _wheel_programs
 
-    command = [_wheel_programs() / "psql", "-d", addresses.postgres_url, "-XAtqc", statement]
+    psql = str(_wheel_programs() / "psql")
+    command = [psql, "-d", addresses.postgres_url, "-XAtqc", statement]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
     return done.stdout.strip()
 

@@ -1,0 +1,102 @@
+"""Downloads from a repository on loopback which may lie."""
+
+import gc
+import hashlib
+import threading
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded import artifacts
+from deploy.embedded.errors import ArtifactUnreachable, ChecksumMismatch
+from deploy.embedded.progress import Progress, silent
+
+GOOD = b"a jar as pinned" * 1000
+PATH = "/org/example/thing/1.0/thing-1.0.jar"
+
+
+@dataclass(slots=True, kw_only=True)
+class Repository:
+    files: dict[str, bytes] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+
+class Handler(BaseHTTPRequestHandler):
+    def __init__(self, repository: Repository, *connection: object) -> None:
+        self.repository = repository
+        super().__init__(*connection)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        self.repository.asked.append(self.path)
+        body = self.repository.files.get(self.path)
+        self.send_response(404 if body is None else 200)
+        self.send_header("Content-Length", str(len(body or b"")))
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
+    """A Maven repository, and a lock file which pins one jar of it."""
+    served = Repository(files={PATH: GOOD})
+    lock = tmp_path / "artifacts.lock"
+    digest = hashlib.sha256(GOOD).hexdigest()
+    lock.write_text(f"kafka org.example:thing:jar:1.0 {digest} {len(GOOD)}\n")
+    monkeypatch.setattr(artifacts, "LOCK_PATH", lock)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, served)) as server:
+        monkeypatch.setenv("DANSHU_MAVEN_REPOSITORY", f"http://127.0.0.1:{server.server_port}")
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield served
+        server.shutdown()
+        thread.join()
+    with warnings.catch_warnings():
+        # jgo leaves a refused answer unread, and so its socket to the collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+def test_a_jar_is_fetched_once_and_tells_its_progress(
+    repository: Repository, tmp_path: Path
+) -> None:
+    told: list[Progress] = []
+    (first,) = artifacts.fetch("kafka", cache=tmp_path / "cache", on_progress=told.append)
+    (second,) = artifacts.fetch("kafka", cache=tmp_path / "cache", on_progress=silent)
+    assert first == second
+    assert first.read_bytes() == GOOD
+    assert repository.asked.count(PATH) == 1
+    assert told[-1].fraction == 1.0
+
+
+def test_a_forged_jar_is_refused_and_never_reaches_the_cache(
+    repository: Repository, tmp_path: Path
+) -> None:
+    repository.files[PATH] = b"forged"
+    with pytest.raises(ChecksumMismatch, match="thing"):
+        artifacts.fetch("kafka", cache=tmp_path / "cache", on_progress=silent)
+    assert list((tmp_path / "cache").rglob("*.jar")) == []
+
+
+def test_a_jar_damaged_in_the_cache_is_fetched_again(
+    repository: Repository, tmp_path: Path
+) -> None:
+    (place,) = artifacts.fetch("kafka", cache=tmp_path / "cache", on_progress=silent)
+    place.write_bytes(b"damaged")
+    artifacts.fetch("kafka", cache=tmp_path / "cache", on_progress=silent)
+    assert place.read_bytes() == GOOD
+
+
+def test_a_missing_jar_names_itself_and_the_remedy(repository: Repository, tmp_path: Path) -> None:
+    repository.files.clear()
+    with pytest.raises(ArtifactUnreachable, match="thing") as refused:
+        artifacts.fetch("kafka", cache=tmp_path / "cache", on_progress=silent)
+    assert "HTTPS_PROXY" in str(refused.value)
