@@ -148,16 +148,15 @@ def order_amended(
         step.take(Trigger.AMENDED)
         return step.decision()
     moved = "region" in event.changed or _another_receiver(content, event)
-    if order.state in {State.SHIPPED, State.COMPLETED, State.CANCELLED}:
-        step = Step(replace(order, content=replace(content, hold=event.hold)), moment)
-    else:
-        newer = _amended(content, event)
-        verdict = order.verdict
-        early = order.state in {State.AWAITING_PAYMENT, State.AWAITING_REVIEW}
-        if moved and early and not (verdict is not None and verdict.reviewed_by):
-            due_fen = order.paid_fen or content.payable_fen
-            verdict = judge.verdict(event.order_id, newer, due_fen, event.occurred_at)
-        step = Step(replace(order, content=newer, verdict=verdict), moment)
+    gone = order.state in {State.SHIPPED, State.COMPLETED, State.CANCELLED}
+    # A parcel that left keeps the receiver it left for.
+    newer = replace(content, hold=event.hold) if moved and gone else _amended(content, event)
+    verdict = order.verdict
+    early = order.state in {State.AWAITING_PAYMENT, State.AWAITING_REVIEW}
+    if moved and early and not (verdict is not None and verdict.reviewed_by):
+        due_fen = order.paid_fen or content.payable_fen
+        verdict = judge.verdict(event.order_id, newer, due_fen, event.occurred_at)
+    step = Step(replace(order, content=newer, verdict=verdict), moment)
     if moved:
         step.take(Trigger.ADDRESS_CHANGED, "、".join(event.changed))
     step.take(Trigger.AMENDED)

@@ -21,6 +21,10 @@ from services.orders.domain.states import (
 )
 from services.orders.domain.step import EFFECT_TITLES
 
+SOURCE = (
+    "Rendered from `services/orders/domain/states.py` by "
+    "`python -m services.orders.domain.diagram`; do not edit."
+)
 KEPT, REFUSED = "·", "✗"
 
 
@@ -38,8 +42,7 @@ def render() -> str:
         [
             "# 订单状态 · order states",
             "",
-            "Rendered from `services/orders/domain/states.py` by "
-            "`python -m services.orders.domain.diagram`; do not edit.",
+            SOURCE,
             "",
             "```mermaid",
             *_mermaid(),

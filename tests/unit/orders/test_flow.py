@@ -1,0 +1,260 @@
+"""What an order does by itself, what holds it back, and what cancelling means where."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from schemas.events.order_states import (
+    OrderCancelRequested,
+    OrderHeld,
+    OrderHoldLifted,
+    OrderReadyToFulfil,
+)
+from services.orders.domain.guards import WAITING_TITLES, waiting_for
+from services.orders.domain.model import HoldCode
+from services.orders.domain.states import State
+from tests.unit.orders import life
+from tests.unit.orders.life import NOON, Life, awaiting_print
+
+
+def test_a_paid_and_reserved_order_goes_to_fulfillment_with_no_hand_involved() -> None:
+    order = awaiting_print()
+
+    assert order.path() == [
+        ("", "awaiting_payment"),
+        ("awaiting_payment", "awaiting_review"),
+        ("awaiting_review", "awaiting_print"),
+    ]
+    ready = order.events[-1]
+    assert isinstance(ready, OrderReadyToFulfil)
+    assert (ready.warehouse, ready.paid_fen, ready.personal) == ("HZ", 12900, b"sealed")
+    assert [(line.sku, line.quantity) for line in ready.lines] == [("SKU-1", 2)]
+    assert order.entries[-1].rule == ready.rule
+
+
+def test_the_time_to_ship_by_comes_from_the_table_unless_the_channel_names_it() -> None:
+    by_table = awaiting_print()
+    assert by_table.order.ship_by == NOON + timedelta(minutes=1, hours=48)
+    assert by_table.order.ship_by_rule.startswith("sla/default@")
+    assert by_table.order.ship_by_rule.endswith("#marketplaces")
+
+    named = NOON + timedelta(hours=5)
+    by_channel = Life(life.placed(ship_by=named), life.reserved(), life.paid())
+    assert (by_channel.order.ship_by, by_channel.order.ship_by_rule) == (named, "channel")
+
+
+@pytest.mark.parametrize(
+    ("events", "waiting"),
+    [
+        ([life.placed()], ("payment", "stock")),
+        ([life.placed(), life.short()], ("payment", "stock_short")),
+        ([life.placed(), life.paid()], ("stock",)),
+        ([life.placed(address_vague=True), life.reserved(), life.paid()], ("risk_review",)),
+        (
+            [life.placed(address_vague=True, payable_fen=600000), life.reserved()],
+            ("payment", "risk_blocked"),
+        ),
+        ([life.placed(hold="paid_on_hold"), life.reserved(), life.paid()], ("hold_channel",)),
+        ([life.placed(province=""), life.reserved(), life.paid()], ("no_region",)),
+        ([life.placed(lines=()), life.reserved(), life.paid()], ("no_lines",)),
+        ([life.placed(), life.hold(), life.reserved(), life.paid()], ("hold_manual",)),
+        ([life.placed(), life.reserved(), life.paid()], ("waybill",)),
+        ([life.placed(), life.reserved(), life.paid(), life.hold()], ("waybill", "hold_manual")),
+        ([life.placed(), life.reserved(), life.paid(), life.waybill()], ("handover",)),
+        (
+            [life.placed(), life.reserved(), life.paid(), life.cancel()],
+            ("waybill", "interception"),
+        ),
+        ([life.placed(), life.reserved(), life.paid(), life.shipped()], ("delivery",)),
+        ([life.placed(), life.reserved(), life.paid(), life.delivered()], ()),
+        ([life.placed(), life.cancel()], ()),
+    ],
+)
+def test_everything_an_order_waits_for_is_named(
+    events: list[Any], waiting: tuple[str, ...]
+) -> None:
+    order = Life(*events)
+    assert waiting_for(order.order) == waiting
+    assert set(waiting) <= set(WAITING_TITLES)
+
+
+@pytest.mark.parametrize(
+    ("first", "lifting", "code"),
+    [
+        ([life.placed(), life.short(), life.paid()], life.reserved(), HoldCode.SHORT),
+        (
+            [life.placed(address_vague=True), life.reserved(), life.paid()],
+            life.review(passed=True),
+            HoldCode.RISK,
+        ),
+        (
+            [life.placed(hold="paid_on_hold"), life.reserved(), life.paid()],
+            life.amended("hold"),
+            HoldCode.CHANNEL,
+        ),
+        ([life.placed(), life.hold(), life.reserved(), life.paid()], life.lift(), HoldCode.MANUAL),
+    ],
+)
+def test_a_hold_keeps_the_order_back_until_it_is_lifted(
+    first: list[Any], lifting: Any, code: HoldCode
+) -> None:
+    order = Life(*first)
+    assert order.state is State.AWAITING_REVIEW
+    assert [event.code for event in order.events if isinstance(event, OrderHeld)] == [code]
+
+    emitted = order.take(lifting)
+
+    assert order.order.state is State.AWAITING_PRINT
+    assert [event.code for event in emitted if isinstance(event, OrderHoldLifted)] == [code]
+    assert isinstance(emitted[-1], OrderReadyToFulfil)
+
+
+def test_a_hand_cannot_lift_what_is_not_its_to_lift() -> None:
+    order = Life(life.placed(address_vague=True))
+    assert order.answer(life.lift()) == ("refused", "nothing_to_lift")
+    assert [hold.code for hold in order.order.holds] == [HoldCode.RISK]
+
+
+def test_the_verdict_of_a_person_is_not_asked_again_of_the_table() -> None:
+    order = Life(life.placed(address_vague=True), life.reserved())
+    assert order.answer(life.review(passed=True)) == ("done", "awaiting_payment")
+
+    order.take(life.paid())
+
+    assert order.state is State.AWAITING_PRINT
+    verdict = order.order.verdict
+    assert verdict is not None
+    assert (verdict.outcome, verdict.reviewed_by, verdict.score) == ("passed", "风控01", 60)
+
+
+def test_a_failed_review_cancels() -> None:
+    order = Life(life.placed(address_vague=True), life.paid())
+    assert order.answer(life.review(passed=False)) == ("done", "cancelled")
+
+
+def test_a_hold_after_the_hand_over_stops_the_parcel_and_keeps_the_progress() -> None:
+    order = awaiting_print(life.waybill())
+    emitted = order.take(life.hold())
+    assert [type(event) for event in emitted] == [OrderHeld]
+    assert order.state is State.PREPARING
+
+    emitted = order.take(life.lift())
+    assert [type(event) for event in emitted] == [OrderHoldLifted]
+    assert order.state is State.PREPARING
+
+
+def test_a_new_receiver_is_taken_before_the_hand_over() -> None:
+    order = Life(life.placed(), life.reserved(), life.moved(), life.paid())
+    ready = order.events[-1]
+    assert isinstance(ready, OrderReadyToFulfil)
+    assert ready.province == "江苏省"
+    assert "address_changed" in [entry.action for entry in order.entries]
+
+
+def test_a_new_receiver_after_the_hand_over_holds_the_parcel_until_a_person_looked() -> None:
+    order = awaiting_print(life.moved())
+    assert [hold.code for hold in order.order.holds] == [HoldCode.ADDRESS]
+    assert order.answer(life.lift()) == ("done", "awaiting_print")
+    assert order.order.holds == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        life.amended("personal", personal=b"other memo"),
+        life.amended("personal", personal=b"", personal_kind="masked", receiver_key="masked-1"),
+    ],
+)
+def test_a_memo_or_a_mask_moves_no_parcel(change: Any) -> None:
+    order = awaiting_print(change)
+    assert order.order.holds == ()
+    assert order.refused() == []
+
+
+def test_personal_data_the_channel_stops_giving_is_kept() -> None:
+    order = Life(life.placed(), life.amended("personal", personal=b"", personal_kind="absent"))
+    content = order.order.content
+    assert content is not None
+    assert (content.personal, content.gaps) == (b"sealed", ())
+
+
+def test_before_the_hand_over_a_cancel_takes_effect_at_once() -> None:
+    order = Life(life.placed(), life.reserved())
+    assert order.answer(life.cancel()) == ("done", "cancelled")
+    assert order.events[-1].reason == "买家不要了"
+    assert order.events[-1].actor == "客服01"
+
+
+def test_after_the_hand_over_a_cancel_asks_fulfillment_once() -> None:
+    order = awaiting_print()
+    assert order.answer(life.cancel("c-1")) == ("done", "interception_asked")
+    assert order.answer(life.cancel("c-2")) == ("done", "interception_asked")
+    asked = [event for event in order.events if isinstance(event, OrderCancelRequested)]
+    assert [event.reason for event in asked] == ["买家不要了"]
+
+    order.take(life.parcel_cancelled())
+
+    assert order.state is State.CANCELLED
+    assert order.events[-1].reason == "买家不要了"
+
+
+def test_a_parcel_that_cannot_be_stopped_goes_on_and_the_refusal_is_recorded() -> None:
+    order = awaiting_print(life.waybill(), life.cancel(), life.parcel_cancel_refused())
+    assert order.state is State.PREPARING
+    assert order.refused() == [("cancel", "interception_failed")]
+    assert order.answer(life.cancel("c-again")) == ("done", "interception_asked")
+
+
+def test_a_refund_of_the_whole_order_that_has_not_left_asks_for_its_cancelling() -> None:
+    order = awaiting_print(life.whole_refund())
+    assert order.order.after_sale
+    assert order.order.cancel is not None
+    order.take(life.parcel_cancelled())
+    order.take(life.refund_settled())
+    assert order.state is State.CANCELLED
+    assert not order.order.after_sale
+
+
+def test_a_refund_of_a_part_only_marks_the_order_as_in_after_sale() -> None:
+    order = awaiting_print(life.part_refund())
+    assert order.order.after_sale
+    assert order.order.cancel is None
+    assert order.state is State.AWAITING_PRINT
+
+
+def test_a_whole_refund_that_overtook_its_order_cancels_it() -> None:
+    order = Life(life.whole_refund(), life.placed())
+    assert order.state is State.CANCELLED
+
+
+def test_a_payment_for_a_cancelled_order_is_refused_but_the_money_is_remembered() -> None:
+    order = Life(life.placed(), life.released("expired"), life.paid())
+    assert order.state is State.CANCELLED
+    assert order.refused() == [("paid", "already_cancelled")]
+    assert order.order.paid_fen == 12900
+
+
+def test_a_paid_order_whose_stock_expired_waits_for_stock_again() -> None:
+    order = Life(life.placed(), life.paid(), life.released("expired"))
+    assert waiting_for(order.order) == ("stock",)
+    order.take(life.reserved())
+    assert order.state is State.AWAITING_PRINT
+
+
+def test_a_refused_command_is_answered_in_words_and_stays_in_the_audit() -> None:
+    order = awaiting_print(life.shipped())
+    order.take(life.cancel())
+    settled = order.settled["c-cancel"]
+    assert (settled.outcome, settled.reason) == ("refused", "包裹已出库，来不及了")
+    assert order.entries[-1].action == "refused"
+    assert order.order.audit.seq == len(order.entries)
+
+
+def test_only_an_unpaid_order_keeps_the_clock_that_closes_it() -> None:
+    order = Life(life.placed())
+    assert order.order.unpaid_since == NOON
+    order.take(life.paid())
+    assert order.order.unpaid_since is None

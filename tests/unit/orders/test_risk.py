@@ -1,0 +1,88 @@
+"""The risk table with real facts: receivers counted over one hour, batch and store alike."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from chassis.errors import StartRefused
+from chassis.processor import Kept, Record
+from services.orders.domain.model import Order
+from services.orders.store import OrderFacts, read_tables, wanted_receivers
+from tests.unit.orders import life
+from tests.unit.orders.life import NOON, TABLES, Life
+
+HOUR = timedelta(hours=1)
+
+
+def _record(event: object, offset: int, key: str) -> Record:
+    return Record(
+        source="orders",
+        partition=0,
+        offset=offset,
+        key=key,
+        version=1,
+        event=event,  # type: ignore[arg-type]
+        raw=b"",
+    )
+
+
+@pytest.mark.parametrize(
+    ("others", "outcome"),
+    [
+        ([], "passed"),
+        ([timedelta(minutes=-m) for m in range(1, 4)], "passed"),
+        ([timedelta(minutes=-m) for m in range(1, 5)], "review"),
+        ([timedelta(minutes=-m) for m in range(1, 10)], "blocked"),
+        ([-HOUR] * 9, "passed"),
+        ([timedelta(minutes=1)] * 9, "passed"),
+    ],
+)
+def test_the_receivers_orders_of_the_hour_before_decide(
+    others: list[timedelta], outcome: str
+) -> None:
+    content = Life(life.placed()).order.content
+    assert content is not None
+    near = {f"other-{number}": NOON + ago for number, ago in enumerate(others)}
+    facts = OrderFacts(TABLES, {"receiver-1": near | {life.ORDER_ID: NOON}}, {})
+    assert facts.verdict(life.ORDER_ID, content, 12900, NOON).outcome == outcome
+
+
+def test_orders_of_the_same_batch_count_too() -> None:
+    records = [
+        _record(
+            life.placed(order_id=f"TB{n}", occurred_at=NOON + timedelta(seconds=n)), n, f"TB{n}"
+        )
+        for n in range(6)
+    ]
+    receivers, moments = wanted_receivers(records, {})
+    assert set(receivers["receiver-1"]) == {f"TB{n}" for n in range(6)}
+    assert (min(moments), max(moments)) == (NOON, NOON + timedelta(seconds=5))
+
+
+def test_a_payment_counts_the_receiver_of_the_order_it_belongs_to() -> None:
+    kept: dict[str, Kept[Order]] = {life.ORDER_ID: Kept(state=Life(life.placed()).order)}
+    receivers, moments = wanted_receivers([_record(life.paid(), 0, life.ORDER_ID)], kept)
+    assert set(receivers) == {"receiver-1"}
+    assert moments == [NOON + timedelta(minutes=1)]
+
+
+def test_an_order_without_a_receiver_is_counted_with_nobody() -> None:
+    receivers, _ = wanted_receivers([_record(life.placed(receiver_key=""), 0, "TB1")], {})
+    assert receivers == {}
+
+
+def test_the_verdict_names_table_version_and_rows() -> None:
+    verdict = Life(life.placed(address_vague=True, payable_fen=600000)).order.verdict
+    assert verdict is not None
+    table, _, rows = verdict.rule.partition("#")
+    assert table.startswith("risk/default@1.")
+    assert rows == "vague-address+large-amount"
+    assert verdict.reasons == ("收货地址含糊", "订单金额较大")
+
+
+def test_a_folder_without_our_tables_refuses_the_start(tmp_path: Path) -> None:
+    with pytest.raises(StartRefused):
+        read_tables(tmp_path)
