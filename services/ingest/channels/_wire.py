@@ -88,9 +88,7 @@ def text_of(value: Id) -> str:
     """Return an identifier as text; None is ""."""
     if value is None:
         return ""
-    if type(value) is int:
-        return str(value)
-    return clean(str(value)).strip()
+    return str(value) if isinstance(value, int) else clean(value).strip()
 
 
 def real_id(value: Id) -> str:

@@ -1,6 +1,6 @@
 """The receiver and the discounts of a Douyin order."""
 
-from services.ingest.channels._wire import clean, fen, problem
+from services.ingest.channels._wire import Amount, Text, clean, fen, problem
 from services.ingest.channels.douyin import wire
 from services.ingest.domain.model import (
     Bearer,
@@ -78,21 +78,22 @@ def promotions(order: wire.Order, problems: list[Problem]) -> tuple[Promotion, .
 
 
 def _granted(granted: wire.Discounts, bearer: Bearer, problems: list[Problem]) -> list[Promotion]:
-    natives = [
-        *(
-            (item.coupon_name, item.coupon_amount, item.share_discount_cost)
-            for item in granted.coupon_info or ()
-        ),
-        *(
-            (item.campaign_name, item.campaign_amount, item.share_discount_cost)
-            for item in granted.full_discount_info or ()
-        ),
-        *(
-            ("红包", item.redpack_amount, item.share_discount_cost)
-            for item in granted.redpack_info or ()
-        ),
-        ("金币抵扣", granted.gold_coin_amount, None),
+    natives: list[tuple[Text, Amount, wire.Cost | None]] = [
+        (coupon.coupon_name, coupon.coupon_amount, coupon.share_discount_cost)
+        for coupon in granted.coupon_info or ()
     ]
+    natives += [
+        (campaign.campaign_name, campaign.campaign_amount, campaign.share_discount_cost)
+        for campaign in granted.full_discount_info or ()
+    ]
+    natives += [
+        ("红包", redpack.redpack_amount, redpack.share_discount_cost)
+        for redpack in granted.redpack_info or ()
+    ]
+    if granted.gold_coin_amount:
+        natives.append(("金币抵扣", granted.gold_coin_amount, None))
+    if not natives and not granted.total_amount:
+        return []
     found: list[Promotion] = []
     for name, native_fen, cost in natives:
         amount_fen = fen(native_fen, "promotion_detail.amount", problems)
