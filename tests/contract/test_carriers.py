@@ -1,0 +1,288 @@
+"""What every provider of waybills or tracking promises, held over the registry of plug-ins."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chassis import plugins
+from services.fulfillment.carriers import (
+    Account,
+    Address,
+    Ask,
+    CallFailed,
+    Discarded,
+    FailureKind,
+    HttpAnswer,
+    Item,
+    Provider,
+    PushRefused,
+    Recipient,
+    Seen,
+    Sender,
+    Tracking,
+    Waybills,
+    WaybillsGiven,
+)
+from services.fulfillment.carriers.kuaidi100 import BEIJING, STATES
+
+EXAMPLES = Path(__file__).parent / "examples" / "carriers"
+PROVIDERS = plugins.load("services.fulfillment.carriers", "PROVIDER", Provider)
+GIVERS = sorted(name for name, one in PROVIDERS.items() if one.waybills is not None)
+TRACKERS = sorted(name for name, one in PROVIDERS.items() if one.tracking is not None)
+VECTORS: list[dict[str, str]] = json.loads((EXAMPLES / "signatures.json").read_text("utf-8"))[
+    "vectors"
+]
+SECRET = "planted-secret"
+ACCOUNT = Account(
+    url="http://127.0.0.1:1/gateway/link.do",
+    partner_id="partner",
+    secret=SECRET,
+    user_id=1,
+    template_url="template/standard/1/1",
+)
+SENDER = Sender(
+    name="示例仓",
+    mobile="13000000002",
+    address=Address(province="浙江省", city="杭州市", district="余杭区", detail="示例仓 1 号"),
+)
+
+
+def ask(parcel_id: str = "1") -> Ask:
+    return Ask(
+        parcel_id=parcel_id,
+        channel="taobao",
+        channel_order_no="4012345678900010001",
+        recipient=Recipient(
+            name="测**",
+            mobile="*******0001",
+            address=Address(province="浙江省", city="杭州市", district="余杭区", detail="样*路*号"),
+            receiver_key="1ExampleOaidForDocsOnly==",
+        ),
+        items=(Item(name="T恤", count=2),),
+    )
+
+
+def calls(name: str) -> Waybills:
+    found = PROVIDERS[name].waybills
+    assert found is not None
+    return found
+
+
+def tracking(name: str) -> Tracking:
+    found = PROVIDERS[name].tracking
+    assert found is not None
+    return found
+
+
+def form(body: bytes) -> dict[str, str]:
+    return dict(parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True))
+
+
+def push(param: str, secret: str = SECRET, name: str = "kuaidi100") -> bytes:
+    return urlencode({"sign": PROVIDERS[name].sign(param, secret), "param": param}).encode()
+
+
+def trace(state: str, *times: str, **more: Any) -> str:
+    steps = [{"time": at, "ftime": at, "context": "测试员 13000001234 正在派送"} for at in times]
+    result = {"nu": "750001", "com": "zhongtong", "state": state, "data": steps}
+    return json.dumps({"status": "polling", "lastResult": result | more}, ensure_ascii=False)
+
+
+def test_the_examples_are_of_providers_that_exist() -> None:
+    assert {vector["provider"] for vector in VECTORS} == set(PROVIDERS)
+    assert [*GIVERS, *TRACKERS]
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_a_provider_is_named_like_its_file_and_does_something(name: str) -> None:
+    provider = PROVIDERS[name]
+    assert provider.title_zh
+    assert provider.waybills or provider.tracking
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["provider"])
+def test_a_signature_vector_is_reproduced(vector: dict[str, str]) -> None:
+    sign = PROVIDERS[vector["provider"]].sign
+    assert sign(vector["content"], vector["secret"]) == vector["expected"]
+    assert sign(vector["content"] + " ", vector["secret"]) != vector["expected"]
+    assert sign(vector["content"], vector["secret"] + "1") != vector["expected"]
+
+
+def test_cainiao_is_asked_as_in_the_example() -> None:
+    golden = json.loads((EXAMPLES / "cainiao_waybill_get.json").read_text("utf-8"))["request"]
+    sent = form(calls("cainiao").get_request(ACCOUNT, SENDER, "ZTO", (ask(),)).body)
+    assert json.loads(sent["logistics_interface"]) == golden
+    assert sent["msg_type"] == "TMS_WAYBILL_GET"
+    assert sent["logistic_provider_id"] == "partner"
+    assert sent["data_digest"] == PROVIDERS["cainiao"].sign(sent["logistics_interface"], SECRET)
+
+
+def test_cainiaos_example_answer_is_read() -> None:
+    golden = json.loads((EXAMPLES / "cainiao_waybill_get.json").read_text("utf-8"))["response"]
+    answer = HttpAnswer(status=200, body=json.dumps(golden).encode())
+    assert calls("cainiao").read_get_answer(answer) == WaybillsGiven(
+        waybills={"1": "75000000000001"}
+    )
+
+
+@pytest.mark.parametrize("name", GIVERS)
+def test_the_same_parcels_make_the_same_request(name: str) -> None:
+    asks = (ask("1"), ask("2"))
+    first, second = (calls(name).get_request(ACCOUNT, SENDER, "ZTO", asks) for _ in range(2))
+    assert first == second
+    assert calls(name).get_request(ACCOUNT, SENDER, "YTO", asks) != first
+    assert calls(name).discard_request(ACCOUNT, "ZTO", "750001").url == ACCOUNT.url
+
+
+@pytest.mark.parametrize("name", GIVERS)
+def test_values_that_reach_a_traceback_show_neither_secret_nor_receiver(name: str) -> None:
+    shown = repr((ACCOUNT, ask(), calls(name).get_request(ACCOUNT, SENDER, "ZTO", (ask(),))))
+    for hidden in (SECRET, '0001"', "样*路*号", "测**", "ExampleOaid"):
+        assert hidden not in shown
+
+
+ANSWER_ROWS = [
+    # status, body, kind of failure
+    (200, b'{"success":true,"waybillCloudPrintResponseList":[]}', FailureKind.AGAIN),
+    (200, b'{"success":"false"}', FailureKind.AGAIN),
+    (200, b'{"success":"false","errorCode":"S07","errorMsg":"slow down"}', FailureKind.AGAIN),
+    (200, b'{"success":"false","errorCode":"S03","errorMsg":"signature"}', FailureKind.AGAIN),
+    (200, b'{"success":"false","errorCode":"B01","errorMsg":"field"}', FailureKind.REFUSED),
+    (200, b'{"success":"TRUE"}', FailureKind.AGAIN),
+    (200, b"", FailureKind.AGAIN),
+    (200, b"<html>", FailureKind.AGAIN),
+    (200, b'"\xff"', FailureKind.AGAIN),
+    (200, b"[" * 100_000, FailureKind.AGAIN),
+    (302, b'{"success":"true"}', FailureKind.AGAIN),
+    (502, b'{"success":"true"}', FailureKind.AGAIN),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "kind"), ANSWER_ROWS)
+def test_an_answer_that_is_no_success_is_a_failure_of_its_kind(
+    status: int, body: bytes, kind: FailureKind
+) -> None:
+    answer = HttpAnswer(status=status, body=body)
+    for read in (calls("cainiao").read_get_answer, calls("cainiao").read_discard_answer):
+        failed = read(answer)
+        assert isinstance(failed, CallFailed)
+        assert failed.kind is kind
+
+
+def test_a_shorter_list_and_an_empty_number_are_parcels_left_out() -> None:
+    rows = [{"objectId": "2", "waybillCode": "750002"}, {"objectId": "3", "waybillCode": ""}]
+    body = json.dumps({"success": "true", "waybillCloudPrintResponseList": rows}).encode()
+    given_ = calls("cainiao").read_get_answer(HttpAnswer(status=200, body=body))
+    assert given_ == WaybillsGiven(waybills={"2": "750002"})
+
+
+def test_a_voided_waybill_is_read() -> None:
+    answer = HttpAnswer(status=200, body=b'{"success":"true","discardResult":"true"}')
+    assert calls("cainiao").read_discard_answer(answer) == Discarded()
+
+
+@pytest.mark.parametrize("name", GIVERS)
+@given(body=st.binary(max_size=300), status=st.integers(100, 599))
+def test_no_answer_raises(name: str, body: bytes, status: int) -> None:
+    answer = HttpAnswer(status=status, body=body)
+    assert isinstance(calls(name).read_get_answer(answer), CallFailed)
+    assert isinstance(calls(name).read_discard_answer(answer), CallFailed)
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_a_push_is_refused_when_any_one_byte_changes(name: str) -> None:
+    body = push(trace("3", "2026-11-11 12:00:00"), name=name)
+    read = tracking(name).read_push
+    assert not isinstance(read(body, SECRET), PushRefused)
+    for place in range(len(body)):
+        changed = body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
+        assert isinstance(read(changed, SECRET), PushRefused), place
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_a_push_under_another_secret_is_forged(name: str) -> None:
+    refused = tracking(name).read_push(push(trace("3"), "other"), SECRET)
+    assert refused == PushRefused(status=401, code="bad_signature")
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+@given(body=st.binary(max_size=300))
+def test_no_push_raises(name: str, body: bytes) -> None:
+    assert isinstance(tracking(name).read_push(body, SECRET), PushRefused)
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+@given(param=st.text(max_size=200))
+def test_no_signed_garbage_raises(name: str, param: str) -> None:
+    read = tracking(name).read_push(push(param, name=name), SECRET)
+    assert isinstance(read, PushRefused)
+    assert read.status == 400
+
+
+@pytest.mark.parametrize("state", [*sorted(STATES), "99"])
+def test_the_newest_step_is_read_whatever_the_order_of_the_trace(state: str) -> None:
+    param = trace(state, "2026-11-11 09:00:00", "2026-11-11 12:00:00", "2026-11-11 10:00:00")
+    news = tracking("kuaidi100").read_push(push(param), SECRET)
+    assert isinstance(news, tuple)
+    (seen,) = news
+    assert (seen.waybill_no, seen.status) == ("750001", STATES.get(state, "in_transit"))
+    assert seen.moved_at is not None
+    assert seen.moved_at.astimezone(BEIJING).hour == 12
+
+
+def test_what_the_carrier_wrote_about_people_is_not_passed_on() -> None:
+    news = tracking("kuaidi100").read_push(push(trace("5", "2026-11-11 12:00:00")), SECRET)
+    assert isinstance(news, tuple)
+    assert "13000001234" not in repr(news)
+    assert news[0].text == "派送中"
+
+
+def test_the_vectors_push_without_a_trace_is_a_delivery_of_unknown_time() -> None:
+    vector = next(one for one in VECTORS if one["provider"] == "kuaidi100")
+    body = push(vector["content"], vector["secret"])
+    assert tracking("kuaidi100").read_push(body, vector["secret"]) == (
+        Seen(
+            waybill_no="SF0000000000001",
+            status="delivered",
+            moved_at=None,
+            place="",
+            text="已签收",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "param",
+    [
+        '{"status":"polling","lastResult":{"nu":"","state":"3"}}',
+        '{"status":"polling","lastResult":{"nu":"' + "7" * 41 + '","state":"3"}}',
+        '{"status":"polling","lastResult":{"nu":"7","state":3}}',
+        '{"status":"polling","lastResult":{"nu":"7","state":"3","data":[{"time":"gestern"}]}}',
+        '{"status":"polling","lastResult":{"nu":"7","state":"3","data":[{"time":"0001-01-01 00:00:00"}]}}',
+        '{"status":"polling","lastResult":{"nu":"7","state":"3","deep":' + "[" * 20_000 + "}}",
+        "{}",
+    ],
+    ids=["no number", "long number", "number as state", "bad time", "zero date", "deep", "empty"],
+)
+def test_a_signed_push_that_makes_no_sense_is_refused(param: str) -> None:
+    refused = tracking("kuaidi100").read_push(push(param), SECRET)
+    assert isinstance(refused, PushRefused)
+    assert refused.status == 400
+
+
+def test_the_end_of_a_subscription_is_no_news() -> None:
+    param = '{"status":"abort","message":"3天查询无记录","lastResult":{"nu":"7","state":"0"}}'
+    assert tracking("kuaidi100").read_push(push(param), SECRET) == ()
+
+
+def test_the_reply_is_the_one_the_provider_waits_for() -> None:
+    golden = json.loads((EXAMPLES / "kuaidi100_push_reply.json").read_text("utf-8"))
+    assert json.loads(tracking("kuaidi100").reply("")) == golden
+    assert json.loads(tracking("kuaidi100").reply("bad_signature"))["result"] is False
