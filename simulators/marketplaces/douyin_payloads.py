@@ -248,6 +248,14 @@ def _sku_order(order: Order, line: Line, quantity: int, shared: dict[str, Any]) 
     }
 
 
+def _parcels(order: Order) -> list[dict[str, Any]]:
+    shipped_at_s = order.shipped_at_ms // SECOND_MS
+    return [
+        {"tracking_no": one.waybill, "company": one.company, "ship_time": shipped_at_s}
+        for one in order.shipments
+    ]
+
+
 def shop_order(order: Order, shop: Shop) -> dict[str, Any]:
     """Return one shop order with its sub-orders, as both searchList and orderDetail give it."""
     status, main_status, text = status_of(order)
@@ -282,14 +290,7 @@ def shop_order(order: Order, shop: Shop) -> dict[str, Any]:
         "seller_words": order.seller_memo,
         "seller_remark_stars": order.seller_flag,
         **_money(order),
-        "logistics_info": [
-            {
-                "tracking_no": shipment.waybill,
-                "company": shipment.company,
-                "ship_time": order.shipped_at_ms // SECOND_MS,
-            }
-            for shipment in order.shipments
-        ],
+        "logistics_info": _parcels(order),
         "promotion_detail": _promotion_detail(order),
         "sku_order_list": [
             _sku_order(order, line, 0 if wrong and place == 0 else line.quantity, shared)
