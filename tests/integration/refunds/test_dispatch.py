@@ -1,0 +1,238 @@
+"""Paying out over real HTTP and the real journal: whatever the gateway does, money moves once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+import httpx2
+import pytest
+from msgspec import Struct
+
+from chassis.clock import SystemClock
+from chassis.http import client
+from chassis.postgres import Pool, migrate, open_pool
+from chassis.service import CHASSIS_MIGRATIONS
+from schemas.events.commands_refunds import RecordPayout
+from services.refunds.app import MIGRATIONS
+from services.refunds.dispatch import Dispatcher
+from services.refunds.domain.payout import Limits, Payment, Payout
+from services.refunds.gateways import Credentials, alipay
+from services.refunds.store import QUERIES, Journal
+from tests.integration.refunds.peer import (
+    APP_ID,
+    Peer,
+    assert_paid_once,
+    gateway_public_pem,
+    merchant_private_pem,
+    running_peer,
+)
+
+CALL_TIMEOUT_S = 0.3
+ENDS = {"settled", "refused", "needs_person"}
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "refunds": MIGRATIONS})
+    opened = await open_pool(database_url, 4)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Peer]:
+    async with running_peer() as running:
+        yield running
+
+
+class Issued:
+    """Commands as they would go to Kafka."""
+
+    def __init__(self) -> None:
+        self.commands: list[RecordPayout] = []
+
+    async def __call__(self, commands: Sequence[Struct]) -> None:
+        self.commands += [command for command in commands if isinstance(command, RecordPayout)]
+
+    def outcomes(self) -> dict[str, set[str]]:
+        """Refund id → every outcome told."""
+        told: dict[str, set[str]] = {}
+        for command in self.commands:
+            told.setdefault(command.refund_id, set()).add(command.outcome)
+        return told
+
+
+def dispatcher(pool: Pool, peer: Peer, issued: Issued) -> Dispatcher:
+    return Dispatcher(
+        journal=Journal(pool),
+        gateway=alipay.GATEWAY,
+        credentials=Credentials(
+            url=peer.url,
+            app_id=APP_ID,
+            private_key=merchant_private_pem(),
+            gateway_key=gateway_public_pem(),
+        ),
+        limits=Limits(query_wait_s=0.02, sends_max=4, asks_max=4),
+        clock=SystemClock(),
+        issue=issued,
+        http=client(),
+        lease_s=0.6,
+        calls_max=8,
+        idle_s=0.02,
+    )
+
+
+async def open_payouts(pool: Pool, count: int) -> dict[tuple[str, str], int]:
+    """Opens payouts; what is owed by (trade, refund id)."""
+    numbers = range(count)
+    trades = [f"taobao:T{n}" for n in numbers]
+    refunds = [f"refund-{n}" for n in numbers]
+    fens = [990 + n for n in numbers]
+    await pool.execute(
+        QUERIES["open_payouts"],
+        [f"order-{n}" for n in numbers],
+        refunds,
+        trades,
+        fens,
+        ["少发"] * count,
+    )
+    return dict(zip(zip(trades, refunds, strict=True), fens, strict=True))
+
+
+async def run_until_quiet(working: Dispatcher, pool: Pool) -> None:
+    """Runs until every payout's outcome was told or a person is waited for."""
+    told = working.issue.outcomes  # type: ignore[attr-defined]
+    quick = httpx2.AsyncClient(timeout=CALL_TIMEOUT_S, trust_env=False)
+    running = asyncio.create_task(replace(working, http=quick).run())
+    try:
+        async with asyncio.timeout(30):
+            while not running.done():
+                stages = [
+                    row["stage"] for row in await pool.fetch("SELECT stage FROM refunds.payouts")
+                ]
+                decided = [stage for stage in stages if stage in {"settled", "refused"}]
+                if set(stages) <= ENDS and len(decided) <= len(told()):
+                    break
+                await asyncio.sleep(0.02)
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+@pytest.mark.parametrize(
+    ("refund_plan", "query_plan", "sends"),
+    [
+        pytest.param([], [], 1, id="all well"),
+        pytest.param(["act hang"], [], 1, id="acts, then never answers"),
+        pytest.param(["act 500"], [], 1, id="acts, then answers 500"),
+        pytest.param(["act reset"], [], 1, id="acts, then drops the connection"),
+        pytest.param(["act ACQ.SYSTEM_ERROR"], [], 1, id="acts, then says system error"),
+        pytest.param(["act hang"], ["500", "hang"], 1, id="acts, and queries fail too"),
+        pytest.param(["500"], [], 2, id="500, then success"),
+        pytest.param(["hang", "500"], [], 3, id="does nothing twice"),
+        pytest.param(["500", "act 500"], ["", "", "reset"], 2, id="does nothing, then acts unseen"),
+        pytest.param(["500", "ACQ.TRADE_STATUS_ERROR", ""], [], 2, id="refused while in doubt"),
+    ],
+)
+async def test_money_moves_once_whatever_the_gateway_does(
+    pool: Pool, peer: Peer, refund_plan: list[str], query_plan: list[str], sends: int
+) -> None:
+    owed = await open_payouts(pool, 1)
+    peer.refund_plan, peer.query_plan = list(refund_plan), list(query_plan)
+    issued = Issued()
+    await run_until_quiet(dispatcher(pool, peer, issued), pool)
+    assert peer.refund_calls == sends
+    assert peer.strangers == 0
+    if "ACQ.TRADE_STATUS_ERROR" in refund_plan:
+        assert issued.outcomes() == {"refund-0": {"failed"}}
+        assert_paid_once(peer.ledger, {})
+    else:
+        assert issued.outcomes() == {"refund-0": {"settled"}}
+        assert_paid_once(peer.ledger, owed)
+
+
+async def test_a_refusal_for_good_fails_at_once(pool: Pool, peer: Peer) -> None:
+    await open_payouts(pool, 1)
+    peer.refund_plan = ["ACQ.TRADE_STATUS_ERROR"]
+    issued = Issued()
+    await run_until_quiet(dispatcher(pool, peer, issued), pool)
+    assert issued.outcomes() == {"refund-0": {"failed"}}
+    assert issued.commands[0].reason == "40004 ACQ.TRADE_STATUS_ERROR"
+    assert (peer.refund_calls, peer.query_calls, peer.ledger) == (1, 0, [])
+
+
+async def test_patience_is_bounded_and_then_a_person_is_needed(pool: Pool, peer: Peer) -> None:
+    owed = await open_payouts(pool, 1)
+    peer.refund_plan = ["act 500"]
+    peer.query_plan = ["500"] * 4
+    issued = Issued()
+    working = dispatcher(pool, peer, issued)
+    await run_until_quiet(working, pool)
+    assert issued.commands == []
+    assert await working.journal.waiting_for_people() == 1
+    assert (peer.refund_calls, peer.query_calls) == (1, 4)
+    assert await working.journal.look_again("order-0", "refund-0")
+    assert not await working.journal.look_again("order-0", "refund-0")
+    await run_until_quiet(dispatcher(pool, peer, issued), pool)
+    assert issued.outcomes() == {"refund-0": {"settled"}}
+    assert_paid_once(peer.ledger, owed)
+
+
+async def test_two_dispatchers_and_a_storm_of_faults_pay_each_refund_once(
+    pool: Pool, peer: Peer
+) -> None:
+    owed = await open_payouts(pool, 40)
+    faults = ["", "act 500", "500", "act reset", "", "reset", "act ACQ.SYSTEM_ERROR", ""]
+    peer.refund_plan = faults * 6
+    peer.query_plan = ["", "500", "", ""] * 6
+    issued = Issued()
+    first, second = (dispatcher(pool, peer, issued) for _ in range(2))
+    await asyncio.gather(run_until_quiet(first, pool), run_until_quiet(second, pool))
+    assert issued.outcomes() == {f"refund-{n}": {"settled"} for n in range(40)}
+    assert_paid_once(peer.ledger, owed)
+
+
+async def test_a_dispatcher_that_died_while_sending_leaves_a_question_not_a_second_request(
+    pool: Pool, peer: Peer
+) -> None:
+    owed = await open_payouts(pool, 1)
+    peer.refund_plan = ["act hang"]
+    issued = Issued()
+    dying = dispatcher(pool, peer, issued)
+    running = asyncio.create_task(dying.run())
+    async with asyncio.timeout(10):
+        await peer.acted.wait()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert await pool.fetchval("SELECT stage FROM refunds.payouts") == "sending"
+    await run_until_quiet(dispatcher(pool, peer, issued), pool)
+    assert (peer.refund_calls, peer.query_calls) == (1, 1)
+    assert issued.outcomes() == {"refund-0": {"settled"}}
+    assert_paid_once(peer.ledger, owed)
+
+
+async def test_a_new_number_for_every_sending_would_be_found(
+    pool: Pool, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checker above is worth nothing if it cannot fail: here is the bug it is for."""
+
+    def renumbered(self: Payout) -> Payment:
+        return Payment(
+            trade_no=self.trade_no,
+            request_no=f"{self.refund_id}-{self.sends}-{self.turn}",
+            amount_fen=self.amount_fen,
+            reason=self.reason,
+        )
+
+    owed = await open_payouts(pool, 1)
+    peer.refund_plan = ["act 500"]
+    monkeypatch.setattr(Payout, "payment", property(renumbered))
+    await run_until_quiet(dispatcher(pool, peer, Issued()), pool)
+    assert len(peer.ledger) == 2
+    with pytest.raises(AssertionError, match="money that moved"):
+        assert_paid_once(peer.ledger, owed)
