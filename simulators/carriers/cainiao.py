@@ -28,6 +28,7 @@ PREFIXES = {
     "YUNDA": "43",
     "EMS": "11",
     "JD": "JDVB",
+    "JT": "JT",
 }
 
 
@@ -126,7 +127,7 @@ class Cainiao:
 
     def _get(self, request: _GetRequest) -> Answer:
         if request.cpCode not in PREFIXES:
-            return Answer(body=failure("S10", f"未开通的快递公司:{request.cpCode}"))
+            return Answer(body=failure("B10", f"未开通的快递公司:{request.cpCode}"))
         rows: list[dict[str, Any]] = []
         for parcel in request.tradeOrderInfoDtos:
             # Without a province the carrier knows no route: the parcel is left out of the answer.
@@ -176,10 +177,10 @@ class Cainiao:
         found = self.waybills.get(request.waybillCode)
         if found is None or found.cp_code != request.cpCode:
             self._tally.note("cainiao:discard", "refused")
-            return Answer(body=failure("S20", "电子面单号不存在"))
+            return Answer(body=failure("B20", "电子面单号不存在"))
         if found.waybill in self._tracking.parcels:
             self._tally.note("cainiao:discard", "refused")
-            return Answer(body=failure("S21", "快件已揽收，不能取消"))
+            return Answer(body=failure("B21", "快件已揽收，不能取消"))
         self._tally.note("cainiao:discard", "duplicate" if found.discarded else "applied")
         self.waybills[found.waybill] = msgspec.structs.replace(found, discarded=True)
         body = msgspec.json.encode({"success": "true", "discardResult": "true"})

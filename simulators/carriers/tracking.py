@@ -27,6 +27,7 @@ COMPANIES = {
     "YUNDA": "yunda",
     "EMS": "ems",
     "JD": "jd",
+    "JT": "jtexpress",
 }
 # (state, condition, status text, context), as kuaidi100 codes them.
 STEPS = (

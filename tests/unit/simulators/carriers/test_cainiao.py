@@ -68,7 +68,7 @@ def test_a_parcel_in_the_carriers_hands_cannot_be_discarded(simulation: Simulati
 @pytest.mark.parametrize(
     ("msg_type", "content", "code"),
     [
-        ("TMS_WAYBILL_GET", {"cpCode": "NONE", "tradeOrderInfoDtos": []}, "S10"),
+        ("TMS_WAYBILL_GET", {"cpCode": "NONE", "tradeOrderInfoDtos": []}, "B10"),
         ("TMS_WAYBILL_GET", {"cpCode": "ZTO"}, "S01"),
         ("TMS_NOTHING", {}, "S04"),
     ],
