@@ -16,6 +16,7 @@ import typer
 # a command of that name in it is meant, else the whole app, as in `danshu dead-letters list`.
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
+        "demo": ("demo", "Three channels' traffic become shipped parcels and settled refunds."),
         "up": ("stack", "Bring the embedded servers up: Kafka, registry, Postgres, Valkey."),
         "down": ("stack", "Stop the embedded servers; their data go unless kept."),
         "status": ("stack", "Show how the embedded servers are doing, and their addresses."),

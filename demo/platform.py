@@ -142,6 +142,8 @@ class Platform:
 
     async def _start(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
+        if orphans := self.supervisor.end_orphans():
+            self._say(f"{orphans} processes of a run that was killed are ended")
         self._say("simulators: three marketplaces, a carrier, a payment gateway")
         await self._start_simulators()
         (self.home / "shops.json").write_text(json.dumps(self.accounts["shops"]), encoding="utf-8")

@@ -15,8 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
+from deploy.embedded.processes import Identity, end, identify, is_alive
+
 RESTART_PAUSES_S = (0.2, 1.0, 3.0, 10.0)
 STOP_TIMEOUT_S = 25.0
+ORPHAN_PATIENCE_S = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,7 +50,20 @@ class Supervisor:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._roll = folder / "processes.json"
+        self._identities: dict[str, Identity] = {}
         self.children: dict[str, Child] = {}
+
+    def end_orphans(self) -> int:
+        """Ends what an earlier supervisor here left running when it was killed; returns how many."""
+        if not self._roll.exists():
+            return 0
+        left = msgspec.json.decode(self._roll.read_bytes(), type=dict[str, Identity])
+        alive = [identity for identity in left.values() if is_alive(identity)]
+        for identity in alive:
+            end(identity, patience_s=ORPHAN_PATIENCE_S)
+        self._roll.unlink()
+        return len(alive)
 
     async def start(
         self, name: str, command: Sequence[str], environment: Mapping[str, str]
@@ -75,6 +93,9 @@ class Supervisor:
                 start_new_session=True,
             )
         child.starts += 1
+        if (identity := identify(child.process.pid)) is not None:
+            self._identities[child.name] = identity
+            self._roll.write_bytes(msgspec.json.encode(self._identities))
 
     async def _watch(self, child: Child) -> None:
         while child.process is not None:
@@ -110,6 +131,7 @@ class Supervisor:
     async def stop_all(self) -> None:
         """Stops every child, those started last first, side by side."""
         await asyncio.gather(*(self.stop(name) for name in reversed(self.children)))
+        self._roll.unlink(missing_ok=True)
 
     def restarts(self) -> int:
         """How often a child was started again."""

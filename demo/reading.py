@@ -1,0 +1,156 @@
+"""Snapshots for the checker: the simulators' ledger and our tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+import httpx2
+
+from demo.checker import (
+    Inside,
+    InsideOrder,
+    InsideParcel,
+    InsideRefund,
+    Outside,
+    OutsideOrder,
+    OutsideRefund,
+)
+
+ORDERS = """
+SELECT i.channel, i.shop, i.channel_order_no, coalesce(i.order_id, '') AS order_id, i.quarantined,
+       coalesce(o.state, '') AS state,
+       coalesce((o.document->'state'->>'paid_fen')::bigint, 0) AS paid_fen
+FROM ingest.orders i LEFT JOIN orders.orders o ON o.key = i.order_id
+"""
+RESERVATIONS = """
+SELECT r.key, r.state FROM inventory.reservations r JOIN ingest.orders i ON i.order_id = r.key
+"""
+UNITS = """
+SELECT coalesce(sum(quantity) FILTER (WHERE kind IN ('receipt', 'adjustment')), 0)::bigint AS received,
+       coalesce(-sum(quantity) FILTER (WHERE kind = 'deduction'), 0)::bigint AS deducted,
+       coalesce(sum(quantity) FILTER (WHERE kind = 'return'), 0)::bigint AS returned,
+       (SELECT coalesce(sum(on_hand), 0)::bigint FROM inventory.stock) AS on_hand
+FROM inventory.ledger
+"""
+LATENCY = """
+SELECT count(*) AS measured,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM held_at - accepted_at)) AS p50,
+       percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM held_at - accepted_at)) AS p95,
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM held_at - accepted_at)) AS p99
+FROM console.orders WHERE held_at IS NOT NULL AND accepted_at IS NOT NULL
+"""
+
+
+async def read_outside(http: httpx2.AsyncClient, simulators_url: str) -> Outside:
+    """The ledger now."""
+    ledger = (await http.get(f"{simulators_url}/_sim/ledger", timeout=60.0)).json()
+    catalog = (await http.get(f"{simulators_url}/_sim/catalog")).json()
+    return outside_of(ledger, sum(row["quantity"] for row in catalog["stock"]))
+
+
+def outside_of(ledger: Mapping[str, Any], stock_units: int) -> Outside:
+    """The checker's view of a ledger document."""
+    return Outside(
+        orders=tuple(
+            OutsideOrder(
+                channel=order["channel"],
+                shop=order["shop"],
+                order_no=order["order_no"],
+                state=order["state"],
+                expected=order["expected"],
+                paid_fen=order["paid_fen"] if order["paid_at_ms"] else 0,
+                shipped_waybills=tuple(shipment["waybill"] for shipment in order["shipments"]),
+                units=_units(order["lines"]),
+            )
+            for order in ledger["orders"]
+        ),
+        waybills={w["waybill"]: w["object_id"] for w in ledger["waybills"]},
+        refunds=tuple(
+            OutsideRefund(
+                request_no=refund["out_request_no"],
+                trade_no=refund["out_trade_no"],
+                amount_fen=refund["amount_fen"],
+                moved=refund["moved"],
+            )
+            for refund in ledger["refunds"]
+        ),
+        stock_units=stock_units,
+    )
+
+
+def _units(lines: list[dict[str, Any]]) -> dict[str, int]:
+    units: Counter[str] = Counter()
+    for line in lines:
+        units[line["sku"]] += line["quantity"]
+    return dict(units)
+
+
+async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
+    """Our tables now; `stock` is what inventory says of its own books."""
+    connection = await asyncpg.connect(postgres_url, timeout=10)
+    try:
+        # One snapshot, so that nothing moves between two of these.
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            orders = await connection.fetch(ORDERS)
+            reservations = await connection.fetch(RESERVATIONS)
+            parcels = await connection.fetch(
+                "SELECT key, stage, waybill_no FROM fulfillment.parcels"
+            )
+            cases = await connection.fetch(
+                "SELECT order_id, refund_id, state, amount_fen FROM refunds.cases"
+            )
+            units = await connection.fetchrow(UNITS)
+            dead = await connection.fetchval(
+                "SELECT count(*) FROM chassis.dead_letters WHERE redriven_at IS NULL"
+            )
+            unpublished = await connection.fetchval(
+                "SELECT count(*) FROM chassis.outbox WHERE published_at IS NULL"
+            )
+            parked = await connection.fetchval("SELECT count(*) FROM chassis.parked")
+    finally:
+        await connection.close()
+    if units is None:
+        raise AssertionError
+    return Inside(
+        orders=tuple(
+            InsideOrder(
+                channel=row["channel"],
+                shop=row["shop"],
+                order_no=row["channel_order_no"],
+                order_id=row["order_id"],
+                quarantined=row["quarantined"],
+                state=row["state"],
+                paid_fen=row["paid_fen"],
+            )
+            for row in orders
+        ),
+        reservations={row["key"]: row["state"] for row in reservations},
+        parcels=tuple(
+            InsideParcel(order_id=row["key"], stage=row["stage"], waybill_no=row["waybill_no"])
+            for row in parcels
+        ),
+        refunds=tuple(InsideRefund(**dict(row)) for row in cases),
+        stock=stock,
+        units_received=units["received"],
+        units_deducted=units["deducted"],
+        units_returned=units["returned"],
+        units_on_hand=units["on_hand"],
+        dead_letters=dead,
+        unpublished=unpublished,
+        parked=parked,
+    )
+
+
+async def read_latency_ms(postgres_url: str) -> dict[str, float]:
+    """p50, p95 and p99 from accepted at a door to stock held, in milliseconds; zeros without orders."""
+    connection = await asyncpg.connect(postgres_url, timeout=10)
+    try:
+        row = await connection.fetchrow(LATENCY)
+    finally:
+        await connection.close()
+    if row is None or not row["measured"]:
+        return {"p50": 0.0, "p95": 0.0, "p99": 0.0}
+    return {name: round(row[name] * 1000, 1) for name in ("p50", "p95", "p99")}

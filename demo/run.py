@@ -1,0 +1,149 @@
+"""`make demo`: bring everything up, let three channels sell, watch, stop, and prove that it adds up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import httpx2
+import msgspec
+from rich.console import Console
+from rich.live import Live
+
+from chassis.clock import SystemClock
+from demo.figures import Figures, Summary
+from demo.platform import Platform
+from demo.staff import Staff
+from demo.view import View
+from deploy.embedded.stack import Stack
+
+RATE_PER_S = 20.0
+SECONDS = 60.0
+SETTLE_TIMEOUT_S = 90.0
+TERMINAL_PERIOD_S = 0.5
+PLAIN_PERIOD_S = 5.0
+
+
+class Demo:
+    """One demonstration on a stack that is up."""
+
+    def __init__(
+        self, stack: Stack, home: Path, *, seconds: float | None, rate_per_s: float
+    ) -> None:
+        self._stack = stack
+        self._home = home
+        self._seconds = seconds
+        self._rate_per_s = rate_per_s
+        self._console = Console()
+        self._stop = asyncio.Event()
+        self._clock = SystemClock()
+        self._password = secrets.token_urlsafe(9)
+
+    async def run(self) -> Summary:
+        """Returns the summary; printing it is the caller's."""
+        started_ms = self._clock.monotonic_ms()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop.set)
+        users = json.dumps({"demo": self._password})
+        platform = Platform(
+            self._stack,
+            self._home,
+            simulator={"seed": 7, "faults": "default", "stock_multiplier": 5},
+            users=users,
+            say=lambda text: self._console.print(f"  … {text}", highlight=False),
+        )
+        async with platform:
+            staff = Staff(platform)
+            units = await staff.stock_up()
+            self._console.print(f"  … {units} units booked into three warehouses", highlight=False)
+            working = asyncio.create_task(staff.run())
+            figures = Figures(platform)
+            view = View(self._addresses(platform))
+            await self._traffic(platform)
+            await self._watch(figures, view)
+            await platform.http.delete(f"{platform.simulators_url}/_sim/traffic")
+            self._console.print("收尾: 停止下单, 等待在途订单落定…", highlight=False)
+            report = await figures.settled_report(SETTLE_TIMEOUT_S)
+            working.cancel()
+            seconds = (self._clock.monotonic_ms() - started_ms) / 1000
+            return await figures.summary(report, seconds)
+
+    def _addresses(self, platform: Platform) -> tuple[tuple[str, str], ...]:
+        return (
+            ("控制台", f"{platform.door('console')}   用户 demo   密码 {self._password}"),
+            ("Kafka", self._stack.kafka_bootstrap),
+            ("Schema Registry", self._stack.schema_registry_url),
+            ("Postgres", self._stack.postgres_url),
+            ("模拟平台", platform.simulators_url),
+            ("日志", str(self._home / "logs")),
+        )
+
+    async def _traffic(self, platform: Platform) -> None:
+        order: dict[str, float] = {"rate_per_s": self._rate_per_s}
+        if self._seconds is not None:
+            order["seconds"] = self._seconds
+        answer = await platform.http.post(f"{platform.simulators_url}/_sim/traffic", json=order)
+        answer.raise_for_status()
+
+    async def _watch(self, figures: Figures, view: View) -> None:
+        started_ms = self._clock.monotonic_ms()
+        terminal = self._console.is_terminal
+        live = Live(view.page(), console=self._console, screen=False, auto_refresh=False)
+        if not terminal:
+            for name, address in view._addresses:  # noqa: SLF001 — one room
+                self._console.print(f"  {name:16} {address}", highlight=False)
+        with live if terminal else contextlib.nullcontext(), self._keys():
+            while not self._stop.is_set():
+                at_s = (self._clock.monotonic_ms() - started_ms) / 1000
+                if self._seconds is not None and at_s >= self._seconds:
+                    return
+                try:
+                    view.add(at_s, await figures.moment())
+                except (httpx2.HTTPError, OSError, asyncpg.PostgresError, KeyError) as error:
+                    self._console.print(f"  (暂时读不到: {type(error).__name__})", highlight=False)
+                else:
+                    if terminal:
+                        live.update(view.page(), refresh=True)
+                    else:
+                        self._console.print(view.line(), highlight=False, soft_wrap=True)
+                period_s = TERMINAL_PERIOD_S if terminal else PLAIN_PERIOD_S
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), period_s)
+
+    @contextlib.contextmanager
+    def _keys(self) -> Iterator[None]:
+        """`q` stops, where there is a keyboard."""
+        if not (self._console.is_terminal and sys.stdin.isatty()):
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        descriptor = sys.stdin.fileno()
+        before = termios.tcgetattr(descriptor)
+        tty.setcbreak(descriptor)
+
+        def read() -> None:
+            if os.read(descriptor, 1) in {b"q", b"Q"}:
+                self._stop.set()
+
+        loop.add_reader(descriptor, read)
+        try:
+            yield
+        finally:
+            loop.remove_reader(descriptor)
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def summary_line(summary: Summary) -> str:
+    """The last line of a run."""
+    return msgspec.json.encode(summary).decode()

@@ -1,0 +1,143 @@
+"""The merchant's people, played: the warehouse picks, packs and ships; supervisors approve; returns come in.
+
+Everything goes through the services' own doors, as a person's click would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx2
+
+from demo.platform import Platform
+
+PARCELS_MAX = 200
+STEPS = {"labelled": "pick", "picked": "pack", "packed": "ship"}
+APPROVERS = {
+    "supervisor": "客服主管",
+    "finance": "财务经理",
+    "risk": "风控专员",
+}
+PAUSE_S = 0.3
+
+
+class Staff:
+    """Works until cancelled; what cannot be done now is tried again on the next round."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self.shipped = 0
+        self.approved = 0
+
+    async def run(self) -> None:
+        """Rounds through the desks."""
+        while True:
+            for desk in (self._warehouse, self._approvals, self._returns):
+                try:
+                    await desk()
+                except (httpx2.HTTPError, KeyError, ValueError):
+                    # A service is being restarted; the queue keeps the work.
+                    await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(PAUSE_S)
+
+    async def stock_up(self) -> int:
+        """Books the catalogue's stock and weights; returns the units booked. A second call adds none."""
+        http, platform = self._platform.http, self._platform
+        catalog = (await http.get(f"{platform.simulators_url}/_sim/catalog")).json()
+        weights = [{"sku": s["code"], "weight_g": s["weight_g"]} for s in catalog["skus"]]
+        answer = await http.post(
+            f"{platform.door('fulfillment')}/sku-weights",
+            json=weights,
+            headers=platform.authorised,
+        )
+        answer.raise_for_status()
+        units = 0
+        for warehouse in catalog["warehouses"]:
+            rows = [r for r in catalog["stock"] if r["warehouse"] == warehouse["code"]]
+            lines = [{"sku": r["sku"], "quantity": r["quantity"]} for r in rows if r["quantity"]]
+            answer = await http.post(
+                f"{platform.door('inventory')}/receipts",
+                json={
+                    "document_no": f"OPENING-{warehouse['code']}",
+                    "warehouse": warehouse["code"],
+                    "lines": lines,
+                },
+                headers=platform.authorised,
+                timeout=30.0,
+            )
+            answer.raise_for_status()
+            units += sum(line["quantity"] for line in lines)
+        return units
+
+    async def _warehouse(self) -> None:
+        base = self._platform.door("fulfillment")
+        for stage, action in STEPS.items():
+            queue = await self._get(f"{base}/parcels?state={stage}&limit={PARCELS_MAX}")
+            parcels = [p for p in queue["parcels"] if not p["held"]]
+            if not parcels:
+                continue
+            results = await self._post(
+                f"{base}/parcels/commands",
+                [
+                    {"order_id": p["order_id"], "action": action, "actor": "仓库甲班"}
+                    for p in parcels
+                ],
+            )
+            if action == "ship":
+                waybills = {p["order_id"]: p["waybill_no"] for p in parcels}
+                done = [
+                    waybills[result["order_id"]]
+                    for result in results["results"]
+                    if result["outcome"] == "done"
+                ]
+                self.shipped += len(done)
+                await self._hand_over(done)
+
+    async def _hand_over(self, waybills: list[str]) -> None:
+        if waybills:
+            await self._platform.http.post(
+                f"{self._platform.simulators_url}/_sim/handover", json={"waybills": waybills}
+            )
+
+    async def _approvals(self) -> None:
+        base = self._platform.door("refunds")
+        for case in (await self._get(f"{base}/refunds?state=awaiting_approval&limit=100"))[
+            "refunds"
+        ]:
+            for role in case["approvals_needed"]:
+                if role not in case["approvals_given"]:
+                    await self._post(
+                        f"{base}/refunds/{case['order_id']}/{case['refund_id']}/approve",
+                        {
+                            "role": role,
+                            "reason": "凭证齐全",
+                            "actor": APPROVERS.get(role, f"审批人({role})"),
+                        },
+                    )
+                    self.approved += 1
+
+    async def _returns(self) -> None:
+        base = self._platform.door("refunds")
+        for case in (await self._get(f"{base}/refunds?state=awaiting_goods&limit=100"))["refunds"]:
+            if case["kind"] == "return_and_refund" or await self._has_left(case["order_id"]):
+                await self._post(
+                    f"{base}/refunds/{case['order_id']}/{case['refund_id']}/returned",
+                    {"good": True, "actor": "退货验收"},
+                )
+
+    async def _has_left(self, order_id: str) -> bool:
+        """Whether the goods are on their way, so that only a return can bring them back."""
+        order = await self._get(f"{self._platform.door('orders')}/orders/{order_id}")
+        return order["state"] in {"shipped", "completed"}
+
+    async def _get(self, url: str) -> Any:
+        answer = await self._platform.http.get(url, headers=self._platform.authorised)
+        answer.raise_for_status()
+        return answer.json()
+
+    async def _post(self, url: str, body: Any) -> Any:
+        answer = await self._platform.http.post(
+            url, json=body, headers=self._platform.authorised, timeout=30.0
+        )
+        return answer.json()
