@@ -262,9 +262,11 @@ def _held(draft: Draft) -> tuple[OrderSnapshotState, str]:
         return S.UNKNOWN, draft.hold or "unknown_state"
     if draft.state not in SHIPPABLE or draft.hold or not draft.lines:
         return draft.state, draft.hold
+    # Gifts go with what they were given for: alone they neither ship nor keep an order shipping.
+    bought = [line for line in draft.lines if not line.is_gift] or draft.lines
     left = [
         line.refund_state
-        for line in draft.lines
+        for line in bought
         if line.shipped_qty < line.qty and line.refund_state is not LineRefundState.REFUNDED
     ]
     open_count = sum(state in OPEN_REFUNDS for state in left)

@@ -253,8 +253,8 @@ def _line(native: wire.Line, shipped: dict[str, int], problems: list[Problem]) -
     if line_id in shipped:
         shipped_qty = min(qty, shipped[line_id])
     else:
-        gone = _code(native.order_status) in _LINE_SHIPPED or bool(real_id(native.ship_time))
-        shipped_qty = qty if gone else 0
+        # A line of a partly shipped order carries a ship_time too: only its status tells.
+        shipped_qty = qty if _code(native.order_status) in _LINE_SHIPPED else 0
     return orders.LineDraft(
         line_id=line_id,
         sku_id=real_id(native.sku_id) or real_id(native.product_id_str),

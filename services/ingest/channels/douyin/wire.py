@@ -120,7 +120,6 @@ class Line(msgspec.Struct):
     product_name: Text = None
     given_product_type: Text = None
     after_sale_info: AfterSale | None = None
-    ship_time: Seconds = None
     author_id: Id = None
     author_name: Text = None
     room_id_str: Text = None
