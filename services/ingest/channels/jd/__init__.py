@@ -43,7 +43,7 @@ from services.ingest.domain.model import Problem
 
 # Unpaid orders have a call of their own; the search does not know them.
 SEARCHED_STATES = (
-    "WAIT_SELLER_STOCK_OUT,WAIT_SELLER_DELIVERY,WAIT_GOODS_RECEIVE_CONFIRM,FINISHED_L,"
+    "NOT_PAY,WAIT_SELLER_STOCK_OUT,WAIT_SELLER_DELIVERY,WAIT_GOODS_RECEIVE_CONFIRM,FINISHED_L,"
     "TRADE_CANCELED,PARENT_TRADE_CANCELED,LOCKED,PAUSE,POP_ORDER_PAUSE"
 )
 # JD leaves out every field which is not named.

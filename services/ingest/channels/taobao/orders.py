@@ -251,21 +251,25 @@ def _normalised(trade: _Trade, *, partial: bool) -> Normalised:
         times=times,
         buyer_memo=clean(trade.buyer_message),
         seller_memo=clean(trade.seller_memo),
-        extensions=TaobaoExtension(
-            buyer_key=clean(trade.buyer_open_uid),
-            trade_type=clean(trade.type),
-            step_trade_status=clean(trade.step_trade_status),
-            trade_from=clean(trade.trade_from),
-            seller_flag=fen(trade.seller_flag, "seller_flag", problems),
-            adjust_fen=yuan(trade.adjust_fee, "adjust_fee", problems),
-            coupon_fen=fen(trade.coupon_fee, "coupon_fee", problems),
-            platform_subsidy_fen=yuan(trade.platform_subsidy_fee, "platform_subsidy_fee", problems),
-            o2o_guide_id=text_of(trade.o2o_guide_id),
-        ),
+        extensions=_extension(trade, problems),
         pays_later=trade.type == "cod",
         partial=partial,
     )
     return orders.finish(draft, problems)
+
+
+def _extension(trade: _Trade, problems: list[Problem]) -> TaobaoExtension:
+    return TaobaoExtension(
+        buyer_key=clean(trade.buyer_open_uid),
+        trade_type=clean(trade.type),
+        step_trade_status=clean(trade.step_trade_status),
+        trade_from=clean(trade.trade_from),
+        seller_flag=fen(trade.seller_flag, "seller_flag", problems),
+        adjust_fen=yuan(trade.adjust_fee, "adjust_fee", problems),
+        coupon_fen=fen(trade.coupon_fee, "coupon_fee", problems),
+        platform_subsidy_fen=yuan(trade.platform_subsidy_fee, "platform_subsidy_fee", problems),
+        o2o_guide_id=text_of(trade.o2o_guide_id),
+    )
 
 
 def _state(trade: _Trade) -> tuple[OrderSnapshotState, str]:
