@@ -76,6 +76,7 @@ class Supervisor:
             environment=environment,
             log=self._folder / f"{name}.log",
         )
+        child.log.unlink(missing_ok=True)
         self.children[name] = child
         await self._spawn(child)
         child.watcher = asyncio.create_task(self._watch(child))
