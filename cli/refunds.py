@@ -1,0 +1,185 @@
+"""`danshu refunds`: ask for refunds, judge them, look at them, through the refunds service's own doors.
+
+The service is found by its settings (`DANSHU_REFUNDS_HTTP_HOST`, `_HTTP_PORT`, `DANSHU_API_TOKEN`) or by
+`--url`. Exit status 1 where the service refuses, with its reason.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import httpx2
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from chassis.money import yuan_text
+from chassis.settings import read
+from services.refunds.settings import RefundsSettings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+TIMEOUT_S: Final = 10.0
+STATES: Final = {
+    "awaiting_approval": "待审批",
+    "awaiting_goods": "待货物确认",
+    "paying": "打款中",
+    "settled": "已退款",
+    "failed": "退款失败",
+    "refused": "已拒绝",
+    "needs_person": "待人工核实",
+}
+
+Url = Annotated[str, typer.Option("--url", help="Of the refunds service; default: its settings.")]
+Actor = Annotated[str, typer.Option("--actor", help="Who does this.")]
+Role = Annotated[str, typer.Option("--role", help="supervisor, finance or risk")]
+Reason = Annotated[str, typer.Option("--reason")]
+
+
+class Refused(Exception):
+    """The service said no, or did not answer; the text is for people."""
+
+    remedy = ""
+
+
+@app.command()
+def show(order: str, url: Url = "") -> None:
+    """Show every refund of an order."""
+    found = _call("GET", "/refunds", url, query={"order_id": order})["refunds"]
+    if not found:
+        typer.echo(f"{order}: no refunds")
+        return
+    table = Table("refund", "state", "tier", "amount", "approvals", "payout", "requested", box=None)
+    for case in found:
+        _add_row(table, case)
+    Console(soft_wrap=True).print(table)
+
+
+@app.command()
+def request(  # noqa: PLR0913 — each is an option of the command
+    order: str,
+    *,
+    key: Annotated[str, typer.Option("--key", help="The same key never makes a second refund.")],
+    actor: Actor,
+    line: Annotated[
+        list[str] | None, typer.Option("--line", help="LINE:PIECES; none: everything left.")
+    ] = None,
+    returning: Annotated[bool, typer.Option("--return", help="Goods come back first.")] = False,
+    freight: Annotated[bool, typer.Option("--freight", help="Freight too.")] = False,
+    damaged: Annotated[bool, typer.Option("--damaged")] = False,
+    reason: Reason = "",
+    url: Url = "",
+) -> None:
+    """Ask for a refund."""
+    body = {
+        "order_id": order,
+        "request_key": key,
+        "actor": actor,
+        "kind": "return_and_refund" if returning else "refund_only",
+        "lines": [_line(text) for text in line or ()],
+        "include_freight": freight,
+        "damaged": damaged,
+        "reason": reason,
+    }
+    _print(_call("POST", "/refunds", url, body=body))
+
+
+@app.command()
+def approve(
+    order: str, refund: str, *, role: Role, actor: Actor, reason: Reason = "", url: Url = ""
+) -> None:
+    """Agree in one role."""
+    body = {"actor": actor, "role": role, "reason": reason}
+    _print(_call("POST", f"/refunds/{order}/{refund}/approve", url, body=body))
+
+
+@app.command()
+def refuse(
+    order: str, refund: str, *, role: Role, actor: Actor, reason: Reason = "", url: Url = ""
+) -> None:
+    """Refuse; ends the refund."""
+    body = {"actor": actor, "role": role, "reason": reason}
+    _print(_call("POST", f"/refunds/{order}/{refund}/refuse", url, body=body))
+
+
+@app.command()
+def returned(
+    order: str,
+    refund: str,
+    actor: Actor,
+    good: Annotated[bool, typer.Option("--good/--damaged", help="What the warehouse found.")],
+    url: Url = "",
+) -> None:
+    """Say that the goods came back."""
+    body = {"actor": actor, "good": good}
+    _print(_call("POST", f"/refunds/{order}/{refund}/returned", url, body=body))
+
+
+@app.command("look-again")
+def look_again(order: str, refund: str, url: Url = "") -> None:
+    """Have the gateway asked once more about a payout that waits for a person."""
+    _print(_call("POST", f"/refunds/{order}/{refund}/look-again", url, body={}))
+
+
+def _line(text: str) -> dict[str, int]:
+    line_no, _, pieces = text.partition(":")
+    if not (line_no.isdecimal() and pieces.isdecimal()):
+        raise typer.BadParameter(f"{text!r} is not LINE:PIECES, such as 1:2")
+    return {"line_no": int(line_no), "quantity": int(pieces)}
+
+
+def _call(
+    method: str,
+    path: str,
+    url: str,
+    *,
+    body: dict[str, Any] | None = None,
+    query: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    settings = read(RefundsSettings)
+    if not url and not settings.http_port:
+        raise Refused("set DANSHU_REFUNDS_HTTP_PORT to the service's port, or give --url")
+    start = url or f"http://{settings.http_host}:{settings.http_port}"
+    token = settings.api_token.get_secret_value()
+    try:
+        answer = httpx2.request(
+            method,
+            start.rstrip("/") + path,
+            params=query,
+            content=None if body is None else msgspec.json.encode(body),
+            headers={"authorization": f"Bearer {token}"},
+            timeout=TIMEOUT_S,
+            trust_env=False,
+        )
+        said: dict[str, Any] = msgspec.json.decode(answer.content, type=dict)
+    except (httpx2.HTTPError, msgspec.DecodeError) as error:
+        raise Refused(f"the refunds service does not answer at {start}: {error}") from error
+    if answer.status_code >= 400:
+        raise Refused(f"{said.get('title', '')} ({said.get('code', answer.status_code)})")
+    return said
+
+
+def _print(case: dict[str, Any]) -> None:
+    if case.get("pending"):
+        sys.stdout.write(f"{case['refund_id']}: 已受理，稍后用同样的参数再查\n")
+        return
+    state = STATES.get(case["payout_stage"]) or STATES.get(case["state"], case["state"])
+    sys.stdout.write(f"{case['refund_id']}: {state} ¥{yuan_text(case['amount_fen'])}\n")
+
+
+def _add_row(table: Table, case: dict[str, Any]) -> None:
+    given = case["approvals_given"]
+    approvals = [f"{role}{'✓' if role in given else ''}" for role in case["approvals_needed"]]
+    payout = " ".join(filter(None, (case["payout_stage"], case["payout_note"])))
+    table.add_row(
+        case["refund_id"],
+        STATES.get(case["state"], case["state"]),
+        case["tier"],
+        f"¥{yuan_text(case['amount_fen'])}",
+        " ".join(approvals),
+        payout,
+        f"{datetime.fromisoformat(case['requested_at']):%Y-%m-%d %H:%M}",
+    )
