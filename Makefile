@@ -10,7 +10,7 @@ STAMP := $(VENV)/danshu.stamp
 # Two workers suit two cores; tests marked serial stay together in one of them.
 XDIST := -n $(or $(WORKERS),2) --dist loadgroup --no-loadscope-reorder
 PYTEST := $(BIN)/python -m pytest
-CODE := chassis cli deploy schemas services simulators tests
+CODE := chassis cli demo deploy schemas services simulators tests
 
 .PHONY: help
 help: ## Show this list

@@ -59,7 +59,11 @@ def nested_records(avro: AvroType) -> list[dict[str, AvroType]]:
 def render_record(record: dict[str, AvroType], topic: str) -> str:
     """Source of one class; `topic` is empty for a record that only lives inside others."""
     fields = cast("list[dict[str, AvroType]]", record["fields"])
-    lines = [f"class {record['name']}(Struct, frozen=True, kw_only=True):", f'    """{record["doc"]}."""', ""]
+    lines = [
+        f"class {record['name']}(Struct, frozen=True, kw_only=True):",
+        f'    """{record["doc"]}."""',
+        "",
+    ]
     if topic:
         lines += [
             f'    TOPIC: ClassVar[str] = "{topic}"',
@@ -67,8 +71,12 @@ def render_record(record: dict[str, AvroType], topic: str) -> str:
             "",
         ]
     for field in fields:
-        default = " = None" if "default" in field and field["default"] is None else ""
-        lines += [f"    {field['name']}: {python_type(field['type'])}{default}", f'    """{field["doc"]}"""']
+        # The wire law knows one default: null, of a value that may be absent.
+        default = " = None" if "default" in field else ""
+        lines += [
+            f"    {field['name']}: {python_type(field['type'])}{default}",
+            f'    """{field["doc"]}"""',
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -48,7 +48,9 @@ def digest(schema: dict[str, Any]) -> str:
 
 def sources() -> dict[str, dict[str, Any]]:
     """Full name → schema, of every `.avsc` file, by path."""
-    schemas = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(SOURCES.rglob("*.avsc")))
+    schemas = (
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(SOURCES.rglob("*.avsc"))
+    )
     return {f"{schema['namespace']}.{schema['name']}": schema for schema in schemas}
 
 
@@ -70,15 +72,14 @@ def newest(locked: tuple[Locked, ...]) -> dict[str, Locked]:
 
 def incompatible(reader: dict[str, Any], writer: dict[str, Any]) -> list[str]:
     """Why `reader` cannot read what `writer` wrote; empty when it can."""
-    from avro.compatibility import (  # noqa: PLC0415 — a development dependency, absent in production
+    from avro.compatibility import (
         ReaderWriterCompatibilityChecker,
         SchemaCompatibilityType,
     )
-    from avro.schema import parse  # noqa: PLC0415
+    from avro.schema import parse
 
-    result = ReaderWriterCompatibilityChecker().get_compatibility(
-        parse(json.dumps(reader)), parse(json.dumps(writer))
-    )
+    checker: Any = ReaderWriterCompatibilityChecker  # untyped library
+    result = checker().get_compatibility(parse(json.dumps(reader)), parse(json.dumps(writer)))
     if result.compatibility is SchemaCompatibilityType.compatible:
         return []
     return [str(message) for message in result.messages] or ["incompatible"]
@@ -101,7 +102,9 @@ def main() -> None:
         if versions and versions[-1].sha256 == digest(schema):
             continue
         if problems := breaches(schema, [entry.schema() for entry in versions]):
-            raise SystemExit(f"{full_name} is not compatible with its past:\n  " + "\n  ".join(problems))
+            raise SystemExit(
+                f"{full_name} is not compatible with its past:\n  " + "\n  ".join(problems)
+            )
         entry = Locked(
             full_name=full_name,
             version=len(versions) + 1,

@@ -35,9 +35,7 @@ def test_event_ids_on_topics_stay_what_they_are() -> None:
 
 
 @given(st.lists(PART, max_size=4), st.lists(PART, max_size=4))
-def test_framing_never_gives_two_lists_one_text(
-    left: list[str], right: list[str]
-) -> None:
+def test_framing_never_gives_two_lists_one_text(left: list[str], right: list[str]) -> None:
     assert (framed(*left) == framed(*right)) == (left == right)
 
 

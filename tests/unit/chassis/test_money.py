@@ -40,16 +40,12 @@ def test_a_total_is_shared_by_largest_remainder(
 
 
 @given(FEN, LINES)
-def test_shares_always_add_up_to_the_total(
-    total_fen: int, lines: dict[str, int]
-) -> None:
+def test_shares_always_add_up_to_the_total(total_fen: int, lines: dict[str, int]) -> None:
     assert sum(share_out(total_fen, list(lines.values()), list(lines))) == total_fen
 
 
 @given(FEN, LINES)
-def test_each_share_is_less_than_one_fen_from_exact(
-    total_fen: int, lines: dict[str, int]
-) -> None:
+def test_each_share_is_less_than_one_fen_from_exact(total_fen: int, lines: dict[str, int]) -> None:
     whole = sum(lines.values())
     shares = share_out(total_fen, list(lines.values()), list(lines))
     for share_fen, weight in zip(shares, lines.values(), strict=True):
@@ -66,16 +62,12 @@ def test_the_order_of_lines_never_changes_a_share(
     straight = dict(
         zip(lines, share_out(total_fen, list(lines.values()), list(lines)), strict=True)
     )
-    mixed = dict(
-        zip(keys, share_out(total_fen, [lines[key] for key in keys], keys), strict=True)
-    )
+    mixed = dict(zip(keys, share_out(total_fen, [lines[key] for key in keys], keys), strict=True))
     assert straight == mixed
 
 
 @given(FEN, LINES)
-def test_a_negative_total_mirrors_the_positive_one(
-    total_fen: int, lines: dict[str, int]
-) -> None:
+def test_a_negative_total_mirrors_the_positive_one(total_fen: int, lines: dict[str, int]) -> None:
     weights, keys = list(lines.values()), list(lines)
     mirrored = tuple(-share_fen for share_fen in share_out(-total_fen, weights, keys))
     assert share_out(total_fen, weights, keys) == mirrored
@@ -88,7 +80,7 @@ def test_a_negative_total_mirrors_the_positive_one(
 def test_a_split_nobody_can_mean_is_an_error(
     total_fen: int, weights: list[int], keys: list[str]
 ) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         share_out(total_fen, weights, keys)
 
 
@@ -128,8 +120,11 @@ def test_a_yuan_text_becomes_fen(text: str, amount_fen: int) -> None:
         "１",
         "²",
         "1.２",
-    ]
-    + ["1.-5", "NaN", "¥1", "1" * 16],
+        "1.-5",
+        "NaN",
+        "¥1",
+        "1" * 16,
+    ],
 )
 def test_what_is_not_a_yuan_text_is_none(text: str) -> None:
     assert fen_of_yuan(text) is None
