@@ -1,0 +1,186 @@
+"""(b) Open loop: signed pushes at a fixed rate, whatever the answers; how long until stock is held?
+
+A push is a hint: the hub fetches the detail from the marketplace before it knows anything, so the figures
+hold one more HTTP round trip and the simulator's own time. Due times are kept: a slow answer does not delay
+the next push. `held` is the time stamp Kafka has of StockReserved, made after its commit; `readable` is when
+a reader that asks every 20 ms first finds the order routed in the console's tables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+import httpx2
+from confluent_kafka import Consumer, TopicPartition
+
+from chassis.codec import codec
+from chassis.topics import TOPICS
+from demo.platform import Platform
+from demo.staff import Staff
+from schemas.events.stock import StockReserved
+from tests.bench.drain import process_ids
+from tests.bench.measuring import percentile, spent, usage
+
+POLL_S = 0.02
+SETTLE_S = 60.0
+MIX = {"paid_at_once_pct": 100, "paid_later_pct": 0, "cancel_paid_pct": 0, "address_change_pct": 0,
+       "seller_memo_pct": 0, "after_sale_pct": 0, "scarce_pct": 0}  # fmt: skip
+
+
+async def open_loop(platform: Platform, rate_per_s: float, seconds: float) -> dict[str, Any]:
+    """One run; raises when a push is refused or an order does not come through."""
+    await Staff(platform).stock_up()
+    count = round(rate_per_s * seconds)
+    shop = next(s for s in platform.accounts["shops"] if s["channel"] == "douyin")
+    await _quiet_pushes(platform)
+    await _push_at(platform, shop, await _orders(platform, round(rate_per_s)), rate_per_s)
+    orders = await _orders(platform, count)
+    pids = process_ids(platform)
+    before = usage(pids)
+    readable = asyncio.create_task(_readable(platform, orders))
+    sent = await _push_at(platform, shop, orders, rate_per_s)
+    readable_at = await readable
+    cpu = spent(before, usage(pids))
+    held_at = await _held_at(platform, orders)
+    to_answer = sorted(answered - due for due, answered in sent.values())
+    to_held = sorted(held_at[number] - sent[number][1] for number in orders)
+    to_readable = sorted(readable_at[number] - sent[number][1] for number in orders)
+    return {
+        "rate_per_s": rate_per_s,
+        "orders": count,
+        "answer_ms": _figures(to_answer),
+        "accept_to_held_ms": _figures(to_held),
+        "accept_to_readable_ms": _figures(to_readable),
+        "cpu_s_per_1000_orders": {n: round(s / count * 1000, 3) for n, s in cpu.items()},
+    }
+
+
+def _figures(sorted_s: list[float]) -> dict[str, float]:
+    return {
+        name: round(percentile(sorted_s, share) * 1000, 1)
+        for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
+    }
+
+
+async def _quiet_pushes(platform: Platform) -> None:
+    """The simulator keeps its own pushes to itself: ours are the load."""
+    await platform.http.post(f"{platform.simulators_url}/_sim/doors", json={"douyin_push_url": ""})
+
+
+async def _orders(platform: Platform, count: int) -> list[str]:
+    answer = await platform.http.post(
+        f"{platform.simulators_url}/_sim/orders",
+        json={"count": count, "channel": "douyin", "mix": MIX},
+        timeout=60.0,
+    )
+    answer.raise_for_status()
+    return [order["order_no"] for order in answer.json()]
+
+
+async def _push_at(
+    platform: Platform, shop: Mapping[str, str], orders: list[str], rate_per_s: float
+) -> dict[str, tuple[float, float]]:
+    """Order number → (due, answered) in epoch seconds."""
+    url = f"{platform.door('ingest')}/push/douyin/{shop['shop']}"
+    start = time.time() + 0.2
+    sent: dict[str, tuple[float, float]] = {}
+
+    async def push(number: int, order_no: str) -> None:
+        due = start + number / rate_per_s
+        await asyncio.sleep(max(0.0, due - time.time()))
+        data = json.dumps({"p_id": int(order_no), "s_ids": [int(order_no)], "order_status": 2})
+        body = json.dumps([{"tag": "101", "msg_id": f"bench:{order_no}", "data": data}]).encode()
+        sign = hashlib.md5(
+            shop["app_key"].encode() + body + shop["app_secret"].encode(), usedforsecurity=False
+        ).hexdigest()
+        answer = await http.post(
+            url, content=body, headers={"event-sign": sign, "app-id": shop["app_key"]}
+        )
+        if answer.status_code != httpx2.codes.OK:
+            raise RuntimeError(f"push refused: {answer.status_code} {answer.text}")
+        sent[order_no] = (due, time.time())
+
+    async with httpx2.AsyncClient(
+        trust_env=False, timeout=30.0, limits=httpx2.Limits(max_connections=100)
+    ) as http:
+        await asyncio.gather(*(push(number, order_no) for number, order_no in enumerate(orders)))
+    return sent
+
+
+async def _readable(platform: Platform, orders: list[str]) -> dict[str, float]:
+    """Order number → when it was first found routed."""
+    waiting = set(orders)
+    found: dict[str, float] = {}
+    connection = await asyncpg.connect(platform.postgres_url)
+    ends = time.monotonic() + SETTLE_S + len(orders)
+    try:
+        while waiting:
+            rows = await connection.fetch(
+                "SELECT channel_order_no FROM console.cards "
+                "WHERE placed_at > now() - interval '1 hour' AND routed_at IS NOT NULL "
+                "ORDER BY placed_at DESC LIMIT 5000"
+                if not found
+                else "SELECT channel_order_no FROM console.cards "
+                "WHERE channel_order_no = ANY($1::text[]) AND routed_at IS NOT NULL",
+                *([] if not found else [list(waiting)]),
+            )
+            now = time.time()
+            for row in rows:
+                if row["channel_order_no"] in waiting:
+                    waiting.discard(row["channel_order_no"])
+                    found[row["channel_order_no"]] = now
+            if time.monotonic() > ends:
+                raise RuntimeError(f"{len(waiting)} orders never became readable")
+            await asyncio.sleep(POLL_S)
+    finally:
+        await connection.close()
+    return found
+
+
+async def _held_at(platform: Platform, orders: list[str]) -> dict[str, float]:
+    """Order number → time stamp of its StockReserved."""
+    connection = await asyncpg.connect(platform.postgres_url)
+    try:
+        rows = await connection.fetch(
+            "SELECT order_id, channel_order_no FROM ingest.orders WHERE channel_order_no = ANY($1::text[])",
+            orders,
+        )
+    finally:
+        await connection.close()
+    numbers = {row["order_id"]: row["channel_order_no"] for row in rows}
+    stamps = await asyncio.to_thread(_stamps, platform)
+    return {numbers[order_id]: at for order_id, at in stamps.items() if order_id in numbers}
+
+
+def _stamps(platform: Platform) -> dict[str, float]:
+    topic = TOPICS["stock"]
+    consumer = Consumer(
+        {
+            "bootstrap.servers": platform.stack.kafka_bootstrap,
+            "group.id": "bench",
+            "enable.auto.commit": False,
+        }
+    )
+    stamps: dict[str, float] = {}
+    for partition in range(topic.partitions):
+        where = TopicPartition(topic.name(platform.prefix), partition, 0)
+        _, end = consumer.get_watermark_offsets(where, timeout=10)
+        consumer.assign([where])
+        at = 0
+        while at < end:
+            message = consumer.poll(5.0)
+            if message is None:
+                raise RuntimeError("the stock topic cannot be read")
+            if message.error() is None:
+                at = (message.offset() or 0) + 1
+                event = codec().decode(message.value() or b"")
+                if isinstance(event, StockReserved):
+                    stamps.setdefault(event.order_id, message.timestamp()[1] / 1000)
+    consumer.close()
+    return stamps
