@@ -10,10 +10,13 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
-from chassis.ids import framed
 from services.orders.domain.model import Head
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -45,25 +48,12 @@ class Broken(Struct, frozen=True, kw_only=True):
 
 
 def seal(entry: Entry) -> bytes:
-    """The hash that belongs to an entry's content and its predecessor's hash."""
-    return _digest(
-        entry.prev_hash,
-        entry.order_id,
-        str(entry.seq),
-        entry.at.isoformat(),
-        entry.actor,
-        entry.action,
-        entry.from_state,
-        entry.to_state,
-        entry.basis,
-        entry.rule,
-        entry.detail,
-    )
+    """SHA-256 over the previous hash and the JSON array of all other fields, in the order of the columns.
 
-
-def _digest(prev_hash: bytes, *parts: str) -> bytes:
-    """SHA-256 over the previous hash and every field with its length before it."""
-    return hashlib.sha256(prev_hash + framed(*parts).encode()).digest()
+    Anybody can compute it again: compact UTF-8 JSON, `at` as ISO 8601 in UTC ending in Z.
+    """
+    *content, prev_hash, _ = astuple(entry)
+    return hashlib.sha256(prev_hash + _encode(content)).digest()
 
 
 def append(  # noqa: PLR0913 — an entry's fields
@@ -81,11 +71,10 @@ def append(  # noqa: PLR0913 — an entry's fields
 ) -> tuple[Entry, Head]:
     """The next entry after `head`, and the new head."""
     seq = head.seq + 1
-    digest = _digest(
-        head.hash,
+    content = [
         order_id,
-        str(seq),
-        at.isoformat(),
+        seq,
+        at,
         actor,
         action,
         from_state,
@@ -93,7 +82,8 @@ def append(  # noqa: PLR0913 — an entry's fields
         basis,
         rule,
         detail,
-    )
+    ]
+    digest = hashlib.sha256(head.hash + _encode(content)).digest()
     entry = Entry(
         order_id=order_id,
         seq=seq,

@@ -55,12 +55,29 @@ class Recorded(Struct, frozen=True):
 class Step:
     """Works on one order for one event. `order` is what it has come to; `decision()` ends the walk."""
 
-    __slots__ = ("_basis", "_effects", "_events", "_moment", "order")
+    __slots__ = (
+        "_actor",
+        "_basis",
+        "_came_from",
+        "_effects",
+        "_events",
+        "_head",
+        "_moment",
+        "_order_id",
+        "_reason",
+        "_rule",
+        "order",
+    )
 
     def __init__(self, order: Order, moment: Moment) -> None:
         self.order = order
         self._moment = moment
-        self._basis = moment.basis
+        self._order_id = moment.record.key
+        self._actor = moment.actor
+        self._basis = ""
+        self._head = order.audit
+        self._came_from = order.state
+        self._reason = self._rule = ""
         self._events: list[Struct] = []
         self._effects: list[object] = []
 
@@ -72,22 +89,53 @@ class Step:
         return refusal
 
     def decision(self) -> Decision[Order]:
-        """What follows from a fact."""
-        return Decision(state=self.order, events=tuple(self._events), effects=tuple(self._effects))
+        """What follows from a fact.
+
+        States that were only passed through have their audit entries; the event tells where it ended.
+        """
+        events = self._events
+        if self.order.state is not self._came_from:
+            events.insert(0, self._changed())
+        return Decision(
+            state=replace(self.order, audit=self._head),
+            events=tuple(events),
+            effects=tuple(self._effects),
+        )
 
     def answer(self, refusal: str) -> Decision[Order]:
         """What follows from a command: done with the state it led to, or refused and recorded."""
+        decided = self.decision()
         if not refusal:
             pending = self.order.cancel is not None
-            return replace(
-                self.decision(), result_id="interception_asked" if pending else self.order.state
-            )
-        kept = Recorded(self._moment.record.key, self.order)
+            result_id = "interception_asked" if pending else self.order.state
+            return replace(decided, result_id=result_id)
+        assert decided.state is not None, "a walk always has an order"
         return replace(
-            self.decision(),
-            effects=(*self._effects, kept),
+            decided,
+            effects=(*decided.effects, Recorded(self._order_id, decided.state)),
             refusal=REFUSAL_TITLES.get(refusal, refusal),
             result_id=refusal,
+        )
+
+    @property
+    def basis(self) -> str:
+        """Id of the event or command of this walk; derived once and only where it is needed."""
+        if not self._basis:
+            self._basis = self._moment.basis
+        return self._basis
+
+    def _changed(self) -> OrderStateChanged:
+        came_from = self._came_from
+        return OrderStateChanged(
+            order_id=self._order_id,
+            version=0,
+            occurred_at=self._moment.now,
+            from_state="" if came_from is State.NEW else came_from,
+            to_state=self.order.state,
+            reason=self._reason,
+            actor=self._actor,
+            basis=self.basis,
+            rule=self._rule,
         )
 
     def _apply(self, trigger: Trigger, reason: str) -> str:
@@ -113,31 +161,19 @@ class Step:
     def _move(self, trigger: Trigger, to: State, reason: str) -> None:
         order = self.order
         came_from = "" if order.state is State.NEW else order.state
-        rule = ""
+        self._reason = reason or trigger
+        self._rule = ""
         if trigger is Trigger.READY:
-            rule = order.ship_by_rule
-        elif order.verdict is not None and trigger in {Trigger.PLACED, Trigger.PAID}:
-            rule = order.verdict.rule
+            self._rule = order.ship_by_rule
+        elif order.verdict is not None and (trigger is Trigger.PLACED or trigger is Trigger.PAID):
+            self._rule = order.verdict.rule
         self.order = replace(
             order,
             state=to,
             unpaid_since=order.unpaid_since if to is State.AWAITING_PAYMENT else None,
             cancel=None if to is State.CANCELLED else order.cancel,
         )
-        self._note(trigger, came_from, to, reason, rule)
-        self._events.append(
-            OrderStateChanged(
-                order_id=self._moment.record.key,
-                version=0,
-                occurred_at=self._moment.now,
-                from_state=came_from,
-                to_state=to,
-                reason=reason or trigger,
-                actor=self._moment.actor,
-                basis=self._basis,
-                rule=rule,
-            )
-        )
+        self._note(trigger, came_from, to, reason, self._rule)
 
     def refuse(self, trigger: Trigger, why: str, detail: str = "") -> str:
         """Records that something illegal was attempted; returns `why`."""
@@ -145,14 +181,14 @@ class Step:
         self._note("refused", state, state, f"{trigger}: {why} {detail}".rstrip(), "")
         self._events.append(
             OrderTransitionRefused(
-                order_id=self._moment.record.key,
+                order_id=self._order_id,
                 version=0,
                 occurred_at=self._moment.now,
                 state=state,
                 attempted=trigger,
                 reason=why,
-                actor=self._moment.actor,
-                basis=self._basis,
+                actor=self._actor,
+                basis=self.basis,
             )
         )
         return why
@@ -162,20 +198,20 @@ class Step:
         now = self._moment.now
         if any(hold.code is code and hold.reason == reason for hold in self.order.holds):
             return
-        fresh = Hold(code=code, reason=reason, actor=self._moment.actor, held_at=now)
+        fresh = Hold(code=code, reason=reason, actor=self._actor, held_at=now)
         others = tuple([hold for hold in self.order.holds if hold.code is not code])
         self.order = replace(self.order, holds=(*others, fresh))
         state = self.order.state
         self._note("held", state, state, f"{code}: {reason}", rule)
         self._events.append(
             OrderHeld(
-                order_id=self._moment.record.key,
+                order_id=self._order_id,
                 version=0,
                 occurred_at=now,
                 code=code,
                 reason=reason,
-                actor=self._moment.actor,
-                basis=self._basis,
+                actor=self._actor,
+                basis=self.basis,
             )
         )
 
@@ -189,13 +225,13 @@ class Step:
         self._note("lifted", state, state, f"{code}: {reason}", "")
         self._events.append(
             OrderHoldLifted(
-                order_id=self._moment.record.key,
+                order_id=self._order_id,
                 version=0,
                 occurred_at=self._moment.now,
                 code=code,
                 reason=reason,
-                actor=self._moment.actor,
-                basis=self._basis,
+                actor=self._actor,
+                basis=self.basis,
             )
         )
 
@@ -211,7 +247,7 @@ class Step:
     def pass_review(self, reason: str) -> None:
         """A person's word stands for the table's verdict, whose score and reasons stay readable."""
         assert self.order.verdict is not None, "the guard under_review has seen it"
-        passed = replace(self.order.verdict, outcome="passed", reviewed_by=self._moment.actor)
+        passed = replace(self.order.verdict, outcome="passed", reviewed_by=self._actor)
         self.order = replace(self.order, verdict=passed)
         self.lift(HoldCode.RISK, reason)
 
@@ -251,20 +287,20 @@ class Step:
         """Asks fulfillment to stop the parcel; while it is asked already, nothing more happens."""
         if self.order.cancel is not None:
             return
-        actor = self._moment.actor
+        actor = self._actor
         self.order = replace(
-            self.order, cancel=CancelAsk(reason=reason, actor=actor, basis=self._basis)
+            self.order, cancel=CancelAsk(reason=reason, actor=actor, basis=self.basis)
         )
         state = self.order.state
         self._note("interception_asked", state, state, reason, "")
         self._events.append(
             OrderCancelRequested(
-                order_id=self._moment.record.key,
+                order_id=self._order_id,
                 version=0,
                 occurred_at=self._moment.now,
                 reason=reason,
                 actor=actor,
-                basis=self._basis,
+                basis=self.basis,
             )
         )
 
@@ -283,7 +319,7 @@ class Step:
         assert ship_by is not None, "the time is promised at payment"
         self._events.append(
             OrderReadyToFulfil(
-                order_id=self._moment.record.key,
+                order_id=self._order_id,
                 version=0,
                 occurred_at=self._moment.now,
                 channel=content.channel,
@@ -309,19 +345,18 @@ class Step:
             self._apply(Trigger.WHOLE_REFUND_REQUESTED, "整单退款先于订单到达")
 
     def _note(self, action: str, from_state: str, to_state: str, detail: str, rule: str) -> None:
-        entry, head = audit.append(
-            self.order.audit,
-            order_id=self._moment.record.key,
+        entry, self._head = audit.append(
+            self._head,
+            order_id=self._order_id,
             at=self._moment.now,
-            actor=_storable(self._moment.actor),
+            actor=_storable(self._actor),
             action=action,
             from_state=from_state,
             to_state=to_state,
-            basis=self._basis,
+            basis=self.basis,
             rule=rule,
             detail=_storable(detail),
         )
-        self.order = replace(self.order, audit=head)
         self._effects.append(entry)
 
 
