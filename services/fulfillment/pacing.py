@@ -1,7 +1,8 @@
 """What the dispatcher does next and how fast, without doing it: grouping into calls, rests, breathers.
 
 Guarantees: no parcel is in two calls at once; a parcel that keeps failing is asked for alone, at growing
-intervals; after a failed call there is one call at a time until one succeeds.
+intervals; each failed call in a row halves the calls at once, and from the third on there are pauses too,
+until one succeeds.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ SETTLE_MS = 1_000
 """How long a parcel rests after its command was issued; by then the worker has usually taken it."""
 BACKOFF_MS = (200, 500, 1_000, 2_000, 5_000, 15_000, 60_000)
 BREATHER_MS = (200, 500, 1_000, 2_000, 5_000)
-ALONE_FROM_ATTEMPT = 2
+ALONE_FROM_ATTEMPT = 4
+BREATHE_FROM_FAILURE = 3
+"""Fewer in a row are everyday mishaps; this many are an outage."""
 _IN_HAND = 2**62
 
 
@@ -92,7 +95,7 @@ class Pace:
         """How many more calls may start."""
         if now_ms < self._breathes_until_ms:
             return 0
-        return max((1 if self._failures else self._calls_max) - running, 0)
+        return max(max(self._calls_max >> self._failures, 1) - running, 0)
 
     def resting(self, now_ms: int) -> Sequence[str]:
         """Orders that must not be looked at now."""
@@ -121,10 +124,12 @@ class Pace:
         self._breathes_until_ms = 0
 
     def failed(self, now_ms: int) -> None:
-        """A call failed as a whole: breathe, then try with one."""
-        pause_ms = BREATHER_MS[min(self._failures, len(BREATHER_MS) - 1)]
+        """A call failed as a whole: slow down."""
         self._failures += 1
-        self._breathes_until_ms = now_ms + pause_ms
+        if self._failures >= BREATHE_FROM_FAILURE:
+            longest = len(BREATHER_MS) - 1
+            pause_ms = BREATHER_MS[min(self._failures - BREATHE_FROM_FAILURE, longest)]
+            self._breathes_until_ms = now_ms + pause_ms
 
     def settled(self, order_id: str, now_ms: int) -> None:
         """This one's result is on its way to the single writer."""

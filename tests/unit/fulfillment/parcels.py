@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -198,7 +198,7 @@ class Ledger:
                 self.apply(cancel_requested(order_id))
                 return
         order = ("planned", "labelled", "picked", "packed", "shipped", "delivered")
-        ways = (
+        ways: tuple[Callable[[], str], ...] = (
             lambda: self.label(order_id=order_id),
             lambda: self.step(Step.PICK, order_id),
             lambda: self.step(Step.PACK, order_id),

@@ -92,16 +92,22 @@ def test_rests_grow_with_attempts_up_to_a_minute() -> None:
     assert pace.alone() == {"b"}
 
 
-def test_after_failures_one_call_at_a_time_until_one_succeeds() -> None:
+def test_failures_in_a_row_slow_down_and_one_success_restores_the_speed() -> None:
     pace = Pace(8)
     assert pace.room(3, 0) == 5
-    pace.failed(0)
-    assert pace.room(0, 0) == 0
+    rooms = []
+    for _ in range(3):
+        pace.failed(0)
+        rooms.append(pace.room(0, 0))
+    assert rooms == [4, 2, 0]
     assert pace.room(0, BREATHER_MS[0]) == 1
     assert pace.room(1, BREATHER_MS[0]) == 0
     pace.failed(1_000)
     assert pace.room(0, 1_000 + BREATHER_MS[0]) == 0
     assert pace.room(0, 1_000 + BREATHER_MS[1]) == 1
+    for _ in range(40):
+        pace.failed(2_000)
+    assert pace.room(0, 2_000 + BREATHER_MS[-1]) == 1
     pace.answered()
     assert pace.room(0, 1_000) == 8
 

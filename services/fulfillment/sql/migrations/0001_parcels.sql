@@ -34,7 +34,7 @@ CREATE TABLE fulfillment.sku_weights (
     weight_g int NOT NULL CHECK (weight_g BETWEEN 1 AND 1000000)
 );
 CREATE TABLE fulfillment.sku_weights_revision (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
     revision bigint NOT NULL
 );
 INSERT INTO fulfillment.sku_weights_revision (revision) VALUES (0);

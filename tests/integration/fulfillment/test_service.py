@@ -1,0 +1,217 @@
+"""Fulfillment as a process: real Kafka and Postgres, carriers over HTTP in their own format."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from deploy.embedded.stack import Stack
+from schemas.events.shipments import ParcelDelivered, ParcelMoved, WaybillIssued
+from simulators.carriers.tracking import SALT
+from simulators.signing import kuaidi100_sign
+from tests.integration.fulfillment.rig import CANARY, Rig, rig_on
+from tests.unit.fulfillment.parcels import cancel_requested, held, lifted, line
+
+STEPS = ("pick", "pack", "ship")
+
+
+@pytest.fixture
+async def rig(stack: Stack, topic_prefix: str, database_url: str) -> AsyncIterator[Rig]:
+    async with rig_on(stack, topic_prefix, database_url) as prepared:
+        yield prepared
+
+
+def orders(count: int) -> list[str]:
+    return [f"TB20261111{number:05d}" for number in range(count)]
+
+
+def kinds(told: list[Any]) -> Counter[str]:
+    return Counter(type(event).__name__ for event in told)
+
+
+async def test_each_parcel_gets_one_label_although_answers_are_lost_and_the_service_is_killed(
+    rig: Rig,
+) -> None:
+    rig.carriers.misbehave(act_then_timeout=0.3, error_after=0.1, short_list=0.1)
+    wanted = orders(60)
+    async with rig.service() as first:
+        await rig.ready(wanted)
+        await rig.until(lambda: bool(rig.carriers.waybills()))
+        await first.kill()
+    async with rig.service():
+        await rig.until_stages(labelled=60)
+
+    faults = rig.carriers.simulation.plan.counts
+    assert faults["cainiao:act_then_timeout"] > 0
+    assert faults["cainiao:short_list"] > 0
+    given = rig.carriers.waybills()
+    assert sorted(one.object_id for one in given) == [f"{order_id}-1" for order_id in wanted]
+    assert any(one.asked > 1 for one in given)
+    told = await rig.told()
+    issued = [event for event in told if isinstance(event, WaybillIssued)]
+    assert {(e.parcel_id, e.waybill_no) for e in issued} == {
+        (one.object_id, one.waybill) for one in given
+    }
+    assert CANARY not in "".join(rig.log) + repr(told)
+
+
+async def test_parcels_go_all_the_way_and_arrive_once(rig: Rig) -> None:
+    wanted = orders(5)
+    async with rig.service() as fulfillment:
+        rig.carriers.misbehave(duplicate_push=0.5)
+        rig.carriers.simulation.tracking.queue.url = (
+            f"{str(fulfillment.http.base_url).rstrip('/')}/tracking/kuaidi100"
+        )
+        weights = [{"sku": "CL01-01", "weight_g": 1_500}]
+        assert (await fulfillment.http.post("/sku-weights", json=weights)).json() == {"kept": 1}
+        await rig.ready(wanted, lines=(line(quantity=2),))
+        await rig.until_stages(labelled=5)
+
+        queue = (await fulfillment.http.get("/parcels", params={"state": "labelled"})).json()
+        assert sorted(one["order_id"] for one in queue["parcels"]) == wanted
+        assert {one["weight_g"] for one in queue["parcels"]} == {3_000}
+        assert {one["carrier"] for one in queue["parcels"]} == {"ZTO"}
+        # One list, three steps a parcel: they are decided in the order of the list.
+        actions = [
+            {"order_id": order_id, "action": step, "actor": "测试仓管"}
+            for order_id in wanted
+            for step in STEPS
+        ]
+        answer = await fulfillment.http.post("/parcels/commands", json=actions, timeout=30)
+        assert {one["outcome"] for one in answer.json()["results"]} == {"done"}
+        for given in rig.carriers.waybills():
+            assert rig.carriers.simulation.cainiao.hand_over(given.waybill)
+        await rig.until_stages(delivered=5)
+        # Whatever is still pushed twice changes nothing.
+        await rig.until(lambda: len(rig.carriers.simulation.tracking.queue) == 0)
+
+    told = await rig.told()
+    counted = kinds(told)
+    assert {counted[f"Parcel{step}"] for step in ("Planned", "Picked", "Packed", "Shipped")} == {5}
+    assert counted["ParcelDelivered"] == 5
+    for order_id in wanted:
+        moves = [
+            event.occurred_at
+            for event in told
+            if event.order_id == order_id and isinstance(event, ParcelMoved | ParcelDelivered)
+        ]
+        assert moves == sorted(moves)
+
+
+async def test_a_cancelled_parcels_label_is_voided_whatever_became_of_its_call(rig: Rig) -> None:
+    labelled, unknown, never = orders(3)
+    async with rig.service() as fulfillment:
+        await rig.ready([labelled])
+        await rig.until_stages(labelled=1)
+        rig.carriers.misbehave(act_then_timeout=1.0)
+        await rig.ready([unknown])
+        await rig.until(lambda: len(rig.carriers.waybills()) == 2)
+        await rig.publish([held(order_id=never)])
+        await rig.ready([never])
+        await rig.until_stages(labelled=1, planned=2)
+        assert await fulfillment.step_all("pick", [never]) == ["waybill_missing"]
+
+        await rig.publish([cancel_requested(o) for o in (labelled, unknown, never)])
+        await rig.until_stages(cancelled=3)
+        rig.carriers.misbehave()
+        await rig.until(lambda: all(one.discarded for one in rig.carriers.waybills()))
+        assert len(rig.carriers.waybills()) == 2
+        assert await fulfillment.step_all("pick", [labelled]) == ["cancelled"]
+        await rig.until_row("SELECT bool_and(dispatch_due_at IS NULL) FROM fulfillment.parcels")
+    counted = kinds(await rig.told())
+    assert (counted["ParcelCancelled"], counted["WaybillIssued"]) == (3, 1)
+
+
+async def test_a_held_parcel_waits_and_an_unservable_one_is_refused_with_its_reason(
+    rig: Rig,
+) -> None:
+    held_back, nowhere, unknown_warehouse = orders(3)
+    async with rig.service() as fulfillment:
+        await rig.ready([held_back])
+        await rig.ready([nowhere], province="")
+        await rig.ready([unknown_warehouse], warehouse="XX")
+        await rig.until_stages(labelled=1, waybill_refused=2)
+        await rig.publish([held(order_id=held_back)])
+        await rig.until_row("SELECT held FROM fulfillment.parcels WHERE key = $1", held_back)
+        assert await fulfillment.step_all("pick", [held_back]) == ["held"]
+        await rig.publish([lifted(order_id=held_back)])
+        await rig.until_row("SELECT NOT held FROM fulfillment.parcels WHERE key = $1", held_back)
+        one = await fulfillment.http.post(f"/parcels/{held_back}/pick", json={"actor": "测试仓管"})
+        assert (one.status_code, one.json()["outcome"]) == (200, "done")
+        again = await fulfillment.http.post(
+            f"/parcels/{held_back}/ship", json={"actor": "测试仓管"}
+        )
+        assert (again.status_code, again.json()["code"]) == (409, "not_packed")
+        assert again.json()["title"] == "还没有打包"
+    reasons = {
+        e.order_id: e.reason for e in await rig.told() if type(e).__name__ == "WaybillRefused"
+    }
+    assert reasons == {
+        nowhere: "receiver_region_missing",
+        unknown_warehouse: "warehouse_unknown:XX",
+    }
+
+
+def push(param: str, secret: str = SALT) -> bytes:
+    return urlencode({"sign": kuaidi100_sign(param, secret), "param": param}).encode()
+
+
+PUSH_ROWS = [
+    # body, status, counted as
+    (
+        push('{"status":"polling","lastResult":{"nu":"750001","state":"3"}}', "x"),
+        401,
+        "bad_signature",
+    ),
+    (b"sign=\xff", 400, "not_a_form"),
+    (b"garbage", 400, "param_missing"),
+    (b"", 400, "param_missing"),
+    (push("[]"), 400, "bad_param"),
+    (push('{"status":"polling","lastResult":{"nu":"7","state":"3"}}'), 404, "unknown_waybill"),
+    (
+        push(
+            '{"status":"polling","lastResult":'
+            '{"nu":"7","state":"0","data":[{"time":"9999-01-01 00:00:00"}]}}'
+        ),
+        400,
+        "bad_time",
+    ),
+    (b"param=" + b"x" * 70_000, 413, "too_large"),
+    (push('{"status":"abort"}'), 200, "accepted"),
+]
+
+
+async def test_doors_refuse_strangers_forgers_and_garbage_and_count_them(rig: Rig) -> None:
+    async with rig.service() as fulfillment:
+        http = fulfillment.http
+        for body, status, _ in PUSH_ROWS:
+            answer = await http.post("/tracking/kuaidi100", content=body)
+            assert answer.status_code == status
+            assert json.loads(answer.content)["result"] is (status == 200)
+        assert (await http.post("/tracking/nobody", content=b"")).status_code == 404
+        assert (await http.post("/tracking/cainiao", content=b"")).status_code == 404
+        counted = await fulfillment.metrics()
+        for _, _, outcome in PUSH_ROWS:
+            assert f'door="tracking/kuaidi100",outcome="{outcome}"' in counted
+        assert 'danshu_fulfillment_overdue_parcels{stage="labelled"} 0.0' in counted
+
+        assert (await http.get("/parcels?state=shipped")).status_code == 400
+        assert (await http.get("/parcels?limit=0")).status_code == 400
+        assert (await http.post("/parcels/commands", content=b"[" * 50_000)).status_code == 400
+        assert (
+            await http.post("/sku-weights", json=[{"sku": "a", "weight_g": 0}])
+        ).status_code == 400
+        assert (await http.post("/parcels/X/eat", json={"actor": "a"})).status_code == 404
+        http.headers["authorization"] = "Bearer of-nobody"
+        for method, path in (
+            ("GET", "/parcels"),
+            ("POST", "/parcels/commands"),
+            ("POST", "/parcels/X/pick"),
+            ("POST", "/sku-weights"),
+        ):
+            assert (await http.request(method, path)).status_code == 401
