@@ -114,7 +114,7 @@ def _print_addresses(started: stack.Stack) -> None:
     table.add_row("Valkey", started.valkey_url)
     table.add_row("Home", started.home)
     table.add_row("Stop", "danshu down")
-    Console(soft_wrap=True).print(table)
+    _show(table)
 
 
 def _print_status(servers: tuple[stack.ServerStatus, ...]) -> None:
@@ -124,4 +124,10 @@ def _print_status(servers: tuple[stack.ServerStatus, ...]) -> None:
         ports = ", ".join(f"{name} {number}" for name, number in one.ports.items())
         state = f"[{colours[one.state]}]{one.state}[/]"
         table.add_row(one.title, state, str(one.pid), ports, one.log_path)
-    Console(soft_wrap=True).print(table)
+    _show(table)
+
+
+def _show(table: Table) -> None:
+    console = Console()
+    # Without a terminal nobody knows a width: never wrap an address another program may read.
+    console.print(table, width=None if console.is_terminal else 200)

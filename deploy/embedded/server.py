@@ -72,7 +72,7 @@ class Server:
         complete: after each start, when ready.
         clear_leftovers: ends processes a killed predecessor left in the data directory.
         stop_signal: its orderly end.
-        start_patience_s, stop_patience_s: bounds, generous for two busy cores.
+        start_patience_s, stop_patience_s: bounds, generous: two busy cores need a minute for a JVM.
     """
 
     name: str
@@ -83,5 +83,5 @@ class Server:
     complete: Callable[[Site], None] = nothing_to_do
     clear_leftovers: Callable[[Site], None] = nothing_to_do
     stop_signal: signal.Signals = signal.SIGTERM
-    start_patience_s: float = 90
+    start_patience_s: float = 180
     stop_patience_s: float = 20

@@ -18,12 +18,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from deploy.embedded import stack
 from deploy.embedded import state as states
 from deploy.embedded.errors import NotRunning, UnknownServer
-from deploy.embedded.processes import Identity, identify, is_alive
+from deploy.embedded.processes import Identity, identify, is_alive, wait_until
 from deploy.embedded.progress import Progress
 from deploy.embedded.stack import SERVERS, Stack
 from tests.support import stack as stacks
 
-pytestmark = pytest.mark.serial
+pytestmark = [pytest.mark.serial, pytest.mark.timeout(600)]
 
 CLONE = Path(__file__).resolve().parents[3]
 
@@ -35,27 +35,36 @@ def home(tmp_path: Path) -> Iterator[Path]:
     stack.down(tmp_path / "家 home", wipe=True)
 
 
-def test_a_stack_lives_through_second_ups_partial_death_and_kill_9(home: Path) -> None:
-    told: list[Progress] = []
+def test_after_a_start_killed_in_its_middle_and_after_partial_death_a_new_start_is_whole(
+    home: Path,
+) -> None:
+    starting = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "up"],
+        cwd=CLONE,
+        env={**os.environ, "DANSHU_HOME": str(home)},
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    left = _first_recorded(home)
+    starting.kill()
+    starting.wait()
     first = stack.up(home, keep=False)
+    assert not any(is_alive(one) for one in left)
+
+    told: list[Progress] = []
     assert stack.up(home, keep=False, on_progress=told.append) == first
     assert [one.detail for one in told] == ["already running"]
     assert {one.name: one.state for one in stack.status(home)} == dict.fromkeys(SERVERS, "running")
     assert _listening_addresses(first) == {"127.0.0.1"}
 
     remember(first)
+    kafka_before = identify(first.pids["kafka"])
     os.kill(first.pids["valkey"], signal.SIGKILL)
     os.kill(first.pids["registry"], signal.SIGKILL)
-    kafka_before = identify(first.pids["kafka"])
     second = stack.up(home, keep=False)
     assert kafka_before is not None
     assert not is_alive(kafka_before)
     assert recalled(second) == (None, None, None)  # a new run's data, not the old one's
-
-    for family in _families(second):
-        family.kill()
-    third = stack.up(home, keep=False)
-    assert set(third.pids.values()).isdisjoint(second.pids.values())
 
     assert stack.down(home)
     assert not (home / "data").exists()
@@ -73,15 +82,18 @@ def test_each_server_comes_back_on_its_port_with_its_data(
         assert states_now[server] == "dead"
         began_at = time.monotonic()
         private_stack.start(server)
-        assert time.monotonic() - began_at < 30
-        private_stack.restart(server)
+        assert time.monotonic() - began_at < 60
+    private_stack.restart("kafka")
+    private_stack.restart("postgres")
     assert recalled(private_stack.addresses) == ("kept", "kept", "kept")
 
 
-def test_kept_data_are_readable_after_a_restart_on_other_ports(home: Path) -> None:
+def test_kept_data_outlive_kill_9_of_everything_even_if_ports_must_shift(home: Path) -> None:
     before = stack.up(home, keep=True)
     remember(before)
-    stack.down(home)
+    for process in _families(before):
+        process.kill()
+    wait_until(lambda: not any(map(psutil.pid_exists, before.pids.values())), 10)
     occupied = [before.kafka_bootstrap, before.postgres_url.split("@")[1].split("/")[0]]
     squatters = [socket.create_server(_address(one)) for one in occupied]
     try:
@@ -92,23 +104,10 @@ def test_kept_data_are_readable_after_a_restart_on_other_ports(home: Path) -> No
     finally:
         for squatter in squatters:
             squatter.close()
+    stack.down(home)
+    assert (home / "data").exists()
     stack.down(home, wipe=True)
     assert not (home / "data").exists()
-
-
-def test_a_start_killed_in_its_middle_leaves_nothing_that_hinders_the_next(home: Path) -> None:
-    starting = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", "up"],
-        cwd=CLONE,
-        env={**os.environ, "DANSHU_HOME": str(home)},
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    left = _first_recorded(home)
-    starting.kill()
-    starting.wait()
-    stack.up(home, keep=False)
-    assert not any(is_alive(one) for one in left)
 
 
 def test_a_pid_that_now_belongs_to_another_process_is_left_alone(home: Path) -> None:
