@@ -49,6 +49,9 @@ async def build(context: Context[FulfillmentSettings]) -> Parts:
     return Parts(
         processors=[processor(carrier_table(load_tables(settings.rules_dir)))],
         door=Starlette(routes=[*warehouse.routes(), *tracking.routes()]),
-        tasks=[watch.run, *([dispatcher.run] if connected else [])],
+        tasks=[
+            watch.run,
+            *([dispatcher.run] if connected and not settings.waybills_paused else []),
+        ],
         not_ready=[lambda: "" if connected else "DANSHU_FULFILLMENT_WAYBILL_URL is not set"],
     )

@@ -28,6 +28,8 @@ class FulfillmentSettings(Settings):
     waybill_secret: SecretStr = SecretStr("")
     waybill_user_id: int = 1
     waybill_template_url: str = "template/standard/1/1"
+    waybills_paused: bool = False
+    """Plan parcels, but ask for no waybills: while an account is empty, or to measure routing alone."""
     waybill_calls_max: int = Field(default=8, ge=1, le=50)
     """Calls to the provider at once; each holds up to ten parcels."""
     tracking_secrets: dict[str, SecretStr] = Field(default_factory=dict)

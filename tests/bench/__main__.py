@@ -54,7 +54,7 @@ async def _fresh_platform(stack: Stack, home: Path, *, waybills: bool) -> Platfo
         prefix=name.replace("_", "-"),
         postgres_url=f"{stack.postgres_url.rpartition('/')[0]}/{name}",
         simulator={"seed": 7, "faults": "none", "stock_multiplier": 100},
-        settings={} if waybills else {"DANSHU_FULFILLMENT_WAYBILL_URL": ""},
+        settings={} if waybills else {"DANSHU_FULFILLMENT_WAYBILLS_PAUSED": "true"},
         services=SERVICES,
     )
 
