@@ -25,21 +25,19 @@ def announced(lines: Iterable[OrderLine]) -> tuple[Line, ...]:
 
     A line of no pieces is left out: nobody could give any of it back.
     """
-    lines = [line for line in lines if line.quantity > 0]
-    paid = any(line.paid_fen for line in lines)
-    return tuple(
-        [
+    pieces = [line for line in lines if line.quantity > 0]
+    shares = [Line(line.line_no, line.sku, line.quantity, line.paid_fen) for line in pieces]
+    if not any([line.paid_fen for line in pieces]):  # noqa: C419 — every order passes here
+        shares = [
             Line(
                 line.line_no,
                 line.sku,
                 line.quantity,
-                line.paid_fen
-                if paid
-                else max(0, line.unit_price_fen * line.quantity - line.discount_fen),
+                max(0, line.unit_price_fen * line.quantity - line.discount_fen),
             )
-            for line in lines
+            for line in pieces
         ]
-    )
+    return tuple(shares)
 
 
 def fixed(account: Account) -> Account:

@@ -1,6 +1,6 @@
 """A payment gateway in Alipay's native format with a ledger of its own, told call by call how to fail.
 
-It shares no code with the service: requests are checked and answers signed from the platform's rules, and
+It shares no logic with the service: requests are checked and answers signed from the platform's rules, and
 only its ledger says what really happened.
 """
 
@@ -25,6 +25,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from chassis.http import Door
+from services.refunds.gateways import Credentials
 
 APP_ID = "2021000000000001"
 HANG_S = 1.0
@@ -88,6 +89,15 @@ class Peer:
     strangers: int = 0
     on_fault: Callable[[], None] = lambda: None
     """Called at a fault named `… kill`, after acting and before any answer."""
+
+    def credentials(self) -> Credentials:
+        """What a merchant needs to call it."""
+        return Credentials(
+            url=self.url,
+            app_id=APP_ID,
+            private_key=merchant_private_pem(),
+            gateway_key=gateway_public_pem(),
+        )
 
     async def door(self, request: Request) -> Response:
         """POST /gateway.do."""

@@ -3,86 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
-import httpx2
 import pytest
-from msgspec import Struct
 
-from chassis.clock import SystemClock
-from chassis.http import client
-from chassis.postgres import Pool, migrate, open_pool
-from chassis.service import CHASSIS_MIGRATIONS
-from schemas.events.commands_refunds import RecordPayout
-from services.refunds.app import MIGRATIONS
-from services.refunds.dispatch import Dispatcher
-from services.refunds.domain.payout import Limits, Payment, Payout
-from services.refunds.gateways import Credentials, alipay
-from services.refunds.store import QUERIES, Journal
-from tests.integration.refunds.peer import (
-    APP_ID,
-    Peer,
-    assert_paid_once,
-    gateway_public_pem,
-    merchant_private_pem,
-    running_peer,
-)
-
-CALL_TIMEOUT_S = 0.3
-ENDS = {"settled", "refused", "needs_person"}
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "refunds": MIGRATIONS})
-    opened = await open_pool(database_url, 4)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def peer() -> AsyncIterator[Peer]:
-    async with running_peer() as running:
-        yield running
-
-
-class Issued:
-    """Commands as they would go to Kafka."""
-
-    def __init__(self) -> None:
-        self.commands: list[RecordPayout] = []
-
-    async def __call__(self, commands: Sequence[Struct]) -> None:
-        self.commands += [command for command in commands if isinstance(command, RecordPayout)]
-
-    def outcomes(self) -> dict[str, set[str]]:
-        """Refund id → every outcome told."""
-        told: dict[str, set[str]] = {}
-        for command in self.commands:
-            told.setdefault(command.refund_id, set()).add(command.outcome)
-        return told
-
-
-def dispatcher(pool: Pool, peer: Peer, issued: Issued) -> Dispatcher:
-    return Dispatcher(
-        journal=Journal(pool),
-        gateway=alipay.GATEWAY,
-        credentials=Credentials(
-            url=peer.url,
-            app_id=APP_ID,
-            private_key=merchant_private_pem(),
-            gateway_key=gateway_public_pem(),
-        ),
-        limits=Limits(query_wait_s=0.02, sends_max=4, asks_max=4),
-        clock=SystemClock(),
-        issue=issued,
-        http=client(),
-        lease_s=0.6,
-        calls_max=8,
-        idle_s=0.02,
-    )
+from chassis.postgres import Pool
+from services.refunds.domain.payout import Payment, Payout
+from services.refunds.store import QUERIES
+from tests.integration.refunds.paying import Issued, dispatcher, run_until_quiet
+from tests.integration.refunds.peer import Peer, assert_paid_once
 
 
 async def open_payouts(pool: Pool, count: int) -> dict[tuple[str, str], int]:
@@ -100,27 +29,6 @@ async def open_payouts(pool: Pool, count: int) -> dict[tuple[str, str], int]:
         ["少发"] * count,
     )
     return dict(zip(zip(trades, refunds, strict=True), fens, strict=True))
-
-
-async def run_until_quiet(working: Dispatcher, pool: Pool) -> None:
-    """Runs until every payout's outcome was told or a person is waited for."""
-    told = working.issue.outcomes  # type: ignore[attr-defined]
-    quick = httpx2.AsyncClient(timeout=CALL_TIMEOUT_S, trust_env=False)
-    running = asyncio.create_task(replace(working, http=quick).run())
-    try:
-        async with asyncio.timeout(30):
-            while not running.done():
-                stages = [
-                    row["stage"] for row in await pool.fetch("SELECT stage FROM refunds.payouts")
-                ]
-                decided = [stage for stage in stages if stage in {"settled", "refused"}]
-                if set(stages) <= ENDS and len(decided) <= len(told()):
-                    break
-                await asyncio.sleep(0.02)
-    finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
 
 
 @pytest.mark.parametrize(
@@ -144,7 +52,7 @@ async def test_money_moves_once_whatever_the_gateway_does(
     owed = await open_payouts(pool, 1)
     peer.refund_plan, peer.query_plan = list(refund_plan), list(query_plan)
     issued = Issued()
-    await run_until_quiet(dispatcher(pool, peer, issued), pool)
+    await run_until_quiet(dispatcher(pool, peer.credentials(), issued), pool)
     assert peer.refund_calls == sends
     assert peer.strangers == 0
     if "ACQ.TRADE_STATUS_ERROR" in refund_plan:
@@ -159,7 +67,7 @@ async def test_a_refusal_for_good_fails_at_once(pool: Pool, peer: Peer) -> None:
     await open_payouts(pool, 1)
     peer.refund_plan = ["ACQ.TRADE_STATUS_ERROR"]
     issued = Issued()
-    await run_until_quiet(dispatcher(pool, peer, issued), pool)
+    await run_until_quiet(dispatcher(pool, peer.credentials(), issued), pool)
     assert issued.outcomes() == {"refund-0": {"failed"}}
     assert issued.commands[0].reason == "40004 ACQ.TRADE_STATUS_ERROR"
     assert (peer.refund_calls, peer.query_calls, peer.ledger) == (1, 0, [])
@@ -170,14 +78,14 @@ async def test_patience_is_bounded_and_then_a_person_is_needed(pool: Pool, peer:
     peer.refund_plan = ["act 500"]
     peer.query_plan = ["500"] * 4
     issued = Issued()
-    working = dispatcher(pool, peer, issued)
+    working = dispatcher(pool, peer.credentials(), issued)
     await run_until_quiet(working, pool)
     assert issued.commands == []
     assert await working.journal.waiting_for_people() == 1
     assert (peer.refund_calls, peer.query_calls) == (1, 4)
     assert await working.journal.look_again("order-0", "refund-0")
     assert not await working.journal.look_again("order-0", "refund-0")
-    await run_until_quiet(dispatcher(pool, peer, issued), pool)
+    await run_until_quiet(dispatcher(pool, peer.credentials(), issued), pool)
     assert issued.outcomes() == {"refund-0": {"settled"}}
     assert_paid_once(peer.ledger, owed)
 
@@ -190,7 +98,7 @@ async def test_two_dispatchers_and_a_storm_of_faults_pay_each_refund_once(
     peer.refund_plan = faults * 6
     peer.query_plan = ["", "500", "", ""] * 6
     issued = Issued()
-    first, second = (dispatcher(pool, peer, issued) for _ in range(2))
+    first, second = (dispatcher(pool, peer.credentials(), issued) for _ in range(2))
     await asyncio.gather(run_until_quiet(first, pool), run_until_quiet(second, pool))
     assert issued.outcomes() == {f"refund-{n}": {"settled"} for n in range(40)}
     assert_paid_once(peer.ledger, owed)
@@ -202,7 +110,7 @@ async def test_a_dispatcher_that_died_while_sending_leaves_a_question_not_a_seco
     owed = await open_payouts(pool, 1)
     peer.refund_plan = ["act hang"]
     issued = Issued()
-    dying = dispatcher(pool, peer, issued)
+    dying = dispatcher(pool, peer.credentials(), issued)
     running = asyncio.create_task(dying.run())
     async with asyncio.timeout(10):
         await peer.acted.wait()
@@ -210,7 +118,7 @@ async def test_a_dispatcher_that_died_while_sending_leaves_a_question_not_a_seco
     with suppress(asyncio.CancelledError):
         await running
     assert await pool.fetchval("SELECT stage FROM refunds.payouts") == "sending"
-    await run_until_quiet(dispatcher(pool, peer, issued), pool)
+    await run_until_quiet(dispatcher(pool, peer.credentials(), issued), pool)
     assert (peer.refund_calls, peer.query_calls) == (1, 1)
     assert issued.outcomes() == {"refund-0": {"settled"}}
     assert_paid_once(peer.ledger, owed)
@@ -232,7 +140,7 @@ async def test_a_new_number_for_every_sending_would_be_found(
     owed = await open_payouts(pool, 1)
     peer.refund_plan = ["act 500"]
     monkeypatch.setattr(Payout, "payment", property(renumbered))
-    await run_until_quiet(dispatcher(pool, peer, Issued()), pool)
+    await run_until_quiet(dispatcher(pool, peer.credentials(), Issued()), pool)
     assert len(peer.ledger) == 2
     with pytest.raises(AssertionError, match="money that moved"):
         assert_paid_once(peer.ledger, owed)

@@ -1,0 +1,28 @@
+"""Tables of the refunds service, empty, and a gateway beside them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chassis.postgres import Pool, migrate, open_pool
+from chassis.service import CHASSIS_MIGRATIONS
+from services.refunds.app import MIGRATIONS
+from tests.integration.refunds.peer import Peer, running_peer
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """The service's tables in a database of this test."""
+    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "refunds": MIGRATIONS})
+    opened = await open_pool(database_url, 4)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Peer]:
+    """A gateway with a ledger of its own."""
+    async with running_peer() as running:
+        yield running
