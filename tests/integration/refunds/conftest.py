@@ -8,8 +8,10 @@ import pytest
 
 from chassis.postgres import Pool, migrate, open_pool
 from chassis.service import CHASSIS_MIGRATIONS
+from deploy.embedded.stack import Stack
 from services.refunds.app import MIGRATIONS
 from tests.integration.refunds.peer import Peer, running_peer
+from tests.integration.refunds.running import World
 
 
 @pytest.fixture
@@ -26,3 +28,14 @@ async def peer() -> AsyncIterator[Peer]:
     """A gateway with a ledger of its own."""
     async with running_peer() as running:
         yield running
+
+
+@pytest.fixture
+async def world(
+    stack: Stack, database_url: str, topic_prefix: str, peer: Peer
+) -> AsyncIterator[World]:
+    """Everything the service needs to run as a process of its own."""
+    built = World(stack, database_url, topic_prefix, peer)
+    await built.create_topics()
+    yield built
+    built.close()

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
-import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
 from chassis.clock import SystemClock
-from deploy.embedded.stack import Stack
 from schemas.events.refunds import RefundApproved, RefundRequested, RefundSettled, RestockLine
-from tests.integration.refunds.peer import assert_paid_once, running_peer
+from tests.integration.refunds.peer import assert_paid_once
 from tests.integration.refunds.running import World
 from tests.unit.refunds.desk import cancelled, delivered, line, paid, placed, shipped
 
 NOW = SystemClock().now()
-
-
-@pytest.fixture
-async def world(stack: Stack, database_url: str, topic_prefix: str) -> AsyncIterator[World]:
-    async with running_peer() as peer:
-        built = World(stack, database_url, topic_prefix, peer)
-        await built.create_topics()
-        yield built
-        built.close()
 
 
 def order(order_id: str, *lines_fen: tuple[int, int], freight_fen: int = 0) -> list[Struct]:

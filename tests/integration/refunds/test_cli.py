@@ -1,0 +1,43 @@
+"""`danshu refunds` against the running service."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from typer.testing import CliRunner, Result
+
+from cli.refunds import app
+from tests.integration.refunds.running import TOKEN, Running, World
+from tests.unit.refunds.desk import line, paid, placed
+
+
+async def said(service: Running, *arguments: str) -> Result:
+    """What a command says; in a thread, because it waits for the service's answer."""
+    url = str(service.door.base_url)
+    environment = {"DANSHU_API_TOKEN": TOKEN}
+    return await asyncio.to_thread(
+        CliRunner().invoke, app, [*arguments, "--url", url], env=environment
+    )
+
+
+async def test_a_refund_is_asked_for_approved_and_shown(world: World) -> None:
+    await world.publish([placed(line(1, 2, 60_000), order_id="o1"), paid(60_000, "o1")])
+    async with world.service() as service:
+        ask = ("request", "o1", "--key", "k1", "--actor", "agent-1", "--line", "1:1")
+        async with asyncio.timeout(30):
+            while (asked := await said(service, *ask)).exit_code:
+                await asyncio.sleep(0.2)
+        assert "待审批 ¥300.00" in asked.output
+        found = re.search(r"refund-\w+", asked.output)
+        assert found
+        judge = ("approve", "o1", found[0], "--role", "finance", "--actor")
+        mine = await said(service, *judge, "agent-1")
+        assert mine.exit_code == 1
+        assert "申请人不能审批自己的退款" in str(mine.exception)
+        assert (await said(service, *judge, "fin-1")).exit_code == 0
+        shown = await said(service, "show", "o1")
+        assert found[0] in shown.output
+        assert "finance✓" in shown.output
+        wrong = await said(service, *ask[:-1], "one")
+        assert wrong.exit_code == 2
