@@ -97,7 +97,6 @@ class CommandDesk:
             "group.id": f"{prefix}.results",
             "enable.auto.commit": False,
             "auto.offset.reset": "latest",
-            "fetch.wait.max.ms": 20,
             **shared,
         }
         consumer = Consumer(options)

@@ -1,6 +1,6 @@
 """Named points where a fault test may kill, stop or fail this process; no-op unless armed.
 
-`DANSHU_FAILPOINTS="batch.before_commit=kill@3,outbox.before_mark=stop@1"` acts at the third and first pass.
+`DANSHU_FAILPOINTS="batch.before_commit=kill@3,outbox.after_publish=stop@1"` acts at the third and first pass.
 Actions: kill (SIGKILL self), stop (SIGSTOP self; someone else sends SIGCONT), raise (FailpointHit).
 """
 
@@ -11,12 +11,13 @@ import signal
 
 POINTS = frozenset(
     {
+        "batch.after_load",
         "batch.before_commit",
         "batch.after_commit",
         "outbox.after_publish",
     }
 )
-"""before commit · after commit, before publishing · after publishing, before marking."""
+"""Aggregates read, nothing decided · before commit · after commit, before publishing · after publishing, before marking."""
 
 
 class FailpointHit(Exception):

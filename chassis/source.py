@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -42,7 +42,12 @@ class Batch(Struct, frozen=True):
     generation: int
     records: tuple[Record, ...]
     advances: tuple[Advance, ...]
-    """Offset moves, in a fixed order so that two workers never wait for each other in a ring."""
+    """Offset moves, in a fixed order so that two workers never wait for each other in a ring.
+
+    A partition number is owned over all sources at once, because an aggregate takes events from all of them:
+    where one source of it moves, the others are compared too (and stay). Else a worker which was taken over
+    could write an aggregate, or be overtaken with its events, beside the new owner.
+    """
 
 
 def consumer_options(shared: Mapping[str, Any], group: str) -> dict[str, Any]:
@@ -63,7 +68,8 @@ def consumer_options(shared: Mapping[str, Any], group: str) -> dict[str, Any]:
         "queued.max.messages.kbytes": 16_384,
         "queued.min.messages": 10_000,
         "fetch.queue.backoff.ms": 50,
-        "fetch.wait.max.ms": 50,
+        # Only an empty fetch waits this long: the broker answers at once when something comes.
+        "fetch.wait.max.ms": 500,
         **shared,
     }
 
@@ -180,9 +186,9 @@ class KafkaSource:
             self._room.release()
 
     def _advance(self, records: Sequence[Record]) -> tuple[Advance, ...]:
-        last = {(record.source, record.partition): record.offset for record in records}
-        moves = tuple(Advance(*pair, self._next[pair], last[pair] + 1) for pair in sorted(last))
-        self._next.update({pair: offset + 1 for pair, offset in last.items()})
+        nexts = {(record.source, record.partition): record.offset + 1 for record in records}
+        moves = owned_together(self._next, nexts, self.assigned)
+        self._next.update(nexts)
         return moves
 
     def _wait_for_room(self) -> None:
@@ -277,6 +283,20 @@ class KafkaSource:
             TopicPartition(p.topic, p.partition, stored[self._names[p.topic], p.partition])
             for p in partitions
         ]
+
+
+def owned_together(
+    before: Mapping[tuple[str, int], int],
+    moved: Mapping[tuple[str, int], int],
+    assigned: Iterable[tuple[str, int]],
+) -> tuple[Advance, ...]:
+    """The moves, and with each the unmoved positions of the same partition in the other sources."""
+    numbers = {partition for _, partition in moved}
+    beside = {pair for pair in assigned if pair[1] in numbers}
+    return tuple(
+        Advance(*pair, before[pair], moved.get(pair, before[pair]))
+        for pair in sorted(beside | moved.keys())
+    )
 
 
 def _headers(message: Message) -> tuple[tuple[str, bytes], ...]:

@@ -165,6 +165,7 @@ class Worker:
             if not await work.advance(batch.advances):
                 raise _Lost
             await self._load(work, records, known)
+            failpoint("batch.after_load")
             known.facts = NoFacts()
             if self._processor.facts is not None:
                 known.facts = await self._processor.facts.fetch(work, records, known.kept)

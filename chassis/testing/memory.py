@@ -16,7 +16,7 @@ from typing import Any
 from chassis.codec import Codec
 from chassis.errors import Invalid
 from chassis.processor import Emitted, Handlers, Kept, Processor, Record
-from chassis.source import Batch
+from chassis.source import Batch, owned_together
 from chassis.storage import Advance, Unpublished
 from chassis.topics import TOPICS
 from schemas.events.command_results import CommandSettled
@@ -84,7 +84,7 @@ class MemorySource:
             every = {(d, p): 0 for d in self._sources for p in range(TOPICS[d].partitions)}
             self._next = await self._storage.offsets(every)
         records: list[Record] = []
-        moves: list[Advance] = []
+        moved: dict[tuple[str, int], int] = {}
         for (domain, partition), start in sorted(self._next.items()):
             room = self._batch_records - len(records)
             found = self._broker.partitions.get((domain, partition), [])[start : start + room]
@@ -94,12 +94,13 @@ class MemorySource:
                 decode(self._codec, self._handlers, domain, partition, start + at, key, value)
                 for at, (key, value) in enumerate(found)
             ]
-            moves.append(Advance(domain, partition, start, start + len(found)))
+            moved[domain, partition] = start + len(found)
         if not records:
             await asyncio.sleep(min(timeout_s, 0.001))
             return None
-        self._next.update({(m.source, m.partition): m.next for m in moves})
-        return Batch(self.generation, tuple(records), tuple(moves))
+        moves = owned_together(self._next, moved, self._next)
+        self._next.update(moved)
+        return Batch(self.generation, tuple(records), moves)
 
     def restart_from_stored(self) -> None:
         """Reads again from the stored offsets."""
