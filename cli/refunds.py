@@ -23,6 +23,7 @@ from services.refunds.settings import RefundsSettings
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 TIMEOUT_S: Final = 10.0
+REFUND_ID_CHARS: Final = 28
 STATES: Final = {
     "awaiting_approval": "待审批",
     "awaiting_goods": "待货物确认",
@@ -52,7 +53,11 @@ def show(order: str, url: Url = "") -> None:
     if not found:
         typer.echo(f"{order}: no refunds")
         return
-    table = Table("refund", "state", "tier", "amount", "approvals", "payout", "requested", box=None)
+    table = Table(box=None)
+    # The refund's number is copied from here: it is never cut, the others may fold.
+    table.add_column("refund", no_wrap=True, min_width=REFUND_ID_CHARS)
+    for title in ("state", "tier", "amount", "approvals", "payout", "requested"):
+        table.add_column(title, overflow="fold")
     for case in found:
         _add_row(table, case)
     Console(soft_wrap=True).print(table)
