@@ -57,6 +57,12 @@ class Judge(Protocol):
         """The risk verdict, counting the receiver's orders of the hour up to `at`."""
         ...
 
+    def verdict_again(
+        self, order_id: str, content: Content, paid_fen: int, at: datetime, before: Verdict
+    ) -> Verdict:
+        """The verdict on content that was judged `before`, with what has changed around it."""
+        ...
+
     def promise(self, content: Content, paid_at: datetime) -> Promise:
         """By when the order must be handed over."""
         ...
@@ -121,8 +127,11 @@ def order_paid(known: Order | None, event: OrderPaid, judge: Judge, moment: Mome
     if order.content is not None and order.paid_at is None:
         paid_at = event.occurred_at
         verdict = order.verdict
-        if verdict is None or not verdict.reviewed_by:
-            verdict = judge.verdict(event.order_id, order.content, event.paid_fen, paid_at)
+        assert verdict is not None, "an order is assessed when it is placed"
+        if not verdict.reviewed_by:
+            verdict = judge.verdict_again(
+                event.order_id, order.content, event.paid_fen, paid_at, verdict
+            )
         promised = judge.promise(order.content, paid_at)
         order = replace(
             order,
@@ -153,7 +162,8 @@ def order_amended(
     newer = replace(content, hold=event.hold) if moved and gone else _amended(content, event)
     verdict = order.verdict
     early = order.state in {State.AWAITING_PAYMENT, State.AWAITING_REVIEW}
-    if moved and early and not (verdict is not None and verdict.reviewed_by):
+    # A person's word was for the receiver it was given about.
+    if early and (moved or newer.personal_kind != content.personal_kind):
         due_fen = order.paid_fen or content.payable_fen
         verdict = judge.verdict(event.order_id, newer, due_fen, event.occurred_at)
     step = Step(replace(order, content=newer, verdict=verdict), moment)

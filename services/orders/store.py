@@ -109,13 +109,26 @@ class OrderFacts:
 
     def verdict(self, order_id: str, content: Content, paid_fen: int, at: datetime) -> Verdict:
         """The risk table's word, with the receiver's orders of the hour up to `at`, this one included."""
-        same_receiver = 1
-        if content.receiver_key:
-            since = at - SAME_RECEIVER_WINDOW
-            near = self._receivers.get(content.receiver_key)
-            for key, placed_at in near.items() if near is not None else ():
-                same_receiver += key != order_id and since < placed_at <= at
+        same_receiver = self._same_receiver(order_id, content, at)
         return assess(self._tables.risk, content, paid_fen, same_receiver)
+
+    def verdict_again(
+        self, order_id: str, content: Content, paid_fen: int, at: datetime, before: Verdict
+    ) -> Verdict:
+        """The same for content that was judged `before`; the table is asked only if the answer may differ."""
+        same_receiver = self._same_receiver(order_id, content, at)
+        if before.asked_fen == paid_fen and before.same_receiver == same_receiver:
+            return before
+        return assess(self._tables.risk, content, paid_fen, same_receiver)
+
+    def _same_receiver(self, order_id: str, content: Content, at: datetime) -> int:
+        count = 1
+        near = self._receivers.get(content.receiver_key) if content.receiver_key else None
+        if near is not None:
+            since = at - SAME_RECEIVER_WINDOW
+            for key, placed_at in near.items():
+                count += key != order_id and since < placed_at <= at
+        return count
 
     def promise(self, content: Content, paid_at: datetime) -> Promise:
         """By when the order must be handed over."""

@@ -83,6 +83,10 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reasons: tuple[str, ...] = ()
     rule: str = ""
     """table@version#rows"""
+    asked_fen: int = 0
+    """The amount and"""
+    same_receiver: int = 0
+    """the number of this receiver's orders in the hour that it was asked about."""
     reviewed_by: str = ""
     """Who decided by hand; empty = the table. A hand's word is not asked again of the table."""
 

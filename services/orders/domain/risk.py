@@ -72,6 +72,8 @@ def assess(table: Table, content: Content, paid_fen: int, same_receiver: int) ->
         score=decision.integer("score"),
         reasons=reasons if isinstance(reasons, tuple) else (str(reasons),),
         rule=rule_of(decision),
+        asked_fen=paid_fen,
+        same_receiver=same_receiver,
     )
 
 

@@ -139,7 +139,12 @@ RULES: tuple[Rule, ...] = (
     Rule(on=Trigger.PAID, come_from=(_P,), to=_R, effects=("match_risk_hold",)),
     # Physical facts can overtake the payment in a replay; the payment is then only noted.
     Rule(on=Trigger.PAID, come_from=_GONE),
-    Rule(on=Trigger.AMENDED, come_from=_LIVE, effects=("match_channel_hold",)),
+    Rule(
+        on=Trigger.AMENDED,
+        come_from=_EARLY,
+        effects=("match_risk_hold", "match_channel_hold"),
+    ),
+    Rule(on=Trigger.AMENDED, come_from=_HANDED_OVER, effects=("match_channel_hold",)),
     Rule(on=Trigger.AMENDED, come_from=(*_GONE, _X)),
     Rule(
         on=Trigger.ADDRESS_CHANGED,

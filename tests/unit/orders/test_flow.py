@@ -132,6 +132,25 @@ def test_the_verdict_of_a_person_is_not_asked_again_of_the_table() -> None:
     assert (verdict.outcome, verdict.reviewed_by, verdict.score) == ("passed", "风控01", 60)
 
 
+def test_a_new_receiver_after_the_review_is_judged_anew() -> None:
+    order = Life(life.placed(address_vague=True), life.reserved(), life.review(passed=True))
+    order.take(life.amended("personal", receiver_key="receiver-2", address_vague=True))
+    order.take(life.paid())
+    assert order.state is State.AWAITING_REVIEW
+    assert [hold.code for hold in order.order.holds] == [HoldCode.RISK]
+
+
+def test_a_receiver_the_channel_gives_later_is_judged_when_it_comes() -> None:
+    order = Life(
+        life.placed(personal=b"", personal_kind="absent", receiver_key=""),
+        life.reserved(),
+        life.paid(),
+    )
+    assert waiting_for(order.order) == ("risk_review", "no_receiver")
+    order.take(life.amended("personal"))
+    assert order.state is State.AWAITING_PRINT
+
+
 def test_a_failed_review_cancels() -> None:
     order = Life(life.placed(address_vague=True), life.paid())
     assert order.answer(life.review(passed=False)) == ("done", "cancelled")

@@ -50,6 +50,23 @@ def test_the_receivers_orders_of_the_hour_before_decide(
     assert facts.verdict(life.ORDER_ID, content, 12900, NOON).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("paid_fen", "others", "same"),
+    [(12900, 0, True), (12800, 0, False), (12900, 1, False)],
+)
+def test_the_table_is_asked_again_only_if_the_answer_may_differ(
+    paid_fen: int, others: int, same: bool
+) -> None:
+    order = Life(life.placed()).order
+    assert order.content is not None
+    assert order.verdict is not None
+    near = {f"other-{number}": NOON for number in range(others)}
+    facts = OrderFacts(TABLES, {"receiver-1": near | {life.ORDER_ID: NOON}}, {})
+    again = facts.verdict_again(life.ORDER_ID, order.content, paid_fen, NOON, order.verdict)
+    assert (again is order.verdict) == same
+    assert (again.asked_fen, again.same_receiver) == (paid_fen, 1 + others)
+
+
 def test_orders_of_the_same_batch_count_too() -> None:
     records = [
         _record(
