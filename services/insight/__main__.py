@@ -1,0 +1,6 @@
+"""`python -m services.insight`."""
+
+from services.insight.app import main
+
+if __name__ == "__main__":
+    main()

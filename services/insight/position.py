@@ -1,0 +1,86 @@
+"""Where a start begins to read: a while before the last position, so that windows which were open when the
+process ended are built anew from the topic.
+
+Guarantees: every window that starts at the returned horizon or later is read from its first order on, since
+a record is stamped after its order was accepted. Closings announced before are announced again with equal
+totals. Without committed positions everything is read from the oldest record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from chassis.errors import Unavailable
+
+TIMEOUT_S = 15.0
+CLOCKS_APART = timedelta(minutes=1)
+"""How far the clocks of a door and of a producer may differ."""
+BEGINNING = datetime.fromtimestamp(0, UTC)
+
+
+def rewind(shared: Mapping[str, Any], group: str, topic: str, back: timedelta) -> datetime:
+    """Moves the group's committed positions `back` in time and returns the horizon for the windows.
+
+    Raises Unavailable when Kafka does not answer, or while another member of the group is alive.
+    """
+    options = {"group.id": group, "enable.auto.commit": False, **shared}
+    consumer = Consumer(options)
+    try:
+        return _rewind(consumer, topic, back)
+    except KafkaException as error:
+        raise Unavailable(f"positions of {group}: {error.args[0]}") from error
+    finally:
+        consumer.close()
+
+
+def _rewind(consumer: Consumer, topic: str, back: timedelta) -> datetime:
+    partitions = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
+    asked = [TopicPartition(topic, number) for number in partitions]
+    committed = [p for p in consumer.committed(asked, timeout=TIMEOUT_S) if p.offset >= 0]
+    newest = [_stamp_before(consumer, p) for p in committed]
+    behind = [
+        stamp
+        for position, stamp in zip(committed, newest, strict=True)
+        if stamp is not None and _is_behind(consumer, position)
+    ]
+    read = [stamp for stamp in newest if stamp is not None]
+    if not read:
+        return BEGINNING
+    # A partition at its end is as new as the newest of them; one with records left is as old as it is.
+    since = min([max(read), *behind]) - back
+    seeks = [TopicPartition(p.topic, p.partition, _ms(since - CLOCKS_APART)) for p in committed]
+    found = consumer.offsets_for_times(seeks, timeout=TIMEOUT_S)
+    earlier = [
+        TopicPartition(to.topic, to.partition, min(to.offset, at.offset))
+        for to, at in zip(found, committed, strict=True)
+        if to.offset >= 0
+    ]
+    if earlier:
+        consumer.commit(offsets=earlier, asynchronous=False)
+    return since.replace(second=0, microsecond=0) + timedelta(minutes=1)
+
+
+def _is_behind(consumer: Consumer, position: TopicPartition) -> bool:
+    end: int = consumer.get_watermark_offsets(position, timeout=TIMEOUT_S)[1]
+    return position.offset < end
+
+
+def _stamp_before(consumer: Consumer, position: TopicPartition) -> datetime | None:
+    """When the last record before a position was written; None where there is none any more."""
+    oldest, _ = consumer.get_watermark_offsets(position, timeout=TIMEOUT_S)
+    if position.offset <= oldest:
+        return None
+    consumer.assign([TopicPartition(position.topic, position.partition, position.offset - 1)])
+    message = consumer.poll(TIMEOUT_S)
+    consumer.unassign()
+    if message is None or message.error() is not None:
+        raise Unavailable(f"{position.topic}/{position.partition} gives no record")
+    return datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

@@ -1,0 +1,177 @@
+"""The Faust application: `danshu.orders.v1` → windows → `danshu.signals.v1`.
+
+Nothing here is the truth. Faust 0.15.3 acknowledges an event whose handling failed, and its position may run
+ahead of what was handled, so all it does can be recomputed from the topic: counts live in memory and a start
+reads a while back (`position.py`). One agent, concurrency 1, batches by `take`, raw bytes on the wire, no
+tables, no web server. A record of another type costs a look at its first five bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import faust
+
+from chassis.clock import Clock
+from chassis.codec import HEADER, Codec
+from chassis.errors import Invalid
+from chassis.log import logger
+from chassis.processor import headers
+from chassis.topics import TOPICS
+from schemas.events.orders import OrderPlaced
+from schemas.events.signals import ChannelWindowClosed
+from schemas.lock import read_lock
+from services.insight import metrics
+from services.insight.connection import credentials
+from services.insight.domain.windows import Accepted, Closed, Windows
+from services.insight.settings import InsightSettings
+
+PLACED = frozenset(
+    HEADER.pack(0, entry.schema_id)
+    for entry in read_lock()
+    if entry.full_name == OrderPlaced.FULL_NAME
+)
+"""First five bytes of an OrderPlaced, of any version."""
+TAKE_WITHIN_S = 0.5
+CLOSE_EVERY_S = 1.0
+
+
+def group(settings: InsightSettings) -> str:
+    """Insight's consumer group."""
+    return f"{settings.topic_prefix}.insight"
+
+
+def faust_app(settings: InsightSettings, scratch: Path) -> faust.App:
+    """The application without its agents. `scratch` is an empty folder that Faust may write to."""
+    return faust.App(
+        group(settings),
+        broker=[f"kafka://{address}" for address in settings.kafka_bootstrap.split(",")],
+        broker_credentials=credentials(settings.kafka_options),
+        consumer_auto_offset_reset="earliest",
+        store="memory://",
+        datadir=scratch,
+        autodiscover=False,
+        # It would serve the content of tables to anyone.
+        web_enabled=False,
+        # Topics are created by the map, never by a client.
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        producer_acks=-1,
+        # Stop with what is in hand; the rest is read by the successor.
+        stream_wait_empty=False,
+        worker_redirect_stdouts=False,
+    )
+
+
+class Stream:
+    """Reads orders, keeps the windows, announces closings."""
+
+    def __init__(
+        self,
+        app: faust.App,
+        settings: InsightSettings,
+        codec: Codec,
+        clock: Clock,
+        windows: Windows,
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._codec = codec
+        self._clock = clock
+        self._windows = windows
+        self._board = metrics.Board()
+        orders = self._raw(TOPICS["orders"].name(settings.topic_prefix))
+        self._signals = self._raw(TOPICS["signals"].name(settings.topic_prefix))
+        app.agent(orders, name="orders", concurrency=1)(self._read)
+        app.timer(interval=CLOSE_EVERY_S, name="close")(self.announce)
+
+    def assigned(self) -> int:
+        """Partitions of the orders topic this process reads."""
+        return sum(
+            partition.topic == TOPICS["orders"].name(self._settings.topic_prefix)
+            for partition in self._app.consumer.assignment()
+        )
+
+    async def _read(self, stream: Any) -> AsyncIterator[None]:
+        async for values in stream.take(self._settings.batch_records, within=TAKE_WITHIN_S):
+            started_ms = self._clock.monotonic_ms()
+            try:
+                self.count(values)
+            except Exception:  # noqa: BLE001 — must not stop the stream, see below
+                # Faust would acknowledge these all the same; said and counted, the stream goes on.
+                metrics.RECORDS.labels("failed").inc(len(values))
+                logger.exception("batch_failed", records=len(values))
+            await self._pace(len(values), started_ms)
+            yield
+
+    def count(self, values: Sequence[bytes | None]) -> None:
+        """Takes raw records into the windows."""
+        now = self._clock.now()
+        outcomes: dict[str, int] = {}
+        for value in values:
+            outcome = "skipped"
+            if value is not None and value[: HEADER.size] in PLACED:
+                try:
+                    outcome = self._windows.add(accepted(self._codec.decode(value)), now)
+                except Invalid:
+                    outcome = "invalid"
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
+        for outcome, number in outcomes.items():
+            metrics.RECORDS.labels(outcome).inc(number)
+
+    async def announce(self) -> None:
+        """Puts closings on the topic; what Kafka does not take is tried again at the next tick."""
+        for closed in self._windows.close(self._clock.now()):
+            try:
+                await self._send(closed)
+            except Exception as error:  # noqa: BLE001 — whatever it is, the window stays due
+                self._windows.reopen((closed,))
+                metrics.ANNOUNCE_FAILURES.inc()
+                logger.warning("not_announced", channel=closed.channel, why=type(error).__name__)
+            else:
+                self._board.show(closed)
+
+    async def _send(self, closed: Closed) -> None:
+        event = ChannelWindowClosed(
+            channel=closed.channel,
+            window_start=closed.start,
+            window_end=closed.end,
+            orders=closed.totals.orders,
+            delay_max_ms=closed.totals.sync_delay_max_ms,
+            delay_sum_ms=closed.totals.sync_delay_sum_ms,
+        )
+        # The same totals again are the same event.
+        event_id = f"{closed.channel}:{closed.start.isoformat()}:{closed.totals.orders}"
+        taken = await self._signals.send(
+            key=closed.channel.encode(),
+            value=self._codec.encode(event),
+            headers=list(headers(event, event_id, closed.channel, "insight", "")),
+        )
+        await taken
+
+    async def _pace(self, records: int, started_ms: int) -> None:
+        """Waits while a batch was quicker than the bound: Faust's buffer fills up and fetching pauses."""
+        due_ms = records * 1000 // self._settings.records_per_s_max
+        await asyncio.sleep(max(0, due_ms - (self._clock.monotonic_ms() - started_ms)) / 1000)
+
+    def _raw(self, name: str) -> Any:
+        return self._app.topic(
+            name,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+        )
+
+
+def accepted(placed: Any) -> Accepted:
+    """What the windows need of an OrderPlaced."""
+    return Accepted(
+        order_id=placed.order_id,
+        channel=placed.channel,
+        occurred_at=placed.occurred_at,
+        accepted_at=placed.accepted_at,
+    )

@@ -1,0 +1,180 @@
+"""Insight as it runs: a process of its own on real Kafka, compared with a recount of the topic."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+from msgspec import Struct
+from msgspec.structs import replace
+
+from chassis import registry, topics
+from chassis.clock import SystemClock
+from chassis.codec import codec
+from chassis.commands import envelope
+from chassis.errors import Invalid
+from chassis.http import client
+from chassis.processor import Emitted
+from chassis.producer import Publisher
+from deploy.embedded.stack import Stack
+from schemas.events.orders import OrderPlaced
+from schemas.events.signals import ChannelWindowClosed
+from tests.support.rigs import read_topic
+from tests.support.toy import paid, placed
+
+START = SystemClock().now().replace(second=0, microsecond=0) - timedelta(minutes=4)
+"""Records are stamped when they are published, so orders accepted long before would not look real."""
+PATIENCE_S = 60.0
+Counted = dict[tuple[str, datetime], tuple[int, int, int]]
+
+
+def order(number: int) -> OrderPlaced:
+    accepted_at = START + timedelta(seconds=2 * number)
+    return replace(
+        placed(f"T{number}"),
+        channel=("taobao", "jd", "douyin")[number % 3],
+        accepted_at=accepted_at,
+        occurred_at=accepted_at - timedelta(milliseconds=100 * number),
+    )
+
+
+def recounted(values: Sequence[bytes]) -> Counted:
+    """What the windows must come to, by the topic alone."""
+    orders: dict[str, OrderPlaced] = {}
+    for value in values:
+        with contextlib.suppress(Invalid):
+            if isinstance(event := codec().decode(value), OrderPlaced):
+                orders[event.order_id] = event
+    counted: Counted = {}
+    for one in orders.values():
+        key = (one.channel, one.accepted_at.replace(second=0, microsecond=0))
+        delay_ms = (one.accepted_at - one.occurred_at) // timedelta(milliseconds=1)
+        number, most, total = counted.get(key, (0, 0, 0))
+        counted[key] = (number + 1, max(most, delay_ms), total + delay_ms)
+    return counted
+
+
+class Bench:
+    """One topic prefix and the process that reads it."""
+
+    def __init__(self, stack: Stack, prefix: str, log: Path) -> None:
+        self.kafka = {"bootstrap.servers": stack.kafka_bootstrap}
+        self.stack, self.prefix, self.log = stack, prefix, log
+        self.publisher = Publisher(self.kafka, prefix)
+
+    async def publish(self, events: Sequence[Struct]) -> None:
+        await self.publisher.publish([envelope(codec(), event, "test") for event in events])
+
+    async def announced(self) -> Counted:
+        """The newest closing of every window."""
+        values = await asyncio.to_thread(read_topic, self.kafka, self.prefix, "signals")
+        closings = [codec().decode(value) for value in values]
+        return {
+            (c.channel, c.window_start): (c.orders, c.delay_max_ms, c.delay_sum_ms)
+            for c in closings
+            if isinstance(c, ChannelWindowClosed)
+        }
+
+    async def until_right(self) -> None:
+        """Returns when closings equal the recount; shows both when they do not in time."""
+        values = await asyncio.to_thread(read_topic, self.kafka, self.prefix, "orders")
+        wanted, found = recounted(values), await self.announced()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while found != wanted:
+                    await asyncio.sleep(0.2)
+                    found = await self.announced()
+        except TimeoutError:
+            raise AssertionError(f"{found}\n!=\n{wanted}\n{self.log.read_text()}") from None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[int]:
+        """Insight, ready; its admin port. It must end by SIGTERM with status 0."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        with self.log.open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "services.insight",
+                stdout=log, stderr=log, env={**os.environ, **self.environment(port)},
+            )  # fmt: skip
+        try:
+            await self._ready(process, port)
+            yield port
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(20):
+                assert await process.wait() == 0, self.log.read_text()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    def environment(self, port: int) -> dict[str, str]:
+        return {
+            "DANSHU_KAFKA_BOOTSTRAP": self.stack.kafka_bootstrap,
+            "DANSHU_SCHEMA_REGISTRY_URL": self.stack.schema_registry_url,
+            "DANSHU_TOPIC_PREFIX": self.prefix,
+            "DANSHU_ADMIN_PORT": str(port),
+            "DANSHU_INSIGHT_GRACE_S": "1",
+            "DANSHU_INSIGHT_REWIND_S": "600",
+        }
+
+    async def _ready(self, process: asyncio.subprocess.Process, port: int) -> None:
+        async with client() as http, asyncio.timeout(PATIENCE_S):
+            while process.returncode is None:
+                try:
+                    if (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200:
+                        return
+                except httpx2.HTTPError:
+                    pass
+                await asyncio.sleep(0.1)
+        raise AssertionError(self.log.read_text())
+
+
+@pytest.fixture
+async def bench(stack: Stack, topic_prefix: str, tmp_path: Path) -> AsyncIterator[Bench]:
+    await asyncio.to_thread(registry.ensure, stack.schema_registry_url)
+    await asyncio.to_thread(
+        topics.ensure, {"bootstrap.servers": stack.kafka_bootstrap}, topic_prefix, 1
+    )
+    made = Bench(stack, topic_prefix, tmp_path / "insight.log")
+    yield made
+    made.publisher.close()
+
+
+async def test_closings_equal_a_recount_of_the_topic_over_duplicates_garbage_and_restarts(
+    bench: Bench,
+) -> None:
+    first = [order(number) for number in range(60)]
+    await bench.publish([*first, *first[:20], *(paid(one.order_id) for one in first)])
+    placed_id = codec().encode(first[0])[:5]
+    await bench.publisher.publish([Emitted("orders", "x", placed_id + b"\xff", ())])
+    async with bench.running() as port:
+        await bench.until_right()
+        # Late: into minutes that were closed already.
+        await bench.publish([replace(order(n), order_id=f"L{n}") for n in range(0, 60, 5)])
+        await bench.until_right()
+        async with client() as http:
+            shown = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+            assert (await http.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
+    assert 'danshu_insight_records_total{outcome="duplicate"} 20.0' in shown
+    assert 'danshu_insight_records_total{outcome="invalid"} 1.0' in shown
+    assert 'danshu_insight_records_total{outcome="skipped"} 60.0' in shown
+    assert 'danshu_insight_records_total{outcome="counted"} 72.0' in shown
+    assert 'danshu_insight_sync_delay_seconds{channel="jd",of="max"}' in shown
+    async with bench.running():
+        await bench.publish([order(number) for number in range(60, 90)])
+        await bench.until_right()
+    log = [json.loads(line) for line in bench.log.read_text().splitlines() if line[:1] == "{"]
+    assert not [line for line in log if line["level"] in ("error", "critical")], log
