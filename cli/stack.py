@@ -128,6 +128,6 @@ def _print_status(servers: tuple[stack.ServerStatus, ...]) -> None:
 
 
 def _show(table: Table) -> None:
-    console = Console()
     # Without a terminal nobody knows a width: never wrap an address another program may read.
-    console.print(table, width=None if console.is_terminal else 200)
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width).print(table)

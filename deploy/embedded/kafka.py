@@ -2,6 +2,7 @@
 
 import base64
 import os
+import shlex
 import shutil
 import subprocess
 import uuid
@@ -67,8 +68,9 @@ def _prepare(site: Site) -> Launch:
     heap = ("-Xms512m", "-Xmx512m")
     # Kafka's own start script gives these.
     collector = ("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExplicitGCInvokesConcurrent")
+    wanted = shlex.split(os.environ.get("DANSHU_KAFKA_JAVA_OPTIONS", ""))  # the last one counts
     return Launch(
-        argv=(program, *heap, *collector, *options, "kafka.Kafka", str(config)),
+        argv=(program, *heap, *collector, *options, *wanted, "kafka.Kafka", str(config)),
         env=env,
         cwd=site.home,
     )
