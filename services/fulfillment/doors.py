@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -21,11 +20,12 @@ from chassis.commands import CommandDesk, StillPending
 from chassis.http import Problem, problem_response, unauthorised
 from chassis.postgres import AWAY
 from chassis.producer import DeliveryFailed
-from services.fulfillment.domain.model import OPEN, REFUSALS, TITLES, Parcel, Stage
+from services.fulfillment.domain.model import OPEN, REFUSALS, Stage
 from services.fulfillment.domain.rules import Step
 from services.fulfillment.steps import step_command
 from services.fulfillment.store import ParcelReader
 from services.fulfillment.tracking import read_body
+from services.fulfillment.views import view
 
 ASK_TIMEOUT_S = 5.0
 BATCH_MAX = 500
@@ -72,25 +72,6 @@ class StepResult(Struct, frozen=True, kw_only=True):
     title: str = ""
 
 
-class QueuedParcel(Struct, frozen=True, kw_only=True):
-    """A parcel as the warehouse sees it; no personal data."""
-
-    order_id: str
-    parcel_id: str
-    state: Stage
-    title: str
-    warehouse: str
-    carrier: str
-    service: str
-    waybill_no: str
-    ship_by: datetime | None
-    overdue: bool
-    held: bool
-    weight_g: int
-    pieces: int
-    reason: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarehouseDoors:
     """The warehouse's side of fulfillment."""
@@ -105,6 +86,7 @@ class WarehouseDoors:
         return [
             Route("/parcels", self.queue, methods=["GET"]),
             Route("/parcels/commands", self.steps, methods=["POST"]),
+            Route("/parcels/{order_id}", self.show, methods=["GET"]),
             Route("/parcels/{order_id}/{step}", self.step, methods=["POST"]),
             Route("/sku-weights", self.weights, methods=["POST"]),
         ]
@@ -124,7 +106,20 @@ class WarehouseDoors:
         except AWAY:
             return _away()
         now = self.clock.now()
-        return _json({"parcels": [_queued(parcel, now) for parcel in parcels]})
+        return _json({"parcels": [view(parcel, now) for parcel in parcels]})
+
+    async def show(self, request: Request) -> Response:
+        """GET: one order's parcel, 404 when there is none."""
+        if refused := unauthorised(request, self.token):
+            return refused
+        try:
+            parcel = await self.reader.parcel(request.path_params["order_id"])
+        except AWAY:
+            return _away()
+        if parcel is None:
+            title = REFUSALS["unknown_parcel"]
+            return problem_response(Problem(status=404, code="unknown_parcel", title=title))
+        return _json(view(parcel, self.clock.now()))
 
     async def step(self, request: Request) -> Response:
         """POST {actor, command_id?}: 200 when done, 409 when refused, 202 when not known yet."""
@@ -201,25 +196,6 @@ class WarehouseDoors:
             reason=reason,
             title="还没有结果，请稍后再查" if pending else REFUSALS.get(reason, reason),
         )
-
-
-def _queued(parcel: Parcel, now: datetime) -> QueuedParcel:
-    return QueuedParcel(
-        order_id=parcel.order_id,
-        parcel_id=parcel.parcel_id,
-        state=parcel.stage,
-        title=TITLES[parcel.stage],
-        warehouse=parcel.warehouse,
-        carrier=parcel.carrier,
-        service=parcel.service,
-        waybill_no=parcel.waybill_no,
-        ship_by=parcel.ship_by,
-        overdue=parcel.ship_by is not None and parcel.ship_by < now,
-        held=bool(parcel.holds),
-        weight_g=parcel.weight_g,
-        pieces=sum(line.quantity for line in parcel.lines),
-        reason=parcel.waybill_refusal or parcel.reason,
-    )
 
 
 async def _body(request: Request, kind: Any) -> Any:

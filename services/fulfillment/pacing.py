@@ -17,7 +17,7 @@ from services.fulfillment.store import Due
 
 SETTLE_MS = 1_000
 """How long a parcel rests after its command was issued; by then the worker has usually taken it."""
-BACKOFF_MS = (200, 500, 1_000, 2_000, 5_000, 15_000, 60_000)
+BACKOFF_MS = (200, 500, 1_000, 2_000, 5_000, 15_000)
 BREATHER_MS = (200, 500, 1_000, 2_000, 5_000)
 ALONE_FROM_ATTEMPT = 4
 BREATHE_FROM_FAILURE = 3

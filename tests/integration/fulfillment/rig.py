@@ -129,6 +129,30 @@ class Rig:
             await connection.close(timeout=10)
         await self.publish(events)
 
+    def shared_environment(self) -> dict[str, str]:
+        """Where the servers are, for processes of this rig."""
+        return {
+            **{k: v for k, v in os.environ.items() if not k.startswith("DANSHU_")},
+            **self.stack.environment(),
+            "DANSHU_POSTGRES_URL": self.database_url,
+            "DANSHU_TOPIC_PREFIX": self.prefix,
+        }
+
+    async def cli(self, *arguments: str) -> tuple[int, str]:
+        """Runs `danshu fulfillment …`: exit status, and everything printed."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "cli.fulfillment",
+            *arguments,
+            cwd=CLONE,
+            env=self.shared_environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        printed, _ = await process.communicate()
+        return process.returncode or 0, printed.decode()
+
     async def told(self) -> list[Any]:
         """What fulfillment has told so far."""
         kafka = {"bootstrap.servers": self.stack.kafka_bootstrap}
@@ -174,20 +198,20 @@ class Rig:
         await self._until(held)
 
     async def _until(self, holds: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                if await holds():
-                    return
-                await asyncio.sleep(0.03)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    if await holds():
+                        return
+                    await asyncio.sleep(0.03)
+        except TimeoutError:
+            raise AssertionError(f"{await self.stages()}\n{''.join(self.log)}") from None
 
     @asynccontextmanager
     async def service(self) -> AsyncIterator[Running]:
         """The service, ready; ended with the block by SIGTERM, which must end it in order."""
         environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("DANSHU_")},
-            **self.stack.environment(),
-            "DANSHU_POSTGRES_URL": self.database_url,
-            "DANSHU_TOPIC_PREFIX": self.prefix,
+            **self.shared_environment(),
             "DANSHU_API_TOKEN": TOKEN,
             "DANSHU_MASTER_KEYS": self.master_keys,
             "DANSHU_RULES_DIR": str(CLONE / "rules"),

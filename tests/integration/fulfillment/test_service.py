@@ -37,7 +37,7 @@ def kinds(told: list[Any]) -> Counter[str]:
 async def test_each_parcel_gets_one_label_although_answers_are_lost_and_the_service_is_killed(
     rig: Rig,
 ) -> None:
-    rig.carriers.misbehave(act_then_timeout=0.3, error_after=0.1, short_list=0.1)
+    rig.carriers.misbehave(act_then_timeout=0.25, short_list=0.05)
     wanted = orders(60)
     async with rig.service() as first:
         await rig.ready(wanted)
@@ -148,6 +148,17 @@ async def test_a_held_parcel_waits_and_an_unservable_one_is_refused_with_its_rea
         )
         assert (again.status_code, again.json()["code"]) == (409, "not_packed")
         assert again.json()["title"] == "还没有打包"
+        shown = (await fulfillment.http.get(f"/parcels/{held_back}")).json()
+        assert (shown["title"], shown["waybill_no"][:2]) == ("已拣货", "75")
+        assert (await fulfillment.http.get("/parcels/nobody")).status_code == 404
+
+        assert await rig.cli("pack", held_back) == (0, f"已执行：{held_back}-1\n")
+        status, printed = await rig.cli("show", held_back)
+        assert (status, json.loads(printed)["state"]) == (0, "packed")
+        assert CANARY not in printed
+        assert await rig.cli("pick", held_back) == (1, "未执行：这一步已经做过\n")
+        assert (await rig.cli("ship", "nobody"))[0] == 2
+        assert (await rig.cli("show", "nobody"))[0] == 2
     reasons = {
         e.order_id: e.reason for e in await rig.told() if type(e).__name__ == "WaybillRefused"
     }

@@ -77,7 +77,7 @@ def test_a_parcel_in_a_call_rests_until_it_is_settled() -> None:
     assert set(pace.resting(1_000 + SETTLE_MS)) == set()
 
 
-def test_rests_grow_with_attempts_up_to_a_minute() -> None:
+def test_rests_grow_with_attempts_up_to_a_limit() -> None:
     pace = Pace(8)
     rests = []
     for attempt in range(1, 12):

@@ -1,0 +1,148 @@
+"""`danshu fulfillment show | pick | pack | ship`: one parcel, seen and moved on from a terminal.
+
+Guarantees: nothing here writes a parcel; a step is a command to the fulfillment service, whose answer is
+printed. Exit status 0: done; 1: refused, or a server that does not answer; 2: no such parcel; 3: no
+answer yet (the same `--command-id` asks again without doing it twice).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import sys
+from collections.abc import Coroutine
+from typing import Annotated, Any, TypeVar
+
+import asyncpg
+import msgspec
+import typer
+from confluent_kafka import KafkaException
+
+from chassis.clock import SystemClock
+from chassis.codec import codec
+from chassis.commands import CommandDesk, StillPending
+from chassis.errors import StartRefused, Unavailable
+from chassis.postgres import AWAY, open_pool
+from chassis.producer import DeliveryFailed, Publisher
+from chassis.settings import Settings, read
+from deploy.embedded import stack
+from schemas.events.command_results import CommandSettled
+from services.fulfillment.domain.model import REFUSALS, Parcel
+from services.fulfillment.domain.rules import Step
+from services.fulfillment.steps import step_command
+from services.fulfillment.store import ParcelReader
+from services.fulfillment.views import view
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+ANSWER_TIMEOUT_S = 10.0
+REFUSED, UNKNOWN, PENDING = 1, 2, 3
+
+OrderId = Annotated[
+    str, typer.Argument(metavar="ORDER", help="Our order id, e.g. TB2026111100001.")
+]
+Actor = Annotated[str, typer.Option("--actor", help="Who; your login unless given.")]
+CommandId = Annotated[str, typer.Option("--command-id", help="To ask the same again.")]
+
+_T = TypeVar("_T")
+
+
+@app.callback()
+def _fulfillment() -> None:
+    """Show an order's parcel, or take its next step: pick, pack, ship."""
+
+
+@app.command()
+def show(order_id: OrderId) -> None:
+    """Print the parcel as JSON, without personal data."""
+    parcel = _run(_fetched(_settings(), order_id))
+    if parcel is None:
+        typer.echo(f"danshu: {REFUSALS['unknown_parcel']} {order_id}", err=True)
+        raise typer.Exit(UNKNOWN)
+    text = msgspec.json.encode(view(parcel, SystemClock().now())).decode()
+    sys.stdout.write(msgspec.json.format(text, indent=2) + "\n")
+
+
+@app.command()
+def pick(order_id: OrderId, actor: Actor = "", command_id: CommandId = "") -> None:
+    """The goods are off the shelf."""
+    _step(Step.PICK, order_id, actor, command_id)
+
+
+@app.command()
+def pack(order_id: OrderId, actor: Actor = "", command_id: CommandId = "") -> None:
+    """The goods are in the box, the label is on it."""
+    _step(Step.PACK, order_id, actor, command_id)
+
+
+@app.command()
+def ship(order_id: OrderId, actor: Actor = "", command_id: CommandId = "") -> None:
+    """The carrier has the parcel."""
+    _step(Step.SHIP, order_id, actor, command_id)
+
+
+def _settings() -> Settings:
+    running = stack.running(stack.default_home())
+    addresses = running.environment() if running is not None else {}
+    try:
+        return read(Settings, {**addresses, **os.environ})
+    except StartRefused as refusal:
+        typer.echo(f"danshu: {refusal}", err=True)
+        raise typer.Exit(REFUSED) from None
+
+
+def _step(step: Step, order_id: str, actor: str, command_id: str) -> None:
+    answer = _run(_asked(_settings(), step, order_id, actor, command_id))
+    if isinstance(answer, StillPending):
+        typer.echo(f"还没有回音；再问一次：--command-id {answer.command_id}", err=True)
+        raise typer.Exit(PENDING)
+    if answer.outcome == "refused":
+        typer.echo(f"未执行：{REFUSALS.get(answer.reason, answer.reason)}", err=True)
+        raise typer.Exit(UNKNOWN if answer.reason == "unknown_parcel" else REFUSED)
+    typer.echo(f"已执行：{answer.result_id}")
+
+
+async def _fetched(settings: Settings, order_id: str) -> Parcel | None:
+    pool = await open_pool(settings.postgres_url.get_secret_value(), 1)
+    try:
+        return await ParcelReader(pool).parcel(order_id)
+    finally:
+        await pool.close()
+
+
+async def _asked(
+    settings: Settings, step: Step, order_id: str, actor: str, command_id: str
+) -> CommandSettled | StillPending:
+    publisher = Publisher(settings.kafka(), settings.topic_prefix)
+    desk = CommandDesk(publisher, codec(), "cli")
+    command = step_command(
+        order_id,
+        step,
+        actor=actor or f"cli:{getpass.getuser()}",
+        command_id=command_id,
+        issued_at=SystemClock().now(),
+    )
+    try:
+        await desk.listen(settings.kafka(), settings.topic_prefix)
+        return await desk.ask(command, ANSWER_TIMEOUT_S)
+    finally:
+        desk.close()
+        publisher.close()
+
+
+def _run(work: Coroutine[Any, Any, _T]) -> _T:
+    try:
+        return asyncio.run(work)
+    except (*AWAY, Unavailable) as error:
+        why = f"Postgres does not answer ({error}); `danshu up` starts it"
+    except (asyncpg.InvalidCatalogNameError, asyncpg.UndefinedTableError):
+        why = "the fulfillment service has never run on this database"
+    except (DeliveryFailed, KafkaException) as error:
+        why = f"Kafka does not answer ({error}); `danshu up` starts it"
+    typer.echo(f"danshu: {why}", err=True)
+    raise typer.Exit(REFUSED)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,69 @@
+"""A parcel as people and programs may see it: everything but the receiver."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from services.fulfillment.domain.model import TITLES, Line, Parcel, Stage, Tracking
+
+
+class ParcelView(Struct, frozen=True, kw_only=True):
+    """`state` is the stage's code, `title` its Chinese; `reason` speaks of the carrier's choice."""
+
+    order_id: str
+    parcel_id: str
+    state: Stage
+    title: str
+    held: bool
+    holds: tuple[str, ...]
+    channel: str
+    shop: str
+    channel_order_no: str
+    province: str
+    warehouse: str
+    carrier: str
+    service: str
+    reason: str
+    rule: str
+    waybill_no: str
+    waybill_refusal: str
+    weight_g: int
+    weight_estimated: bool
+    pieces: int
+    ship_by: datetime | None
+    overdue: bool
+    lines: tuple[Line, ...]
+    tracking: Tracking | None
+
+
+def view(parcel: Parcel, now: datetime) -> ParcelView:
+    """Return what may be shown. `now` decides what is overdue."""
+    waits = parcel.stage not in {Stage.SHIPPED, Stage.DELIVERED, Stage.CANCELLED}
+    return ParcelView(
+        order_id=parcel.order_id,
+        parcel_id=parcel.parcel_id,
+        state=parcel.stage,
+        title=TITLES[parcel.stage],
+        held=bool(parcel.holds),
+        holds=parcel.holds,
+        channel=parcel.channel,
+        shop=parcel.shop,
+        channel_order_no=parcel.channel_order_no,
+        province=parcel.province,
+        warehouse=parcel.warehouse,
+        carrier=parcel.carrier,
+        service=parcel.service,
+        reason=parcel.reason,
+        rule=parcel.rule,
+        waybill_no=parcel.waybill_no,
+        waybill_refusal=parcel.waybill_refusal,
+        weight_g=parcel.weight_g,
+        weight_estimated=parcel.weight_estimated,
+        pieces=sum(line.quantity for line in parcel.lines),
+        ship_by=parcel.ship_by,
+        overdue=waits and parcel.ship_by is not None and parcel.ship_by < now,
+        lines=parcel.lines,
+        tracking=parcel.tracking,
+    )
