@@ -74,6 +74,8 @@ def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Mo
     """Holds the goods of a new order; one that was cancelled before we saw it gets none."""
     if state is not None:
         return Decision(state=state)
+    if any(line.quantity <= 0 for line in event.lines):
+        raise Invalid("line_without_pieces")
     hold = Hold(
         state="short",
         channel=event.channel,
@@ -123,7 +125,7 @@ def shipped(
 ) -> Outcome:
     """Books out what left the house. A parcel of goods nobody held is a dead letter for people to see."""
     hold = _hold(state)
-    goods = merged((line.sku, line.quantity) for line in event.lines)
+    goods = merged([(line.sku, line.quantity) for line in event.lines])
     if hold.state != "held" or event.warehouse != hold.warehouse:
         raise Invalid("shipped_without_hold")
     left = taken_from(hold.held, goods)

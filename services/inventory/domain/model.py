@@ -6,9 +6,9 @@ same lines always compare equal. A `Hold` is live exactly while its state is `he
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -144,9 +144,26 @@ def merged(pairs: Iterable[tuple[str, int]]) -> Goods:
     return tuple(sorted((sku, quantity) for sku, quantity in pieces.items() if quantity))
 
 
-def wanted(lines: Iterable[Line]) -> Goods:
-    """What an order asks for in all."""
-    return merged((line.sku, line.quantity) for line in lines)
+class Counted(Protocol):
+    """A line of anything: so many pieces of a SKU."""
+
+    @property
+    def sku(self) -> str:
+        """Own SKU code."""
+        ...
+
+    @property
+    def quantity(self) -> int:
+        """Pieces."""
+        ...
+
+
+def wanted(lines: Sequence[Counted]) -> Goods:
+    """What an order asks for in all. Every line asks for at least one piece."""
+    pieces = {line.sku: line.quantity for line in lines}
+    if len(pieces) == len(lines):
+        return tuple(sorted(pieces.items()))
+    return merged([(line.sku, line.quantity) for line in lines])
 
 
 def taken_from(goods: Goods, taken: Goods) -> Goods | None:

@@ -1,0 +1,241 @@
+"""What becomes of goods, over real Kafka, Postgres and Valkey."""
+
+import asyncpg
+import pytest
+
+from chassis.clock import ManualClock
+from chassis.codec import codec
+from chassis.commands import CommandDesk
+from schemas.events.stock import (
+    StockDeducted,
+    StockReleased,
+    StockReserved,
+    StockReturned,
+    StockShort,
+)
+from schemas.events.stock_levels import StockLevelChanged
+from services.inventory.invariants import Invariants
+from services.inventory.timers import Expiry, LevelPublisher
+from tests.integration.inventory.rig import (
+    NOW,
+    House,
+    cancelled,
+    paid,
+    placed,
+    receipt,
+    refunded,
+    shipped,
+)
+from tests.support.rigs import read_topic
+
+SOUND = Invariants(
+    oversold_units=0,
+    negative_rows=0,
+    reserved_mismatch=0,
+    ledger_mismatch=0,
+    valkey_difference=0,
+)
+
+
+async def level(house: House, warehouse: str, sku: str) -> tuple[int, int]:
+    rows = await house.fetch(
+        "SELECT on_hand, reserved FROM inventory.stock WHERE warehouse = $1 AND sku = $2",
+        warehouse,
+        sku,
+    )
+    return rows[0]["on_hand"], rows[0]["reserved"]
+
+
+async def test_goods_are_held_paid_shipped_and_come_back(inventory: House) -> None:
+    async with inventory.running() as running:
+        await inventory.publish([receipt("r1", "HZ", [("A", 10), ("B", 10)])])
+        await inventory.drained()
+        await inventory.publish([placed("o1", [("B", 1), ("A", 2), ("A", 1)]), paid("o1")])
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (10, 3)
+        assert await running.invariants() == SOUND
+
+        await inventory.publish([shipped("o1", "HZ", [("A", 2), ("A", 1), ("B", 1)])])
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (7, 0)
+        assert await running.invariants() == SOUND
+
+        await inventory.publish([refunded("o1", [("A", 3)])])
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (10, 0)
+        assert await running.invariants() == SOUND
+
+    events = await inventory.emitted()
+    assert [type(event) for event in events] == [StockReserved, StockDeducted, StockReturned]
+    reserved = events[0]
+    assert isinstance(reserved, StockReserved)
+    assert [(line.line_no, line.sku, line.quantity) for line in reserved.lines] == [
+        (1, "B", 1),
+        (2, "A", 2),
+        (3, "A", 1),
+    ]
+    assert reserved.rule.startswith("sourcing/default@1.")
+    assert reserved.rule.endswith("#yangtze-delta")
+    entries = await inventory.fetch(
+        "SELECT kind, sku, quantity, balance_after FROM inventory.ledger WHERE sku = 'A' ORDER BY id"
+    )
+    assert [tuple(entry) for entry in entries] == [
+        ("receipt", "A", 10, 10),
+        ("deduction", "A", -3, 7),
+        ("return", "A", 3, 10),
+    ]
+
+
+async def test_a_cancelled_order_gives_its_goods_to_the_next(inventory: House) -> None:
+    async with inventory.running() as running:
+        await inventory.publish([receipt("r1", "HZ", [("A", 1)])])
+        await inventory.drained()
+        await inventory.publish([placed("o1", [("A", 1)]), placed("o2", [("A", 1)])])
+        await inventory.drained()
+        first = [event for event in await inventory.emitted() if isinstance(event, StockReserved)]
+        assert len(first) == 1
+        await inventory.publish([cancelled(first[0].order_id)])
+        await inventory.drained()
+        assert await running.invariants() == SOUND
+        await inventory.publish([placed("o3", [("A", 1)])])
+        await inventory.drained()
+        assert await running.invariants() == SOUND
+    states = await inventory.fetch("SELECT state FROM inventory.reservations ORDER BY key")
+    assert sorted(row["state"] for row in states) == ["booked", "cancelled", "held", "short"]
+
+
+async def test_an_order_cancelled_before_we_saw_it_is_never_held(inventory: House) -> None:
+    async with inventory.running() as running:
+        await inventory.publish([receipt("r1", "HZ", [("A", 1)]), cancelled("o1")])
+        await inventory.drained()
+        await inventory.publish([placed("o1", [("A", 1)]), paid("o1")])
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (1, 0)
+        assert await running.invariants() == SOUND
+    assert await inventory.emitted() == []
+
+
+async def test_a_payment_after_a_shortage_asks_again(inventory: House) -> None:
+    async with inventory.running() as running:
+        await inventory.publish([placed("o1", [("A", 2)])])
+        await inventory.drained()
+        await inventory.publish([receipt("r1", "GZ", [("A", 2)])])
+        await inventory.drained()
+        await inventory.publish([paid("o1")])
+        await inventory.drained()
+        assert await running.invariants() == SOUND
+    short, reserved = await inventory.emitted()
+    assert isinstance(short, StockShort)
+    assert (short.lines[0].wanted, short.lines[0].available) == (2, 0)
+    assert isinstance(reserved, StockReserved)
+    assert (reserved.warehouse, reserved.generation, reserved.expires_at) == ("GZ", 2, None)
+
+
+async def test_an_unpaid_hold_ends_when_its_time_is_up_and_a_paid_one_does_not(
+    inventory: House,
+) -> None:
+    async with inventory.running() as running:
+        await inventory.publish([receipt("r1", "HZ", [("A", 5)])])
+        await inventory.drained()
+        await inventory.publish([placed("o1", [("A", 1)]), placed("o2", [("A", 1)]), paid("o2")])
+        await inventory.drained()
+        clock = ManualClock(NOW)
+        desk = CommandDesk(inventory.publisher, codec(), "inventory")
+        expiry = Expiry(running.pool, desk, clock)
+        assert await expiry.look() == 0
+        clock = ManualClock(NOW.replace(year=2100))
+        expiry = Expiry(running.pool, desk, clock)
+        assert await expiry.look() == 1
+        assert await expiry.look() == 0, "asked once is enough for a while"
+        clock.advance(60_000)
+        await inventory.drained()
+        assert await expiry.look() == 0, "it has ended"
+        assert await level(inventory, "HZ", "A") == (5, 1)
+        assert await running.invariants() == SOUND
+        await inventory.publish([paid("o1")])
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (5, 2)
+        assert await running.invariants() == SOUND
+    of_first = [event for event in await inventory.emitted() if event.order_id == "o1"]  # type: ignore[attr-defined]
+    assert [type(event) for event in of_first] == [StockReserved, StockReleased, StockReserved]
+
+
+async def test_a_return_that_is_heard_before_its_parcel_waits_for_it(inventory: House) -> None:
+    async with inventory.running() as running:
+        await inventory.publish([receipt("r1", "HZ", [("A", 5)])])
+        await inventory.drained()
+        await inventory.publish([placed("o1", [("A", 2)]), paid("o1")])
+        await inventory.drained()
+        await inventory.publish([refunded("o1", [("A", 1)])])
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (5, 2)
+        await inventory.publish([shipped("o1", "HZ", [("A", 2)])])
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (4, 0)
+        assert await running.invariants() == SOUND
+
+
+async def test_a_parcel_nobody_held_goods_for_is_a_dead_letter(inventory: House) -> None:
+    async with inventory.running() as running:
+        await inventory.publish([receipt("r1", "HZ", [("A", 5)])])
+        await inventory.drained()
+        await inventory.publish([placed("o1", [("A", 1)]), placed("o2", [("A", 1)])])
+        await inventory.drained()
+        await inventory.publish([shipped("o1", "HZ", [("A", 2)]), shipped("o2", "GZ", [("A", 1)])])
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (5, 2)
+        assert await running.invariants() == SOUND
+    codes = await inventory.fetch("SELECT code FROM chassis.dead_letters ORDER BY code")
+    assert [row["code"] for row in codes] == ["shipped_more_than_held", "shipped_without_hold"]
+
+
+async def test_a_document_is_booked_once(inventory: House) -> None:
+    again = receipt("r1", "HZ", [("A", 5)])
+    async with inventory.running() as running:
+        await inventory.publish([again, again])
+        await inventory.drained()
+        await inventory.publish([again])
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (5, 0)
+        assert await running.invariants() == SOUND
+
+
+async def test_the_ledger_takes_no_change_and_no_movement_twice(inventory: House) -> None:
+    async with inventory.running():
+        await inventory.publish([receipt("r1", "HZ", [("A", 5)])])
+        await inventory.drained()
+    for statement in (
+        "UPDATE inventory.ledger SET quantity = 6",
+        "DELETE FROM inventory.ledger",
+        "TRUNCATE inventory.ledger",
+    ):
+        with pytest.raises(asyncpg.RestrictViolationError):
+            await inventory.fetch(statement)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await inventory.fetch(
+            "INSERT INTO inventory.ledger "
+            "(warehouse, sku, quantity, kind, document_no, order_id, balance_after) "
+            "SELECT warehouse, sku, quantity, kind, document_no, order_id, 10 FROM inventory.ledger"
+        )
+    with pytest.raises(asyncpg.CheckViolationError):
+        await inventory.fetch("UPDATE inventory.stock SET reserved = on_hand + 1")
+
+
+async def test_levels_are_published_when_they_change_and_only_then(inventory: House) -> None:
+    async with inventory.running() as running:
+        levels = LevelPublisher(running.pool, inventory.publisher, codec(), "inventory")
+        await inventory.publish([receipt("r1", "HZ", [("A", 5), ("B", 1)])])
+        await inventory.drained()
+        assert await levels.look() == 2
+        assert await levels.look() == 0
+        await inventory.publish([placed("o1", [("A", 2)])])
+        await inventory.drained()
+        assert await levels.look() == 1
+    values = read_topic(inventory.kafka, inventory.prefix, "stock-levels")
+    newest: dict[str, StockLevelChanged] = {}
+    for value in values:
+        event = codec().decode(value)
+        assert isinstance(event, StockLevelChanged)
+        assert event.level_key not in newest or event.version > newest[event.level_key].version
+        newest[event.level_key] = event
+    assert (newest["HZ|A"].on_hand, newest["HZ|A"].reserved) == (5, 2)
