@@ -1,0 +1,124 @@
+"""The console's JSON API and its live stream. docs/openapi-console.json is rendered from here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Path, Query
+from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from services.console import live
+from services.console.views import Filters, FunnelStep, OrderDetail, OrderList
+from services.console.web import AtDesk, SignedIn, signed_in
+
+ORDERS_MAX = 200
+PROBLEM = {"description": "问题说明（application/problem+json）"}
+
+router = APIRouter(
+    prefix="/api", dependencies=[Depends(signed_in)], responses={401: PROBLEM, 422: PROBLEM}
+)
+
+
+def filters(
+    *,
+    state: Annotated[str, Query(description="订单状态代码")] = "",
+    channel: Annotated[str, Query(description="平台代码")] = "",
+    hour: Annotated[str, Query(description="下单小时（北京时间），如 2026-11-11T09")] = "",
+    flag: Annotated[str, Query(description="标记代码")] = "",
+    q: Annotated[str, Query(description="订单号、平台订单号或运单号", max_length=64)] = "",
+    before: Annotated[str, Query(description="上一页给出的游标")] = "",
+) -> Filters:
+    """What a list is narrowed to; values that mean nothing are left out."""
+    return Filters(
+        state=state, channel=channel, hour=hour, flag=flag, query=q, before=before
+    ).sane()
+
+
+Narrowed = Annotated[Filters, Depends(filters)]
+
+
+@router.get("/orders", summary="订单列表，新的在前")
+async def orders(
+    desk: AtDesk,
+    narrowed: Narrowed,
+    limit: Annotated[int, Query(ge=1, le=ORDERS_MAX, description="每页订单数")] = 50,
+) -> OrderList:
+    """One page; go on with `before` of the answer until it is empty."""
+    return await desk.views.orders(narrowed, limit)
+
+
+@router.get("/funnel", summary="各状态的订单数")
+async def funnel(desk: AtDesk, narrowed: Narrowed) -> tuple[FunnelStep, ...]:
+    """Counts under all filters but the state's."""
+    return await desk.views.funnel(narrowed)
+
+
+@router.get(
+    "/live",
+    summary="实时变化（Server-Sent Events）",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "content": {"text/event-stream": {}},
+            "description": "hello、changed（orders：变化的订单号，many：未列全）、beat",
+        },
+        503: PROBLEM,
+    },
+)
+async def changes(desk: AtDesk, _session: SignedIn) -> StreamingResponse:
+    """Names of changed orders, at most every half a second; ask for the orders themselves."""
+    stream = desk.broadcast.page()
+    try:
+        page = stream.__enter__()
+    except live.TooManyPages:
+        raise HTTPException(503, "打开的实时页面太多，请稍后再试") from None
+
+    async def body() -> AsyncIterator[bytes]:
+        try:
+            async for event in live.events(page, desk.settings.live_interval_ms / 1000):
+                yield event
+        finally:
+            stream.__exit__(None, None, None)
+
+    return StreamingResponse(
+        body(),
+        media_type="text/event-stream",
+        # A proxy that collects answers would make "live" a matter of minutes.
+        headers={"x-accel-buffering": "no"},
+    )
+
+
+@router.get("/orders/{order_id:path}", summary="一个订单和它的时间轴", responses={404: PROBLEM})
+async def order(
+    desk: AtDesk, order_id: Annotated[str, Path(description="订单号", max_length=200)]
+) -> OrderDetail:
+    """All that is known of it; the receiver is masked."""
+    detail = await desk.views.order(order_id)
+    if detail is None:
+        raise HTTPException(404)
+    return detail
+
+
+def document() -> dict[str, object]:
+    """The OpenAPI document of the API."""
+    from chassis.service import VERSION
+
+    described = get_openapi(
+        title="单枢控制台 API",
+        version=VERSION,
+        description="订单、时间轴和实时变化，只读。先在 /login 登录，凭会话 Cookie 访问。金额单位为分，时间为 UTC。",
+        routes=router.routes,
+    )
+    described["components"]["securitySchemes"] = {
+        "session": {"type": "apiKey", "in": "cookie", "name": "danshu_session"}
+    }
+    described["security"] = [{"session": []}]
+    return described
+
+
+async def openapi(_request: Request, _session: SignedIn) -> Response:
+    """The document, for those who are signed in."""
+    return JSONResponse(document())

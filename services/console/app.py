@@ -1,0 +1,65 @@
+"""Wiring of the console."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from chassis.crypto import MasterKeys, PersonalSeal
+from chassis.service import Context, Parts
+from services.console import api, pages, web
+from services.console.live import Broadcast
+from services.console.projections import fold_funnel, projection
+from services.console.settings import ConsoleSettings
+from services.console.signin import Guesses, Sessions
+from services.console.views import Views
+
+FOLD_EVERY_S = 1.0
+
+
+def web_app(desk: web.Desk) -> FastAPI:
+    """Pages, API and assets over one desk."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.desk = desk
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    app.add_api_route("/openapi.json", api.openapi, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=web.FOLDER / "static"), name="static")
+    app.add_middleware(web.SecurityHeaders)
+    web.install_errors(app)
+    return app
+
+
+async def build(context: Context[ConsoleSettings]) -> Parts:
+    """The projection, the web, and the task that sums up the counters."""
+    settings = context.settings
+    master_keys = settings.master_keys.get_secret_value()
+    seal = PersonalSeal(MasterKeys.parse(master_keys)) if master_keys else None
+    session_key = settings.session_key.get_secret_value().encode() or os.urandom(32)
+    broadcast = Broadcast()
+    desk = web.Desk(
+        settings=settings,
+        views=Views(context.pool, context.codec, context.clock, seal),
+        broadcast=broadcast,
+        sessions=Sessions(session_key, context.clock, settings.session_hours),
+        guesses=Guesses(context.clock),
+        templates=web.templates(),
+    )
+
+    async def fold_funnel_now_and_then() -> None:
+        while True:
+            await asyncio.sleep(FOLD_EVERY_S)
+            await fold_funnel(context.pool)
+
+    # A batch holds ten thousand live objects: the default pace would walk them for every 700 new ones.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    return Parts(
+        processors=(projection(broadcast.announce),),
+        door=web_app(desk),
+        tasks=(fold_funnel_now_and_then,),
+    )

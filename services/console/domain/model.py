@@ -1,0 +1,67 @@
+"""What the console keeps of one order: the small state its list row is made of. Frozen values, nothing else.
+
+The state is an array in its document: nobody edits it, the same values stand in columns beside it, and it is
+read and written for every event. New fields go to the end, with a default.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+
+class Card(Struct, frozen=True, kw_only=True, array_like=True):
+    """One order, or one quarantined payload, as the list shows it. Times are aware UTC, money is fen.
+
+    `state` is "" while only other services' facts about the order are known; it is then not shown.
+    """
+
+    state: str = ""
+    channel: str = ""
+    shop: str = ""
+    channel_order_no: str = ""
+    placed_at: datetime | None = None
+    accepted_at: datetime | None = None
+    held_at: datetime | None = None
+    """When stock was held for the first time."""
+    routed_at: datetime | None = None
+    """When warehouse and carrier were chosen for the first time."""
+    updated_at: datetime | None = None
+    """When this console last learnt something about it."""
+    ship_by: datetime | None = None
+    payable_fen: int = 0
+    paid_fen: int = 0
+    refund_fen: int = 0
+    """Paid back so far."""
+    province: str = ""
+    city: str = ""
+    warehouse: str = ""
+    carrier: str = ""
+    waybill_no: str = ""
+    line_summary: str = ""
+    flags: tuple[str, ...] = ()
+    """Codes of FLAGS in words.py, in the order they came."""
+    open_refunds: tuple[str, ...] = ()
+
+
+Bucket = tuple[datetime, str, str]
+"""Hour of ordering (UTC), channel, state: what the counters count by."""
+
+
+def bucket_of(card: Card | None) -> Bucket | None:
+    """Where an order is counted; None while it is not shown."""
+    if card is None or card.placed_at is None:
+        return None
+    hour = card.placed_at.replace(minute=0, second=0, microsecond=0)
+    return hour, card.channel, card.state
+
+
+def with_flag(flags: tuple[str, ...], code: str) -> tuple[str, ...]:
+    """The flags with `code` raised."""
+    return flags if code in flags else (*flags, code)
+
+
+def without_flag(flags: tuple[str, ...], code: str) -> tuple[str, ...]:
+    """The flags with `code` lowered."""
+    return tuple([flag for flag in flags if flag != code]) if code in flags else flags

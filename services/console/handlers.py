@@ -1,0 +1,433 @@
+"""What each event does to an order's card and which line it adds to the timeline. Pure.
+
+Events of different topics reach the console in any order, events of one topic in order: a card is therefore
+never sure that the order itself is known, and a fact only ever sets what is its own. Nine and more of these
+run for every order, so each builds one card, one tuple, and nothing else. `HANDLERS` is the whole list.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from chassis.processor import Decision, Handlers, Moment
+from schemas.events.order_states import (
+    OrderCancelRequested,
+    OrderHeld,
+    OrderHoldLifted,
+    OrderReadyToFulfil,
+    OrderStateChanged,
+    OrderTransitionRefused,
+)
+from schemas.events.orders import (
+    OrderAmended,
+    OrderCancelled,
+    OrderLine,
+    OrderPaid,
+    OrderPlaced,
+)
+from schemas.events.quarantine import PayloadQuarantined
+from schemas.events.refunds import (
+    RefundApproved,
+    RefundFailed,
+    RefundRefused,
+    RefundRequested,
+    RefundSettled,
+)
+from schemas.events.shipments import (
+    ParcelCancelled,
+    ParcelCancelRefused,
+    ParcelDelivered,
+    ParcelMoved,
+    ParcelPacked,
+    ParcelPicked,
+    ParcelPlanned,
+    ParcelShipped,
+    WaybillIssued,
+    WaybillRefused,
+)
+from schemas.events.stock import (
+    StockDeducted,
+    StockReleased,
+    StockReserved,
+    StockReturned,
+    StockShort,
+)
+from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
+from services.console import words
+from services.console.domain.model import Card, with_flag, without_flag
+from services.console.words import CODES, STATES, TITLES, say, yuan
+
+EMPTY = Card()
+Decided = Decision[Card]
+Entry = tuple[
+    str, datetime, int, str, str, str, str, str, str, int, int, bytes | None
+]  # columns of console.timeline
+
+
+def _entry(
+    event: Any,
+    moment: Moment,
+    detail: str = "",
+    actor: str = "",
+    basis: str = "",
+    *,
+    whole: bool = False,
+) -> tuple[Entry]:
+    record = moment.record
+    kind = type(event).__name__
+    return (
+        (
+            record.key,
+            event.occurred_at,
+            event.version,
+            record.source,
+            kind,
+            TITLES[kind],
+            detail,
+            actor,
+            basis,
+            record.partition,
+            record.offset,
+            record.raw if whole else None,
+        ),
+    )
+
+
+def _only_told(detail: Any) -> Any:
+    """A decision that adds a line and changes nothing of the card but its time."""
+
+    def decide(card: Card | None, event: Any, _facts: Any, moment: Moment) -> Decided:
+        return Decision(
+            state=replace(card or EMPTY, updated_at=moment.now),
+            effects=_entry(event, moment, detail(event), getattr(event, "actor", "")),
+        )
+
+    return decide
+
+
+# ---- orders ----------------------------------------------------------------------------------------
+
+
+def summary(lines: tuple[OrderLine, ...]) -> str:
+    """The first line's title and how much there is in all: "纯棉T恤 ×2 等 3 件"."""
+    if not lines:
+        return ""
+    first = lines[0]
+    if len(lines) == 1:
+        return f"{first.title} ×{first.quantity}"
+    return f"{first.title} 等 {sum([line.quantity for line in lines])} 件"
+
+
+def placed(card: Card | None, event: OrderPlaced, _facts: Any, moment: Moment) -> Decided:
+    """The order itself."""
+    known = card or EMPTY
+    told = summary(event.lines)
+    return Decision(
+        state=replace(
+            known,
+            state=known.state or "awaiting_payment",
+            channel=event.channel,
+            shop=event.shop,
+            channel_order_no=event.channel_order_no,
+            placed_at=event.occurred_at,
+            accepted_at=event.accepted_at,
+            updated_at=moment.now,
+            ship_by=known.ship_by or event.ship_by,
+            payable_fen=event.payable_fen,
+            province=event.province,
+            city=event.city,
+            line_summary=told,
+            flags=with_flag(known.flags, "problems") if event.problems else known.flags,
+        ),
+        effects=_entry(event, moment, told, whole=True),
+    )
+
+
+def paid(card: Card | None, event: OrderPaid, _facts: Any, moment: Moment) -> Decided:
+    """What the buyer paid."""
+    return Decision(
+        state=replace(card or EMPTY, paid_fen=event.paid_fen, updated_at=moment.now),
+        effects=_entry(event, moment, yuan(event.paid_fen)),
+    )
+
+
+def amended(card: Card | None, event: OrderAmended, _facts: Any, moment: Moment) -> Decided:
+    """The channel's newer content."""
+    changed = "、".join(dict.fromkeys([say(name) for name in event.changed]))
+    return Decision(
+        state=replace(
+            card or EMPTY, province=event.province, city=event.city, updated_at=moment.now
+        ),
+        effects=_entry(event, moment, changed, whole=True),
+    )
+
+
+# ---- stock -----------------------------------------------------------------------------------------
+
+
+def reserved(card: Card | None, event: StockReserved, _facts: Any, moment: Moment) -> Decided:
+    """Goods are held; the first time counts."""
+    known = card or EMPTY
+    return Decision(
+        state=replace(
+            known,
+            held_at=known.held_at or event.occurred_at,
+            warehouse=event.warehouse,
+            flags=without_flag(known.flags, "short"),
+            updated_at=moment.now,
+        ),
+        effects=_entry(event, moment, words.warehouse(event.warehouse), "", event.rule),
+    )
+
+
+def short(card: Card | None, event: StockShort, _facts: Any, moment: Moment) -> Decided:
+    """Nothing is held."""
+    known = card or EMPTY
+    missing = "、".join(
+        [f"{line.sku} 需 {line.wanted} 仅 {line.available}" for line in event.lines]
+    )
+    return Decision(
+        state=replace(known, flags=with_flag(known.flags, "short"), updated_at=moment.now),
+        effects=_entry(event, moment, missing),
+    )
+
+
+# ---- order states ----------------------------------------------------------------------------------
+
+
+def state_changed(
+    card: Card | None, event: OrderStateChanged, _facts: Any, moment: Moment
+) -> Decided:
+    """How far the order has come, by its own service's word."""
+    to_state, reason = event.to_state, event.reason
+    why = CODES.get(reason, reason)
+    title = STATES.get(to_state, to_state)
+    return Decision(
+        state=replace(card or EMPTY, state=to_state, updated_at=moment.now),
+        effects=_entry(
+            event,
+            moment,
+            f"{title} · {why}" if why else title,
+            event.actor,
+            event.rule or event.basis,
+        ),
+    )
+
+
+def ready(card: Card | None, event: OrderReadyToFulfil, _facts: Any, moment: Moment) -> Decided:
+    """Paid, held, passed: the warehouse may begin."""
+    return Decision(
+        state=replace(card or EMPTY, ship_by=event.ship_by, updated_at=moment.now),
+        effects=_entry(event, moment, words.warehouse(event.warehouse), "", event.rule),
+    )
+
+
+def held(card: Card | None, event: OrderHeld, _facts: Any, moment: Moment) -> Decided:
+    """The order stands still."""
+    known = card or EMPTY
+    told = f"{words.flag(event.code)} · {say(event.reason)}" if event.reason else event.code
+    return Decision(
+        state=replace(known, flags=with_flag(known.flags, event.code), updated_at=moment.now),
+        effects=_entry(event, moment, told, event.actor, event.basis),
+    )
+
+
+def hold_lifted(card: Card | None, event: OrderHoldLifted, _facts: Any, moment: Moment) -> Decided:
+    """One reason less to stand still."""
+    known = card or EMPTY
+    return Decision(
+        state=replace(known, flags=without_flag(known.flags, event.code), updated_at=moment.now),
+        effects=_entry(event, moment, words.flag(event.code), event.actor, event.basis),
+    )
+
+
+# ---- shipments -------------------------------------------------------------------------------------
+
+
+def planned(card: Card | None, event: ParcelPlanned, _facts: Any, moment: Moment) -> Decided:
+    """Warehouse and carrier are chosen: the order is routed."""
+    known = card or EMPTY
+    told = f"{words.warehouse(event.warehouse)} · {words.carrier(event.carrier)} · {event.reason}"
+    return Decision(
+        state=replace(
+            known,
+            routed_at=known.routed_at or event.occurred_at,
+            warehouse=event.warehouse,
+            carrier=event.carrier,
+            ship_by=event.ship_by,
+            updated_at=moment.now,
+        ),
+        effects=_entry(event, moment, told, "", event.rule),
+    )
+
+
+def waybill_issued(card: Card | None, event: WaybillIssued, _facts: Any, moment: Moment) -> Decided:
+    """The label's number."""
+    known = card or EMPTY
+    return Decision(
+        state=replace(
+            known,
+            carrier=event.carrier,
+            waybill_no=event.waybill_no,
+            flags=without_flag(known.flags, "waybill_refused"),
+            updated_at=moment.now,
+        ),
+        effects=_entry(event, moment, f"{words.carrier(event.carrier)} {event.waybill_no}"),
+    )
+
+
+def _flagged(code: str, detail: Any) -> Any:
+    """A decision that raises one flag."""
+
+    def decide(card: Card | None, event: Any, _facts: Any, moment: Moment) -> Decided:
+        known = card or EMPTY
+        return Decision(
+            state=replace(known, flags=with_flag(known.flags, code), updated_at=moment.now),
+            effects=_entry(event, moment, detail(event)),
+        )
+
+    return decide
+
+
+def moved(card: Card | None, event: ParcelMoved, _facts: Any, moment: Moment) -> Decided:
+    """News of the journey."""
+    known = card or EMPTY
+    change = with_flag if event.status == "problem" else without_flag
+    return Decision(
+        state=replace(known, flags=change(known.flags, "parcel_problem"), updated_at=moment.now),
+        effects=_entry(event, moment, f"{say(event.status)} · {event.place} {event.text}".rstrip()),
+    )
+
+
+# ---- refunds and write-backs -------------------------------------------------------------------------
+
+
+def refund_requested(
+    card: Card | None, event: RefundRequested, _facts: Any, moment: Moment
+) -> Decided:
+    """售后中 begins."""
+    known = card or EMPTY
+    tier = words.TIERS.get(event.tier) or say(event.tier)
+    told = f"{say(event.kind)} {yuan(event.amount_fen)} · {say(event.reason)} · {tier}"
+    return Decision(
+        state=replace(
+            known,
+            open_refunds=with_flag(known.open_refunds, event.refund_id),
+            flags=with_flag(known.flags, "after_sale"),
+            updated_at=moment.now,
+        ),
+        effects=_entry(event, moment, told, event.actor, event.rule),
+    )
+
+
+def _refund_closed(known: Card, refund_id: str, moment: Moment) -> Card:
+    left = without_flag(known.open_refunds, refund_id)
+    flags = known.flags if left else without_flag(known.flags, "after_sale")
+    return replace(known, open_refunds=left, flags=flags, updated_at=moment.now)
+
+
+def refund_settled(card: Card | None, event: RefundSettled, _facts: Any, moment: Moment) -> Decided:
+    """The money went back."""
+    known = _refund_closed(card or EMPTY, event.refund_id, moment)
+    whole = event.order_fully_refunded
+    return Decision(
+        state=replace(
+            known,
+            refund_fen=known.refund_fen + event.amount_fen,
+            flags=with_flag(known.flags, "refunded") if whole else known.flags,
+        ),
+        effects=_entry(event, moment, yuan(event.amount_fen), "", event.gateway_request_no),
+    )
+
+
+def refund_ended(
+    card: Card | None, event: RefundRefused | RefundFailed, _facts: Any, moment: Moment
+) -> Decided:
+    """No money goes back."""
+    return Decision(
+        state=_refund_closed(card or EMPTY, event.refund_id, moment),
+        effects=_entry(event, moment, say(event.reason), getattr(event, "actor", "")),
+    )
+
+
+def written_back(
+    card: Card | None, event: WriteBackApplied, _facts: Any, moment: Moment
+) -> Decided:
+    """The channel knows."""
+    known = card or EMPTY
+    return Decision(
+        state=replace(
+            known, flags=without_flag(known.flags, "write_back_refused"), updated_at=moment.now
+        ),
+        effects=_entry(event, moment, say(event.kind), "", event.document_no),
+    )
+
+
+def quarantined(
+    card: Card | None, event: PayloadQuarantined, _facts: Any, moment: Moment
+) -> Decided:
+    """A payload nobody could work with, under its source key."""
+    why = "；".join([problem.detail or say(problem.code) for problem in event.problems])
+    known = card or EMPTY
+    return Decision(
+        state=replace(
+            known,
+            state="quarantined",
+            channel=event.channel,
+            shop=event.shop,
+            channel_order_no=event.channel_order_no,
+            placed_at=known.placed_at or event.occurred_at,
+            updated_at=moment.now,
+            line_summary=why,
+            flags=with_flag(known.flags, "quarantined"),
+        ),
+        effects=_entry(event, moment, why, "", event.evidence),
+    )
+
+
+def _reason(event: Any) -> str:
+    return say(event.reason)
+
+
+HANDLERS: Handlers = {
+    OrderPlaced: placed,
+    OrderPaid: paid,
+    OrderAmended: amended,
+    OrderCancelled: _only_told(_reason),
+    PayloadQuarantined: quarantined,
+    WriteBackApplied: written_back,
+    WriteBackRefused: _flagged("write_back_refused", _reason),
+    StockReserved: reserved,
+    StockShort: short,
+    StockReleased: _only_told(_reason),
+    StockDeducted: _only_told(lambda event: words.warehouse(event.warehouse)),
+    StockReturned: _only_told(lambda event: words.warehouse(event.warehouse)),
+    OrderStateChanged: state_changed,
+    OrderReadyToFulfil: ready,
+    OrderHeld: held,
+    OrderHoldLifted: hold_lifted,
+    OrderCancelRequested: _only_told(_reason),
+    OrderTransitionRefused: _only_told(
+        lambda event: f"{say(event.attempted)} · {say(event.reason)}"
+    ),
+    ParcelPlanned: planned,
+    WaybillIssued: waybill_issued,
+    WaybillRefused: _flagged("waybill_refused", _reason),
+    ParcelPicked: _only_told(lambda _event: ""),
+    ParcelPacked: _only_told(lambda _event: ""),
+    ParcelShipped: _only_told(lambda event: f"{words.carrier(event.carrier)} {event.waybill_no}"),
+    ParcelMoved: moved,
+    ParcelDelivered: _only_told(lambda event: event.place),
+    ParcelCancelled: _only_told(_reason),
+    ParcelCancelRefused: _flagged("cancel_refused", _reason),
+    RefundRequested: refund_requested,
+    RefundApproved: _only_told(
+        lambda event: f"{words.TIERS.get(event.role) or say(event.role)} · {say(event.reason)}"
+    ),
+    RefundRefused: refund_ended,
+    RefundSettled: refund_settled,
+    RefundFailed: refund_ended,
+}

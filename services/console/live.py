@@ -1,0 +1,100 @@
+"""Who is looking hears what changed: ids of changed orders, coalesced, as server-sent events.
+
+Guarantees: announcing never waits and costs nothing while nobody looks; a page that reads slowly loses names,
+never the fact that something changed; the number of pages and of remembered names is bounded. Only changes
+that this process projected are told: with several console processes a page also reloads by itself now and then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import msgspec
+from msgspec import Struct
+
+from services.console import metrics
+
+NAMES_MAX = 200
+"""More changed orders than this in one interval are told as "many"."""
+PAGES_MAX = 200
+BEAT_S = 10.0
+"""Silence is broken this often, so that a page can tell a quiet shop from a broken line."""
+
+
+class Changed(Struct, frozen=True):
+    """What one interval brought. `many`: `orders` does not hold all of them."""
+
+    orders: tuple[str, ...]
+    many: bool
+
+
+class TooManyPages(Exception):
+    """As many pages are open as this process serves; try later."""
+
+
+class Page:
+    """One open page's share of the news."""
+
+    def __init__(self) -> None:
+        self._pending: set[str] = set()
+        self._many = False
+        self._news = asyncio.Event()
+
+    def tell(self, keys: frozenset[str]) -> None:
+        """Remembers names as far as there is room."""
+        if len(self._pending) + len(keys) <= NAMES_MAX:
+            self._pending |= keys
+        else:
+            self._many = True
+        self._news.set()
+
+    async def next(self, timeout_s: float) -> Changed | None:
+        """What changed since the last call, waiting for it if need be; None after the timeout."""
+        try:
+            await asyncio.wait_for(self._news.wait(), timeout_s)
+        except TimeoutError:
+            return None
+        self._news.clear()
+        changed = Changed(tuple(sorted(self._pending)), self._many)
+        self._pending, self._many = set(), False
+        return changed
+
+
+class Broadcast:
+    """From the projection to all open pages of this process."""
+
+    def __init__(self) -> None:
+        self._pages: set[Page] = set()
+
+    def announce(self, keys: frozenset[str]) -> None:
+        """Tells all open pages."""
+        for page in self._pages:
+            page.tell(keys)
+
+    @contextmanager
+    def page(self) -> Iterator[Page]:
+        """A page for as long as it is open. Raises TooManyPages."""
+        if len(self._pages) >= PAGES_MAX:
+            raise TooManyPages
+        page = Page()
+        self._pages.add(page)
+        metrics.PAGES.set(len(self._pages))
+        try:
+            yield page
+        finally:
+            self._pages.discard(page)
+            metrics.PAGES.set(len(self._pages))
+
+
+async def events(page: Page, interval_s: float, beat_s: float = BEAT_S) -> AsyncIterator[bytes]:
+    """The stream of one page: `hello` at once, `changed` at most once an interval, `beat` in between."""
+    yield b"event: hello\ndata: {}\n\n"
+    while True:
+        changed = await page.next(beat_s)
+        if changed is None:
+            yield b"event: beat\ndata: {}\n\n"
+        else:
+            yield b"event: changed\ndata: " + msgspec.json.encode(changed) + b"\n\n"
+            await asyncio.sleep(interval_s)

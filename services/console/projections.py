@@ -1,0 +1,137 @@
+"""The console's one processor: events of every service become read tables, exactly once.
+
+A batch writes cards (COPY or one UPDATE), timeline lines (COPY) and what changed in the counters (a few rows
+of differences, so that two workers never wait for each other's counter).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+from chassis import topics
+from chassis.log import logger
+from chassis.postgres import AWAY, Pool
+from chassis.processor import Column, Kept, Processor, Record
+from services.console.domain.model import Bucket, Card, bucket_of
+from services.console.handlers import HANDLERS, Entry
+
+TIMELINE_COLUMNS = (
+    "order_id",
+    "at",
+    "seq",
+    "source",
+    "kind",
+    "title_zh",
+    "detail_zh",
+    "actor",
+    "basis",
+    "partition",
+    "offset",
+    "content",
+)
+FOLD_FUNNEL = """
+WITH gone AS (DELETE FROM console.funnel_changes RETURNING hour, channel, state, orders)
+INSERT INTO console.funnel AS known (hour, channel, state, orders)
+SELECT hour, channel, state, sum(orders) FROM gone GROUP BY hour, channel, state
+HAVING sum(orders) <> 0 ORDER BY hour, channel, state
+ON CONFLICT (hour, channel, state) DO UPDATE SET orders = known.orders + excluded.orders
+"""
+"""Whoever runs it takes what it sees; two at once share the rows between them, nothing counts twice."""
+
+Announce = Callable[[frozenset[str]], None]
+
+
+class Projected:
+    """What one batch adds beside its cards."""
+
+    __slots__ = ("before", "entries")
+
+    def __init__(self, before: Mapping[str, Bucket | None]) -> None:
+        self.before = before
+        self.entries: list[Entry] = []
+
+    def apply(self, effect: object) -> None:
+        """Takes a line of the timeline."""
+        self.entries.append(effect)  # type: ignore[arg-type]  # handlers.py gives nothing else
+
+
+class ProjectionFacts:
+    """Saves timeline and counters with the cards; tells the live pages after the commit."""
+
+    def __init__(self, announce: Announce) -> None:
+        self._announce = announce
+
+    async def fetch(
+        self, _work: Any, _records: Sequence[Record], kept: Mapping[str, Kept[Card]]
+    ) -> Projected:
+        """No round trip: remembers where each known order was counted."""
+        return Projected({key: bucket_of(one.state) for key, one in kept.items()})
+
+    async def save(self, work: Any, facts: Projected, kept: Mapping[str, Kept[Card]]) -> None:
+        """Appends the batch's lines and counter differences."""
+        if facts.entries:
+            await work.connection.copy_records_to_table(
+                "timeline", schema_name="console", columns=TIMELINE_COLUMNS, records=facts.entries
+            )
+        if changes := counted(facts.before, kept):
+            await work.connection.copy_records_to_table(
+                "funnel_changes",
+                schema_name="console",
+                columns=("hour", "channel", "state", "orders"),
+                records=changes,
+            )
+
+    async def committed(self, facts: Projected) -> None:
+        """Names the changed orders to whoever is looking."""
+        if facts.entries:
+            self._announce(frozenset([entry[0] for entry in facts.entries]))
+
+
+def counted(
+    before: Mapping[str, Bucket | None], kept: Mapping[str, Kept[Card]]
+) -> list[tuple[Any, ...]]:
+    """Rows of differences: one less where an order was counted, one more where it is now."""
+    changes: Counter[Bucket] = Counter()
+    for key, one in kept.items():
+        was, is_now = before.get(key), bucket_of(one.state)
+        if was != is_now:
+            if was is not None:
+                changes[was] -= 1
+            if is_now is not None:
+                changes[is_now] += 1
+    return [(*bucket, orders) for bucket, orders in changes.items() if orders]
+
+
+async def fold_funnel(pool: Pool) -> None:
+    """Sums the differences so far into the counters; not now if Postgres is away. Any number may run."""
+    try:
+        await pool.execute(FOLD_FUNNEL)
+    except AWAY as error:
+        logger.warning("counters not summed up", why=type(error).__name__)
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("state", "text", attrgetter("state")),
+    Column("channel", "text", attrgetter("channel")),
+    Column("channel_order_no", "text", attrgetter("channel_order_no")),
+    Column("placed_at", "timestamptz", attrgetter("placed_at")),
+    Column("routed_at", "timestamptz", attrgetter("routed_at")),
+    Column("waybill_no", "text", attrgetter("waybill_no")),
+    Column("flags", "text", lambda card: f" {' '.join(card.flags)} " if card.flags else ""),
+)
+
+
+def projection(announce: Announce) -> Processor[Card]:
+    """The processor; `announce` is called after each commit with the ids of changed orders."""
+    return Processor(
+        name="console",
+        table="console.cards",
+        state=Card,
+        handlers=HANDLERS,
+        columns=COLUMNS,
+        facts=ProjectionFacts(announce),
+        sources=topics.consumed_by("console"),
+    )

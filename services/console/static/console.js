@@ -1,0 +1,154 @@
+// What htmx does not do by itself: the state of the live line, refreshing at the right moment, and keys.
+"use strict";
+
+(() => {
+  const SILENT_MS = 25000; // the server breaks silence every 10 s
+  const live = document.getElementById("live");
+  const line = document.getElementById("line");
+  const stale = document.getElementById("stale");
+  const fresh = new Set();
+  let heardAt = Date.now();
+  let connected = false;
+  let paused = false;
+  let missed = false;
+
+  const clock = (ms) => new Date(ms).toLocaleTimeString("zh-CN", { hour12: false });
+  const shown = () => document.getElementById("board") || document.getElementById("order");
+
+  function show() {
+    if (!line) return;
+    const late = Date.now() - heardAt > SILENT_MS;
+    const on = connected && !late;
+    line.dataset.line = paused ? "paused" : on ? "on" : "off";
+    line.lastElementChild.textContent = paused ? "已暂停刷新" : on ? "实时" : "已断开";
+    stale.hidden = on || document.hidden;
+    const text = `数据停在 ${clock(heardAt)}，正在重连…`;
+    if (!stale.hidden && stale.textContent !== text) stale.textContent = text;
+  }
+
+  function refresh() {
+    if (paused || document.hidden) {
+      missed = true;
+      return;
+    }
+    missed = false;
+    const part = shown();
+    if (part) htmx.trigger(part, "refresh");
+  }
+
+  function pause() {
+    paused = !paused;
+    const button = document.querySelector("[data-pause]");
+    if (button) {
+      button.setAttribute("aria-pressed", String(paused));
+      button.textContent = paused ? "继续刷新" : "暂停刷新";
+    }
+    show();
+    if (!paused && missed) refresh();
+  }
+
+  function heard() {
+    heardAt = Date.now();
+    connected = true;
+    show();
+  }
+
+  function changed(event) {
+    heard();
+    const told = JSON.parse(event.detail.data);
+    const part = shown();
+    if (part && part.id === "order" && !told.many && !told.orders.includes(part.dataset.order)) return;
+    told.orders.forEach((id) => fresh.add(id));
+    refresh();
+  }
+
+  function lost() {
+    connected = false;
+    show();
+  }
+
+  if (live) {
+    live.addEventListener("hello", () => {
+      const again = !connected;
+      heard();
+      if (again) refresh(); // what happened while the line was down
+    });
+    live.addEventListener("beat", heard);
+    live.addEventListener("changed", changed);
+    live.addEventListener("htmx:sse:error", lost);
+    live.addEventListener("htmx:sse:close", lost);
+    live.addEventListener("htmx:error", lost);
+    live.addEventListener("htmx:sse:before:connection", (event) => {
+      if (event.detail.connection.attempt > 0) lost();
+    });
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) {
+        show();
+        if (missed) refresh();
+      }
+    });
+    setInterval(show, 1000);
+  }
+
+  document.addEventListener("htmx:after:swap", () => {
+    for (const id of fresh) {
+      const row = document.querySelector(`tr[data-order="${CSS.escape(id)}"]`);
+      if (row) {
+        row.classList.remove("fresh");
+        void row.offsetWidth; // starts the animation anew
+        row.classList.add("fresh");
+      }
+    }
+    fresh.clear();
+  });
+
+  // A paused page does not reload by the clock either.
+  document.addEventListener("htmx:before:request", (event) => {
+    const source = event.detail.ctx && event.detail.ctx.sourceElement;
+    if (paused && source && source === shown()) event.preventDefault();
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-pause]")) return pause();
+    if (event.target.closest("[data-help]")) return document.getElementById("help").showModal();
+    const row = event.target.closest("tr[data-order]");
+    const asked = row && !event.target.closest("a") && !String(getSelection());
+    if (asked) row.querySelector("a.open").click();
+  });
+
+  function move(step) {
+    const links = [...document.querySelectorAll("a.open")];
+    if (!links.length) return;
+    const at = links.indexOf(document.activeElement);
+    const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : at + step;
+    const link = links[Math.max(0, Math.min(links.length - 1, next))];
+    link.focus();
+    link.scrollIntoView({ block: "nearest" });
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const typing = event.target.closest("input, textarea, select");
+    if (event.key === "Escape" && typing) return typing.blur();
+    if (typing || document.querySelector("dialog[open]")) return;
+    const back = document.querySelector("[data-back]");
+    if (event.key === "/" && document.getElementById("search")) {
+      event.preventDefault();
+      document.getElementById("search").select();
+      document.getElementById("search").focus();
+    } else if (event.key === "j") move(1);
+    else if (event.key === "k") move(-1);
+    else if (event.key === "p" && document.querySelector("[data-pause]")) pause();
+    else if (event.key === "?") document.getElementById("help")?.showModal();
+    else if (event.key === "Escape" && back) back.click();
+  });
+
+  // "Back" returns to the list as it was filtered.
+  document.addEventListener("click", (event) => {
+    const from = document.referrer && new URL(document.referrer);
+    if (event.target.closest("[data-back]") && from && from.origin === location.origin && from.pathname === "/") {
+      event.preventDefault();
+      history.back();
+    }
+  });
+})();

@@ -1,0 +1,342 @@
+"""What pages and API show, read from the console's tables in a few bounded queries.
+
+Guarantees: a list is one keyset query of one page; personal data leave this module masked only; every value
+carries its business words beside its code.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+from chassis.clock import Clock
+from chassis.codec import Codec
+from chassis.crypto import PersonalSeal
+from chassis.postgres import Pool
+from chassis.processor import Kept
+from schemas.events.orders import OrderAmended, OrderPlaced
+from services.console import words
+from services.console.content import Content, content_of
+from services.console.domain.model import Card
+from services.console.domain.waiting import promise_of, waits_for
+
+QUERY_CHARS_MAX = 64
+TIMELINE_MAX = 500
+"""An order with more lines than this shows its newest ones."""
+FUNNEL_STATES = tuple(state for state in words.STATES if state)
+
+_decoder = msgspec.json.Decoder(Kept[Card])
+
+
+class Shown(BaseModel):
+    """Base of what is shown: immutable."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Flag(Shown):
+    """Something special about an order."""
+
+    code: str
+    title: str
+
+
+class OrderItem(Shown):
+    """One order in a list. Money in fen, times in UTC."""
+
+    order_id: str = Field(description="订单号；已隔离的报文为来源键")
+    state: str
+    state_title: str
+    channel: str
+    channel_title: str
+    shop: str
+    channel_order_no: str
+    line_summary: str
+    payable_fen: int
+    paid_fen: int
+    refund_fen: int
+    province: str
+    city: str
+    placed_at: datetime | None
+    accepted_at: datetime | None
+    held_at: datetime | None
+    routed_at: datetime | None
+    updated_at: datetime | None
+    ship_by: datetime | None
+    promise: str = Field(description="距承诺发货时间；不需要发货时为空")
+    promise_tone: str = Field(description="late 已超时，soon 临近，calm 充裕；不需要发货时为空")
+    warehouse: str
+    warehouse_title: str
+    carrier: str
+    carrier_title: str
+    waybill_no: str
+    flags: tuple[Flag, ...]
+
+
+class OrderList(Shown):
+    """One page of orders, newest first."""
+
+    orders: tuple[OrderItem, ...]
+    before: str = Field(description="下一页的游标；空 = 没有更早的订单")
+
+
+class TimelineEntry(Shown):
+    """One thing that happened to an order."""
+
+    at: datetime
+    title: str
+    detail: str
+    source: str
+    source_title: str
+    actor: str
+    basis: str
+    kind: str
+    version: int
+    partition: int
+    offset: int
+
+
+class OrderDetail(Shown):
+    """All that is known of one order."""
+
+    order: OrderItem
+    waits_for: str
+    content: Content | None
+    timeline: tuple[TimelineEntry, ...]
+
+
+class FunnelStep(Shown):
+    """How many orders are in one state."""
+
+    state: str
+    title: str
+    orders: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What a list is narrowed to; "" = not at all. Filters of different kinds all hold at once."""
+
+    state: str = ""
+    channel: str = ""
+    hour: str = ""
+    """Shanghai hour of ordering, `2026-11-11T09`."""
+    flag: str = ""
+    query: str = ""
+    """One order: our id, the channel's number or the waybill number. The other filters then rest."""
+    before: str = ""
+    """Cursor of the page before."""
+
+    def sane(self) -> Filters:
+        """The same without values that mean nothing."""
+        return replace(
+            self,
+            state=self.state if self.state in words.STATES else "",
+            channel=self.channel if self.channel in words.CHANNELS else "",
+            hour=self.hour if hour_start(self.hour) else "",
+            flag=self.flag if self.flag in words.FLAGS else "",
+            query=self.query.strip()[:QUERY_CHARS_MAX].replace("\x00", ""),
+            before=self.before if _cursor(self.before) else "",
+        )
+
+
+def hour_start(text: str) -> datetime | None:
+    """The UTC start of a Shanghai hour `2026-11-11T09`, or None."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=words.SHANGHAI).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def _cursor(text: str) -> tuple[datetime, str] | None:
+    try:
+        at, _, key = base64.urlsafe_b64decode(text.encode()).decode().partition("|")
+        placed_at = datetime.fromisoformat(at)
+    except (ValueError, binascii.Error):
+        return None
+    return (placed_at, key) if placed_at.tzinfo else None
+
+
+def _cursor_text(placed_at: datetime, key: str) -> str:
+    return base64.urlsafe_b64encode(f"{placed_at.isoformat()}|{key}".encode()).decode()
+
+
+def conditions(filters: Filters) -> tuple[str, list[object]]:
+    """SQL conditions of a list and their values, numbered from $1."""
+    wanted: list[tuple[str, object]] = []
+    if filters.state:
+        wanted.append(("state = {}", filters.state))
+    if filters.channel:
+        wanted.append(("channel = {}", filters.channel))
+    if start := hour_start(filters.hour):
+        wanted.append(("placed_at >= {}", start))
+        wanted.append(("placed_at < {}", start + timedelta(hours=1)))
+    if filters.flag:
+        # The first half lets the planner take the small index of flagged orders.
+        wanted.append(("flags <> '' AND strpos(flags, {}) > 0", f" {filters.flag} "))
+    text = ["placed_at IS NOT NULL"]
+    values: list[object] = []
+    for condition, value in wanted:
+        values.append(value)
+        text.append(condition.format(f"${len(values)}"))
+    if cursor := _cursor(filters.before):
+        values += cursor
+        text.append(f"(placed_at, key) < (${len(values) - 1}, ${len(values)})")
+    return " AND ".join(text), values
+
+
+class Views:
+    """The queries. `seal` is None where no master key is set: receivers are then not shown at all."""
+
+    def __init__(self, pool: Pool, codec: Codec, clock: Clock, seal: PersonalSeal | None) -> None:
+        self._pool = pool
+        self._codec = codec
+        self._clock = clock
+        self._seal = seal
+
+    def now(self) -> datetime:
+        """The time pages reckon from."""
+        return self._clock.now()
+
+    async def orders(self, filters: Filters, limit: int) -> OrderList:
+        """One page, newest first."""
+        if filters.query:
+            rows = await self._found(filters.query, limit)
+            return OrderList(orders=self._items(rows), before="")
+        where, values = conditions(filters)
+        rows = await self._pool.fetch(
+            f"SELECT key, document, placed_at FROM console.cards WHERE {where} "  # noqa: S608 — our own texts
+            f"ORDER BY placed_at DESC, key DESC LIMIT {limit + 1:d}",
+            *values,
+        )
+        before = ""
+        if len(rows) > limit:
+            last = rows[limit - 1]
+            before = _cursor_text(last["placed_at"], last["key"])
+        return OrderList(orders=self._items(rows[:limit]), before=before)
+
+    async def _found(self, query: str, limit: int) -> Sequence[Any]:
+        return await self._pool.fetch(
+            "SELECT key, document FROM console.cards WHERE key = $1 OR channel_order_no = $1 "
+            "OR (waybill_no = $1 AND waybill_no <> '') ORDER BY placed_at DESC NULLS LAST LIMIT $2",
+            query,
+            limit,
+        )
+
+    async def funnel(self, filters: Filters) -> tuple[FunnelStep, ...]:
+        """Orders by state under all filters but the state's own. Exact."""
+        if filters.flag:
+            where, values = conditions(replace(filters, state="", before=""))
+            rows = await self._pool.fetch(
+                f"SELECT state, count(*) AS orders FROM console.cards WHERE {where} GROUP BY state",  # noqa: S608
+                *values,
+            )
+        else:
+            rows = await self._pool.fetch(
+                "SELECT state, sum(orders)::bigint AS orders FROM ("
+                "  SELECT hour, channel, state, orders FROM console.funnel UNION ALL"
+                "  SELECT hour, channel, state, orders FROM console.funnel_changes) AS counted "
+                "WHERE ($1 = '' OR channel = $1) AND ($2::timestamptz IS NULL OR hour = $2) "
+                "GROUP BY state",
+                filters.channel,
+                hour_start(filters.hour),
+            )
+        counts = {row["state"]: row["orders"] for row in rows}
+        return tuple(
+            FunnelStep(state=state, title=words.STATES[state], orders=counts.get(state, 0))
+            for state in FUNNEL_STATES
+        )
+
+    async def order(self, order_id: str) -> OrderDetail | None:
+        """One order with its timeline, or None when nothing is known under this id."""
+        row = await self._pool.fetchrow(
+            "SELECT key, document FROM console.cards WHERE key = $1", order_id
+        )
+        if row is None:
+            return None
+        lines = await self._pool.fetch(
+            'SELECT at, seq, source, kind, title_zh, detail_zh, actor, basis, partition, "offset", content '
+            "FROM console.timeline WHERE order_id = $1 ORDER BY at DESC, source DESC, seq DESC LIMIT $2",
+            order_id,
+            TIMELINE_MAX,
+        )
+        kept = _decoder.decode(row["document"])
+        card = kept.state or Card()
+        return OrderDetail(
+            order=self._item(row["key"], card),
+            waits_for=waits_for(card),
+            content=await self._content(order_id, lines),
+            timeline=tuple(_line(line) for line in lines),
+        )
+
+    async def _content(self, order_id: str, lines: Sequence[Any]) -> Content | None:
+        """What the channel said: the order as placed, with its newest amendment."""
+        events = [self._codec.decode(line["content"]) for line in lines if line["content"]]
+        placed = next((event for event in events if isinstance(event, OrderPlaced)), None)
+        if placed is None:
+            return None
+        amended = next((event for event in events if isinstance(event, OrderAmended)), None)
+        wrapped = await self._pool.fetchval(
+            "SELECT wrapped_key FROM chassis.personal_keys WHERE order_id = $1", order_id
+        )
+        return content_of(placed, amended, self._seal, wrapped)
+
+    def _items(self, rows: Sequence[Any]) -> tuple[OrderItem, ...]:
+        return tuple(
+            self._item(row["key"], _decoder.decode(row["document"]).state or Card()) for row in rows
+        )
+
+    def _item(self, key: str, card: Card) -> OrderItem:
+        promise = promise_of(card, self._clock.now())
+        return OrderItem(
+            order_id=key,
+            state=card.state,
+            state_title=words.state(card.state),
+            channel=card.channel,
+            channel_title=words.channel(card.channel),
+            shop=card.shop,
+            channel_order_no=card.channel_order_no,
+            line_summary=card.line_summary,
+            payable_fen=card.payable_fen,
+            paid_fen=card.paid_fen,
+            refund_fen=card.refund_fen,
+            province=card.province,
+            city=card.city,
+            placed_at=card.placed_at,
+            accepted_at=card.accepted_at,
+            held_at=card.held_at,
+            routed_at=card.routed_at,
+            updated_at=card.updated_at,
+            ship_by=card.ship_by,
+            promise=promise.text if promise else "",
+            promise_tone=promise.tone if promise else "",
+            warehouse=card.warehouse,
+            warehouse_title=words.warehouse(card.warehouse),
+            carrier=card.carrier,
+            carrier_title=words.carrier(card.carrier),
+            waybill_no=card.waybill_no,
+            flags=tuple(Flag(code=code, title=words.flag(code)) for code in card.flags),
+        )
+
+
+def _line(row: Any) -> TimelineEntry:
+    return TimelineEntry(
+        at=row["at"],
+        title=row["title_zh"],
+        detail=words.say(row["detail_zh"]),
+        source=row["source"],
+        source_title=words.SOURCES.get(row["source"], words.say(row["source"])),
+        actor=words.say(row["actor"]),
+        basis=row["basis"],
+        kind=row["kind"],
+        version=row["seq"],
+        partition=row["partition"],
+        offset=row["offset"],
+    )

@@ -1,0 +1,286 @@
+"""Every word the console says: one table a kind of code, and how money and time read.
+
+Guarantees: each event the console listens to has a title (a test compares with the topics); a code that no
+table knows is shown without underscores, so that no program's name reaches a page by accident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
+
+SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+"""China keeps one zone and no summer time."""
+
+STATES: Mapping[str, str] = MappingProxyType(
+    {
+        "": "未见订单",
+        "awaiting_payment": "待支付",
+        "awaiting_review": "已支付待审核",
+        "awaiting_print": "待打单",
+        "preparing": "已打单待发货",
+        "shipped": "已发货",
+        "completed": "已完成",
+        "cancelled": "已取消",
+        "quarantined": "已隔离",
+    }
+)
+"""Order states in the order an order takes them; the funnel shows them so."""
+
+CHANNELS: Mapping[str, str] = MappingProxyType(
+    {
+        "taobao": "淘宝",
+        "tmall": "天猫",
+        "jd": "京东",
+        "douyin": "抖音",
+        "pdd": "拼多多",
+        "kuaishou": "快手",
+        "xiaohongshu": "小红书",
+        "wechat_channels": "视频号",
+        "youzan": "有赞",
+        "shopify": "Shopify",
+        "woocommerce": "WooCommerce",
+        "groupbuy": "团购",
+        "pos": "门店",
+    }
+)
+
+FLAGS: Mapping[str, str] = MappingProxyType(
+    {
+        "short": "缺货",
+        "risk": "风控",
+        "channel": "平台冻结",
+        "address": "地址变更",
+        "manual": "人工挂起",
+        "after_sale": "售后中",
+        "refunded": "整单已退",
+        "problems": "内容存疑",
+        "parcel_problem": "物流异常",
+        "waybill_refused": "取号失败",
+        "cancel_refused": "拦截失败",
+        "write_back_refused": "回传失败",
+        "quarantined": "待处理",
+    }
+)
+
+SOURCES: Mapping[str, str] = MappingProxyType(
+    {
+        "orders": "平台接单",
+        "quarantine": "平台接单",
+        "write-backs": "平台回传",
+        "stock": "库存",
+        "order-states": "订单",
+        "shipments": "仓储物流",
+        "refunds": "售后退款",
+    }
+)
+
+TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "OrderPlaced": "买家下单",
+        "OrderPaid": "买家付款",
+        "OrderAmended": "平台变更订单",
+        "OrderCancelled": "平台关闭订单",
+        "PayloadQuarantined": "报文已隔离",
+        "WriteBackApplied": "已回传平台",
+        "WriteBackRefused": "平台拒绝回传",
+        "StockReserved": "库存已预占",
+        "StockShort": "库存不足",
+        "StockReleased": "预占已释放",
+        "StockDeducted": "库存已扣减",
+        "StockReturned": "退货已入库",
+        "OrderStateChanged": "状态变更",
+        "OrderReadyToFulfil": "交给仓库",
+        "OrderHeld": "订单挂起",
+        "OrderHoldLifted": "订单解挂",
+        "OrderCancelRequested": "请求拦截包裹",
+        "OrderTransitionRefused": "操作被拒",
+        "ParcelPlanned": "已派单",
+        "WaybillIssued": "面单已取号",
+        "WaybillRefused": "取号被拒",
+        "ParcelPicked": "已拣货",
+        "ParcelPacked": "已打包",
+        "ParcelShipped": "包裹已出库",
+        "ParcelMoved": "物流轨迹",
+        "ParcelDelivered": "包裹已签收",
+        "ParcelCancelled": "包裹已拦截",
+        "ParcelCancelRefused": "拦截失败",
+        "RefundRequested": "申请退款",
+        "RefundApproved": "退款批准",
+        "RefundRefused": "退款拒绝",
+        "RefundSettled": "退款到账",
+        "RefundFailed": "退款失败",
+    }
+)
+
+WAREHOUSES: Mapping[str, str] = MappingProxyType({"HZ": "杭州仓", "HF": "合肥仓", "GZ": "广州仓"})
+
+CARRIERS: Mapping[str, str] = MappingProxyType(
+    {"SF": "顺丰", "ZTO": "中通", "YTO": "圆通", "JDL": "京东物流"}
+)
+
+TIERS: Mapping[str, str] = MappingProxyType(
+    {"auto": "自动审批", "supervisor": "客服主管", "finance": "财务经理", "risk": "风控复核"}
+)
+
+CODES: Mapping[str, str] = MappingProxyType(
+    {
+        # why the channel or we closed, released or refused something
+        "cancelled": "订单取消",
+        "expired": "超时未付",
+        "refunded": "已退款",
+        "closed_refunded": "平台已退款关闭",
+        "channel_request": "买家在平台申请",
+        "refunded_by_channel": "平台已退款",
+        "rule": "按规则自动通过",
+        # triggers of the order's state, shown where no better reason was given
+        "placed": "下单",
+        "paid": "付款",
+        "amended": "平台变更订单",
+        "address_changed": "收件人变更",
+        "channel_cancelled": "平台关闭订单",
+        "stock_reserved": "库存已预占",
+        "stock_short": "库存不足",
+        "stock_released": "预占已释放",
+        "stock_expired": "预占到期",
+        "ready": "条件齐备",
+        "waybill_issued": "面单已取号",
+        "parcel_shipped": "包裹已出库",
+        "parcel_delivered": "包裹已签收",
+        "parcel_cancelled": "包裹已拦截",
+        "parcel_cancel_refused": "包裹拦截失败",
+        "refund_requested": "申请退款",
+        "whole_refund_requested": "申请整单退款",
+        "refund_closed": "退款结束",
+        "hold": "人工挂起",
+        "lift": "人工解挂",
+        "review_passed": "审核通过",
+        "review_failed": "审核不通过",
+        "cancel": "人工取消",
+        "close_unpaid": "超时未付关闭",
+        # refusals
+        "not_placed": "订单还没有下单记录",
+        "not_possible_now": "当前状态不允许此操作",
+        "already_placed": "订单已存在",
+        "already_paid": "订单已付款",
+        "already_shipped": "包裹已出库",
+        "already_completed": "订单已完成",
+        "already_cancelled": "订单已取消",
+        "interception_failed": "仓库未能拦截包裹",
+        "not_under_review": "订单不在审核中",
+        "nothing_to_lift": "没有可以人工解除的挂起",
+        "unknown_parcel": "没有这个包裹",
+        # parcels on their way
+        "picked_up": "已揽收",
+        "in_transit": "运输中",
+        "delivering": "派送中",
+        "problem": "异常",
+        "returning": "退回中",
+        "delivered": "已签收",
+        # what a refund or a write-back is about
+        "refund_only": "仅退款",
+        "return_and_refund": "退货退款",
+        "shipment": "发货",
+        "refund": "退款",
+        # what a channel's amendment changed
+        "region": "收货地区",
+        "province": "省",
+        "city": "市",
+        "district": "区县",
+        "personal": "收件信息",
+        "personal_kind": "收件信息",
+        "receiver_key": "收件人",
+        "address_vague": "地址",
+        "channel_state": "平台状态",
+        # who acts without being a person
+        "orders": "平台",
+        "stock": "库存系统",
+        "order-states": "订单系统",
+        "shipments": "仓储系统",
+        "refunds": "售后系统",
+        "commands-orders": "人工操作",
+    }
+)
+
+RULES: Mapping[str, str] = MappingProxyType(
+    {
+        "risk": "风险规则",
+        "sourcing": "选仓规则",
+        "carrier": "快递规则",
+        "sla": "时效规则",
+        "refund-tier": "退款审批规则",
+    }
+)
+
+PERSONAL_KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "plain": "明文加密保存",
+        "masked": "平台只给了脱敏信息",
+        "encrypted": "平台加密，仅打单时由平台解密",
+        "absent": "平台没有提供",
+    }
+)
+
+
+def say(code: str) -> str:
+    """A code in business words; text that is no code is returned as it is, without underscores."""
+    known = CODES.get(code)
+    return known if known is not None else code.replace("_", "-")
+
+
+def channel(code: str) -> str:
+    """A channel's name."""
+    return CHANNELS.get(code) or say(code)
+
+
+def warehouse(code: str) -> str:
+    """A warehouse's name."""
+    return WAREHOUSES.get(code) or say(code)
+
+
+def carrier(code: str) -> str:
+    """A carrier's name."""
+    return CARRIERS.get(code) or say(code)
+
+
+def flag(code: str) -> str:
+    """A flag's name."""
+    return FLAGS.get(code) or say(code)
+
+
+def state(code: str) -> str:
+    """A state's name."""
+    return STATES.get(code) or say(code)
+
+
+def rule(basis: str) -> str:
+    """A rule reference `risk/default@1#row` → "风险规则 第 1 版 row"; "" for any other basis."""
+    table, at, rest = basis.partition("@")
+    if not at:
+        return ""
+    version, _, row = rest.partition("#")
+    purpose = table.partition("/")[0]
+    return f"{RULES.get(purpose) or say(purpose)} 第 {version} 版 {say(row)}".rstrip()
+
+
+def yuan(amount_fen: int) -> str:
+    """123456 → "¥1,234.56"; below zero → "-¥0.05"."""
+    sign = "-" if amount_fen < 0 else ""
+    whole, fen = divmod(abs(amount_fen), 100)
+    return f"{sign}¥{whole:,}.{fen:02d}"
+
+
+def local(at: datetime | None) -> str:
+    """Shanghai time to the second: "2026-11-11 12:00:00"; "" for None."""
+    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+def brief(at: datetime | None) -> str:
+    """Shanghai time without year: "11-11 12:00:00"; "" for None."""
+    return at.astimezone(SHANGHAI).strftime("%m-%d %H:%M:%S") if at else ""
+
+
+def utc(at: datetime | None) -> str:
+    """ISO 8601 in UTC, for a hover and for machines; "" for None."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""

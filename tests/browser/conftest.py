@@ -1,0 +1,98 @@
+"""A real Chromium, and a real console process on the real servers."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import msgspec
+import pytest
+
+from chassis.crypto import MasterKeys, PersonalSeal
+from deploy.embedded.stack import Stack
+from services.console.signin import hash_password
+from tests.support import chromium
+
+USER = "演示"
+PASSWORD = "browser-test-password"
+MASTER_KEYS = f"1:{base64.b64encode(b'k' * 32).decode()}"
+START_TIMEOUT_S = 60.0
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> Path:
+    """The executable: found on this machine, or put there by the project's own step."""
+    return chromium.executable()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Console:
+    """A running console and where its events come from."""
+
+    url: str
+    bootstrap: str
+    prefix: str
+    database_url: str
+
+    @property
+    def seal(self) -> PersonalSeal:
+        """Seals under the key this console has."""
+        return PersonalSeal(MasterKeys.parse(MASTER_KEYS))
+
+
+@pytest.fixture
+def console(
+    stack: Stack, database_url: str, topic_prefix: str, tmp_path: Path
+) -> Iterator[Console]:
+    """`python -m services.console` on this test's database and topics."""
+    log = tmp_path / "console.log"
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("DANSHU_")},
+        "DANSHU_KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
+        "DANSHU_SCHEMA_REGISTRY_URL": stack.schema_registry_url,
+        "DANSHU_POSTGRES_URL": database_url,
+        "DANSHU_TOPIC_PREFIX": topic_prefix,
+        "DANSHU_MASTER_KEYS": MASTER_KEYS,
+        "DANSHU_CONSOLE_USERS": msgspec.json.encode({USER: hash_password(PASSWORD)}).decode(),
+    }
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services.console"],
+            env=environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield Console(
+            url=f"http://127.0.0.1:{_port(process, log)}",
+            bootstrap=stack.kafka_bootstrap,
+            prefix=topic_prefix,
+            database_url=database_url,
+        )
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(30)
+    assert code == 0, log.read_text(encoding="utf-8")
+
+
+def _port(process: subprocess.Popen[bytes], log: Path) -> int:
+    """The port the console says it listens on."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        for line in log.read_text(encoding="utf-8").splitlines():
+            if '"ready"' in line:
+                port = int(msgspec.json.decode(line)["http_port"])
+                assert httpx2.get(f"http://127.0.0.1:{port}/login").status_code == 200
+                return port
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise AssertionError(log.read_text(encoding="utf-8"))

@@ -1,0 +1,242 @@
+"""The console as a person meets it: a real Chromium, a real console process, real Kafka and Postgres.
+
+`DANSHU_TEST_SCREENSHOTS=<folder>` keeps the pictures there (docs/images for the README), else they go to a
+temporary folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from chassis.clock import SystemClock
+from tests.browser.conftest import PASSWORD, USER, Console
+from tests.browser.story import ADDRESS, NAME, PHONE, Story, publish, quarantined, sealed
+
+pytestmark = pytest.mark.browser
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SCREENSHOTS = "DANSHU_TEST_SCREENSHOTS"
+PATIENCE_MS = 20_000
+
+
+@pytest.fixture
+def browser(chromium_path: Path) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails the test when the browser complains about scripts or the content policy."""
+    context = browser.new_context(
+        viewport={"width": 1366, "height": 900}, locale="zh-CN", timezone_id="Asia/Shanghai"
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    complaints: list[str] = []
+
+    def complain(message: ConsoleMessage) -> None:
+        if message.type == "error" and "401" not in message.text and "404" not in message.text:
+            complaints.append(message.text)
+
+    page.on("console", complain)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    return Path(os.environ.get(SCREENSHOTS) or tmp_path)
+
+
+def sign_in(page: Page, console: Console) -> None:
+    page.goto(console.url)
+    page.get_by_label("用户名").fill(USER)
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    expect(page.locator("#board")).to_be_visible()
+
+
+@pytest.fixture
+def shipped(console: Console) -> Story:
+    """Orders in every state; gives back the one that has been shipped. Comes before the browser, whose
+    driver takes the thread's event loop."""
+    now = SystemClock().now().astimezone(UTC)
+    stories = [
+        Story(
+            f"DS{20261111000 + number}",
+            channel=("taobao", "jd", "douyin")[number % 3],
+            at=now - timedelta(minutes=90 - 3 * number),
+        )
+        for number in range(24)
+    ]
+    for number, story in enumerate(stories):
+        steps = [story.placed, story.paid, story.routed, story.labelled, story.shipped]
+        for step in steps[: 1 + number % 5]:
+            publish(console.bootstrap, console.prefix, step())
+    publish(console.bootstrap, console.prefix, stories[0].short())
+    publish(console.bootstrap, console.prefix, [quarantined("310000001", now)])
+    shipped = Story("DS20261111999", at=now - timedelta(hours=3))
+    block = sealed(console.seal, shipped.order_id)
+    shipped.personal = block.ciphertext
+    _keep_key(console.database_url, shipped.order_id, block.wrapped_key)
+    told = [shipped.placed, shipped.paid, shipped.routed, shipped.labelled, shipped.shipped]
+    told += [shipped.refund_requested, shipped.refund_settled]
+    for step in told:
+        publish(console.bootstrap, console.prefix, step())
+    return shipped
+
+
+def _keep_key(database_url: str, order_id: str, wrapped_key: bytes) -> None:
+    async def keep() -> None:
+        connection = await asyncpg.connect(database_url)
+        await connection.execute(
+            "INSERT INTO chassis.personal_keys (order_id, wrapped_key) VALUES ($1, $2)",
+            order_id,
+            wrapped_key,
+        )
+        await connection.close()
+
+    asyncio.run(keep())
+
+
+def test_a_person_signs_in_filters_opens_an_order_and_sees_a_new_one_appear(
+    console: Console, shipped: Story, page: Page, pictures: Path
+) -> None:
+    sign_in(page, console)
+
+    # All 26 come in live, without a reload.
+    expect(page.locator("#step-all b")).to_have_text("26")
+    expect(page.locator("#line")).to_have_text("实时")
+    page.screenshot(path=pictures / "console-orders.png")
+
+    # A filter lands in the address, and only what fits stays.
+    page.locator("select[name=channel]").select_option("jd")
+    page.wait_for_url("**/?channel=jd")
+    expect(page.locator("tbody .channel").first).to_have_text("京东")
+    assert set(page.locator("tbody .channel").all_text_contents()) == {"京东"}
+    page.locator("a.step-quarantined").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("tbody .what")).to_have_text("报文里没有商品行")
+
+    # A new order appears without a reload, focus and typed text survive.
+    page.goto(console.url)
+    page.locator("#search").fill("还没按回车")
+    page.evaluate("window.notReloaded = true")
+    fresh = Story("DS20261112001", channel="douyin", at=datetime.now(UTC))
+    publish(console.bootstrap, console.prefix, [*fresh.placed(), *fresh.paid()])
+    row = page.locator(f'tr[data-order="{fresh.order_id}"]')
+    expect(row).to_be_visible()
+    expect(row.locator(".badge")).to_have_text("已支付待审核")
+    publish(console.bootstrap, console.prefix, fresh.routed())
+    expect(row.locator(".badge")).to_have_text("待打单")
+    assert page.evaluate("window.notReloaded")
+    assert page.evaluate("document.activeElement.id") == "search"
+    assert page.locator("#search").input_value() == "还没按回车"
+
+    # Search by waybill, open with the keyboard.
+    page.locator("#search").fill(shipped.waybill_no)
+    page.keyboard.press("Enter")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text(shipped.order_id)
+
+    # One page: money to the fen, a masked receiver, a timeline over all services.
+    text = page.locator("main").inner_text()
+    assert "¥225.90" in text
+    assert "¥29.90" in text
+    assert "测*" in text
+    assert "130****1234" in text
+    for clear in (NAME, PHONE, ADDRESS):
+        assert clear not in page.content()
+    timeline = page.locator(".timeline").inner_text()
+    for title in ("买家下单", "库存已预占", "已派单", "面单已取号", "包裹已出库", "已回传平台", "退款到账"):
+        assert title in timeline
+    page.screenshot(path=pictures / "console-order.png", full_page=True)
+
+    # The page of an order lives, too.
+    publish(console.bootstrap, console.prefix, [shipped.state("completed", 9999, "parcel_delivered")])
+    expect(page.locator(".now .badge")).to_have_text("已完成")
+
+
+def test_keys_help_and_pause_work_and_a_phone_shows_cards(console: Console, page: Page) -> None:
+    sign_in(page, console)
+    expect(page.get_by_text("还没有订单")).to_be_visible()
+    story = Story("DS20261113001", at=datetime.now(UTC))
+    publish(console.bootstrap, console.prefix, story.placed())
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "search"
+    page.keyboard.press("Escape")
+
+    page.keyboard.press("p")
+    expect(page.locator("#line")).to_have_text("已暂停刷新")
+    publish(console.bootstrap, console.prefix, story.paid())
+    other = Story("DS20261113002", at=datetime.now(UTC))
+    with page.expect_event("console", lambda message: message.text == "changed"):
+        page.evaluate(
+            "document.getElementById('live').addEventListener('changed', () => console.log('changed'))"
+        )
+        publish(console.bootstrap, console.prefix, other.placed())
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.keyboard.press("p")
+    expect(page.locator("tbody tr")).to_have_count(2)
+
+    page.set_viewport_size({"width": 360, "height": 740})
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 360
+
+
+def test_a_lost_line_is_said_and_heals(console: Console, page: Page) -> None:
+    sign_in(page, console)
+    expect(page.locator("#line")).to_have_text("实时")
+    page.route("**/api/live", lambda route: route.abort())
+    page.evaluate("document.getElementById('live')._htmx.sse.reader.cancel()")
+    expect(page.locator("#stale")).to_contain_text("正在重连")
+    story = Story("DS20261114001", at=datetime.now(UTC))
+    publish(console.bootstrap, console.prefix, story.placed())
+    page.unroute("**/api/live")
+    expect(page.locator("#line")).to_have_text("实时")
+    expect(page.locator("#stale")).to_be_hidden()
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_a_wrong_password_gets_nobody_in(console: Console, page: Page) -> None:
+    page.goto(f"{console.url}/orders/DS1")
+    page.get_by_label("用户名").fill(USER)
+    page.get_by_label("密码").fill("wrong")
+    page.get_by_role("button", name="登录").click()
+    expect(page.get_by_role("alert")).to_have_text("用户名或密码不正确。")
+    page.get_by_label("用户名").fill(USER)
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    expect(page.get_by_role("alert")).to_contain_text("没有找到")
