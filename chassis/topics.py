@@ -26,7 +26,7 @@ from chassis.errors import StartRefused, Unavailable
 
 MAP = Path(__file__).parent.parent / "schemas" / "topics.toml"
 ADMIN_TIMEOUT_S = 30.0
-LEADER_TRIES = 100
+LEADER_TRIES = 600
 LEADER_PAUSE_S = 0.05
 
 

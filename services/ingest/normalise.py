@@ -259,7 +259,7 @@ def decide_payload(
             return _changed(reading, order, payload, arrival, facts, moment)
 
 
-def _changed(  # noqa: PLR0913, PLR0917 — one arrival with everything around it
+def _changed(  # noqa: PLR0917 — one arrival with everything around it
     change: Change,
     order: CanonicalOrder,
     payload: PayloadReceived,
@@ -354,7 +354,7 @@ def _placed(
     )
 
 
-def _amended(  # noqa: PLR0913, PLR0917
+def _amended(  # noqa: PLR0917
     known: KnownOrder,
     changed: tuple[str, ...],
     order: CanonicalOrder,
