@@ -54,13 +54,19 @@ class LockUnreadable(StackError):
 
 
 class HomeNotWritable(StackError):
-    """Make the directory writable, or point DANSHU_HOME at one which is."""
+    """Make the directory writable and its disk roomy (a stack needs 1 GB), or point DANSHU_HOME at
+    another.
+    """
 
 
 class StackBusy(StackError):
     """Wait for the other `danshu up` or `danshu down` to end. If none runs, look for a stopped
     process that still holds the lock file named above.
     """
+
+
+class PortUnreadable(StackError):
+    """Give a number from 1 to 65535, or unset the variable."""
 
 
 class NoFreePort(StackError):

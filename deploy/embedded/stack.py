@@ -14,7 +14,7 @@ import msgspec
 
 from deploy.embedded import state as states
 from deploy.embedded.artifacts import cache_directory
-from deploy.embedded.errors import ServerFailed, UnknownServer
+from deploy.embedded.errors import HomeNotWritable, ServerFailed, UnknownServer
 from deploy.embedded.kafka import KAFKA
 from deploy.embedded.ports import reserved
 from deploy.embedded.postgres import POSTGRES
@@ -80,9 +80,13 @@ def up(home: Path, *, keep: bool, on_progress: OnProgress = silent) -> Stack:
             _end_all(home, recorded, on_progress)
         if not (keep or states.is_kept(home)):
             states.wipe_data(home)
-        if keep:
-            states.mark_kept(home)
-        return _start_all(home, recorded, on_progress)
+        try:
+            if keep:
+                states.mark_kept(home)
+            return _start_all(home, recorded, on_progress)
+        except OSError as error:
+            where = error.filename or home
+            raise HomeNotWritable(f"{where}: {error.strerror}") from error
 
 
 def down(home: Path, *, wipe: bool = False, on_progress: OnProgress = silent) -> bool:

@@ -18,6 +18,7 @@ import msgspec
 from deploy.embedded.errors import (
     HomeNotWritable,
     NotRunning,
+    PortUnreadable,
     StackBusy,
     StateUnreadable,
     UnknownServer,
@@ -191,15 +192,27 @@ def port_preferences(
     """Where each search for a port begins: where it was, else DANSHU_PORT_<SERVER>, else custom.
 
     The result's keys are `server.port`. DANSHU_PORT_<SERVER> sets a server's first port.
+
+    Raises:
+        PortUnreadable: such a variable holds no port number.
     """
     known = recorded.ports if recorded else {}
     wishes = {}
     for server, ports in preferred.items():
         for index, (name, usual) in enumerate(ports.items()):
-            named = os.environ.get(f"DANSHU_PORT_{server.upper()}") if index == 0 else None
             before = known.get(server, {}).get(name)
-            wishes[f"{server}.{name}"] = before or (int(named) if named else usual)
+            named = _named_port(f"DANSHU_PORT_{server.upper()}") if index == 0 else None
+            wishes[f"{server}.{name}"] = before or named or usual
     return wishes
+
+
+def _named_port(variable: str) -> int | None:
+    text = os.environ.get(variable)
+    if not text:
+        return None
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise PortUnreadable(f"{variable} is {text!r}")
+    return int(text)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from deploy.embedded import state as states
-from deploy.embedded.errors import NotRunning, StateUnreadable, UnknownServer
+from deploy.embedded.errors import NotRunning, PortUnreadable, StateUnreadable, UnknownServer
 from deploy.embedded.processes import Identity
 from deploy.embedded.state import ServerState, StackState
 
@@ -71,6 +71,15 @@ def test_a_setting_moves_a_servers_first_port_only(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("DANSHU_PORT_KAFKA", "19092")
     wishes = states.port_preferences({"kafka": {"broker": 9092, "controller": 9193}}, None)
     assert wishes == {"kafka.broker": 19092, "kafka.controller": 9193}
+
+
+@pytest.mark.parametrize("text", ["many", "0", "65536", "-1", "90.5"])
+def test_a_setting_that_is_no_port_is_refused_by_name(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DANSHU_PORT_KAFKA", text)
+    with pytest.raises(PortUnreadable, match="DANSHU_PORT_KAFKA"):
+        states.port_preferences({"kafka": {"broker": 9092}}, None)
 
 
 def test_wiping_removes_linked_data_elsewhere_too(tmp_path: Path) -> None:
