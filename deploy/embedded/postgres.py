@@ -178,15 +178,20 @@ def _account() -> Account | None:
 
 
 def _reachable_programs(site: Site, account: Account, programs: Path) -> Path:
-    if _can(account, str(programs / "postgres"), "--version"):
+    if _can(account, str(programs / "initdb"), "--version"):
         return programs
-    copied = _private_directory(site, account) / "programs"
-    if not (copied / "bin" / "postgres").is_file():
-        shutil.rmtree(copied, ignore_errors=True)
-        shutil.copytree(programs.parent, copied, symlinks=True)
-    if not _can(account, str(copied / "bin" / "postgres"), "--version"):
+    # As in site-packages: the programs find the wheel's shared libraries beside their package.
+    package = programs.parent.parent
+    copies = _private_directory(site, account) / "programs"
+    copied = copies / package.name / programs.parent.name / programs.name
+    if not copied.is_dir():
+        shutil.rmtree(copies, ignore_errors=True)
+        shutil.copytree(programs.parent, copied.parent, symlinks=True)
+        for libraries in package.parent.glob(f"{package.name}.libs"):
+            shutil.copytree(libraries, copies / libraries.name, symlinks=True)
+    if not _can(account, str(copied / "initdb"), "--version"):
         raise PrivateDirectoryUnsafe(f"{account.name} cannot run programs in {copied}")
-    return copied / "bin"
+    return copied
 
 
 def _place_data_where_reachable(site: Site, account: Account) -> None:

@@ -1,0 +1,82 @@
+"""Postgres started by root from a clone that only root may enter."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded import postgres
+from deploy.embedded.errors import NoUnprivilegedUser, PrivateDirectoryUnsafe
+from deploy.embedded.progress import Progress, silent
+from deploy.embedded.server import Site
+from deploy.embedded.state import wipe_data
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become another user")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A home below pytest's directory, which is root's alone."""
+    home = tmp_path / "home"
+    (home / "data").mkdir(parents=True)
+    yield Site(name="postgres", home=home, cache=tmp_path, ports={"tcp": 1}, on_progress=silent)
+    wipe_data(home)
+
+
+def test_programs_nobody_can_reach_are_copied_with_their_libraries(
+    site: Site, tmp_path: Path
+) -> None:
+    account = postgres._account()
+    assert account is not None
+    package = postgres._wheel_programs().parents[1]
+    shutil.copytree(package / "pginstall18", tmp_path / package.name / "pginstall18", symlinks=True)
+    for libraries in package.parent.glob(f"{package.name}.libs"):
+        shutil.copytree(libraries, tmp_path / libraries.name, symlinks=True)
+    postgres._place_data_where_reachable(site, account)
+
+    reachable = postgres._reachable_programs(
+        site, account, tmp_path / package.name / "pginstall18" / "bin"
+    )
+
+    assert not reachable.is_relative_to(tmp_path)
+    for program in ("initdb", "postgres"):
+        subprocess.run([reachable / program, "--version"], check=True, user=account.uid)
+
+
+def test_data_nobody_can_reach_are_linked_elsewhere_and_it_is_said(site: Site) -> None:
+    account = postgres._account()
+    assert account is not None
+    told: list[Progress] = []
+    telling = Site(
+        name=site.name,
+        home=site.home,
+        cache=site.cache,
+        ports=site.ports,
+        on_progress=told.append,
+    )
+    postgres._place_data_where_reachable(telling, account)
+    place = site.data_path.resolve()
+    assert place.stat().st_uid == account.uid
+    assert not place.is_relative_to(site.home)
+    assert [one.step for one in told] == ["note"]
+    assert str(place) in told[0].detail
+
+
+def test_a_directory_prepared_by_somebody_else_is_refused(site: Site) -> None:
+    account = postgres._account()
+    assert account is not None
+    private = postgres._private_directory(site, account)
+    os.chown(private, account.uid, account.gid)
+    with pytest.raises(PrivateDirectoryUnsafe, match="TMPDIR"):
+        postgres._private_directory(site, account)
+    private.rmdir()
+
+
+@pytest.mark.parametrize("name", ["root", "no-such-user"])
+def test_an_unsuitable_user_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DANSHU_POSTGRES_USER", name)
+    with pytest.raises(NoUnprivilegedUser, match=name):
+        postgres._account()
