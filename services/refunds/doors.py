@@ -235,8 +235,7 @@ class Doors:
     async def _ask(self, command: Any, done_status: int) -> Response:
         result = await self.commands.ask(command, self.answer_timeout_s)
         if isinstance(result, StillPending):
-            body = {"order_id": command.order_id, "refund_id": command.refund_id, "pending": True}
-            return _json(body, 202)
+            return _pending(command.order_id, command.refund_id)
         if result.outcome == "refused":
             title = REASONS.get(result.reason, "不能这样做")
             return _problem(409, result.reason, title, f"refund {command.refund_id}")
@@ -244,7 +243,8 @@ class Doors:
 
     async def _case(self, order_id: str, refund_id: str, status: int) -> Response:
         found = await self.desk.cases(order_id=order_id, refund_id=refund_id, limit=1)
-        return _json(found[0], status)
+        # A channel's request that overtook its order is kept, and is no case yet.
+        return _json(found[0], status) if found else _pending(order_id, refund_id)
 
 
 def _names(request: Request) -> tuple[str, str]:
@@ -261,6 +261,10 @@ async def _body(request: Request, kind: type[T]) -> T:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _Unread(_problem(422, "bad_request", "请求内容无法读取", str(error)[:200])) from error
+
+
+def _pending(order_id: str, refund_id: str) -> Response:
+    return _json({"order_id": order_id, "refund_id": refund_id, "pending": True}, 202)
 
 
 def _problem(status: int, code: str, title: str, detail: str = "") -> Response:

@@ -55,12 +55,36 @@ def place_order(state: Account | None, event: OrderPlaced, _facts: object, _at: 
     )
 
 
-def pay_order(state: Account | None, event: OrderPaid, _facts: object, _at: Moment) -> Decided:
-    """Keeps what was paid. A later, different payment counts only while no case stands on the first."""
+def pay_order(state: Account | None, event: OrderPaid, facts: RefundFacts, at: Moment) -> Decided:
+    """Keeps what was paid. A later, different payment counts only while no case stands on the first.
+
+    Requests of the channel that came before the payment are decided now.
+    """
     account = state or EMPTY
     if account.cases:
         return Decision(state=account)
-    return Decision(state=replace(account, paid_fen=event.paid_fen))
+    if not account.early:
+        return Decision(state=replace(account, paid_fen=event.paid_fen))
+    waiting, account = account.early, replace(account, paid_fen=event.paid_fen, early=())
+    events: list[Struct] = []
+    effects: list[object] = []
+    for request in waiting:
+        decision = request_refund(account, request, facts, at)
+        account = decision.state or account
+        events += decision.events
+        effects += decision.effects
+        if decision.refusal:
+            events.append(
+                RefundRefused(
+                    order_id=event.order_id,
+                    version=0,
+                    occurred_at=at.now,
+                    refund_id=request.refund_id,
+                    actor="refunds",
+                    reason=decision.refusal,
+                )
+            )
+    return Decision(state=account, events=tuple(events), effects=tuple(effects))
 
 
 def channel_cancelled(
@@ -130,7 +154,11 @@ def request_refund(
     state = shares.fixed(state or EMPTY)
     claimed = rules.claim(state, command)
     if isinstance(claimed, Refused):
-        return Decision(state=state, refusal=claimed.reason)
+        if not rules.overtook(command, claimed):
+            return Decision(state=state, refusal=claimed.reason)
+        others = tuple(one for one in state.early if one.refund_id != command.refund_id)
+        state = replace(state, early=(*others, command))
+        return Decision(state=state, result_id=command.refund_id)
     tier = facts.tier(rules.tier_facts(state, command, claimed.amount_fen, at.now))
     case = rules.opened(state, command, claimed, tier, at.now)
     case = rules.moved_on(state, case)

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from schemas.events.commands_refunds import RequestRefund
+
 
 class Kind(StrEnum):
     """What the buyer wants: the money, or the money for goods that come back."""
@@ -112,6 +114,8 @@ class Account(Struct, frozen=True, kw_only=True, omit_defaults=True):
     shipped: bool = False
     delivered_at: datetime | None = None
     cases: tuple[Case, ...] = ()
+    early: tuple[RequestRefund, ...] = ()
+    """Requests of the channel that overtook the order or its payment; opened by the payment."""
 
     def case(self, refund_id: str) -> Case | None:
         """The case of that id."""

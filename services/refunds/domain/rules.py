@@ -65,7 +65,7 @@ class Claim(Struct, frozen=True, kw_only=True):
     freight_fen: int
     amount_fen: int
     whole: bool
-    """Every unit of the order, asked for at once."""
+    """Every unit of the order, or all its money, asked for at once."""
 
 
 class Tier(Struct, frozen=True, kw_only=True):
@@ -101,8 +101,19 @@ def claim(account: Account, request: RequestRefund) -> Claim | Refused:
     held_fen = sum(case.amount_fen for case in holding)
     assert held_fen + amount_fen <= account.paid_fen, "shares add up to more than was paid"
     quantities = {line.line_no: line.quantity for line in taken}
-    whole = all(quantities.get(line.line_no) == line.quantity for line in account.lines)
+    every_unit = all(quantities.get(line.line_no) == line.quantity for line in account.lines)
+    whole = every_unit or amount_fen == account.paid_fen
     return Claim(lines=taken, freight_fen=freight_fen, amount_fen=amount_fen, whole=whole)
+
+
+def overtook(request: RequestRefund, refused: Refused) -> bool:
+    """Whether a request was refused only because we are behind.
+
+    A channel asks about orders it was paid for: what we do not know of such an order is still on its way,
+    and the channel asks once only.
+    """
+    behind = refused.reason in {"order_unknown", "not_paid"}
+    return behind and request.actor.startswith("channel:")
 
 
 def _take_lines(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 
 from typer.testing import CliRunner, Result
@@ -15,7 +16,9 @@ from tests.unit.refunds.desk import line, paid, placed
 async def said(service: Running, *arguments: str) -> Result:
     """What a command says; in a thread, because it waits for the service's answer."""
     url = str(service.door.base_url)
-    environment = {"DANSHU_API_TOKEN": TOKEN}
+    # None unsets: what the test run itself is told is none of the command's business.
+    unset: dict[str, str | None] = {n: None for n in os.environ if n.startswith("DANSHU_")}
+    environment = unset | {"DANSHU_API_TOKEN": TOKEN}
     return await asyncio.to_thread(
         CliRunner().invoke, app, [*arguments, "--url", url], env=environment
     )

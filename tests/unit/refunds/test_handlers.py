@@ -104,6 +104,23 @@ def test_a_payment_reported_anew_never_moves_shares_under_a_case() -> None:
     assert desk.state == before
 
 
+def test_a_channels_request_that_overtakes_its_order_is_decided_at_the_payment() -> None:
+    desk = RefundDesk()
+    early = desk.request("refund-1", (1, 2), actor="channel:jd")
+    assert (early.refusal, early.result_id, early.events) == ("", "refund-1", ())
+    desk.request("refund-1", (1, 2), actor="channel:jd")
+    desk.request("refund-2", (1, 2), actor="channel:jd")
+    desk.give(placed(line(1, 3, 9_999)))
+    assert desk.events == []
+    desk.give(paid(9_999))
+    assert [event.refund_id for event in desk.of(RefundRequested)] == ["refund-1"]
+    assert desk.case().amount_fen == 6_666
+    refused = desk.of(RefundRefused)[0]
+    assert (refused.refund_id, refused.reason) == ("refund-2", "quantity_above_left")
+    assert desk.state
+    assert desk.state.early == ()
+
+
 # ---- goods before money ----------------------------------------------------------------------
 
 
@@ -116,6 +133,12 @@ def test_a_whole_unshipped_order_is_paid_only_once_it_is_cancelled() -> None:
     desk.payout()
     settled = desk.of(RefundSettled)[0]
     assert (settled.shipped, settled.order_fully_refunded, settled.restock) == (False, True, ())
+
+
+def test_all_the_money_is_the_whole_order_even_when_a_gift_stays() -> None:
+    desk = RefundDesk(placed(line(1, 1, 100), line(2, 1, 0)), paid(100))
+    desk.request("refund-1", (1, 1))
+    assert desk.stands() is CaseState.AWAITING_GOODS
 
 
 def test_an_order_that_ships_instead_waits_for_its_goods() -> None:
