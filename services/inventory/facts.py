@@ -14,7 +14,7 @@ from typing import Any
 from chassis.errors import Unavailable
 from chassis.processor import Kept, Record
 from schemas.events.commands_inventory import ExpireHold, ReceiveStock
-from schemas.events.order_states import OrderStateChanged
+from schemas.events.order_states import OrderClosed
 from schemas.events.orders import OrderPaid, OrderPlaced
 from schemas.events.refunds import RefundSettled
 from schemas.events.shipments import ParcelShipped
@@ -34,7 +34,6 @@ from services.inventory.domain.model import (
     wanted,
 )
 from services.inventory.domain.rules import Available, Book, choose, shortfall
-from services.inventory.handlers import CANCELLED
 from services.inventory.sourcing import Choice, Sourcing
 
 
@@ -129,7 +128,7 @@ def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing
     if kind is OrderPaid:
         if hold.state in {"short", "expired"}:
             foreseen.plans[key] = plan_for(sourcing, hold, wanted(hold.lines))
-    elif kind is ExpireHold or (kind is OrderStateChanged and event.to_state == CANCELLED):
+    elif kind is ExpireHold or kind is OrderClosed:
         leaves = hold.held
     elif kind is ParcelShipped:
         leaves = hold.held

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from chassis.errors import Invalid
 from chassis.processor import Decide, Decision, Moment
 from schemas.events.commands_inventory import ExpireHold, ReceiveStock
-from schemas.events.order_states import OrderStateChanged
+from schemas.events.order_states import OrderClosed
 from schemas.events.orders import OrderPaid, OrderPlaced
 from schemas.events.refunds import RefundSettled
 from schemas.events.shipments import ParcelShipped
@@ -49,8 +49,6 @@ from services.inventory.domain.model import (
     taken_from,
     wanted,
 )
-
-CANCELLED = "cancelled"
 
 
 class Stock(Protocol):
@@ -93,12 +91,8 @@ def paid(state: Aggregate | None, event: OrderPaid, stock: Stock, moment: Moment
     return Decision(state=hold)
 
 
-def state_changed(
-    state: Aggregate | None, event: OrderStateChanged, _stock: Stock, moment: Moment
-) -> Outcome:
-    """Lets the goods of a cancelled order go. Other states do not move stock."""
-    if event.to_state != CANCELLED:
-        return Decision(state=state)
+def closed(state: Aggregate | None, event: OrderClosed, _stock: Stock, moment: Moment) -> Outcome:
+    """Lets the goods of a cancelled order go."""
     if state is None:
         return Decision(state=Hold(state="cancelled"))
     hold = _hold(state)
@@ -289,7 +283,7 @@ def _take_back(outcome: Outcome, order_id: str, returned: Returned, moment: Mome
 HANDLERS: Mapping[type[Struct], Decide] = {
     OrderPlaced: placed,
     OrderPaid: paid,
-    OrderStateChanged: state_changed,
+    OrderClosed: closed,
     ExpireHold: expire,
     ParcelShipped: shipped,
     RefundSettled: refund_settled,

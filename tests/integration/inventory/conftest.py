@@ -1,15 +1,24 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from deploy.embedded.stack import Stack
-from tests.integration.inventory.rig import House, house
+from tests.integration.inventory.rig import House, house, prepare
+from tests.support import stack as stacks
+
+
+@pytest.fixture(scope="session")
+def inventory_topics(stack: Stack) -> Iterator[str]:
+    """Topics all houses share: a hundred partitions a test would be most of its time."""
+    with stacks.fresh_topics(stack.kafka_bootstrap) as prefix:
+        prepare(stack, prefix)
+        yield prefix
 
 
 @pytest.fixture
 async def inventory(
-    stack: Stack, topic_prefix: str, database_url: str, valkey_url: str
+    stack: Stack, inventory_topics: str, database_url: str, valkey_url: str
 ) -> AsyncIterator[House]:
-    """A house of inventory on the shared servers."""
-    async with house(stack, topic_prefix, database_url, valkey_url) as built:
+    """A house of inventory on the shared servers; earlier houses' events are behind it."""
+    async with house(stack, inventory_topics, database_url, valkey_url) as built:
         yield built

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,6 @@ from chassis.storage import PostgresStorage
 from chassis.valkey import connect
 from chassis.worker import Worker
 from deploy.embedded.stack import Stack
-from schemas.events.commands_inventory import ReceiptLine, ReceiveStock
-from schemas.events.order_states import OrderStateChanged
-from schemas.events.orders import OrderLine, OrderPaid, OrderPlaced
-from schemas.events.refunds import RefundSettled, RestockLine
-from schemas.events.shipments import ParcelShipped, ShippedLine
 from services.inventory.app import NAME, processor
 from services.inventory.counters import ValkeyCounters
 from services.inventory.invariants import Books, Invariants
@@ -37,11 +32,11 @@ from services.inventory.rebuild import EpochKeeper
 from services.inventory.sourcing import read_sourcing
 from services.inventory.store import MIGRATIONS, EpochInForce, StockSource
 from services.inventory.timers import Sweeper
-from tests.support.rigs import CHASSIS_MIGRATIONS, read_topic
+from tests.support.rigs import CHASSIS_MIGRATIONS
 
-NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
 RULES = Path(topics.__file__).parents[1] / "rules"
 SOURCES = topics.consumed_by(NAME)
+PRODUCED = ("stock", "stock-levels")
 PATIENCE_S = 60.0
 
 
@@ -79,7 +74,10 @@ class House:
         self.url = url
         self.valkey_url = valkey_url
         self.publisher = Publisher(self.kafka, prefix)
-        self.looker = Consumer({**self.kafka, "group.id": f"{prefix}.ends"})
+        self.looker = Consumer(
+            {**self.kafka, "group.id": f"{prefix}.looker", "enable.auto.commit": False}
+        )
+        self.starts: dict[tuple[str, int], int] = {}
 
     async def publish(self, events: Sequence[Struct]) -> None:
         """Puts events on their topics, in order."""
@@ -132,6 +130,7 @@ class House:
     async def caught_up(self) -> bool:
         """Whether all that was published is applied and its events are out."""
         ends = await asyncio.to_thread(self._ends)
+        ends = {pair: end for pair, end in ends.items() if pair[0] in SOURCES}
         rows = await self.fetch(
             "SELECT topic, partition, next FROM chassis.consumer_offsets WHERE processor = $1", NAME
         )
@@ -151,30 +150,64 @@ class House:
         finally:
             await connection.close()
 
-    async def emitted(self) -> list[Struct]:
-        """Everything on the stock topic, in order per order."""
-        values = await asyncio.to_thread(read_topic, self.kafka, self.prefix, "stock")
+    async def emitted(self, domain: str = "stock") -> list[Struct]:
+        """What came onto a topic since the house was built, in order per key."""
+        values = await asyncio.to_thread(self._read, domain)
         return [codec().decode(value) for value in values]
+
+    async def begin_here(self) -> None:
+        """Leaves alone what earlier houses published on the same topics."""
+        self.starts = await asyncio.to_thread(self._ends)
+        pairs = [(*pair, end) for pair, end in self.starts.items() if pair[0] in SOURCES]
+        connection = await asyncpg.connect(self.url)
+        try:
+            await connection.executemany(
+                "INSERT INTO chassis.consumer_offsets (processor, topic, partition, next) "
+                "VALUES ($1, $2, $3, $4)",
+                [(NAME, *pair) for pair in pairs],
+            )
+        finally:
+            await connection.close()
+
+    def _read(self, domain: str) -> list[bytes]:
+        values: list[bytes] = []
+        for partition in range(topics.TOPICS[domain].partitions):
+            at, end = self.starts[domain, partition], self._end(domain, partition)
+            where = TopicPartition(topics.TOPICS[domain].name(self.prefix), partition, at)
+            self.looker.assign([where])
+            while at < end:
+                message = self.looker.poll(5.0)
+                assert message is not None, f"{where} ends at {at}, not {end}"
+                values.append(message.value() or b"")
+                at = (message.offset() or 0) + 1
+        self.looker.unassign()
+        return values
+
+    def _end(self, domain: str, partition: int) -> int:
+        where = TopicPartition(topics.TOPICS[domain].name(self.prefix), partition)
+        return int(self.looker.get_watermark_offsets(where, timeout=10)[1])
 
     def _ends(self) -> dict[tuple[str, int], int]:
         return {
-            (domain, partition): self.looker.get_watermark_offsets(
-                TopicPartition(topics.TOPICS[domain].name(self.prefix), partition), timeout=10
-            )[1]
-            for domain in SOURCES
+            (domain, partition): self._end(domain, partition)
+            for domain in (*SOURCES, *PRODUCED)
             for partition in range(topics.TOPICS[domain].partitions)
         }
 
 
+def prepare(stack: Stack, prefix: str) -> None:
+    """Schemas and topics, which houses may share."""
+    registry.ensure(stack.schema_registry_url)
+    topics.ensure({"bootstrap.servers": stack.kafka_bootstrap}, prefix, 1)
+
+
 @asynccontextmanager
 async def house(stack: Stack, prefix: str, url: str, valkey_url: str) -> AsyncIterator[House]:
-    """A house whose schemas, topics and tables exist."""
-    kafka = {"bootstrap.servers": stack.kafka_bootstrap}
-    await asyncio.to_thread(registry.ensure, stack.schema_registry_url)
-    await asyncio.to_thread(topics.ensure, kafka, prefix, 1)
+    """A house with tables of its own on prepared topics."""
     await migrate(url, {"chassis": CHASSIS_MIGRATIONS, NAME: MIGRATIONS})
     built = House(stack, prefix, url, valkey_url)
     try:
+        await built.begin_here()
         yield built
     finally:
         built.publisher.close()
@@ -186,125 +219,3 @@ async def until(done: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not await done():  # noqa: ASYNC110 — other processes make it true
             await asyncio.sleep(0.05)
-
-
-def placed(
-    order_id: str,
-    goods: Sequence[tuple[str, int]],
-    *,
-    channel: str = "taobao",
-    province: str = "浙江省",
-) -> OrderPlaced:
-    """An order of these goods."""
-    return OrderPlaced(
-        order_id=order_id,
-        version=1,
-        occurred_at=NOW,
-        channel=channel,
-        shop="shop-1",
-        channel_order_no=order_id,
-        channel_state="WAIT_BUYER_PAY",
-        accepted_at=NOW,
-        lines=tuple(
-            OrderLine(
-                line_no=line_no,
-                channel_line_id=f"{order_id}-{line_no}",
-                channel_sku_id=f"c-{sku}",
-                sku=sku,
-                title="示例商品",
-                quantity=quantity,
-                unit_price_fen=1_000,
-                discount_fen=0,
-                paid_fen=1_000 * quantity,
-                is_gift=False,
-            )
-            for line_no, (sku, quantity) in enumerate(goods, start=1)
-        ),
-        payable_fen=1_000 * sum(quantity for _, quantity in goods),
-        freight_fen=0,
-        discount_fen=0,
-        currency="CNY",
-        promotions=(),
-        province=province,
-        city="杭州市",
-        district="余杭区",
-        personal=b"",
-        personal_kind="absent",
-        receiver_key="",
-        address_vague=False,
-        hold="",
-        problems=(),
-    )
-
-
-def paid(order_id: str) -> OrderPaid:
-    """Its payment."""
-    return OrderPaid(order_id=order_id, version=2, occurred_at=NOW, paid_fen=1_000)
-
-
-def receipt(document_no: str, warehouse: str, goods: Sequence[tuple[str, int]]) -> ReceiveStock:
-    """Goods that come in."""
-    return ReceiveStock(
-        document_no=document_no,
-        command_id=f"receipt-{document_no}",
-        issued_at=NOW,
-        actor="test",
-        warehouse=warehouse,
-        lines=tuple(ReceiptLine(sku=sku, quantity=quantity) for sku, quantity in goods),
-        cause="receipt",
-    )
-
-
-def cancelled(order_id: str, version: int = 1) -> OrderStateChanged:
-    """The orders service gave the order up."""
-    return _changed(order_id, version, "cancelled")
-
-
-def _changed(order_id: str, version: int, to_state: str) -> OrderStateChanged:
-    return OrderStateChanged(
-        order_id=order_id,
-        version=version,
-        occurred_at=NOW,
-        from_state="",
-        to_state=to_state,
-        reason="",
-        actor="test",
-        basis="",
-        rule="",
-    )
-
-
-def shipped(
-    order_id: str, warehouse: str, goods: Sequence[tuple[str, int]], *, version: int = 1
-) -> ParcelShipped:
-    """A parcel left."""
-    return ParcelShipped(
-        order_id=order_id,
-        version=version,
-        occurred_at=NOW,
-        parcel_id=f"P{order_id}-{version}",
-        warehouse=warehouse,
-        carrier="SF",
-        waybill_no=f"SF{order_id}",
-        lines=tuple(
-            ShippedLine(line_no=number, channel_line_id="", sku=sku, quantity=quantity)
-            for number, (sku, quantity) in enumerate(goods, start=1)
-        ),
-        actor="test",
-    )
-
-
-def refunded(order_id: str, goods: Sequence[tuple[str, int]], *, version: int = 1) -> RefundSettled:
-    """A refund is settled and these goods are back."""
-    return RefundSettled(
-        order_id=order_id,
-        version=version,
-        occurred_at=NOW,
-        refund_id=f"F{order_id}-{version}",
-        amount_fen=1_000,
-        gateway="alipay",
-        gateway_request_no="",
-        restock=tuple(RestockLine(sku=sku, quantity=quantity) for sku, quantity in goods),
-        order_fully_refunded=True,
-        shipped=True,
-    )

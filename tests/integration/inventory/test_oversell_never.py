@@ -6,7 +6,8 @@ from collections import Counter
 from msgspec import Struct
 
 from schemas.events.stock import StockReserved, StockShort
-from tests.integration.inventory.rig import House, Running, paid, placed, receipt, until
+from tests.integration.inventory.rig import House, Running, until
+from tests.unit.inventory.events import paid, placed, receipt
 
 SEEDS = 20
 BUYERS = 200

@@ -16,17 +16,8 @@ from schemas.events.stock import (
 from schemas.events.stock_levels import StockLevelChanged
 from services.inventory.invariants import Invariants
 from services.inventory.timers import Expiry, LevelPublisher
-from tests.integration.inventory.rig import (
-    NOW,
-    House,
-    cancelled,
-    paid,
-    placed,
-    receipt,
-    refunded,
-    shipped,
-)
-from tests.support.rigs import read_topic
+from tests.integration.inventory.rig import House
+from tests.unit.inventory.events import NOW, cancelled, paid, placed, receipt, refunded, shipped
 
 SOUND = Invariants(
     oversold_units=0,
@@ -231,10 +222,8 @@ async def test_levels_are_published_when_they_change_and_only_then(inventory: Ho
         await inventory.publish([placed("o1", [("A", 2)])])
         await inventory.drained()
         assert await levels.look() == 1
-    values = read_topic(inventory.kafka, inventory.prefix, "stock-levels")
     newest: dict[str, StockLevelChanged] = {}
-    for value in values:
-        event = codec().decode(value)
+    for event in await inventory.emitted("stock-levels"):
         assert isinstance(event, StockLevelChanged)
         assert event.level_key not in newest or event.version > newest[event.level_key].version
         newest[event.level_key] = event

@@ -11,17 +11,9 @@ from services.inventory.domain.counters import Ask
 from services.inventory.facts import StockFacts
 from services.inventory.invariants import Invariants
 from services.inventory.rebuild import EpochKeeper
-from tests.integration.inventory.rig import (
-    House,
-    Running,
-    cancelled,
-    paid,
-    placed,
-    receipt,
-    shipped,
-    until,
-)
+from tests.integration.inventory.rig import House, Running, until
 from tests.integration.inventory.test_stock_flow import SOUND, level
+from tests.unit.inventory.events import cancelled, paid, placed, receipt, shipped
 
 
 async def stocked(house: House, pieces: int) -> None:
