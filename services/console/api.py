@@ -1,4 +1,4 @@
-"""The console's JSON API and its live stream. docs/openapi-console.json is rendered from here."""
+"""The console's JSON API and its live stream. docs/openapi-console.json is rendered from here (openapi.py)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query
-from fastapi.openapi.utils import get_openapi
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import StreamingResponse
 
 from services.console import live
 from services.console.views import Filters, FunnelStep, OrderDetail, OrderList
@@ -100,25 +98,3 @@ async def order(
     if detail is None:
         raise HTTPException(404)
     return detail
-
-
-def document() -> dict[str, object]:
-    """The OpenAPI document of the API."""
-    from chassis.service import VERSION
-
-    described = get_openapi(
-        title="单枢控制台 API",
-        version=VERSION,
-        description="订单、时间轴和实时变化，只读。先在 /login 登录，凭会话 Cookie 访问。金额单位为分，时间为 UTC。",
-        routes=router.routes,
-    )
-    described["components"]["securitySchemes"] = {
-        "session": {"type": "apiKey", "in": "cookie", "name": "danshu_session"}
-    }
-    described["security"] = [{"session": []}]
-    return described
-
-
-async def openapi(_request: Request, _session: SignedIn) -> Response:
-    """The document, for those who are signed in."""
-    return JSONResponse(document())

@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from chassis.crypto import MasterKeys, PersonalSeal
 from chassis.service import Context, Parts
-from services.console import api, pages, web
+from services.console import api, openapi, pages, web
 from services.console.live import Broadcast
 from services.console.projections import fold_funnel, projection
 from services.console.settings import ConsoleSettings
@@ -27,7 +27,7 @@ def web_app(desk: web.Desk) -> FastAPI:
     app.state.desk = desk
     app.include_router(api.router)
     app.include_router(pages.router)
-    app.add_api_route("/openapi.json", api.openapi, include_in_schema=False)
+    app.add_api_route("/openapi.json", openapi.door, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=web.FOLDER / "static"), name="static")
     app.add_middleware(web.SecurityHeaders)
     web.install_errors(app)

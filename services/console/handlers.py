@@ -7,7 +7,6 @@ run for every order, so each builds one card, one tuple, and nothing else. `HAND
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -57,55 +56,11 @@ from schemas.events.stock import (
 )
 from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
 from services.console import words
-from services.console.domain.model import Card, with_flag, without_flag
-from services.console.words import CODES, STATES, TITLES, say, yuan
+from services.console.domain.model import EMPTY, Card, with_flag, without_flag
+from services.console.entries import entry, lowers, only_told, raises
+from services.console.words import CODES, STATES, say, yuan
 
-EMPTY = Card()
 Decided = Decision[Card]
-Entry = tuple[
-    str, datetime, int, str, str, str, str, str, str, int, int, bytes | None
-]  # columns of console.timeline
-
-
-def _entry(
-    event: Any,
-    moment: Moment,
-    detail: str = "",
-    actor: str = "",
-    basis: str = "",
-    *,
-    whole: bool = False,
-) -> tuple[Entry]:
-    record = moment.record
-    kind = type(event).__name__
-    return (
-        (
-            record.key,
-            event.occurred_at,
-            event.version,
-            record.source,
-            kind,
-            TITLES[kind],
-            detail,
-            actor,
-            basis,
-            record.partition,
-            record.offset,
-            record.raw if whole else None,
-        ),
-    )
-
-
-def _only_told(detail: Any) -> Any:
-    """A decision that adds a line and changes nothing of the card but its time."""
-
-    def decide(card: Card | None, event: Any, _facts: Any, moment: Moment) -> Decided:
-        return Decision(
-            state=replace(card or EMPTY, updated_at=moment.now),
-            effects=_entry(event, moment, detail(event), getattr(event, "actor", "")),
-        )
-
-    return decide
 
 
 # ---- orders ----------------------------------------------------------------------------------------
@@ -142,7 +97,7 @@ def placed(card: Card | None, event: OrderPlaced, _facts: Any, moment: Moment) -
             line_summary=told,
             flags=with_flag(known.flags, "problems") if event.problems else known.flags,
         ),
-        effects=_entry(event, moment, told, whole=True),
+        effects=entry(event, moment, told, whole=True),
     )
 
 
@@ -150,7 +105,7 @@ def paid(card: Card | None, event: OrderPaid, _facts: Any, moment: Moment) -> De
     """What the buyer paid."""
     return Decision(
         state=replace(card or EMPTY, paid_fen=event.paid_fen, updated_at=moment.now),
-        effects=_entry(event, moment, yuan(event.paid_fen)),
+        effects=entry(event, moment, yuan(event.paid_fen)),
     )
 
 
@@ -161,7 +116,7 @@ def amended(card: Card | None, event: OrderAmended, _facts: Any, moment: Moment)
         state=replace(
             card or EMPTY, province=event.province, city=event.city, updated_at=moment.now
         ),
-        effects=_entry(event, moment, changed, whole=True),
+        effects=entry(event, moment, changed, whole=True),
     )
 
 
@@ -179,7 +134,7 @@ def reserved(card: Card | None, event: StockReserved, _facts: Any, moment: Momen
             flags=without_flag(known.flags, "short"),
             updated_at=moment.now,
         ),
-        effects=_entry(event, moment, words.warehouse(event.warehouse), "", event.rule),
+        effects=entry(event, moment, words.warehouse(event.warehouse), "", event.rule),
     )
 
 
@@ -191,7 +146,7 @@ def short(card: Card | None, event: StockShort, _facts: Any, moment: Moment) -> 
     )
     return Decision(
         state=replace(known, flags=with_flag(known.flags, "short"), updated_at=moment.now),
-        effects=_entry(event, moment, missing),
+        effects=entry(event, moment, missing),
     )
 
 
@@ -207,7 +162,7 @@ def state_changed(
     title = STATES.get(to_state, to_state)
     return Decision(
         state=replace(card or EMPTY, state=to_state, updated_at=moment.now),
-        effects=_entry(
+        effects=entry(
             event,
             moment,
             f"{title} · {why}" if why else title,
@@ -221,7 +176,7 @@ def ready(card: Card | None, event: OrderReadyToFulfil, _facts: Any, moment: Mom
     """Paid, held, passed: the warehouse may begin."""
     return Decision(
         state=replace(card or EMPTY, ship_by=event.ship_by, updated_at=moment.now),
-        effects=_entry(event, moment, words.warehouse(event.warehouse), "", event.rule),
+        effects=entry(event, moment, words.warehouse(event.warehouse), "", event.rule),
     )
 
 
@@ -231,7 +186,7 @@ def held(card: Card | None, event: OrderHeld, _facts: Any, moment: Moment) -> De
     told = f"{words.flag(event.code)} · {say(event.reason)}" if event.reason else event.code
     return Decision(
         state=replace(known, flags=with_flag(known.flags, event.code), updated_at=moment.now),
-        effects=_entry(event, moment, told, event.actor, event.basis),
+        effects=entry(event, moment, told, event.actor, event.basis),
     )
 
 
@@ -240,7 +195,7 @@ def hold_lifted(card: Card | None, event: OrderHoldLifted, _facts: Any, moment: 
     known = card or EMPTY
     return Decision(
         state=replace(known, flags=without_flag(known.flags, event.code), updated_at=moment.now),
-        effects=_entry(event, moment, words.flag(event.code), event.actor, event.basis),
+        effects=entry(event, moment, words.flag(event.code), event.actor, event.basis),
     )
 
 
@@ -260,7 +215,7 @@ def planned(card: Card | None, event: ParcelPlanned, _facts: Any, moment: Moment
             ship_by=event.ship_by,
             updated_at=moment.now,
         ),
-        effects=_entry(event, moment, told, "", event.rule),
+        effects=entry(event, moment, told, "", event.rule),
     )
 
 
@@ -275,21 +230,8 @@ def waybill_issued(card: Card | None, event: WaybillIssued, _facts: Any, moment:
             flags=without_flag(known.flags, "waybill_refused"),
             updated_at=moment.now,
         ),
-        effects=_entry(event, moment, f"{words.carrier(event.carrier)} {event.waybill_no}"),
+        effects=entry(event, moment, f"{words.carrier(event.carrier)} {event.waybill_no}"),
     )
-
-
-def _flagged(code: str, detail: Any) -> Any:
-    """A decision that raises one flag."""
-
-    def decide(card: Card | None, event: Any, _facts: Any, moment: Moment) -> Decided:
-        known = card or EMPTY
-        return Decision(
-            state=replace(known, flags=with_flag(known.flags, code), updated_at=moment.now),
-            effects=_entry(event, moment, detail(event)),
-        )
-
-    return decide
 
 
 def moved(card: Card | None, event: ParcelMoved, _facts: Any, moment: Moment) -> Decided:
@@ -298,7 +240,7 @@ def moved(card: Card | None, event: ParcelMoved, _facts: Any, moment: Moment) ->
     change = with_flag if event.status == "problem" else without_flag
     return Decision(
         state=replace(known, flags=change(known.flags, "parcel_problem"), updated_at=moment.now),
-        effects=_entry(event, moment, f"{say(event.status)} · {event.place} {event.text}".rstrip()),
+        effects=entry(event, moment, f"{say(event.status)} · {event.place} {event.text}".rstrip()),
     )
 
 
@@ -319,7 +261,7 @@ def refund_requested(
             flags=with_flag(known.flags, "after_sale"),
             updated_at=moment.now,
         ),
-        effects=_entry(event, moment, told, event.actor, event.rule),
+        effects=entry(event, moment, told, event.actor, event.rule),
     )
 
 
@@ -339,7 +281,7 @@ def refund_settled(card: Card | None, event: RefundSettled, _facts: Any, moment:
             refund_fen=known.refund_fen + event.amount_fen,
             flags=with_flag(known.flags, "refunded") if whole else known.flags,
         ),
-        effects=_entry(event, moment, yuan(event.amount_fen), "", event.gateway_request_no),
+        effects=entry(event, moment, yuan(event.amount_fen), "", event.gateway_request_no),
     )
 
 
@@ -349,20 +291,7 @@ def refund_ended(
     """No money goes back."""
     return Decision(
         state=_refund_closed(card or EMPTY, event.refund_id, moment),
-        effects=_entry(event, moment, say(event.reason), getattr(event, "actor", "")),
-    )
-
-
-def written_back(
-    card: Card | None, event: WriteBackApplied, _facts: Any, moment: Moment
-) -> Decided:
-    """The channel knows."""
-    known = card or EMPTY
-    return Decision(
-        state=replace(
-            known, flags=without_flag(known.flags, "write_back_refused"), updated_at=moment.now
-        ),
-        effects=_entry(event, moment, say(event.kind), "", event.document_no),
+        effects=entry(event, moment, say(event.reason), getattr(event, "actor", "")),
     )
 
 
@@ -384,7 +313,7 @@ def quarantined(
             line_summary=why,
             flags=with_flag(known.flags, "quarantined"),
         ),
-        effects=_entry(event, moment, why, "", event.evidence),
+        effects=entry(event, moment, why, "", event.evidence),
     )
 
 
@@ -396,35 +325,35 @@ HANDLERS: Handlers = {
     OrderPlaced: placed,
     OrderPaid: paid,
     OrderAmended: amended,
-    OrderCancelled: _only_told(_reason),
+    OrderCancelled: only_told(_reason),
     PayloadQuarantined: quarantined,
-    WriteBackApplied: written_back,
-    WriteBackRefused: _flagged("write_back_refused", _reason),
+    WriteBackApplied: lowers("write_back_refused", lambda event: say(event.kind)),
+    WriteBackRefused: raises("write_back_refused", _reason),
     StockReserved: reserved,
     StockShort: short,
-    StockReleased: _only_told(_reason),
-    StockDeducted: _only_told(lambda event: words.warehouse(event.warehouse)),
-    StockReturned: _only_told(lambda event: words.warehouse(event.warehouse)),
+    StockReleased: only_told(_reason),
+    StockDeducted: only_told(lambda event: words.warehouse(event.warehouse)),
+    StockReturned: only_told(lambda event: words.warehouse(event.warehouse)),
     OrderStateChanged: state_changed,
     OrderReadyToFulfil: ready,
     OrderHeld: held,
     OrderHoldLifted: hold_lifted,
-    OrderCancelRequested: _only_told(_reason),
-    OrderTransitionRefused: _only_told(
+    OrderCancelRequested: only_told(_reason),
+    OrderTransitionRefused: only_told(
         lambda event: f"{say(event.attempted)} · {say(event.reason)}"
     ),
     ParcelPlanned: planned,
     WaybillIssued: waybill_issued,
-    WaybillRefused: _flagged("waybill_refused", _reason),
-    ParcelPicked: _only_told(lambda _event: ""),
-    ParcelPacked: _only_told(lambda _event: ""),
-    ParcelShipped: _only_told(lambda event: f"{words.carrier(event.carrier)} {event.waybill_no}"),
+    WaybillRefused: raises("waybill_refused", _reason),
+    ParcelPicked: only_told(lambda _event: ""),
+    ParcelPacked: only_told(lambda _event: ""),
+    ParcelShipped: only_told(lambda event: f"{words.carrier(event.carrier)} {event.waybill_no}"),
     ParcelMoved: moved,
-    ParcelDelivered: _only_told(lambda event: event.place),
-    ParcelCancelled: _only_told(_reason),
-    ParcelCancelRefused: _flagged("cancel_refused", _reason),
+    ParcelDelivered: only_told(lambda event: event.place),
+    ParcelCancelled: only_told(_reason),
+    ParcelCancelRefused: raises("cancel_refused", _reason),
     RefundRequested: refund_requested,
-    RefundApproved: _only_told(
+    RefundApproved: only_told(
         lambda event: f"{words.TIERS.get(event.role) or say(event.role)} · {say(event.reason)}"
     ),
     RefundRefused: refund_ended,

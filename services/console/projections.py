@@ -16,7 +16,8 @@ from chassis.log import logger
 from chassis.postgres import AWAY, Pool
 from chassis.processor import Column, Kept, Processor, Record
 from services.console.domain.model import Bucket, Card, bucket_of
-from services.console.handlers import HANDLERS, Entry
+from services.console.entries import Entry
+from services.console.handlers import HANDLERS
 
 TIMELINE_COLUMNS = (
     "order_id",

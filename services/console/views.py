@@ -263,7 +263,9 @@ class Views:
             return None
         lines = await self._pool.fetch(
             'SELECT at, seq, source, kind, title_zh, detail_zh, actor, basis, partition, "offset", content '
-            "FROM console.timeline WHERE order_id = $1 ORDER BY at DESC, source DESC, seq DESC LIMIT $2",
+            "FROM console.timeline WHERE order_id = $1 "
+            # In the same millisecond the cause stands before the state it led to.
+            "ORDER BY at DESC, source = 'order-states' DESC, source, seq DESC LIMIT $2",
             order_id,
             TIMELINE_MAX,
         )

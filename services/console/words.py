@@ -71,6 +71,8 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "write-backs": "平台回传",
         "stock": "库存",
         "order-states": "订单",
+        "fulfillment-requests": "订单",
+        "parcels": "仓储物流",
         "shipments": "仓储物流",
         "refunds": "售后退款",
     }
@@ -197,6 +199,9 @@ CODES: Mapping[str, str] = MappingProxyType(
         "orders": "平台",
         "stock": "库存系统",
         "order-states": "订单系统",
+        "fulfillment-requests": "订单系统",
+        "order-closings": "订单系统",
+        "parcels": "仓储系统",
         "shipments": "仓储系统",
         "refunds": "售后系统",
         "commands-orders": "人工操作",
@@ -215,7 +220,7 @@ RULES: Mapping[str, str] = MappingProxyType(
 
 PERSONAL_KINDS: Mapping[str, str] = MappingProxyType(
     {
-        "plain": "明文加密保存",
+        "plain": "已加密保存，这里只显示脱敏后的内容",
         "masked": "平台只给了脱敏信息",
         "encrypted": "平台加密，仅打单时由平台解密",
         "absent": "平台没有提供",

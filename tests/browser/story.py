@@ -180,7 +180,13 @@ class Story:
             self._event(ParcelPicked, 600, actor="拣货一组", **parcel),
             self._event(ParcelPacked, 900, actor="打包二组", **parcel),
             self._event(
-                ParcelShipped, 1800, warehouse="HZ", carrier="ZTO", lines=(), actor="交接台", **carried
+                ParcelShipped,
+                1800,
+                warehouse="HZ",
+                carrier="ZTO",
+                lines=(),
+                actor="交接台",
+                **carried,
             ),
             self.state("shipped", 1800, "parcel_shipped"),
             self._event(StockDeducted, 1801, warehouse="HZ", lines=()),

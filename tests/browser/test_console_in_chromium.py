@@ -82,7 +82,8 @@ def sign_in(page: Page, console: Console) -> None:
 @pytest.fixture
 def shipped(console: Console) -> Story:
     """Orders in every state; gives back the one that has been shipped. Comes before the browser, whose
-    driver takes the thread's event loop."""
+    driver takes the thread's event loop.
+    """
     now = SystemClock().now().astimezone(UTC)
     stories = [
         Story(
@@ -174,12 +175,22 @@ def test_a_person_signs_in_filters_opens_an_order_and_sees_a_new_one_appear(
     for clear in (NAME, PHONE, ADDRESS):
         assert clear not in page.content()
     timeline = page.locator(".timeline").inner_text()
-    for title in ("买家下单", "库存已预占", "已派单", "面单已取号", "包裹已出库", "已回传平台", "退款到账"):
+    for title in (
+        "买家下单",
+        "库存已预占",
+        "已派单",
+        "面单已取号",
+        "包裹已出库",
+        "已回传平台",
+        "退款到账",
+    ):
         assert title in timeline
     page.screenshot(path=pictures / "console-order.png", full_page=True)
 
     # The page of an order lives, too.
-    publish(console.bootstrap, console.prefix, [shipped.state("completed", 9999, "parcel_delivered")])
+    publish(
+        console.bootstrap, console.prefix, [shipped.state("completed", 9999, "parcel_delivered")]
+    )
     expect(page.locator(".now .badge")).to_have_text("已完成")
 
 

@@ -45,6 +45,8 @@ class Card(Struct, frozen=True, kw_only=True, array_like=True):
     open_refunds: tuple[str, ...] = ()
 
 
+EMPTY = Card()
+
 Bucket = tuple[datetime, str, str]
 """Hour of ordering (UTC), channel, state: what the counters count by."""
 

@@ -1,0 +1,279 @@
+"""What events do to cards, counters and timelines. Topics may come in any order, events of one topic in order."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+import pytest
+from msgspec import Struct
+
+from chassis import topics
+from chassis.clock import ManualClock
+from chassis.codec import codec
+from chassis.processor import Kept, Known, Record, encode_document, fold
+from schemas.events import RECORDS
+from schemas.events.order_states import OrderHeld, OrderHoldLifted
+from schemas.events.orders import OrderAmended, OrderPlaced
+from services.console import words
+from services.console.domain.model import Card, bucket_of
+from services.console.entries import Entry
+from services.console.handlers import HANDLERS
+from services.console.projections import COLUMNS, Projected, counted, projection
+from services.orders.domain.states import STATE_TITLES
+from tests.browser.story import NOON, Story, quarantined
+
+CLOCK = ManualClock(NOON)
+PROCESSOR = projection(lambda _keys: None)
+
+
+def record(event: Struct, offset: int = 0) -> Record:
+    raw = codec().encode(event)
+    peeked = codec().peek(raw)
+    return Record(
+        source=str(event.TOPIC),  # type: ignore[attr-defined]
+        partition=0,
+        offset=offset,
+        key=peeked.key,
+        version=peeked.version,
+        event=codec().decode(raw),
+        raw=raw,
+    )
+
+
+def project(
+    events: Sequence[Struct], before: dict[str, Kept[Card]] | None = None
+) -> tuple[dict[str, Kept[Card]], Projected]:
+    """One batch through the real fold."""
+    kept = dict(before or {})
+    facts = Projected({key: bucket_of(one.state) for key, one in kept.items()})
+    known = Known(kept=kept, facts=facts)
+    records = [record(event, offset) for offset, event in enumerate(events)]
+    fold(PROCESSOR, codec(), records, known, CLOCK.now())
+    return known.kept, facts
+
+
+def card_of(events: Sequence[Struct], order_id: str) -> Card:
+    kept, _ = project(events)
+    card = kept[order_id].state
+    assert card is not None
+    return card
+
+
+def whole_life(story: Story) -> list[Struct]:
+    return [
+        *story.placed(),
+        *story.paid(),
+        *story.routed(),
+        *story.labelled(),
+        *story.shipped(),
+        *story.refund_requested(),
+        *story.refund_settled(),
+    ]
+
+
+def test_every_event_of_every_consumed_topic_is_handled_and_has_a_title() -> None:
+    consumed = set(topics.consumed_by("console"))
+    kinds = {kind for kind in RECORDS if kind.TOPIC in consumed}  # type: ignore[attr-defined]
+    assert set(HANDLERS) == kinds
+    assert {kind.__name__ for kind in kinds} == set(words.TITLES)
+    assert consumed == set(words.SOURCES)
+
+
+def test_the_console_calls_states_as_the_orders_service_does() -> None:
+    theirs = {str(state): title for state, title in STATE_TITLES.items() if state != "new"}
+    assert theirs.items() <= words.STATES.items()
+
+
+def test_a_whole_life_ends_as_one_card() -> None:
+    story = Story("DS1")
+    card = card_of(whole_life(story), "DS1")
+    assert card.state == "shipped"
+    assert (card.payable_fen, card.paid_fen, card.refund_fen) == (22590, 22590, 2990)
+    assert card.held_at == NOON + timedelta(seconds=1)
+    assert card.routed_at == NOON + timedelta(seconds=62)
+    assert (card.warehouse, card.carrier, card.waybill_no) == ("HZ", "ZTO", story.waybill_no)
+    assert card.line_summary == "纯棉圆领短袖 白色 L 等 3 件"
+    assert card.flags == ()
+
+
+def test_the_order_of_topics_does_not_matter() -> None:
+    expected = card_of(whole_life(Story("DS1")), "DS1")
+    for seed in range(50):
+        shuffling = random.Random(seed)
+        waiting: dict[str, list[Struct]] = {}
+        for event in whole_life(Story("DS1")):
+            waiting.setdefault(str(event.TOPIC), []).append(event)  # type: ignore[attr-defined]
+        mixed = []
+        while waiting:
+            topic = shuffling.choice(sorted(waiting))
+            mixed.append(waiting[topic].pop(0))
+            if not waiting[topic]:
+                del waiting[topic]
+        assert card_of(mixed, "DS1") == expected, f"seed {seed}"
+
+
+def test_an_order_known_by_its_stock_only_is_not_shown_nor_counted() -> None:
+    story = Story("DS1")
+    story.placed()
+    kept, facts = project(story.paid()[:1])
+    card = kept["DS1"].state
+    assert card is not None
+    assert card.placed_at is None
+    assert counted(facts.before, kept) == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+def test_counters_agree_with_cards_however_events_are_cut_into_batches(size: int) -> None:
+    stories = [Story(f"DS{number}") for number in range(6)]
+    events = [event for story in stories[:3] for event in whole_life(story)]
+    events += [event for story in stories[3:] for event in story.placed()]
+    events.append(quarantined("31"))
+    kept: dict[str, Kept[Card]] = {}
+    counts: Counter[object] = Counter()
+    for start in range(0, len(events), size):
+        kept, facts = project(events[start : start + size], kept)
+        for *bucket, orders in counted(facts.before, kept):
+            counts[tuple(bucket)] += orders
+    expected = Counter(bucket_of(one.state) for one in kept.values())
+    assert +counts == expected
+    assert not -counts
+
+
+def test_a_repeated_event_adds_nothing() -> None:
+    events = Story("DS1").placed()
+    kept, first = project(events)
+    again, second = project(events, kept)
+    assert len(first.entries) == 2
+    assert second.entries == []
+    assert again["DS1"].state == kept["DS1"].state
+
+
+def test_each_event_adds_one_line_with_where_it_stands() -> None:
+    events = whole_life(Story("DS1"))
+    _, facts = project(events)
+    assert len(facts.entries) == len(events)
+    lines = {entry[4]: entry for entry in facts.entries}
+    planned = lines["ParcelPlanned"]
+    assert planned[0] == "DS1"
+    assert planned[3] == "parcels"
+    assert planned[5:9] == (
+        "已派单",
+        "杭州仓 · 中通 · 江浙沪走中通次日达",
+        "",
+        "carrier/default@1#hangzhou-delta",
+    )
+    assert lines["ParcelPicked"][7] == "拣货一组"
+    assert isinstance(codec().decode(lines["OrderPlaced"][11] or b""), OrderPlaced)
+    assert lines["OrderPaid"][11] is None
+
+
+def test_lines_speak_business_words() -> None:
+    story = Story("DS1")
+    events = [*whole_life(story), *story.short(), quarantined("31")]
+    _, facts = project(events)
+    for line in facts.entries:
+        shown = f"{line[5]} {line[6]}"
+        assert not re.search(r"[a-z]+_[a-z]", shown), line
+
+
+def held(code: str, version: int) -> OrderHeld:
+    return OrderHeld(
+        order_id="DS1", version=version, occurred_at=NOON, code=code, reason="", actor="", basis=""
+    )
+
+
+def lifted(code: str, version: int) -> OrderHoldLifted:
+    return OrderHoldLifted(
+        order_id="DS1", version=version, occurred_at=NOON, code=code, reason="", actor="", basis=""
+    )
+
+
+@pytest.mark.parametrize(
+    ("events", "flags"),
+    [
+        ([held("risk", 1)], ("risk",)),
+        ([held("risk", 1), held("manual", 2)], ("risk", "manual")),
+        ([held("risk", 1), held("risk", 2)], ("risk",)),
+        ([held("risk", 1), held("manual", 2), lifted("risk", 3)], ("manual",)),
+        ([lifted("risk", 1)], ()),
+    ],
+)
+def test_holds_are_flags(events: list[Struct], flags: tuple[str, ...]) -> None:
+    assert card_of(events, "DS1").flags == flags
+
+
+def test_short_goods_are_flagged_until_they_are_held() -> None:
+    story = Story("DS1")
+    short = story.short()[0]
+    assert card_of([short], "DS1").flags == ("short",)
+    reserved = story.paid()[0]
+    assert card_of([short, reserved], "DS1").flags == ()
+
+
+def test_after_sale_lasts_until_the_last_refund_is_closed() -> None:
+    story = Story("DS1")
+    [requested] = story.refund_requested()
+    [other] = story.refund_requested()
+    other = msgspec.structs.replace(other, refund_id="R2")
+    [settled] = story.refund_settled()
+    assert card_of([requested, other], "DS1").flags == ("after_sale",)
+    assert card_of([requested, other, settled], "DS1").flags == ("after_sale",)
+    last = msgspec.structs.replace(settled, refund_id="R2", version=4, order_fully_refunded=True)
+    card = card_of([requested, other, settled, last], "DS1")
+    assert card.flags == ("refunded",)
+    assert card.refund_fen == 2 * 2990
+
+
+def test_an_amendment_names_what_changed_and_keeps_the_new_region() -> None:
+    amendment = OrderAmended(
+        order_id="DS1",
+        version=2,
+        occurred_at=NOON,
+        changed=("region", "personal", "receiver_key"),
+        channel_state="WAIT_SELLER_SEND_GOODS",
+        province="江苏省",
+        city="苏州市",
+        district="姑苏区",
+        personal=b"",
+        personal_kind="masked",
+        receiver_key="",
+        address_vague=False,
+        hold="",
+    )
+    placed = Story("DS1").placed()[0]
+    kept, facts = project([placed, amendment])
+    card = kept["DS1"].state
+    assert card is not None
+    assert card.city == "苏州市"
+    assert facts.entries[1][6] == "收货地区、收件信息、收件人"
+
+
+def test_a_quarantined_payload_is_a_card_of_its_own() -> None:
+    card = card_of([quarantined("31")], "jd|京东店|31")
+    assert card.state == "quarantined"
+    assert card.line_summary == "报文里没有商品行"
+    assert card.flags == ("quarantined",)
+
+
+def test_documents_read_back_and_columns_follow_the_card() -> None:
+    kept, _ = project(whole_life(Story("DS1")))
+    one = kept["DS1"]
+    assert msgspec.json.decode(encode_document(one), type=Kept[Card]) == one
+    values = {column.name: column.value(one.state) for column in COLUMNS}
+    assert values["state"] == "shipped"
+    assert values["flags"] == ""
+    flagged = card_of([held("risk", 1), held("manual", 2)], "DS1")
+    assert {c.name: c.value(flagged) for c in COLUMNS}["flags"] == " risk manual "
+
+
+def test_an_entry_is_as_wide_as_the_timeline() -> None:
+    from services.console.projections import TIMELINE_COLUMNS
+
+    _, facts = project(Story("DS1").placed())
+    entry: Entry = facts.entries[0]
+    assert len(entry) == len(TIMELINE_COLUMNS)
