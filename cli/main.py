@@ -21,6 +21,9 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "down": ("stack", "Stop the embedded servers; their data go unless kept."),
         "status": ("stack", "Show how the embedded servers are doing, and their addresses."),
         "logs": ("stack", "Show the embedded servers' logs."),
+        "orders": ("orders", "See one order, and ask the orders service to act on it."),
+        "fulfillment": ("fulfillment", "See a parcel, and move it on."),
+        "refunds": ("refunds", "Ask for refunds, judge them, look at them."),
     }
 )
 
