@@ -1,5 +1,7 @@
 """Writes `schemas/events/*.py` from the `.avsc` files, which are the source; a test regenerates and compares.
 
+A folder is a domain; a record goes to the topic of that name unless its `topic` says another.
+
 One frozen value per record, named like it; `doc` becomes the comment. Avro `long` with `timestamp-millis`
 is an aware UTC `datetime`, `bytes` are `bytes`, arrays are tuples. Run: `python -m schemas.generate`.
 """
@@ -87,7 +89,7 @@ def render_domain(domain: str, files: list[Path]) -> str:
     for path in files:
         record = json.loads(path.read_text(encoding="utf-8"))
         for nested in nested_records(record):
-            source = render_record(nested, domain if nested is record else "")
+            source = render_record(nested, str(record.get("topic", domain)) if nested is record else "")
             name = str(nested["name"])
             if rendered.setdefault(name, source) != source:
                 raise ValueError(f"{path}: {name} is defined twice and differently")
@@ -97,7 +99,7 @@ def render_domain(domain: str, files: list[Path]) -> str:
     if "datetime" in text:
         imports += ["from datetime import datetime"]
     imports += ["from typing import ClassVar", "", "from msgspec import Struct"]
-    header = f'"""Records of the topic `{domain}`. Generated from schemas/avro/{domain}/ — do not edit."""\n'
+    header = f'"""Records of the domain `{domain}`. Generated from schemas/avro/{domain}/ — do not edit."""\n'
     names = "".join(f"    {name},\n" for name in top_level)
     footer = f"RECORDS: tuple[type[Struct], ...] = (\n{names})\n"
     return "\n".join([header, *imports, "", "", text, "", footer])

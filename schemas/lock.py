@@ -37,8 +37,9 @@ class Locked(Struct, frozen=True, kw_only=True):
 
 
 def canonical(schema: dict[str, Any]) -> str:
-    """The text that is registered and hashed: key order and spaces do not matter."""
-    return json.dumps(schema, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    """The text that is registered and hashed: key order, spaces and our own `topic` do not matter."""
+    wire = {name: value for name, value in schema.items() if name != "topic"}
+    return json.dumps(wire, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def digest(schema: dict[str, Any]) -> str:

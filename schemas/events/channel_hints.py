@@ -1,4 +1,4 @@
-"""Records of the topic `channel-hints`. Generated from schemas/avro/channel-hints/ — do not edit."""
+"""Records of the domain `channel-hints`. Generated from schemas/avro/channel-hints/ — do not edit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of the topic `channel-payloads`. Generated from schemas/avro/channel-payloads/ — do not edit."""
+"""Records of the domain `channel-payloads`. Generated from schemas/avro/channel-payloads/ — do not edit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of the topic `command-results`. Generated from schemas/avro/command-results/ — do not edit."""
+"""Records of the domain `command-results`. Generated from schemas/avro/command-results/ — do not edit."""
 
 from __future__ import annotations
 

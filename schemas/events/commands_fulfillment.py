@@ -1,4 +1,4 @@
-"""Records of the topic `commands-fulfillment`. Generated from schemas/avro/commands-fulfillment/ — do not edit."""
+"""Records of the domain `commands-fulfillment`. Generated from schemas/avro/commands-fulfillment/ — do not edit."""
 
 from __future__ import annotations
 

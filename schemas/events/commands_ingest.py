@@ -1,4 +1,4 @@
-"""Records of the topic `commands-ingest`. Generated from schemas/avro/commands-ingest/ — do not edit."""
+"""Records of the domain `commands-ingest`. Generated from schemas/avro/commands-ingest/ — do not edit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of the topic `commands-inventory`. Generated from schemas/avro/commands-inventory/ — do not edit."""
+"""Records of the domain `commands-inventory`. Generated from schemas/avro/commands-inventory/ — do not edit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of the topic `commands-orders`. Generated from schemas/avro/commands-orders/ — do not edit."""
+"""Records of the domain `commands-orders`. Generated from schemas/avro/commands-orders/ — do not edit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of the topic `commands-refunds`. Generated from schemas/avro/commands-refunds/ — do not edit."""
+"""Records of the domain `commands-refunds`. Generated from schemas/avro/commands-refunds/ — do not edit."""
 
 from __future__ import annotations
 

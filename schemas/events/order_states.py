@@ -1,4 +1,4 @@
-"""Records of the topic `order-states`. Generated from schemas/avro/order-states/ — do not edit."""
+"""Records of the domain `order-states`. Generated from schemas/avro/order-states/ — do not edit."""
 
 from __future__ import annotations
 
@@ -11,8 +11,28 @@ from msgspec import Struct
 class OrderCancelRequested(Struct, frozen=True, kw_only=True):
     """已请求拦截 · fulfillment decides whether the parcel can still be stopped."""
 
-    TOPIC: ClassVar[str] = "order-states"
+    TOPIC: ClassVar[str] = "fulfillment-requests"
     FULL_NAME: ClassVar[str] = "danshu.order_states.OrderCancelRequested"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    reason: str
+    """原因"""
+    actor: str
+    """操作人或规则"""
+    basis: str
+    """依据"""
+
+
+class OrderClosed(Struct, frozen=True, kw_only=True):
+    """订单已关闭 · cancelled for good: stock and waiting money are let go."""
+
+    TOPIC: ClassVar[str] = "order-closings"
+    FULL_NAME: ClassVar[str] = "danshu.order_states.OrderClosed"
 
     order_id: str
     """订单号 · our order id, the Kafka key"""
@@ -31,7 +51,7 @@ class OrderCancelRequested(Struct, frozen=True, kw_only=True):
 class OrderHeld(Struct, frozen=True, kw_only=True):
     """订单已挂起."""
 
-    TOPIC: ClassVar[str] = "order-states"
+    TOPIC: ClassVar[str] = "fulfillment-requests"
     FULL_NAME: ClassVar[str] = "danshu.order_states.OrderHeld"
 
     order_id: str
@@ -53,7 +73,7 @@ class OrderHeld(Struct, frozen=True, kw_only=True):
 class OrderHoldLifted(Struct, frozen=True, kw_only=True):
     """订单已解挂."""
 
-    TOPIC: ClassVar[str] = "order-states"
+    TOPIC: ClassVar[str] = "fulfillment-requests"
     FULL_NAME: ClassVar[str] = "danshu.order_states.OrderHoldLifted"
 
     order_id: str
@@ -90,7 +110,7 @@ class FulfilLine(Struct, frozen=True, kw_only=True):
 class OrderReadyToFulfil(Struct, frozen=True, kw_only=True):
     """订单待履约 · paid, held, risk passed, complete."""
 
-    TOPIC: ClassVar[str] = "order-states"
+    TOPIC: ClassVar[str] = "fulfillment-requests"
     FULL_NAME: ClassVar[str] = "danshu.order_states.OrderReadyToFulfil"
 
     order_id: str
@@ -177,6 +197,7 @@ class OrderTransitionRefused(Struct, frozen=True, kw_only=True):
 
 RECORDS: tuple[type[Struct], ...] = (
     OrderCancelRequested,
+    OrderClosed,
     OrderHeld,
     OrderHoldLifted,
     OrderReadyToFulfil,

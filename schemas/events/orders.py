@@ -1,4 +1,4 @@
-"""Records of the topic `orders`. Generated from schemas/avro/orders/ — do not edit."""
+"""Records of the domain `orders`. Generated from schemas/avro/orders/ — do not edit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of the topic `quarantine`. Generated from schemas/avro/quarantine/ — do not edit."""
+"""Records of the domain `quarantine`. Generated from schemas/avro/quarantine/ — do not edit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of the topic `refunds`. Generated from schemas/avro/refunds/ — do not edit."""
+"""Records of the domain `refunds`. Generated from schemas/avro/refunds/ — do not edit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of the topic `shipments`. Generated from schemas/avro/shipments/ — do not edit."""
+"""Records of the domain `shipments`. Generated from schemas/avro/shipments/ — do not edit."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class ParcelDelivered(Struct, frozen=True, kw_only=True):
 class ParcelMoved(Struct, frozen=True, kw_only=True):
     """物流轨迹."""
 
-    TOPIC: ClassVar[str] = "shipments"
+    TOPIC: ClassVar[str] = "parcels"
     FULL_NAME: ClassVar[str] = "danshu.shipments.ParcelMoved"
 
     order_id: str
@@ -89,7 +89,7 @@ class ParcelMoved(Struct, frozen=True, kw_only=True):
 class ParcelPacked(Struct, frozen=True, kw_only=True):
     """已打包."""
 
-    TOPIC: ClassVar[str] = "shipments"
+    TOPIC: ClassVar[str] = "parcels"
     FULL_NAME: ClassVar[str] = "danshu.shipments.ParcelPacked"
 
     order_id: str
@@ -107,7 +107,7 @@ class ParcelPacked(Struct, frozen=True, kw_only=True):
 class ParcelPicked(Struct, frozen=True, kw_only=True):
     """已拣货."""
 
-    TOPIC: ClassVar[str] = "shipments"
+    TOPIC: ClassVar[str] = "parcels"
     FULL_NAME: ClassVar[str] = "danshu.shipments.ParcelPicked"
 
     order_id: str
@@ -136,7 +136,7 @@ class ParcelLine(Struct, frozen=True, kw_only=True):
 class ParcelPlanned(Struct, frozen=True, kw_only=True):
     """包裹已派单 · warehouse and carrier chosen."""
 
-    TOPIC: ClassVar[str] = "shipments"
+    TOPIC: ClassVar[str] = "parcels"
     FULL_NAME: ClassVar[str] = "danshu.shipments.ParcelPlanned"
 
     order_id: str

@@ -1,4 +1,4 @@
-"""Records of the topic `signals`. Generated from schemas/avro/signals/ — do not edit."""
+"""Records of the domain `signals`. Generated from schemas/avro/signals/ — do not edit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of the topic `stock`. Generated from schemas/avro/stock/ — do not edit."""
+"""Records of the domain `stock`. Generated from schemas/avro/stock/ — do not edit."""
 
 from __future__ import annotations
 

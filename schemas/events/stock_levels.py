@@ -1,4 +1,4 @@
-"""Records of the topic `stock-levels`. Generated from schemas/avro/stock-levels/ — do not edit."""
+"""Records of the domain `stock-levels`. Generated from schemas/avro/stock-levels/ — do not edit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of the topic `write-backs`. Generated from schemas/avro/write-backs/ — do not edit."""
+"""Records of the domain `write-backs`. Generated from schemas/avro/write-backs/ — do not edit."""
 
 from __future__ import annotations
 

@@ -22,10 +22,10 @@ from schemas.events.commands_fulfillment import (
 )
 from schemas.events.order_states import (
     OrderCancelRequested,
+    OrderClosed,
     OrderHeld,
     OrderHoldLifted,
     OrderReadyToFulfil,
-    OrderStateChanged,
 )
 from schemas.events.shipments import (
     ParcelCancelled,
@@ -133,12 +133,10 @@ def decide_cancel_requested(
     return _cancelled(parcel, event.order_id, event.reason, moment, answer=True)
 
 
-def decide_state_changed(
-    parcel: Parcel | None, event: OrderStateChanged, _facts: ParcelFacts, moment: Moment
+def decide_closed(
+    parcel: Parcel | None, event: OrderClosed, _facts: ParcelFacts, moment: Moment
 ) -> Outcome:
     """An order cancelled before it was ready needs no answer, but must never get a parcel."""
-    if event.to_state != "cancelled":
-        return Decision(state=parcel)
     return _cancelled(parcel, event.order_id, event.reason, moment, answer=False)
 
 
@@ -290,7 +288,7 @@ decide_ship = _step_decision(Step.SHIP, announcements.shipped)
 HANDLERS: Handlers = {
     OrderReadyToFulfil: decide_ready,
     OrderCancelRequested: decide_cancel_requested,
-    OrderStateChanged: decide_state_changed,
+    OrderClosed: decide_closed,
     OrderHeld: decide_held,
     OrderHoldLifted: decide_hold_lifted,
     RecordWaybill: decide_waybill,

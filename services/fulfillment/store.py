@@ -137,7 +137,7 @@ def processor(table: Table) -> Processor[Parcel]:
         handlers=HANDLERS,
         columns=COLUMNS,
         facts=BatchFactsSource(table),
-        sources=("order-states", "commands-fulfillment"),
+        sources=("fulfillment-requests", "order-closings", "commands-fulfillment"),
     )
 
 

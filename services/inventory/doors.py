@@ -22,26 +22,29 @@ from chassis.errors import Unavailable
 from chassis.http import Problem, problem_response, unauthorised
 from chassis.ids import request_id
 from schemas.events.commands_inventory import ReceiptLine, ReceiveStock
+from services.inventory.handlers import PIECES_MAX
 from services.inventory.invariants import Books
 
 BODY_BYTES_MAX = 1_000_000
 SKUS_MAX = 500
 
-Code = Annotated[str, Meta(min_length=1, max_length=64)]
+Code = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f|]+$")]
 REFUSALS = {
     "already_booked": "该单据已入账",
     "empty": "没有商品行",
     "unknown_cause": "事由只能是 receipt 或 adjustment",
     "negative_quantity": "入库数量不能为负",
     "below_reserved": "可用库存不足，不能调减",
+    "too_many": "数量过大",
+    "unusable_code": "编码含不可用字符",
 }
 
 
-class WrittenLine(Struct, frozen=True, kw_only=True):
+class WrittenLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One line of a receipt as it is sent to us."""
 
     sku: Code
-    quantity: Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000)]
+    quantity: Annotated[int, Meta(ge=-PIECES_MAX, le=PIECES_MAX)]
 
 
 class WrittenReceipt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,12 +84,12 @@ def inventory_app(
         return _json(await books.invariants())
 
     async def receipts(request: Request) -> Response:
-        body = await request.body()
-        if len(body) > BODY_BYTES_MAX:
+        body = await _body(request)
+        if body is None:
             return problem_response(Problem(status=413, code="too_large", title="内容过大"))
         try:
             receipt = msgspec.json.decode(body, type=WrittenReceipt)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             problem = Problem(
                 status=422, code="malformed", title="入库单内容有误", detail=str(error)
             )
@@ -123,6 +126,16 @@ def _guarded(
             )
 
     return guarded
+
+
+async def _body(request: Request) -> bytes | None:
+    """The body, or None as soon as it is too large."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            return None
+    return bytes(body)
 
 
 def _json(value: object, status: int = 200) -> Response:

@@ -30,6 +30,7 @@ from services.inventory.domain.model import (
     Reserve,
     Row,
     Short,
+    makes_sense,
     merged,
     wanted,
 )
@@ -106,10 +107,11 @@ def foresee(
         # Exact types: isinstance of a Struct that is another one costs a microsecond, ten times an order.
         kind = type(event)
         if kind is OrderPlaced:
-            if state is None:
+            if state is None and makes_sense(event.lines):
                 foreseen.plans[record.key] = _plan_of_new(event, sourcing)
         elif kind is ReceiveStock:
-            foreseen.new_rows.update((event.warehouse, line.sku) for line in event.lines)
+            rows = [(event.warehouse, line.sku) for line in event.lines]
+            foreseen.new_rows.update(row for row in rows if _can_be_written(row))
             foreseen.documents.add(record.key)
         elif type(state) is Hold:
             _foresee_hold(foreseen, record.key, event, state, sourcing)
@@ -137,10 +139,15 @@ def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing
             leaves = (*leaves, *returned.goods)
     elif kind is RefundSettled and event.restock:
         foreseen.documents.add(event.refund_id)
-        foreseen.rows.update((hold.warehouse, line.sku) for line in event.restock)
+        rows = [(hold.warehouse, line.sku) for line in event.restock]
+        foreseen.rows.update(row for row in rows if _can_be_written(row))
     if leaves:
         foreseen.touched.add(key)
         foreseen.rows.update((hold.warehouse, sku) for sku, _ in leaves)
+
+
+def _can_be_written(row: Row) -> bool:
+    return "\0" not in row[0] and "\0" not in row[1]
 
 
 class StockFacts:

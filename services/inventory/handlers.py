@@ -45,6 +45,7 @@ from services.inventory.domain.model import (
     Reserve,
     Returned,
     Short,
+    makes_sense,
     merged,
     taken_from,
     wanted,
@@ -72,8 +73,8 @@ def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Mo
     """Holds the goods of a new order; one that was cancelled before we saw it gets none."""
     if state is not None:
         return Decision(state=state)
-    if any(line.quantity <= 0 for line in event.lines):
-        raise Invalid("line_without_pieces")
+    if not makes_sense(event.lines):
+        raise Invalid("lines_make_no_sense")
     hold = Hold(
         state="short",
         channel=event.channel,
@@ -174,6 +175,10 @@ def received(
         return Decision(state=state, refusal="unknown_cause")
     if command.cause == "receipt" and any(quantity < 0 for _, quantity in goods):
         return Decision(state=state, refusal="negative_quantity")
+    if any(abs(quantity) > PIECES_MAX for _, quantity in goods):
+        return Decision(state=state, refusal="too_many")
+    if "\0" in command.warehouse or any("\0" in sku for sku, _ in goods):
+        return Decision(state=state, refusal="unusable_code")
     if any(quantity + stock.spare(command.warehouse, sku) < 0 for sku, quantity in goods):
         return Decision(state=state, refusal="below_reserved")
     receipt = Receipt(warehouse=command.warehouse, cause=command.cause, goods=goods)

@@ -20,7 +20,7 @@ from schemas.events.commands_refunds import (
     RefuseRefund,
     RequestRefund,
 )
-from schemas.events.order_states import OrderStateChanged
+from schemas.events.order_states import OrderClosed
 from schemas.events.orders import OrderCancelled, OrderPaid, OrderPlaced
 from schemas.events.refunds import (
     RefundApproved,
@@ -112,12 +112,8 @@ def channel_cancelled(
     return Decision(state=account, events=tuple(events), effects=tuple(effects))
 
 
-def order_state_changed(
-    state: Account | None, event: OrderStateChanged, _facts: object, at: Moment
-) -> Decided:
+def order_closed(state: Account | None, event: OrderClosed, _facts: object, at: Moment) -> Decided:
     """A cancelled order's goods stay with us: what waited for that is paid."""
-    if event.to_state != "cancelled":
-        return Decision(state=state)
     account = replace(state or EMPTY, cancelled=True)
     effects: list[object] = []
     for case in account.cases:
@@ -345,7 +341,7 @@ HANDLERS: Handlers = {
     OrderPlaced: place_order,
     OrderPaid: pay_order,
     OrderCancelled: channel_cancelled,
-    OrderStateChanged: order_state_changed,
+    OrderClosed: order_closed,
     ParcelShipped: parcel_shipped,
     ParcelDelivered: parcel_delivered,
     RequestRefund: request_refund,

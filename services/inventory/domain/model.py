@@ -166,6 +166,14 @@ def wanted(lines: Sequence[Counted]) -> Goods:
     return merged([(line.sku, line.quantity) for line in lines])
 
 
+def makes_sense(lines: Sequence[Counted]) -> bool:
+    """Whether every line asks for pieces of something that can be written down (Postgres keeps no NUL)."""
+    for line in lines:
+        if line.quantity <= 0 or "\0" in line.sku:
+            return False
+    return True
+
+
 def taken_from(goods: Goods, taken: Goods) -> Goods | None:
     """What is left of `goods` without `taken`; None when it is not all there."""
     left = merged([*goods, *((sku, -quantity) for sku, quantity in taken)])

@@ -76,6 +76,10 @@ WHERE changed_at > $1 ORDER BY changed_at
 SELECT warehouse, sku, on_hand, reserved FROM inventory.stock
 WHERE sku = ANY($1::text[]) ORDER BY sku, warehouse
 
+-- name: latest_entries
+SELECT at, warehouse, kind, quantity, balance_after, document_no FROM inventory.ledger
+WHERE sku = $1 ORDER BY id DESC LIMIT 20
+
 -- name: invariants
 WITH live AS (
     SELECT reservations.warehouse, good->>0 AS sku, sum((good->>1)::bigint) AS pieces

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from chassis.processor import Decision, Moment
 from schemas.events.order_states import (
     OrderCancelRequested,
+    OrderClosed,
     OrderHeld,
     OrderHoldLifted,
     OrderReadyToFulfil,
@@ -96,6 +97,8 @@ class Step:
         events = self._events
         if self.order.state is not self._came_from:
             events.insert(0, self._changed())
+            if self.order.state is State.CANCELLED:
+                events.insert(1, self._closed())
         return Decision(
             state=replace(self.order, audit=self._head),
             events=tuple(events),
@@ -123,6 +126,16 @@ class Step:
         if not self._basis:
             self._basis = self._moment.basis
         return self._basis
+
+    def _closed(self) -> OrderClosed:
+        return OrderClosed(
+            order_id=self._order_id,
+            version=0,
+            occurred_at=self._moment.now,
+            reason=self._reason,
+            actor=self._actor,
+            basis=self.basis,
+        )
 
     def _changed(self) -> OrderStateChanged:
         came_from = self._came_from

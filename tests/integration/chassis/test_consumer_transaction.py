@@ -112,4 +112,4 @@ async def test_a_command_is_done_once_and_answered_each_time(rig: Rig) -> None:
         ("c-1", "done", ""),
         ("c-2", "refused", "unknown_order"),
     ]
-    assert len(await rig.emitted("order-states")) == 2
+    assert len(await rig.emitted("fulfillment-requests")) == 1

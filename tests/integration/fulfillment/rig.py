@@ -156,8 +156,11 @@ class Rig:
     async def told(self) -> list[Any]:
         """What fulfillment has told so far."""
         kafka = {"bootstrap.servers": self.stack.kafka_bootstrap}
-        values = await asyncio.to_thread(read_topic, kafka, self.prefix, "shipments")
-        return [codec().decode(value) for value in values]
+        return [
+            codec().decode(value)
+            for topic in ("parcels", "shipments")
+            for value in await asyncio.to_thread(read_topic, kafka, self.prefix, topic)
+        ]
 
     async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Rows of the service's database."""

@@ -82,7 +82,7 @@ async def test_an_answer_says_what_was_done(running: tuple[Rig, Running]) -> Non
     assert [entry["action"] for entry in after_refusal["audit"]][-2:] == ["cancel", "refused"]
     counts = (await orders.http.get("/funnel")).json()
     assert (counts["awaiting_print"], counts["completed"]) == (1, 0)
-    events = [e for e in await rig.emitted("order-states") if isinstance(e, OrderHeld)]
+    events = [e for e in await rig.emitted("fulfillment-requests") if isinstance(e, OrderHeld)]
     assert [event.order_id for event in events] == ["TB1"]
 
 

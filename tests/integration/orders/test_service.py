@@ -42,7 +42,11 @@ async def test_orders_are_handed_over_once_whatever_comes_twice_and_whenever_it_
         await rig.until(HANDED_OVER, lambda count: count == 59)
 
     # The process ended in order: what it applied is also published, once.
-    events = await rig.emitted("order-states")
+    events = [
+        event
+        for topic in ("order-states", "fulfillment-requests")
+        for event in await rig.emitted(topic)
+    ]
     ready = [event.order_id for event in events if isinstance(event, OrderReadyToFulfil)]
     assert sorted(ready) == sorted(ids[:59])
     moves = [event.to_state for event in events if isinstance(event, OrderStateChanged)]

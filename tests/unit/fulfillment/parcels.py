@@ -21,10 +21,10 @@ from schemas.events.commands_fulfillment import (
 from schemas.events.order_states import (
     FulfilLine,
     OrderCancelRequested,
+    OrderClosed,
     OrderHeld,
     OrderHoldLifted,
     OrderReadyToFulfil,
-    OrderStateChanged,
 )
 from services.fulfillment.domain.model import Parcel, parcel_id_of
 from services.fulfillment.domain.rules import Step
@@ -78,17 +78,14 @@ def cancel_requested(order_id: str = ORDER) -> OrderCancelRequested:
     )
 
 
-def state_changed(to_state: str, order_id: str = ORDER) -> OrderStateChanged:
-    return OrderStateChanged(
+def closed(order_id: str = ORDER) -> OrderClosed:
+    return OrderClosed(
         order_id=order_id,
         version=0,
         occurred_at=NOON,
-        from_state="",
-        to_state=to_state,
         reason="unpaid",
         actor="orders",
         basis="b",
-        rule="",
     )
 
 

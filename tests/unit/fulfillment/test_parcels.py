@@ -26,11 +26,11 @@ from tests.unit.fulfillment.parcels import (
     ORDER,
     Ledger,
     cancel_requested,
+    closed,
     held,
     lifted,
     line,
     ready,
-    state_changed,
 )
 
 PICK, PACK, SHIP = Step.PICK, Step.PACK, Step.SHIP
@@ -91,14 +91,13 @@ def test_a_second_cancel_request_is_not_answered_again() -> None:
     ledger.bring_to("packed")
     ledger.apply(cancel_requested())
     ledger.apply(cancel_requested())
-    ledger.apply(state_changed("cancelled"))
+    ledger.apply(closed())
     assert ledger.kinds().count("ParcelCancelled") == 1
 
 
 def test_an_order_cancelled_before_it_was_ready_never_gets_a_parcel() -> None:
     ledger = Ledger()
-    ledger.apply(state_changed("awaiting_payment"))
-    ledger.apply(state_changed("cancelled"))
+    ledger.apply(closed())
     ledger.apply(ready())
     assert ledger.told == []
     assert ledger.parcel().stage is Stage.CANCELLED  # type: ignore[union-attr]
@@ -108,7 +107,7 @@ def test_an_order_cancelled_before_it_was_ready_never_gets_a_parcel() -> None:
 def test_an_order_found_cancelled_takes_its_open_parcel_along() -> None:
     ledger = Ledger()
     ledger.bring_to("labelled")
-    ledger.apply(state_changed("cancelled"))
+    ledger.apply(closed())
     assert ledger.kinds()[-1] == "ParcelCancelled"
 
 
@@ -213,6 +212,15 @@ def test_a_label_that_comes_after_the_cancel_is_kept_to_be_voided() -> None:
     assert ledger.parcel().personal == b""  # type: ignore[union-attr]
 
 
+def test_a_label_that_comes_when_all_seemed_settled_is_voided_too() -> None:
+    ledger = Ledger()
+    ledger.bring_to("cancelled")
+    assert ledger.discard("") == "done"
+    assert ledger.parcel().dispatch_due_at is None  # type: ignore[union-attr]
+    assert ledger.label("750001") == "done"
+    assert ledger.parcel().dispatch_due_at is not None  # type: ignore[union-attr]
+
+
 def test_a_living_parcels_waybill_is_not_voided() -> None:
     ledger = Ledger()
     ledger.bring_to("packed")
@@ -289,7 +297,7 @@ def test_every_refusal_has_words_for_people() -> None:
 _ACTS: dict[str, Callable[[Ledger], Any]] = {
     "ready": lambda ledger: ledger.apply(ready()),
     "cancel": lambda ledger: ledger.apply(cancel_requested()),
-    "order cancelled": lambda ledger: ledger.apply(state_changed("cancelled")),
+    "order cancelled": lambda ledger: ledger.apply(closed()),
     "hold": lambda ledger: ledger.apply(held()),
     "lift": lambda ledger: ledger.apply(lifted()),
     "label": lambda ledger: ledger.label(),

@@ -68,6 +68,8 @@ def test_without_its_table_inventory_does_not_start(tmp_path: Path) -> None:
         (HELD, paid("o1"), None),
         (None, paid("o1"), None),
         (SENT, cancelled("o1"), None),
+        (None, placed("o1", [("A\0", 1)]), None),
+        (None, placed("o1", [("A", -1)]), None),
     ],
 )
 def test_only_orders_that_may_ask_for_goods_are_planned(
@@ -97,8 +99,8 @@ ROWS = {("HZ", "A"), ("HZ", "B")}
             {"o:o1", "d:F9"},
         ),
         (SHORT, cancelled("o1"), set(), set()),
-        (HELD, replace(cancelled("o1"), to_state="completed"), set(), set()),
         (SENT, refunded("o1", []), set(), set()),
+        (SENT, refunded("o1", [("A\0", 1)]), set(), {"d:Fo1-1"}),
     ],
 )
 def test_rows_that_may_change_are_foreseen_and_noted(
@@ -113,6 +115,11 @@ def test_rows_of_a_receipt_may_be_new(sourcing: Sourcing) -> None:
     foreseen = foresee([record(receipt("r1", "HZ", [("Z", 1)]), "r1")], {}, sourcing)
     assert foreseen.new_rows == {("HZ", "Z")}
     assert foreseen.notes() == ["d:r1"]
+
+
+def test_codes_that_cannot_be_written_are_never_looked_for(sourcing: Sourcing) -> None:
+    foreseen = foresee([record(receipt("r1", "HZ", [("Z\0", 1)]), "r1")], {}, sourcing)
+    assert foreseen.new_rows == set()
 
 
 def facts_of(

@@ -138,10 +138,10 @@ def test_an_order_is_placed_once(state: Hold) -> None:
     assert decide(state, ORDER) == Decision(state=state)
 
 
-@pytest.mark.parametrize("quantity", [0, -1])
-def test_a_line_without_pieces_makes_no_sense(quantity: int) -> None:
-    with pytest.raises(Invalid, match="line_without_pieces"):
-        decide(None, placed("o1", [("A", quantity)]))
+@pytest.mark.parametrize("line", [("A", 0), ("A", -1), ("A\0", 1)])
+def test_lines_that_make_no_sense_are_a_dead_letter(line: tuple[str, int]) -> None:
+    with pytest.raises(Invalid, match="lines_make_no_sense"):
+        decide(None, placed("o1", [("B", 1), line]))
 
 
 def test_payment_makes_a_hold_permanent_without_a_word() -> None:
@@ -307,6 +307,9 @@ def test_an_adjustment_may_take_what_nobody_was_promised() -> None:
         (None, arrival(("A", 1), warehouse=""), "empty"),
         (None, arrival(("A", 1), cause="gift"), "unknown_cause"),
         (None, arrival(("A", -1)), "negative_quantity"),
+        (None, arrival(("A", 1_000_000_001)), "too_many"),
+        (None, arrival(("A\0", 1)), "unusable_code"),
+        (None, arrival(("A", 1), warehouse="H\0Z"), "unusable_code"),
         (None, arrival(("A", -3), cause="adjustment"), "below_reserved"),
     ],
 )

@@ -19,7 +19,7 @@ from schemas.events.commands_refunds import (
     RefuseRefund,
     RequestRefund,
 )
-from schemas.events.order_states import OrderStateChanged
+from schemas.events.order_states import OrderClosed
 from schemas.events.orders import OrderCancelled, OrderLine, OrderPaid, OrderPlaced
 from schemas.events.shipments import ParcelDelivered, ParcelShipped
 from services.refunds.domain.model import Account, Case, CaseState
@@ -89,18 +89,15 @@ def paid(paid_fen: int, order_id: str = ORDER) -> OrderPaid:
     return OrderPaid(order_id=order_id, version=2, occurred_at=NOON, paid_fen=paid_fen)
 
 
-def cancelled(order_id: str = ORDER) -> OrderStateChanged:
+def cancelled(order_id: str = ORDER) -> OrderClosed:
     """The order's own service says that it is cancelled."""
-    return OrderStateChanged(
+    return OrderClosed(
         order_id=order_id,
         version=1,
         occurred_at=NOON,
-        from_state="awaiting_print",
-        to_state="cancelled",
         reason="",
         actor="",
         basis="",
-        rule="",
     )
 
 

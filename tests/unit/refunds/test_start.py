@@ -34,7 +34,7 @@ def test_a_tier_table_that_is_missing_or_asks_too_much_stops_the_start(tmp_path:
 
 def test_the_topic_map_gives_the_processor_what_it_handles() -> None:
     processor(tiers()).check(
-        ("orders", "order-states", "shipments", "commands-refunds"),
+        ("orders", "order-closings", "shipments", "commands-refunds"),
     )
 
 

@@ -39,6 +39,7 @@ CREATE TABLE inventory.ledger (
     -- The same movement cannot be booked twice, whoever forgets what.
     UNIQUE (document_no, kind, order_id, warehouse, sku)
 );
+CREATE INDEX ledger_by_sku ON inventory.ledger (sku, id);
 
 CREATE FUNCTION inventory.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
