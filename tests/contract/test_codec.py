@@ -1,0 +1,149 @@
+"""The one door to the wire under values and bytes of every kind."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from chassis.codec import PAYLOAD_BYTES_MAX, Peeked, codec
+from chassis.errors import Invalid
+from schemas.events import RECORDS
+from schemas.events.orders import OrderPlaced
+from schemas.lock import sources
+from tests.support.examples import example
+
+EVERY_RECORD = pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
+BRIEFLY = settings(max_examples=25, deadline=None)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+YEAR_2100_MS = 4_102_444_800_000
+
+
+@lru_cache
+def values(avro: Any) -> st.SearchStrategy[Any]:
+    return _values(msgspec.json.decode(avro))
+
+
+def _values(avro: Any) -> st.SearchStrategy[Any]:
+    """What may stand where a schema says `avro`."""
+    match avro:
+        case "string":
+            return st.text(max_size=20)
+        case "boolean":
+            return st.booleans()
+        case "bytes":
+            return st.binary(max_size=40)
+        case "int":
+            return st.integers(-(2**31), 2**31 - 1)
+        case "long":
+            return st.integers(-(2**63), 2**63 - 1)
+        case {"logicalType": "timestamp-millis"}:
+            return st.integers(0, YEAR_2100_MS).map(lambda ms: EPOCH + timedelta(milliseconds=ms))
+        case {"type": "array", "items": items}:
+            return st.lists(_values(items), max_size=3)
+        case {"type": "record", "fields": fields}:
+            return st.fixed_dictionaries({f["name"]: _values(f["type"]) for f in fields})
+        case ["null", inner]:
+            return st.none() | _values(inner)
+        case _:
+            raise ValueError(avro)
+
+
+def events(record: type[Struct]) -> st.SearchStrategy[Struct]:
+    schema = sources()[record.FULL_NAME]  # type: ignore[attr-defined]
+    return values(msgspec.json.encode(schema)).map(lambda fields: msgspec.convert(fields, record))
+
+
+def read_or_refused(framed: bytes) -> Struct | None:
+    """The event, or None where the bytes are refused; any other exception is a failure."""
+    refused = 0
+    try:
+        codec().peek(framed)
+    except Invalid:
+        refused = 1
+    try:
+        event = codec().decode(framed)
+    except Invalid:
+        return None
+    assert not refused, "what decodes can be peeked at"
+    return event
+
+
+@EVERY_RECORD
+@BRIEFLY
+@given(generated=st.data())
+def test_what_is_encoded_is_decoded(record: type[Struct], generated: st.DataObject) -> None:
+    event = generated.draw(events(record))
+    framed = codec().encode(event)
+    assert codec().record_type(framed) is record
+    assert codec().decode(framed) == event
+
+
+@EVERY_RECORD
+@BRIEFLY
+@given(generated=st.data())
+def test_peeking_gives_key_and_version_of_decoding(
+    record: type[Struct], generated: st.DataObject
+) -> None:
+    event = generated.draw(events(record))
+    peeked = codec().peek(codec().encode(event))
+    first = record.__struct_fields__[0]
+    assert peeked == Peeked(record, getattr(event, first), getattr(event, "version", 0))
+
+
+def test_a_version_given_at_encoding_replaces_the_events_own() -> None:
+    framed = codec().encode(example(OrderPlaced), version=41)
+    assert codec().peek(framed).version == 41
+    decoded: Any = codec().decode(framed)
+    assert decoded.version == 41
+
+
+@EVERY_RECORD
+def test_a_record_cut_short_anywhere_is_refused(record: type[Struct]) -> None:
+    framed = codec().encode(example(record))
+    assert [end for end in range(len(framed)) if read_or_refused(framed[:end])] == []
+
+
+@EVERY_RECORD
+def test_any_flipped_bit_is_refused_or_read(record: type[Struct]) -> None:
+    framed = codec().encode(example(record))
+    for place in range(len(framed)):
+        for bit in range(8):
+            broken = bytearray(framed)
+            broken[place] ^= 1 << bit
+            read_or_refused(bytes(broken))
+
+
+@given(garbage=st.binary(max_size=60), number=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_garbage_is_refused_or_read(garbage: bytes, number: int) -> None:
+    read_or_refused(garbage)
+    read_or_refused(b"\x00" + (1 + number % len(RECORDS)).to_bytes(4, "big") + garbage)
+
+
+@EVERY_RECORD
+def test_bytes_behind_a_record_are_refused(record: type[Struct]) -> None:
+    with pytest.raises(Invalid, match="trailing_bytes"):
+        codec().decode(codec().encode(example(record)) + b"\x00")
+
+
+@pytest.mark.parametrize(
+    ("framed", "code"),
+    [
+        (b"", "not_framed"),
+        (b"\x00\x00\x00\x00", "not_framed"),
+        (b"{}   ", "not_framed"),
+        (b"\x00\x00\x00\x00\x00", "schema_unknown"),
+        (b"\x00\xff\xff\xff\xff", "schema_unknown"),
+        (codec().encode(example(OrderPlaced))[:5] + bytes(PAYLOAD_BYTES_MAX), "too_large"),
+    ],
+)
+def test_what_is_no_record_of_ours_is_refused(framed: bytes, code: str) -> None:
+    with pytest.raises(Invalid, match=code):
+        codec().decode(framed)

@@ -1,0 +1,138 @@
+"""Writes one example for every record: `schemas/examples/<domain>/<Name>.json` and its bytes as they go on the wire.
+
+The values are made from the field names, the same in every run. What exists is never overwritten: the bytes
+show that a record written long ago is still read, so they only ever get company. After adding a field
+put its default into the `.json`. Run: `python -m tests.support.examples`. While nothing is released an example may
+be removed and written anew.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from chassis.codec import codec
+from schemas.events import RECORDS
+from schemas.generate import ROOT, AvroType
+from schemas.lock import sources
+
+EXAMPLES = ROOT / "examples"
+NOON = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
+ORDER_ID = "TB2026111100001"
+
+TEXTS = {
+    "actor": "operator",
+    "approvals_needed": "finance",
+    "attempted": "OrderPaid",
+    "basis": "0b5fb6a7-27f5-5c17-a1c9-3cdb1fdb4d52",
+    "borne_by": "platform",
+    "carrier": "cainiao",
+    "cause": "receipt",
+    "changed": "district",
+    "channel": "taobao",
+    "channel_line_id": "4012345678901",
+    "channel_order_no": "4012345678900",
+    "channel_sku_id": "5012345678",
+    "channel_state": "WAIT_SELLER_SEND_GOODS",
+    "city": "杭州市",
+    "code": "manual",
+    "command_id": "hold-3f7kq2m5x4c6v7b8n9m1",
+    "currency": "CNY",
+    "detail": "行金额合计与实付不符",
+    "district": "余杭区",
+    "document_no": ORDER_ID,
+    "door": "poll",
+    "evidence": "channel-payloads/3/1024",
+    "from_state": "awaiting_payment",
+    "gateway": "alipay",
+    "gateway_request_no": "refund-3f7kq2m5x4c6v7b8n9m1",
+    "hold": "",
+    "kind": "refund_only",
+    "level_key": "hz-1|TEA-250G",
+    "message_id": "m-1",
+    "name": "双十一满减",
+    "order_id": ORDER_ID,
+    "outcome": "done",
+    "parcel_id": f"{ORDER_ID}-1",
+    "personal_kind": "encrypted",
+    "place": "杭州转运中心",
+    "problems": "sum_mismatch",
+    "province": "浙江省",
+    "reason": "buyer_asked",
+    "receiver_key": "9f86d081884c7d65",
+    "refund_id": f"{ORDER_ID}-R1",
+    "result_id": f"{ORDER_ID}-R1",
+    "role": "finance",
+    "rule": "sourcing@1#2",
+    "service": "standard",
+    "shop": "shop-1",
+    "sku": "TEA-250G",
+    "source_key": "taobao|shop-1|4012345678900",
+    "state": "shipped",
+    "status": "in_transit",
+    "text": "快件已到达杭州转运中心",
+    "tier": "finance",
+    "title": "龙井茶 250克",
+    "to_state": "awaiting_review",
+    "warehouse": "hz-1",
+    "waybill_no": "YT0000000001",
+}
+"""A text of each name; a new name gets its line here."""
+
+
+def value(name: str, avro: AvroType) -> Any:
+    """An example of one type, for a field of this name. Raises KeyError for a text without example."""
+    match avro:
+        case "string":
+            return TEXTS[name]
+        case "boolean":
+            return True
+        case "bytes":
+            return bytes(range(0, 256, 17))
+        case "int" | "long":
+            # Different for different names, small enough for both types.
+            return 1 + sum(name.encode()) % 10_000
+        case {"logicalType": "timestamp-millis"}:
+            return NOON
+        case {"type": "array", "items": items}:
+            return [value(name, items)]
+        case {"type": "record", "fields": list(fields)}:
+            return {str(f["name"]): value(str(f["name"]), f["type"]) for f in fields}  # type: ignore[index, call-overload]
+        case ["null", inner]:
+            return value(name, inner)
+        case _:
+            raise ValueError(f"the wire law has no place for {avro!r}")
+
+
+def example(record: type[Struct]) -> Struct:
+    """The example of one record."""
+    full_name: str = record.FULL_NAME  # type: ignore[attr-defined]
+    return msgspec.convert(value("", sources()[full_name]), record)
+
+
+def files(record: type[Struct]) -> tuple[Path, Path]:
+    """Where its `.json` and its `.bin` lie: beside `avro/`, in the folder of the same name."""
+    full_name: str = record.FULL_NAME  # type: ignore[attr-defined]
+    folder = EXAMPLES / full_name.split(".")[1].replace("_", "-")
+    return folder / f"{record.__name__}.json", folder / f"{record.__name__}.bin"
+
+
+def main() -> None:
+    """Writes what is missing."""
+    for record in RECORDS:
+        readable, framed = files(record)
+        event = example(record)
+        readable.parent.mkdir(parents=True, exist_ok=True)
+        if not readable.exists():
+            text = msgspec.json.format(msgspec.json.encode(event).decode(), indent=2)
+            readable.write_text(text + "\n", encoding="utf-8")
+        if not framed.exists():
+            framed.write_bytes(codec().encode(event))
+
+
+if __name__ == "__main__":
+    main()
