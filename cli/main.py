@@ -23,7 +23,9 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "logs": ("stack", "Show the embedded servers' logs."),
         "orders": ("orders", "See one order, and ask the orders service to act on it."),
         "fulfillment": ("fulfillment", "See a parcel, and move it on."),
+        "inventory": ("inventory", "See what is in stock, and book what came in."),
         "refunds": ("refunds", "Ask for refunds, judge them, look at them."),
+        "console": ("console", "Make the hash of a password for the console's users."),
     }
 )
 
