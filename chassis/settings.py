@@ -20,7 +20,15 @@ from chassis.errors import StartRefused
 
 PREFIX = "DANSHU_"
 SERVICES = ("INGEST", "INVENTORY", "ORDERS", "FULFILLMENT", "REFUNDS", "INSIGHT", "CONSOLE")
-TOOLS = frozenset({"DANSHU_HOME", "DANSHU_CACHE", "DANSHU_TEST_STACK", "DANSHU_FAILPOINTS"})
+TOOLS = frozenset(
+    {
+        "DANSHU_HOME",
+        "DANSHU_CACHE",
+        "DANSHU_TEST_STACK",
+        "DANSHU_FAILPOINTS",
+        "DANSHU_KAFKA_JAVA_OPTIONS",
+    }
+)
 """Read by the embedded stack, the tests and `chassis.failpoints`, not by a service."""
 
 
