@@ -59,18 +59,15 @@ def carrier_table(tables: Mapping[str, Table]) -> Table:
     return table
 
 
-class BatchFacts:
-    """Facts of one batch: weights, the carrier table, and who holds the waybills it speaks of."""
+class Carriers:
+    """The carrier table and what its rows say. Rows decide alone, so each is read out once."""
 
-    def __init__(
-        self, table: Table, unit_weights_g: Mapping[str, int], holders: Mapping[str, str]
-    ) -> None:
+    def __init__(self, table: Table) -> None:
         self._table = table
-        self.unit_weights_g = unit_weights_g
-        self._holders = dict(holders)
+        self._by_rows: dict[tuple[str, ...], Carriage] = {}
 
-    def carriage(self, order: OrderReadyToFulfil, weight_g: int) -> Carriage:
-        """Who carries it, by the carrier table."""
+    def choose(self, order: OrderReadyToFulfil, weight_g: int) -> Carriage:
+        """Who carries an order of this weight."""
         chosen = self._table.decide(
             {
                 "province": province_short(order.province),
@@ -80,12 +77,30 @@ class BatchFacts:
                 "channel": order.channel,
             }
         )
-        return Carriage(
-            carrier=chosen.text("carrier"),
-            service=chosen.text("service"),
-            reason=chosen.text("reason"),
-            rule=f"{chosen.table}@{chosen.version}#{chosen.row_id}",
-        )
+        carriage = self._by_rows.get(chosen.row_ids)
+        if carriage is None:
+            carriage = self._by_rows[chosen.row_ids] = Carriage(
+                carrier=chosen.text("carrier"),
+                service=chosen.text("service"),
+                reason=chosen.text("reason"),
+                rule=f"{chosen.table}@{chosen.version}#{chosen.row_id}",
+            )
+        return carriage
+
+
+class BatchFacts:
+    """Facts of one batch: weights, the carrier table, and who holds the waybills it speaks of."""
+
+    def __init__(
+        self, carriers: Carriers, unit_weights_g: Mapping[str, int], holders: Mapping[str, str]
+    ) -> None:
+        self._carriers = carriers
+        self.unit_weights_g = unit_weights_g
+        self._holders = dict(holders)
+
+    def carriage(self, order: OrderReadyToFulfil, weight_g: int) -> Carriage:
+        """Who carries it, by the carrier table."""
+        return self._carriers.choose(order, weight_g)
 
     def holder(self, waybill_no: str) -> str:
         """The order a waybill number belongs to already, or ""."""
@@ -101,7 +116,7 @@ class BatchFactsSource:
     """Fetches the facts of a batch. Weights are kept between batches and read again when they change."""
 
     def __init__(self, table: Table) -> None:
-        self._table = table
+        self._carriers = Carriers(table)
         self._unit_weights_g: dict[str, int] = {}
         self._revision = -1
 
@@ -118,7 +133,7 @@ class BatchFactsSource:
         numbers = [r.event.waybill_no for r in records if isinstance(r.event, RecordWaybill)]
         holders = await connection.fetch(QUERIES["holders"], numbers) if numbers else []
         return BatchFacts(
-            self._table, self._unit_weights_g, {row["waybill_no"]: row["key"] for row in holders}
+            self._carriers, self._unit_weights_g, {row["waybill_no"]: row["key"] for row in holders}
         )
 
     async def save(self, work: Any, facts: BatchFacts, kept: Mapping[str, Kept[Any]]) -> None:

@@ -29,7 +29,7 @@ from schemas.events.order_states import (
 from services.fulfillment.domain.model import Parcel, parcel_id_of
 from services.fulfillment.domain.rules import Step
 from services.fulfillment.steps import step_command
-from services.fulfillment.store import BatchFacts, carrier_table, processor
+from services.fulfillment.store import BatchFacts, Carriers, carrier_table, processor
 
 NOON = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
 ORDER = "TB2026111100001"
@@ -106,7 +106,7 @@ class Ledger:
 
     def __init__(self, unit_weights_g: Mapping[str, int] | None = None) -> None:
         self._known = Known(
-            kept={}, facts=BatchFacts(TABLE, unit_weights_g or {"CL01-01": 300}, {})
+            kept={}, facts=BatchFacts(Carriers(TABLE), unit_weights_g or {"CL01-01": 300}, {})
         )
         self._offset = 0
         self.now = NOON
