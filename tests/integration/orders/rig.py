@@ -102,8 +102,7 @@ class Rig:
         )
         log: list[str] = []
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                port = await _ready(process, log)
+            port = await _ready(process, log)
             draining = asyncio.ensure_future(_read(process, log))
             http = client(
                 base_url=f"http://127.0.0.1:{port}",
@@ -131,18 +130,20 @@ class Running:
     async def ask(self, order_id: str, name: str, **body: Any) -> httpx2.Response:
         """POSTs a command."""
         given = {"reason": "测试", "actor": "客服01", **body}
-        return await self.http.post(f"/orders/{order_id}/{name}", json=given, timeout=20)
+        return await self.http.post(f"/orders/{order_id}/{name}", json=given, timeout=40)
 
 
 async def _ready(process: asyncio.subprocess.Process, log: list[str]) -> int:
     assert process.stdout is not None
-    async for line in process.stdout:
-        log.append(line.decode())
-        with contextlib.suppress(msgspec.DecodeError):
-            said = msgspec.json.decode(line)
-            if said.get("event") == "ready":
-                return int(said["http_port"])
-    raise AssertionError("".join(log))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_S):
+            async for line in process.stdout:
+                log.append(line.decode())
+                with contextlib.suppress(msgspec.DecodeError):
+                    said = msgspec.json.decode(line)
+                    if said.get("event") == "ready":
+                        return int(said["http_port"])
+    raise AssertionError("not ready: " + "".join(log))
 
 
 async def _read(process: asyncio.subprocess.Process, log: list[str]) -> None:

@@ -41,7 +41,12 @@ async def running(stack: Stack) -> AsyncIterator[tuple[Rig, Running]]:
         stacks.fresh_topics(stack.kafka_bootstrap) as prefix,
         rig_on(stack, prefix, database_url) as rig,
     ):
-        async with rig.service(DANSHU_ORDERS_WATCH_EVERY_S="0.1") as orders:
+        settings = {
+            "DANSHU_ORDERS_WATCH_EVERY_S": "0.1",
+            # Room for a machine on which everything runs at once.
+            "DANSHU_ORDERS_ASK_TIMEOUT_S": "30",
+        }
+        async with rig.service(**settings) as orders:
             yield rig, orders
 
 

@@ -9,9 +9,11 @@ import pytest
 
 from schemas.events.order_states import (
     OrderCancelRequested,
+    OrderClosed,
     OrderHeld,
     OrderHoldLifted,
     OrderReadyToFulfil,
+    OrderStateChanged,
 )
 from services.orders.domain.guards import WAITING_TITLES, waiting_for
 from services.orders.domain.model import HoldCode
@@ -205,8 +207,11 @@ def test_personal_data_the_channel_stops_giving_is_kept() -> None:
 def test_before_the_hand_over_a_cancel_takes_effect_at_once() -> None:
     order = Life(life.placed(), life.reserved())
     assert order.answer(life.cancel()) == ("done", "cancelled")
-    assert order.events[-1].reason == "买家不要了"
-    assert order.events[-1].actor == "客服01"
+    moved, closed = order.events[-2:]
+    assert isinstance(moved, OrderStateChanged)
+    assert isinstance(closed, OrderClosed)
+    assert (moved.reason, moved.actor) == ("买家不要了", "客服01")
+    assert (closed.reason, closed.actor) == ("买家不要了", "客服01")
 
 
 def test_after_the_hand_over_a_cancel_asks_fulfillment_once() -> None:

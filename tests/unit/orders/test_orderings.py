@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.events.order_states import OrderReadyToFulfil
+from schemas.events.order_states import OrderClosed, OrderReadyToFulfil
 from services.orders.domain.audit import verify_chain
 from services.orders.domain.model import Order
 from services.orders.domain.states import State
@@ -148,6 +148,8 @@ def test_no_sequence_breaks_the_chain_or_leaves_an_end(events: list[Event]) -> N
     assert all(to == came_from for (_, to), (came_from, _) in pairwise(path))
     if path:
         assert path[-1][1] == order.state
+    closings = [event for event in order.events if isinstance(event, OrderClosed)]
+    assert len(closings) == (order.state is State.CANCELLED)
 
 
 @given(st.lists(st.sampled_from(EVERYTHING), min_size=1, max_size=12), st.data())
