@@ -1,4 +1,4 @@
-"""The whole platform for end-to-end tests, started once a module."""
+"""The whole platform for end-to-end tests, started once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.e2e.outside import Outside
 from tests.support import stack as stacks
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def outside(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Outside]:
     """Every service, calm simulators, stock booked, and people at their desks."""
     async with AsyncExitStack() as held:

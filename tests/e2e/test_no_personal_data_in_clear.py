@@ -20,7 +20,7 @@ from chassis.topics import TOPICS
 from tests.e2e.outside import Outside
 from tests.support.rigs import read_topic
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.serial]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.serial]
 PLANTED = "CANARY-planted-on-purpose"
 
 
@@ -34,12 +34,11 @@ async def _tables(url: str) -> list[tuple[str, bytes]]:
         )
         found = []
         for row in names:
-            rows = await connection.fetch(f"SELECT t.*::text AS line FROM {row['name']} t")
-            text = "\n".join(r["line"] for r in rows)
-            # bytea columns print as hex: look at their bytes too.
-            hexes = [part for part in text.replace('"', "").split(",") if part.startswith("\\\\x")]
-            raw = b"\n".join(bytes.fromhex(h[3:].rstrip(")")) for h in hexes if len(h) % 2)
-            found.append((row["name"], text.encode() + b"\n" + raw))
+            rows = await connection.fetch(f"SELECT * FROM {row['name']}")
+            values = [value for record in rows for value in record.values()]
+            # Bytes as they are, everything else as it prints.
+            content = [v if isinstance(v, bytes) else str(v).encode() for v in values]
+            found.append((row["name"], b"\n".join(content)))
         return found
     finally:
         await connection.close()

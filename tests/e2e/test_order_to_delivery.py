@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.outside import Outside, until
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.serial]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.serial]
 
 
 @pytest.mark.parametrize("channel", ["taobao", "jd", "douyin"])
