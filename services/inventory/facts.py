@@ -241,20 +241,24 @@ class StockFacts:
             raise Unlocked("a row of stock was not foreseen")
 
 
-def _target(order_id: str, kept: Mapping[str, Kept[Any]], generation: int) -> Target:
+def _target(order_id: str, kept: Mapping[str, Kept[Any]], at_least: int) -> Target:
     known = kept.get(order_id)
-    return hold_target(order_id, known.state if known else None, generation)
+    return hold_target(order_id, known.state if known else None, at_least)
 
 
-def hold_target(order_id: str, state: object, generation: int, noted: float = 0) -> Target:
-    """What Valkey's record of an order must be. `generation` serves where we know no hold."""
+def hold_target(order_id: str, state: object, at_least: int, noted: float = 0) -> Target:
+    """What Valkey's record of an order must be.
+
+    `at_least` is the newest generation that was asked for: where no hold came of it, as for an order that
+    was cancelled before it was placed, that attempt has to go too.
+    """
     if type(state) is not Hold:
-        return Target(order_id, generation, "freed", "", (), noted)
+        return Target(order_id, at_least, "freed", "", (), noted)
     if state.state == "held":
         return Target(order_id, state.generation, "held", state.warehouse, state.held, noted)
     if state.state == "shipped":
         return Target(order_id, state.generation, "spent", state.warehouse, state.shipped, noted)
-    return Target(order_id, state.generation, "freed", "", (), noted)
+    return Target(order_id, max(at_least, state.generation), "freed", "", (), noted)
 
 
 def spare_of(seen: Mapping[Row, int], promised: Mapping[Row, int]) -> Available:

@@ -51,6 +51,9 @@ from services.inventory.domain.model import (
     wanted,
 )
 
+PIECES_MAX = 1_000_000_000
+"""Of one SKU in one document: more is a slip of the finger, and keeps sums far from 64 bits."""
+
 
 class Stock(Protocol):
     """The facts of a batch, as decisions ask them."""

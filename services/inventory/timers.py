@@ -11,8 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from msgspec.structs import replace
-
 from chassis.clock import Clock
 from chassis.codec import Codec
 from chassis.commands import CommandDesk, envelope
@@ -26,7 +24,7 @@ from schemas.events.stock_levels import StockLevelChanged
 from services.inventory import metrics
 from services.inventory.counters import ValkeyCounters
 from services.inventory.domain.counters import Arrival, Target
-from services.inventory.domain.model import merged
+from services.inventory.domain.model import Hold, merged
 from services.inventory.facts import hold_target
 from services.inventory.invariants import Books
 from services.inventory.rebuild import decode_kept
@@ -155,10 +153,8 @@ class Sweeper:
 
 def _swept(order_id: str, state: object, noted: float) -> Target:
     """The target of an order, past the attempt that may have died before its commit."""
-    target = hold_target(order_id, state, 0, noted)
-    if target.ending == "freed":
-        target = replace(target, generation=target.generation + 1)
-    return target
+    attempted = state.generation + 1 if isinstance(state, Hold) else 1
+    return hold_target(order_id, state, attempted, noted)
 
 
 class LevelPublisher:

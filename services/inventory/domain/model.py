@@ -168,10 +168,7 @@ def wanted(lines: Sequence[Counted]) -> Goods:
 
 def makes_sense(lines: Sequence[Counted]) -> bool:
     """Whether every line asks for pieces of something that can be written down (Postgres keeps no NUL)."""
-    for line in lines:
-        if line.quantity <= 0 or "\0" in line.sku:
-            return False
-    return True
+    return all(line.quantity > 0 and "\0" not in line.sku for line in lines)
 
 
 def taken_from(goods: Goods, taken: Goods) -> Goods | None:

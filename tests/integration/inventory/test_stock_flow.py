@@ -106,6 +106,21 @@ async def test_an_order_cancelled_before_we_saw_it_is_never_held(inventory: Hous
     assert await inventory.emitted() == []
 
 
+async def test_a_cancellation_in_the_same_batch_leaves_no_promise_behind(
+    inventory: House,
+) -> None:
+    orders = [placed(f"o{n}", [("A", 1)]) for n in range(40)]
+    closings = [cancelled(f"o{n}") for n in range(40)]
+    async with inventory.running():
+        await inventory.publish([receipt("r1", "HZ", [("A", 50)])])
+        await inventory.drained()
+    await inventory.publish([*closings, *orders])  # while nobody reads: one batch of both
+    async with inventory.running() as running:
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (50, 0)
+        assert await running.invariants() == SOUND
+
+
 async def test_a_payment_after_a_shortage_asks_again(inventory: House) -> None:
     async with inventory.running() as running:
         await inventory.publish([placed("o1", [("A", 2)])])

@@ -151,6 +151,7 @@ def test_a_row_nobody_foresaw_is_asked_for_and_never_guessed(sourcing: Sourcing)
         (SHORT, True, [Target("o1", 1, "freed", "", ())]),
         (SHORT, False, []),
         (None, True, [Target("o1", 1, "freed", "", ())]),
+        (Hold(state="cancelled"), True, [Target("o1", 1, "freed", "", ())]),
         (SENT, True, [Target("o1", 1, "spent", "HZ", GOODS)]),
     ],
 )
@@ -190,4 +191,5 @@ def test_goods_that_came_in_are_told_and_noted_documents_without_goods_are_forgo
 
 @pytest.mark.parametrize("state", [EXPIRED, replace(EXPIRED, state="cancelled"), SHORT])
 def test_an_order_without_a_hold_has_none_in_valkey(state: Hold) -> None:
-    assert hold_target("o1", state, 9, 5.0) == Target("o1", 1, "freed", "", (), 5.0)
+    assert hold_target("o1", state, 0, 5.0) == Target("o1", 1, "freed", "", (), 5.0)
+    assert hold_target("o1", state, 2) == Target("o1", 2, "freed", "", ())

@@ -1,0 +1,175 @@
+"""`danshu inventory show | receive`: what is there, and what came in, from a terminal.
+
+Guarantees: nothing here writes stock; a receipt is a command to the inventory service, whose answer is
+printed. A document is booked once, however often its file is sent. Exit status 0: done; 1: refused, or a
+server that does not answer; 2: no such SKU; 3: no answer yet (send the same file again).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import asyncpg
+import msgspec
+import typer
+from confluent_kafka import KafkaException
+from rich.console import Console
+from rich.table import Table
+
+from chassis.clock import SystemClock
+from chassis.codec import codec
+from chassis.commands import CommandDesk, StillPending
+from chassis.errors import StartRefused
+from chassis.postgres import AWAY, CONNECT_TIMEOUT_S
+from chassis.producer import DeliveryFailed, Publisher
+from chassis.settings import Settings, read
+from deploy.embedded import stack
+from services.inventory.doors import REFUSALS, WrittenLine, WrittenReceipt
+from services.inventory.store import SQL
+from simulators.catalog import catalog
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+ANSWER_TIMEOUT_S = 15.0
+REFUSED, UNKNOWN, PENDING = 1, 2, 3
+DEMO_SEED = 1
+
+
+@app.callback()
+def _inventory() -> None:
+    """Show stock, or book goods in."""
+
+
+@app.command()
+def show(
+    sku: Annotated[str, typer.Argument(metavar="SKU", help="The merchant's own SKU code.")],
+) -> None:
+    """Show a SKU in every warehouse, and its latest ledger entries."""
+    levels, entries = _run(_fetch(_settings(), sku))
+    if not levels:
+        typer.echo(f"danshu: 没有 SKU {sku}", err=True)
+        raise typer.Exit(UNKNOWN)
+    console = Console()
+    table = Table("仓库", "实物", "预占", "可用", title=sku)
+    for level in levels:
+        spare = level["on_hand"] - level["reserved"]
+        table.add_row(level["warehouse"], *map(str, (level["on_hand"], level["reserved"], spare)))
+    console.print(table)
+    ledger = Table("时间", "仓库", "类型", "件数", "结存", "单据", title="最近流水")
+    for entry in entries:
+        ledger.add_row(
+            f"{entry['at']:%Y-%m-%d %H:%M:%S}Z",
+            entry["warehouse"],
+            entry["kind"],
+            f"{entry['quantity']:+d}",
+            str(entry["balance_after"]),
+            entry["document_no"],
+        )
+    console.print(ledger)
+
+
+@app.command()
+def receive(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE.json", help="One receipt, or a list of them.")
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="The opening stock of the demo.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the demo's catalogue.")] = DEMO_SEED,
+) -> None:
+    """Book goods receipts: {"document_no", "warehouse", "lines": [{"sku", "quantity"}]}."""
+    if demo == (file is not None):
+        typer.echo("danshu: give a FILE.json or --demo", err=True)
+        raise typer.Exit(REFUSED)
+    receipts = _opening_stock(seed) if file is None else _read(file)
+    status = 0
+    for receipt, answer in zip(receipts, _run(_asked(_settings(), receipts)), strict=True):
+        if isinstance(answer, StillPending):
+            typer.echo(f"{receipt.document_no}：还没有回音，请稍后重发同一文件", err=True)
+            status = status or PENDING
+        elif answer.outcome == "refused":
+            why = REFUSALS.get(answer.reason, answer.reason)
+            typer.echo(f"{receipt.document_no}：未入账，{why}", err=True)
+            status = REFUSED
+        else:
+            pieces = sum(line.quantity for line in receipt.lines)
+            typer.echo(f"{receipt.document_no}：已入账 {receipt.warehouse}，{pieces} 件")
+    raise typer.Exit(status)
+
+
+def _read(file: Path) -> tuple[WrittenReceipt, ...]:
+    try:
+        written = msgspec.json.decode(
+            file.read_bytes(), type=WrittenReceipt | tuple[WrittenReceipt, ...]
+        )
+    except (OSError, msgspec.MsgspecError) as error:
+        typer.echo(f"danshu: {file}: {error}", err=True)
+        raise typer.Exit(REFUSED) from None
+    return (written,) if isinstance(written, WrittenReceipt) else written
+
+
+def _opening_stock(seed: int) -> tuple[WrittenReceipt, ...]:
+    stock = catalog(seed).stock
+    warehouses = dict.fromkeys(level.warehouse for level in stock)
+    return tuple(
+        WrittenReceipt(
+            document_no=f"OPENING-{seed}-{warehouse}",
+            warehouse=warehouse,
+            lines=tuple(
+                WrittenLine(sku=level.sku, quantity=level.quantity)
+                for level in stock
+                if level.warehouse == warehouse
+            ),
+        )
+        for warehouse in warehouses
+    )
+
+
+def _settings() -> Settings:
+    running = stack.running(stack.default_home())
+    addresses = running.environment() if running is not None else {}
+    return read(Settings, {**addresses, **os.environ})
+
+
+async def _fetch(settings: Settings, sku: str) -> tuple[list[asyncpg.Record], list[asyncpg.Record]]:
+    url = settings.postgres_url.get_secret_value()
+    connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
+    try:
+        levels = await connection.fetch(SQL["availability"], [sku])
+        return levels, await connection.fetch(SQL["latest_entries"], sku)
+    finally:
+        await connection.close()
+
+
+async def _asked(settings: Settings, receipts: tuple[WrittenReceipt, ...]) -> list[Any]:
+    publisher = Publisher(settings.kafka(), settings.topic_prefix)
+    desk = CommandDesk(publisher, codec(), "cli")
+    clock = SystemClock()
+    actor = f"cli:{getpass.getuser()}"
+    try:
+        await desk.listen(settings.kafka(), settings.topic_prefix)
+        commands = [
+            msgspec.structs.replace(receipt, actor=actor).command(clock) for receipt in receipts
+        ]
+        return await asyncio.gather(*(desk.ask(one, ANSWER_TIMEOUT_S) for one in commands))
+    finally:
+        desk.close()
+        publisher.close()
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return asyncio.run(work)
+    except AWAY as error:
+        typer.echo(f"danshu: Postgres does not answer ({error}); `danshu up` starts it", err=True)
+    except (asyncpg.InvalidCatalogNameError, asyncpg.UndefinedTableError):
+        typer.echo("danshu: the inventory service has never run on this database", err=True)
+    except (DeliveryFailed, KafkaException) as error:
+        typer.echo(f"danshu: Kafka does not answer ({error}); `danshu up` starts it", err=True)
+    except StartRefused as refusal:
+        typer.echo(f"danshu: {refusal}", err=True)
+    raise typer.Exit(REFUSED)
