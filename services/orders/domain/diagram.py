@@ -6,7 +6,8 @@ Run: `python -m services.orders.domain.diagram > docs/order-states.md`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from services.orders.domain.guards import GUARD_TITLES, WAITING_TITLES
 from services.orders.domain.states import (
@@ -19,13 +20,29 @@ from services.orders.domain.states import (
     State,
     Trigger,
 )
-from services.orders.domain.step import EFFECT_TITLES
 
 SOURCE = (
     "Rendered from `services/orders/domain/states.py` by "
     "`python -m services.orders.domain.diagram`; do not edit."
 )
 KEPT, REFUSED = "·", "✗"
+
+EFFECT_TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "match_risk_hold": "风控未通过则挂起，通过则解挂",
+        "match_channel_hold": "平台冻结则挂起，解除则解挂",
+        "match_shortage_hold": "缺货则挂起，占到则解挂",
+        "pass_review": "以人工结论为准并解挂",
+        "record_address": "采用新收件人并记录",
+        "hold_address": "挂起，等人处理新收件人",
+        "hold_by_hand": "人工挂起",
+        "lift_by_hand": "解除人工挂起和收件人挂起",
+        "ask_interception": "请仓库拦截包裹",
+        "end_interception": "拦截未成，记录拒绝",
+        "announce_ready": "交给履约",
+        "catch_up": "补上先到的事实",
+    }
+)
 
 
 def cell(state: State, trigger: Trigger) -> str:

@@ -394,20 +394,3 @@ EFFECTS: Mapping[str, Callable[[Step, str], None]] = MappingProxyType(
         "catch_up": Step.catch_up,
     }
 )
-
-EFFECT_TITLES: Mapping[str, str] = MappingProxyType(
-    {
-        "match_risk_hold": "风控未通过则挂起，通过则解挂",
-        "match_channel_hold": "平台冻结则挂起，解除则解挂",
-        "match_shortage_hold": "缺货则挂起，占到则解挂",
-        "pass_review": "以人工结论为准并解挂",
-        "record_address": "采用新收件人并记录",
-        "hold_address": "挂起，等人处理新收件人",
-        "hold_by_hand": "人工挂起",
-        "lift_by_hand": "解除人工挂起和收件人挂起",
-        "ask_interception": "请仓库拦截包裹",
-        "end_interception": "拦截未成，记录拒绝",
-        "announce_ready": "交给履约",
-        "catch_up": "补上先到的事实",
-    }
-)

@@ -79,24 +79,42 @@ class Rig:
                     return value
                 await asyncio.sleep(0.05)
 
-    @asynccontextmanager
-    async def service(self, **settings: str) -> AsyncIterator[Running]:
-        """The service, ready; ended by SIGTERM with the block, which must end it in order."""
-        environment = {
+    def environment(self) -> dict[str, str]:
+        """Settings of every process on this rig, in place of those of the test run itself."""
+        return {
             **{k: v for k, v in os.environ.items() if not k.startswith("DANSHU_")},
             **self.stack.environment(),
             "DANSHU_POSTGRES_URL": self.database_url,
             "DANSHU_TOPIC_PREFIX": self.prefix,
             "DANSHU_API_TOKEN": TOKEN,
             "DANSHU_RULES_DIR": str(CLONE / "rules"),
-            **settings,
         }
+
+    async def terminal(self, *arguments: str) -> tuple[int, str]:
+        """Exit status and output of `danshu orders …`."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "cli.orders",
+            *arguments,
+            cwd=CLONE,
+            env=self.environment() | {"COLUMNS": "300"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            said, _ = await process.communicate()
+        return process.returncode or 0, said.decode()
+
+    @asynccontextmanager
+    async def service(self, **settings: str) -> AsyncIterator[Running]:
+        """The service, ready; ended by SIGTERM with the block, which must end it in order."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "services.orders",
             cwd=CLONE,
-            env=environment,
+            env=self.environment() | settings,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )

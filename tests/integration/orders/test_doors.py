@@ -145,3 +145,24 @@ async def test_the_audit_takes_no_change(running: tuple[Rig, Running]) -> None:
     ):
         with pytest.raises(asyncpg.RestrictViolationError):
             await rig.rows(statement)
+
+
+async def test_the_terminal_explains_and_asks(running: tuple[Rig, Running]) -> None:
+    rig, _ = running
+    await rig.publish([fresh(life.placed(address_vague=True), "TB41")])
+    await rig.until("SELECT count(*) FROM orders.orders WHERE key = 'TB41'", bool)
+
+    status, said = await rig.terminal("explain", "TB41")
+    assert status == 0, said
+    for words in ("待支付", "等待买家付款", "等待人工审核", "收货地址含糊", "#vague-address"):
+        assert words in said
+    assert "审计链完整" in said
+
+    asked = await rig.terminal("review", "TB41", "--pass", "-r", "已电话确认", "--actor", "风控01")
+    assert asked == (0, "已执行：awaiting_payment\n")
+    again = await rig.terminal("review", "TB41", "--fail", "-r", "再看一次")
+    assert again == (1, "未执行：订单不在审核中\n")
+    status, said = await rig.terminal("explain", "TB41")
+    assert status == 0, said
+    assert "人工结论：风控01" in said
+    assert (await rig.terminal("show", "TB-none"))[0] == 2

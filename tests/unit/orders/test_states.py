@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.orders.domain.diagram import render
+from services.orders.domain.diagram import EFFECT_TITLES, render
 from services.orders.domain.guards import GUARD_TITLES, GUARDS
 from services.orders.domain.states import (
     REFUSAL_TITLES,
@@ -20,7 +20,7 @@ from services.orders.domain.states import (
     Trigger,
     why_refused,
 )
-from services.orders.domain.step import EFFECT_TITLES, EFFECTS
+from services.orders.domain.step import EFFECTS
 from tests.unit.orders import life
 from tests.unit.orders.life import Life
 
