@@ -26,6 +26,9 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "inventory": ("inventory", "See what is in stock, and book what came in."),
         "refunds": ("refunds", "Ask for refunds, judge them, look at them."),
         "console": ("console", "Make the hash of a password for the console's users."),
+        "dead-letters": ("dead_letters", "See what could not be worked with, and send it again."),
+        "schemas": ("schemas", "Check the event schemas, and bring them into a registry."),
+        "settings": ("settings", "List every setting with its default and meaning."),
     }
 )
 

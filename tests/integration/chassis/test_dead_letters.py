@@ -1,0 +1,159 @@
+"""From a poison record to its aggregate mended, through the operator's commands, on real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from typer.testing import CliRunner, Result
+
+from chassis import deadletter
+from chassis.codec import codec
+from chassis.deadletter import NotRedriven, Refusal
+from cli.dead_letters import app
+from cli.reach import database
+from deploy.embedded.stack import Stack
+from schemas.events.order_states import OrderStateChanged
+from tests.support.rigs import ServerRig, server_rig
+from tests.support.toy import ToyOrder, hold, paid, placed
+
+SECRET = "测试收货人"
+
+
+@pytest.fixture
+async def rig(stack: Stack, topic_prefix: str, database_url: str) -> AsyncIterator[ServerRig]:
+    async with server_rig(stack, topic_prefix, database_url) as made:
+        yield made
+
+
+async def danshu(rig: ServerRig, *arguments: str, status: int = 0) -> Result:
+    """`danshu dead-letters …` against this test's servers."""
+    environment = {name: "" for name in os.environ if name.startswith("DANSHU_")}
+    given = rig.stack.environment() | {
+        "DANSHU_POSTGRES_URL": rig.url,
+        "DANSHU_TOPIC_PREFIX": rig.prefix,
+    }
+    # It runs an event loop of its own, so it gets a thread of its own.
+    ended = await asyncio.to_thread(
+        CliRunner().invoke, app, list(arguments), env={**dict.fromkeys(environment), **given}
+    )
+    assert ended.exit_code == status, ended.output + repr(ended.exception)
+    return ended
+
+
+async def listed(rig: ServerRig, *options: str) -> list[deadletter.Shown]:
+    printed = await danshu(rig, "list", "--json", *options)
+    return msgspec.json.decode(printed.stdout, type=list[deadletter.Shown])
+
+
+async def test_a_mended_letter_is_applied_with_all_that_waited_behind_it(
+    rig: ServerRig, tmp_path: Path
+) -> None:
+    poison = placed("TB1", shop="poison")
+    await rig.publish([poison, paid("TB1"), placed("TB2")])
+    await rig.drain()
+    assert await rig.order("TB1") is None
+
+    (letter,) = await listed(rig)
+    assert (letter.record, letter.key, letter.version) == ("OrderPlaced", "TB1", 1)
+    assert (letter.processor, letter.code) == ("toy", "poison_shop")
+    number = str(letter.letter_id)
+
+    original = tmp_path / "original"
+    await danshu(rig, "show", number, "--save", str(original))
+    assert original.read_bytes() == codec().encode(poison)
+    assert stat.S_IMODE(original.stat().st_mode) == 0o600
+
+    mended = tmp_path / "mended.json"
+    mended.write_bytes(msgspec.json.encode(placed("TB1")))
+    told = await danshu(rig, "redrive", number, "--value-file", str(mended))
+    assert "1 later events of it were waiting" in told.stdout
+    await rig.drain()
+
+    assert await rig.order("TB1") == ToyOrder(placed=1, paid=1)
+    answers = [e for e in await rig.emitted("order-states") if isinstance(e, OrderStateChanged)]
+    assert [a.to_state for a in answers if a.order_id == "TB1"] == ["placed", "paid", "done"]
+    assert await listed(rig) == []
+    (kept,) = await listed(rig, "--all")
+    assert kept.redriven_at is not None
+
+    again = await danshu(rig, "redrive", number, "--value-file", str(mended), status=1)
+    assert "redriven_before" in again.output
+    await rig.drain()
+    assert await rig.order("TB1") == ToyOrder(placed=1, paid=1)
+
+
+async def test_unreadable_bytes_are_refused_until_they_are_mended(
+    rig: ServerRig, tmp_path: Path
+) -> None:
+    framed = codec().encode(placed("TB1", shop=SECRET))
+    await rig.publish_raw("orders", "TB1", framed[:-1])
+    await rig.publish([paid("TB1")])
+    await rig.drain()
+    (letter,) = await listed(rig)
+    assert (letter.key, letter.code) == ("TB1", "undecodable")
+    number = str(letter.letter_id)
+    assert SECRET not in (await danshu(rig, "show", number)).output
+
+    assert "still_invalid" in (await danshu(rig, "redrive", number, status=1)).output
+    for event, why in ((placed("TB2"), "other_key"), (hold("TB1", "c-1"), "other_topic")):
+        wrong = tmp_path / why
+        wrong.write_bytes(codec().encode(event))
+        refused = await danshu(rig, "redrive", number, "--value-file", str(wrong), status=1)
+        assert why in refused.output
+
+    whole = tmp_path / "whole"
+    whole.write_bytes(framed)
+    await danshu(rig, "redrive", number, "--value-file", str(whole))
+    await rig.drain()
+    assert await rig.order("TB1") == ToyOrder(placed=1, paid=1)
+
+
+async def test_a_letter_whose_aggregate_moved_on_is_refused(rig: ServerRig) -> None:
+    await rig.publish([placed("TB1", shop="poison")])
+    await rig.drain()
+    # Somebody sent a good version 1 by other means.
+    await rig.publish([placed("TB1"), paid("TB1")])
+    await rig.drain()
+    (letter,) = await listed(rig)
+
+    refused = await danshu(rig, "redrive", str(letter.letter_id), status=1)
+    assert "moved_past: 1 <= 2" in refused.output
+    assert len(await listed(rig)) == 1
+
+
+async def test_a_command_that_was_settled_is_not_sent_again(rig: ServerRig, tmp_path: Path) -> None:
+    framed = codec().encode(hold("TB1", "c-1"))
+    await rig.publish_raw("commands-orders", "TB1", framed[:-1])
+    await rig.publish([hold("TB1", "c-1")])
+    await rig.drain()
+    (letter,) = await listed(rig)
+    whole = tmp_path / "whole"
+    whole.write_bytes(framed)
+    refused = await danshu(
+        rig, "redrive", str(letter.letter_id), "--value-file", str(whole), status=1
+    )
+    assert "command_settled: refused" in refused.output
+
+
+async def test_nothing_is_marked_when_kafka_did_not_take_the_record(rig: ServerRig) -> None:
+    await rig.publish([placed("TB1", shop="poison")])
+    await rig.drain()
+    (letter,) = await listed(rig)
+
+    class Away:
+        async def publish(self, _emitted: object) -> None:
+            raise OSError
+
+    async with database(rig.url) as connection:
+        with pytest.raises(OSError):  # noqa: PT011 — planted above
+            await deadletter.redrive(connection, Away(), codec(), letter.letter_id)
+        unknown = await deadletter.redrive(connection, Away(), codec(), 10**9)
+    assert unknown == NotRedriven(why=Refusal.UNKNOWN_LETTER)
+    assert len(await listed(rig)) == 1
+    await danshu(rig, "show", str(10**9), status=2)
