@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -17,6 +18,7 @@ import asyncpg
 import httpx2
 import msgspec
 import uvicorn
+from confluent_kafka import Consumer, TopicPartition
 
 from chassis import registry, topics
 from chassis.codec import codec
@@ -94,8 +96,14 @@ class Rig:
     publisher: Publisher
     carriers: Outside
     master_keys: str
+    mark: str
+    """What the ids of this rig's orders begin with."""
     versions: dict[tuple[str, str], int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
+
+    def orders(self, count: int) -> list[str]:
+        """Ids of this rig's orders; the same ones whenever asked."""
+        return [f"{self.mark}{number:05d}" for number in range(count)]
 
     async def publish(self, events: Iterable[Any]) -> None:
         """Puts events on their topics, each as the next of its order's stream there."""
@@ -154,13 +162,14 @@ class Rig:
         return process.returncode or 0, printed.decode()
 
     async def told(self) -> list[Any]:
-        """What fulfillment has told so far."""
+        """What fulfillment has told of this rig's orders, topic by topic."""
         kafka = {"bootstrap.servers": self.stack.kafka_bootstrap}
-        return [
+        told: list[Any] = [
             codec().decode(value)
             for topic in ("parcels", "shipments")
             for value in await asyncio.to_thread(read_topic, kafka, self.prefix, topic)
         ]
+        return [event for event in told if event.order_id.startswith(self.mark)]
 
     async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Rows of the service's database."""
@@ -293,25 +302,34 @@ class Running:
         await self.process.wait()
 
 
-async def _topics(kafka: dict[str, Any], prefix: str) -> None:
-    """As a service does it: a broker busy with other tests is waited for."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            try:
-                await asyncio.to_thread(topics.ensure, kafka, prefix, 1)
-            except Unavailable:
-                await asyncio.sleep(0.5)
-            else:
-                return
+def prepare(stack: Stack, prefix: str) -> None:
+    """Schemas and topics, which rigs may share: a hundred partitions a test would be most of its time."""
+    registry.ensure(stack.schema_registry_url)
+    kafka = {"bootstrap.servers": stack.kafka_bootstrap}
+    for last in (False, False, True):
+        try:
+            topics.ensure(kafka, prefix, 1)
+        except Unavailable:
+            # As a service does it: a broker busy with other tests is waited for.
+            if last:
+                raise
 
 
 @asynccontextmanager
 async def rig_on(stack: Stack, prefix: str, database_url: str) -> AsyncIterator[Rig]:
-    """A rig whose schemas, topics and shared tables exist."""
+    """A rig with tables of its own; what earlier rigs published on the same topics is behind it."""
     kafka = {"bootstrap.servers": stack.kafka_bootstrap}
-    await asyncio.to_thread(registry.ensure, stack.schema_registry_url)
-    await _topics(kafka, prefix)
     await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS})
+    ends = await asyncio.to_thread(_ends, kafka, prefix)
+    connection = await asyncpg.connect(database_url, timeout=10)
+    try:
+        await connection.executemany(
+            "INSERT INTO chassis.consumer_offsets VALUES ('fulfillment', $1, $2, $3)",
+            [(domain, partition, end) for (domain, partition), end in ends.items()],
+            timeout=10,
+        )
+    finally:
+        await connection.close(timeout=10)
     publisher = Publisher(kafka, prefix)
     try:
         async with outside() as carriers:
@@ -322,6 +340,21 @@ async def rig_on(stack: Stack, prefix: str, database_url: str) -> AsyncIterator[
                 publisher=publisher,
                 carriers=carriers,
                 master_keys=new_master_key_text(),
+                mark=f"TB{secrets.randbelow(10**9):09d}",
             )
     finally:
         publisher.close()
+
+
+def _ends(kafka: dict[str, Any], prefix: str) -> dict[tuple[str, int], int]:
+    consumer = Consumer({**kafka, "group.id": f"{prefix}.ends"})
+    try:
+        return {
+            (domain, partition): consumer.get_watermark_offsets(
+                TopicPartition(topics.TOPICS[domain].name(prefix), partition), timeout=10
+            )[1]
+            for domain in topics.consumed_by("fulfillment")
+            for partition in range(topics.TOPICS[domain].partitions)
+        }
+    finally:
+        consumer.close()

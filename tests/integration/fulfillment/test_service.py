@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,20 +14,24 @@ from deploy.embedded.stack import Stack
 from schemas.events.shipments import ParcelDelivered, ParcelMoved, WaybillIssued
 from simulators.carriers.tracking import SALT
 from simulators.signing import kuaidi100_sign
-from tests.integration.fulfillment.rig import CANARY, Rig, rig_on
+from tests.integration.fulfillment.rig import CANARY, Rig, prepare, rig_on
+from tests.support import stack as stacks
 from tests.unit.fulfillment.parcels import cancel_requested, held, lifted, line
 
 STEPS = ("pick", "pack", "ship")
 
 
+@pytest.fixture(scope="module")
+def shared_topics(stack: Stack) -> Iterator[str]:
+    with stacks.fresh_topics(stack.kafka_bootstrap) as prefix:
+        prepare(stack, prefix)
+        yield prefix
+
+
 @pytest.fixture
-async def rig(stack: Stack, topic_prefix: str, database_url: str) -> AsyncIterator[Rig]:
-    async with rig_on(stack, topic_prefix, database_url) as prepared:
+async def rig(stack: Stack, shared_topics: str, database_url: str) -> AsyncIterator[Rig]:
+    async with rig_on(stack, shared_topics, database_url) as prepared:
         yield prepared
-
-
-def orders(count: int) -> list[str]:
-    return [f"TB20261111{number:05d}" for number in range(count)]
 
 
 def kinds(told: list[Any]) -> Counter[str]:
@@ -38,7 +42,7 @@ async def test_each_parcel_gets_one_label_although_answers_are_lost_and_the_serv
     rig: Rig,
 ) -> None:
     rig.carriers.misbehave(act_then_timeout=0.25, short_list=0.05)
-    wanted = orders(60)
+    wanted = rig.orders(60)
     async with rig.service() as first:
         await rig.ready(wanted)
         await rig.until(lambda: bool(rig.carriers.waybills()))
@@ -61,7 +65,7 @@ async def test_each_parcel_gets_one_label_although_answers_are_lost_and_the_serv
 
 
 async def test_parcels_go_all_the_way_and_arrive_once(rig: Rig) -> None:
-    wanted = orders(5)
+    wanted = rig.orders(5)
     async with rig.service() as fulfillment:
         rig.carriers.misbehave(duplicate_push=0.5)
         rig.carriers.simulation.tracking.queue.url = (
@@ -104,7 +108,7 @@ async def test_parcels_go_all_the_way_and_arrive_once(rig: Rig) -> None:
 
 
 async def test_a_cancelled_parcels_label_is_voided_whatever_became_of_its_call(rig: Rig) -> None:
-    labelled, unknown, never = orders(3)
+    labelled, unknown, never = rig.orders(3)
     async with rig.service() as fulfillment:
         await rig.ready([labelled])
         await rig.until_stages(labelled=1)
@@ -130,7 +134,7 @@ async def test_a_cancelled_parcels_label_is_voided_whatever_became_of_its_call(r
 async def test_a_held_parcel_waits_and_an_unservable_one_is_refused_with_its_reason(
     rig: Rig,
 ) -> None:
-    held_back, nowhere, unknown_warehouse = orders(3)
+    held_back, nowhere, unknown_warehouse = rig.orders(3)
     async with rig.service() as fulfillment:
         await rig.ready([held_back])
         await rig.ready([nowhere], province="")
