@@ -8,6 +8,7 @@ flush. A second signal ends at once. Whatever kills a worker ends the process wi
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -34,6 +35,7 @@ from chassis.worker import Worker
 VERSION = "0.1.0"
 DRAIN_TIMEOUT_S = 20.0
 WAIT_S = 1.0
+GC_THRESHOLD = 50_000
 CHASSIS_MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 
 T = TypeVar("T", bound=Settings)
@@ -140,6 +142,10 @@ class _Run:
         running = [asyncio.ensure_future(worker.run()) for worker in self._workers]
         running += [asyncio.ensure_future(task()) for task in self._parts.tasks]
         self._reasons.clear()
+        # What is loaded now stays: the collector need not walk it again. Events are acyclic and die young, so
+        # rare collections suffice; frequent ones cost 15 % of a decision's time.
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD, 20, 50)
         metrics.UP_INFO.labels(self._service.name, VERSION).set(1)
         logger.info("ready", admin_port=admin_port, http_port=door_port)
         stop = asyncio.ensure_future(self._stopping.wait())
