@@ -30,7 +30,6 @@ from services.inventory.domain.model import (
     Reserve,
     Row,
     Short,
-    makes_sense,
     merged,
     wanted,
 )
@@ -89,8 +88,8 @@ class Foreseen:
 
 def plan_for(sourcing: Sourcing, hold: Hold, goods: Goods) -> Plan:
     """The next attempt to hold an order."""
-    pieces = sum([quantity for _, quantity in goods])
-    return Plan(hold.generation + 1, sourcing.choice(hold.channel, hold.province, pieces), goods)
+    choice = sourcing.choice(hold.channel, hold.province, _pieces(goods))
+    return Plan(hold.generation + 1, choice, goods)
 
 
 def foresee(
@@ -107,8 +106,9 @@ def foresee(
         # Exact types: isinstance of a Struct that is another one costs a microsecond, ten times an order.
         kind = type(event)
         if kind is OrderPlaced:
-            if state is None and makes_sense(event.lines):
-                foreseen.plans[record.key] = _plan_of_new(event, sourcing)
+            if state is None and (goods := wanted(event.lines)) is not None:
+                choice = sourcing.choice(event.channel, event.province, _pieces(goods))
+                foreseen.plans[record.key] = Plan(1, choice, goods)
         elif kind is ReceiveStock:
             rows = [(event.warehouse, line.sku) for line in event.lines]
             foreseen.new_rows.update(row for row in rows if _can_be_written(row))
@@ -118,18 +118,17 @@ def foresee(
     return foreseen
 
 
-def _plan_of_new(event: OrderPlaced, sourcing: Sourcing) -> Plan:
-    goods = wanted(event.lines)
-    pieces = sum([quantity for _, quantity in goods])
-    return Plan(1, sourcing.choice(event.channel, event.province, pieces), goods)
+def _pieces(goods: Goods) -> int:
+    return sum([quantity for _, quantity in goods])
 
 
 def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing: Sourcing) -> None:
     kind = type(event)
     leaves: Goods = ()
     if kind is OrderPaid:
-        if hold.state in {"short", "expired"}:
-            foreseen.plans[key] = plan_for(sourcing, hold, wanted(hold.lines))
+        goods = wanted(hold.lines) if hold.state in {"short", "expired"} else None
+        if goods is not None:
+            foreseen.plans[key] = plan_for(sourcing, hold, goods)
     elif kind is ExpireHold or kind is OrderClosed:
         leaves = hold.held
     elif kind is ParcelShipped:
@@ -197,11 +196,12 @@ class StockFacts:
 
     def apply(self, effect: Any) -> None:
         """Books one decision's effect."""
-        self._require([(effect.warehouse, sku) for sku, _ in effect.goods])
         kind = type(effect)
         if kind is Reserve:
-            self.book.reserve(effect.warehouse, effect.goods)
-        elif kind is Release:
+            self.book.reserve(effect.warehouse, effect.goods)  # of rows that `offer` found locked
+            return
+        self._require([(effect.warehouse, sku) for sku, _ in effect.goods])
+        if kind is Release:
             self.book.release(effect.warehouse, effect.goods)
         elif kind is Deduct:
             self.book.deduct(effect.warehouse, effect.goods, effect.document_no, effect.order_id)

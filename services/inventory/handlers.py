@@ -45,7 +45,6 @@ from services.inventory.domain.model import (
     Reserve,
     Returned,
     Short,
-    makes_sense,
     merged,
     taken_from,
     wanted,
@@ -76,8 +75,6 @@ def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Mo
     """Holds the goods of a new order; one that was cancelled before we saw it gets none."""
     if state is not None:
         return Decision(state=state)
-    if not makes_sense(event.lines):
-        raise Invalid("lines_make_no_sense")
     hold = Hold(
         state="short",
         channel=event.channel,
@@ -197,6 +194,8 @@ def _hold(state: Aggregate | None) -> Hold:
 
 def _ask(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
     goods = wanted(hold.lines)
+    if goods is None:
+        raise Invalid("lines_make_no_sense")
     generation = hold.generation + 1
     answer = stock.offer(order_id, hold, goods)
     if isinstance(answer, Short):

@@ -6,7 +6,7 @@ same lines always compare equal. A `Hold` is live exactly while its state is `he
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 
@@ -158,17 +158,18 @@ class Counted(Protocol):
         ...
 
 
-def wanted(lines: Sequence[Counted]) -> Goods:
-    """What an order asks for in all. Every line asks for at least one piece."""
-    pieces = {line.sku: line.quantity for line in lines}
-    if len(pieces) == len(lines):
-        return tuple(sorted(pieces.items()))
-    return merged([(line.sku, line.quantity) for line in lines])
+def wanted(lines: Iterable[Counted]) -> Goods | None:
+    """What an order asks for in all; None where a line makes no sense.
 
-
-def makes_sense(lines: Sequence[Counted]) -> bool:
-    """Whether every line asks for pieces of something that can be written down (Postgres keeps no NUL)."""
-    return all(line.quantity > 0 and "\0" not in line.sku for line in lines)
+    A line asks for at least one piece of something that can be written down (Postgres keeps no NUL).
+    """
+    pieces: dict[str, int] = {}
+    for line in lines:
+        sku, quantity = line.sku, line.quantity
+        if quantity <= 0 or "\0" in sku:
+            return None
+        pieces[sku] = pieces.get(sku, 0) + quantity
+    return tuple(sorted(pieces.items()))
 
 
 def taken_from(goods: Goods, taken: Goods) -> Goods | None:
