@@ -20,11 +20,12 @@ from chassis.crypto import MasterKeys, PersonalSeal
 from deploy.embedded.stack import Stack
 from services.console.signin import hash_password
 from tests.support import chromium
+from tests.support.stack import fresh_database, fresh_topics
 
 USER = "演示"
 PASSWORD = "browser-test-password"
 MASTER_KEYS = f"1:{base64.b64encode(b'k' * 32).decode()}"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
 
 
 @pytest.fixture(scope="session")
@@ -48,18 +49,25 @@ class Console:
         return PersonalSeal(MasterKeys.parse(MASTER_KEYS))
 
 
-@pytest.fixture
-def console(
-    stack: Stack, database_url: str, topic_prefix: str, tmp_path: Path
-) -> Iterator[Console]:
-    """`python -m services.console` on this test's database and topics."""
-    log = tmp_path / "console.log"
+@pytest.fixture(scope="module")
+def console(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """`python -m services.console` on a database and topics of its own.
+
+    A module's tests share it, each with a channel of its own.
+    """
+    folder = tmp_path_factory.mktemp("console")
+    with fresh_database(stack.postgres_url) as url, fresh_topics(stack.kafka_bootstrap) as prefix:
+        yield from _running(stack, url, prefix, folder)
+
+
+def _running(stack: Stack, database_url: str, prefix: str, folder: Path) -> Iterator[Console]:
+    log = folder / "console.log"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("DANSHU_")},
         "DANSHU_KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
         "DANSHU_SCHEMA_REGISTRY_URL": stack.schema_registry_url,
         "DANSHU_POSTGRES_URL": database_url,
-        "DANSHU_TOPIC_PREFIX": topic_prefix,
+        "DANSHU_TOPIC_PREFIX": prefix,
         "DANSHU_MASTER_KEYS": MASTER_KEYS,
         "DANSHU_CONSOLE_USERS": msgspec.json.encode({USER: hash_password(PASSWORD)}).decode(),
     }
@@ -74,13 +82,23 @@ def console(
         yield Console(
             url=f"http://127.0.0.1:{_port(process, log)}",
             bootstrap=stack.kafka_bootstrap,
-            prefix=topic_prefix,
+            prefix=prefix,
             database_url=database_url,
         )
     finally:
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(30)
+        code = _ended(process)
     assert code == 0, log.read_text(encoding="utf-8")
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int | None:
+    """The exit status after SIGTERM; None when it had to be killed."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return None
 
 
 def _port(process: subprocess.Popen[bytes], log: Path) -> int:

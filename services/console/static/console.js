@@ -10,7 +10,8 @@
   let heardAt = Date.now();
   let connected = false;
   let paused = false;
-  let missed = false;
+  let owed = false;
+  const underway = new Set();
 
   const clock = (ms) => new Date(ms).toLocaleTimeString("zh-CN", { hour12: false });
   const shown = () => document.getElementById("board") || document.getElementById("order");
@@ -26,12 +27,14 @@
     if (!stale.hidden && stale.textContent !== text) stale.textContent = text;
   }
 
+  // Owed until a request for it has really begun: htmx drops one that meets another on its way.
   function refresh() {
-    if (paused || document.hidden) {
-      missed = true;
-      return;
-    }
-    missed = false;
+    owed = true;
+    settle();
+  }
+
+  function settle() {
+    if (!owed || paused || document.hidden || underway.size) return;
     const part = shown();
     if (part) htmx.trigger(part, "refresh");
   }
@@ -44,7 +47,7 @@
       button.textContent = paused ? "继续刷新" : "暂停刷新";
     }
     show();
-    if (!paused && missed) refresh();
+    settle();
   }
 
   function heard() {
@@ -58,6 +61,7 @@
     const told = JSON.parse(event.detail.data);
     const part = shown();
     if (part && part.id === "order" && !told.many && !told.orders.includes(part.dataset.order)) return;
+    if (fresh.size > 500) fresh.clear();
     told.orders.forEach((id) => fresh.add(id));
     refresh();
   }
@@ -84,10 +88,13 @@
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) {
         show();
-        if (missed) refresh();
+        settle();
       }
     });
-    setInterval(show, 1000);
+    setInterval(() => {
+      show();
+      settle();
+    }, 1000);
   }
 
   document.addEventListener("htmx:after:swap", () => {
@@ -102,10 +109,20 @@
     fresh.clear();
   });
 
-  // A paused page does not reload by the clock either.
+  // A change told while an answer is on its way may not be in it: one more refresh follows. A paused page
+  // does not reload by the clock either.
   document.addEventListener("htmx:before:request", (event) => {
-    const source = event.detail.ctx && event.detail.ctx.sourceElement;
-    if (paused && source && source === shown()) event.preventDefault();
+    const asked = event.detail.ctx;
+    if (asked.sourceElement === live) return;
+    if (asked.sourceElement === shown()) {
+      if (paused) return event.preventDefault();
+      owed = false;
+    }
+    underway.add(asked);
+  });
+  document.addEventListener("htmx:finally:request", (event) => {
+    underway.delete(event.detail.ctx);
+    setTimeout(settle); // htmx frees the way right after this event
   });
 
   document.addEventListener("click", (event) => {
