@@ -1,0 +1,93 @@
+"""The service as its process runs it: doors, worker, timers and a graceful end."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import httpx2
+
+from deploy.embedded.stack import Stack
+from schemas.events.stock import StockReleased, StockReserved
+from tests.integration.inventory.rig import House, until
+from tests.unit.inventory.events import paid, placed
+
+ROOT = Path(__file__).parents[3]
+TOKEN = "token-of-this-test"
+
+
+async def ready_line(process: asyncio.subprocess.Process) -> dict[str, int]:
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        while line := await process.stdout.readline():
+            entry = json.loads(line)
+            if entry["event"] == "ready":
+                return {"admin": entry["admin_port"], "http": entry["http_port"]}
+    raise AssertionError("it ended before it was ready")
+
+
+async def test_a_process_serves_receives_expires_publishes_and_drains(
+    inventory: House, stack: Stack
+) -> None:
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("DANSHU_")},
+        "DANSHU_KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
+        "DANSHU_SCHEMA_REGISTRY_URL": stack.schema_registry_url,
+        "DANSHU_POSTGRES_URL": inventory.url,
+        "DANSHU_VALKEY_URL": inventory.valkey_url,
+        "DANSHU_TOPIC_PREFIX": inventory.prefix,
+        "DANSHU_API_TOKEN": TOKEN,
+        "DANSHU_INVENTORY_HOLD_S": "1",
+        "DANSHU_INVENTORY_TIMER_MS": "100",
+        "DANSHU_INVENTORY_RECEIPT_TIMEOUT_S": "30",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.inventory",
+        cwd=ROOT,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        ports = await ready_line(process)
+        async with httpx2.AsyncClient(
+            base_url=f"http://127.0.0.1:{ports['http']}",
+            headers={"authorization": f"Bearer {TOKEN}"},
+            timeout=40.0,
+        ) as client:
+            receipt = {"document_no": "r1", "warehouse": "HZ"}
+            lines = [{"sku": "A", "quantity": 3}]
+            booked = await client.post("/receipts", json={**receipt, "lines": lines})
+            assert booked.status_code == 200
+            await inventory.publish([placed("o1", [("A", 1)]), placed("o2", [("A", 1)])])
+            await inventory.publish([paid("o2")])
+
+            async def expired() -> bool:
+                seen = await client.get("/availability", params={"sku": "A"})
+                released = [
+                    event
+                    for event in await inventory.emitted()
+                    if isinstance(event, StockReleased) and event.order_id == "o1"
+                ]
+                return bool(released) and seen.json()[0]["reserved"] == 1
+
+            await until(expired)
+
+            async def agree() -> bool:
+                return set((await client.get("/invariants")).json().values()) == {0}
+
+            await until(agree)
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{ports['admin']}") as admin:
+            metrics = (await admin.get("/metrics")).text
+        assert 'danshu_inventory_reservations_total{result="held"} 2.0' in metrics
+        assert "danshu_inventory_oversold_units 0.0" in metrics
+    finally:
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+    held = [event for event in await inventory.emitted() if isinstance(event, StockReserved)]
+    assert sorted(event.order_id for event in held) == ["o1", "o2"]
+    assert await inventory.emitted("stock-levels")
