@@ -65,7 +65,7 @@ def _dotted(node: ast.expr) -> str:
 def _wall_clock(source: Source) -> Found:
     if not source.shipped or str(source.path) in CLOCKS:
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Attribute):
             dotted = ".".join(_dotted(node).split(".")[-2:])
             if dotted in CLOCK_CALLS:
@@ -75,7 +75,7 @@ def _wall_clock(source: Source) -> Found:
 def _print(source: Source) -> Found:
     if not source.shipped or source.top in ("cli", "demo"):
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Call) and _dotted(node.func) == "print":
             target = [_dotted(word.value) for word in node.keywords if word.arg == "file"]
             # Before logging is set up, a last word goes to stderr.
@@ -86,7 +86,7 @@ def _print(source: Source) -> Found:
 def _float_money(source: Source) -> Found:
     if not source.shipped:
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         match node:
             case ast.BinOp(op=ast.Div(), left=left, right=right):
                 if _is_fen(left) or _is_fen(right):
@@ -115,7 +115,7 @@ def _long_file(source: Source) -> Found:
 def _long_function(source: Source) -> Found:
     if source.path.suffix != ".py":
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > FUNCTION_LINES_MAX:
@@ -168,8 +168,8 @@ def _plugin_name(source: Source) -> Found:
     if inside or source.path.name in MAY_NAME_PLUGINS:
         return
     names = plugin_names()
-    prose = {id(text) for text in _docstrings(source.tree)}
-    for node in ast.walk(source.tree):
+    prose = {id(text) for text in _docstrings(source)}
+    for node in source.nodes:
         match node:
             case ast.Constant(value=str(text)) if id(node) not in prose:
                 for name in set(re.findall(r"[a-z0-9]+", text)) & names.keys():
@@ -180,9 +180,9 @@ def _plugin_name(source: Source) -> Found:
                     yield node.lineno, f"import of {name}"
 
 
-def _docstrings(tree: ast.Module) -> Iterator[ast.expr]:
+def _docstrings(source: Source) -> Iterator[ast.expr]:
     """Every string that stands alone: docstrings of modules, classes, functions and attributes."""
-    for node in ast.walk(tree):
+    for node in source.nodes:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             yield node.value
 

@@ -46,12 +46,17 @@ class Source:
         """Its syntax."""
         return ast.parse(self.text)
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Everything in its syntax, walked once."""
+        return tuple(ast.walk(self.tree))
+
     def imports(self) -> Iterator[tuple[int, str]]:
         """Line and full name of everything imported, wherever it stands: `from a import b` is a.b."""
         package = self.module.split(".")
         if self.path.name != "__init__.py":
             package = package[:-1]
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from ((node.lineno, alias.name) for alias in node.names)
             elif isinstance(node, ast.ImportFrom):

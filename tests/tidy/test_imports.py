@@ -21,7 +21,7 @@ def test_pure_rooms_wait_for_nothing() -> None:
         f"{source.path}:{node.lineno}: no async in a pure room; the shell waits, the rule decides"
         for source in python()
         if source.top == "services" and room(source.module) in PURE_ROOMS
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith))
     ]
     assert found == [], "\n".join(found)
