@@ -7,6 +7,7 @@ parcel. One dispatcher works at a time, however many processes run.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 
 from chassis import http
 from chassis.clock import Clock
@@ -22,6 +23,8 @@ LOCK = 5_101_337
 """Advisory lock of the one active dispatcher. The number is arbitrary and ours."""
 LEASE_RETRY_S = 2.0
 IDLE_S = 0.1
+LOOK_AHEAD_CALLS = 4
+"""Looking up costs a query with all that rests; a parcel held or cancelled since is a label voided later."""
 
 
 class Dispatcher:
@@ -58,6 +61,7 @@ class Dispatcher:
 
     async def _lead(self, lease: Connection) -> None:
         pace = Pace(self._calls_max)
+        waiting: deque[Job] = deque()
         running: set[asyncio.Task[None]] = set()
         async with http.client() as client:
             caller = Caller(
@@ -71,7 +75,7 @@ class Dispatcher:
             )
             try:
                 while True:
-                    for job in await self._next_jobs(lease, pace, len(running)):
+                    for job in await self._next_jobs(lease, pace, waiting, len(running)):
                         pace.begin(parcel.order_id for parcel in job.parcels)
                         running.add(asyncio.create_task(caller.do(job)))
                     if not running:
@@ -87,11 +91,15 @@ class Dispatcher:
                     task.cancel()
                 await asyncio.gather(*running, return_exceptions=True)
 
-    async def _next_jobs(self, lease: Connection, pace: Pace, running: int) -> list[Job]:
+    async def _next_jobs(
+        self, lease: Connection, pace: Pace, waiting: deque[Job], running: int
+    ) -> list[Job]:
+        """As many jobs as there is room for. What is looked up at once lasts for several rounds."""
         now_ms = self._clock.monotonic_ms()
         room = pace.room(running, now_ms)
-        if not room:
-            return []
-        per_call_max = self._peer.calls.per_call_max
-        dues = await due(lease, pace.resting(now_ms), room * per_call_max)
-        return jobs_of(dues, pace.alone(), per_call_max)[:room]
+        if room and not waiting:
+            per_call_max = self._peer.calls.per_call_max
+            limit = LOOK_AHEAD_CALLS * self._calls_max * per_call_max
+            dues = await due(lease, pace.resting(now_ms), limit)
+            waiting.extend(jobs_of(dues, pace.alone(), per_call_max))
+        return [waiting.popleft() for _ in range(min(room, len(waiting)))]

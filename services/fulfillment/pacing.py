@@ -15,8 +15,9 @@ from msgspec import Struct
 from services.fulfillment.domain.model import Parcel, Stage
 from services.fulfillment.store import Due
 
-SETTLE_MS = 1_000
-"""How long a parcel rests after its command was issued; by then the worker has usually taken it."""
+SETTLE_MS = 5_000
+"""How long a parcel rests after its command was issued; by then the worker has taken it. Asking again is
+harmless, but a wasted call."""
 BACKOFF_MS = (200, 500, 1_000, 2_000, 5_000, 15_000)
 BREATHER_MS = (200, 500, 1_000, 2_000, 5_000)
 ALONE_FROM_ATTEMPT = 4
