@@ -72,10 +72,21 @@ class ValkeyCounters:
         targets: Sequence[Target],
         arrivals: Sequence[Arrival] = (),
         forgotten: Sequence[tuple[str, float]] = (),
+        *,
+        confirmed: Sequence[Target] = (),
     ) -> bool:
-        """Makes Valkey what Postgres decided; False when fenced."""
-        payload = _encode((targets, arrivals, forgotten))
-        return await self._settle([self._meta], [*_name(epoch), payload]) is not None
+        """Makes Valkey what Postgres decided; False when fenced.
+
+        `confirmed` are holds as this caller was promised them: their notes are all that has to go, unless
+        the sweeper was there before.
+        """
+        notes = [f"o:{target.order_id}" for target in confirmed]
+        payload = _encode((notes, targets, arrivals, forgotten))
+        answer = await self._settle([self._meta], [*_name(epoch), payload])
+        if answer == 0:
+            payload = _encode(((), confirmed, (), ()))
+            answer = await self._settle([self._meta], [*_name(epoch), payload])
+        return answer is not None
 
     async def noted(
         self, epoch: Epoch, older_than_ms: int, limit: int

@@ -50,8 +50,8 @@ class Plan:
     goods: Goods
     locked: tuple[str, ...] = ()
     """Candidates whose rows this batch holds."""
-    admitted: bool = False
-    """Valkey has set the goods aside."""
+    promised: str = ""
+    """The warehouse in which Valkey has set the goods aside; empty = it has not."""
 
     @property
     def rows(self) -> Iterable[Row]:
@@ -168,6 +168,7 @@ class StockFacts:
         self.epoch: Epoch | None = None
         """Under which Valkey was asked; None = it was not, and is not told either."""
         self.results = {"held": 0, "short": 0}
+        self.confirmed: list[Target] = []
         self.targets: list[Target] = []
         self.arrivals: list[Arrival] = []
         self.forgotten: list[tuple[str, float]] = []
@@ -217,7 +218,9 @@ class StockFacts:
         plans, touched = self.foreseen.plans, self.foreseen.touched
         for order_id, plan in plans.items():
             target = _target(order_id, self._kept, plan.generation)
-            if plan.admitted or target.ending != "freed" or order_id in touched:
+            if _keeps(target, plan):
+                self.confirmed.append(target)
+            elif plan.promised or target.ending != "freed" or order_id in touched:
                 self.targets.append(target)
         for order_id in touched - plans.keys():
             self.targets.append(_target(order_id, self._kept, 1))
@@ -239,6 +242,16 @@ class StockFacts:
         if missing := [row for row in rows if row not in self.book.rows]:
             self._remember(missing)
             raise Unlocked("a row of stock was not foreseen")
+
+
+def _keeps(target: Target, plan: Plan) -> bool:
+    """Whether Postgres held exactly what Valkey promised."""
+    return (
+        target.ending == "held"
+        and target.warehouse == plan.promised
+        and target.generation == plan.generation
+        and target.goods == plan.goods
+    )
 
 
 def _target(order_id: str, kept: Mapping[str, Kept[Any]], at_least: int) -> Target:

@@ -141,7 +141,8 @@ class StockSource:
         for result, count in facts.results.items():
             if count:
                 metrics.RESERVATIONS.labels(result).inc(count)
-        if facts.epoch is not None and (facts.targets or facts.arrivals or facts.forgotten):
+        news = facts.confirmed or facts.targets or facts.arrivals or facts.forgotten
+        if facts.epoch is not None and news:
             await self.told()
             self._telling = asyncio.create_task(self._tell(facts, facts.epoch))
 
@@ -153,7 +154,9 @@ class StockSource:
 
     async def _tell(self, facts: StockFacts, epoch: Epoch) -> None:
         try:
-            await self._counters.settle(epoch, facts.targets, facts.arrivals, facts.forgotten)
+            await self._counters.settle(
+                epoch, facts.targets, facts.arrivals, facts.forgotten, confirmed=facts.confirmed
+            )
         except Unavailable as error:
             logger.warning("valkey was not told; the sweeper settles it", why=str(error))
 
@@ -191,7 +194,7 @@ class StockSource:
                 refused.append(plan)
                 continue
             plan.locked = (answer,)
-            plan.admitted = True
+            plan.promised = answer
             for sku, quantity in plan.goods:
                 row = (answer, sku)
                 promised[row] = promised.get(row, 0) + quantity

@@ -47,17 +47,17 @@ class Arrival(Struct, frozen=True, array_like=True):
 
 
 class Record(Struct, frozen=True, array_like=True):
-    """The hold record of one order: pending → confirmed → freed or spent."""
+    """The hold record of one order: live → freed or spent. While Postgres has not decided, it is noted, too."""
 
     generation: int
-    state: Literal["pending", "confirmed", "freed", "spent"]
+    state: Literal["live", "freed", "spent"]
     warehouse: str
     goods: Goods
 
     @property
     def live(self) -> bool:
         """Whether its goods are taken out of what is available."""
-        return self.state in {"pending", "confirmed"}
+        return self.state == "live"
 
 
 class Counters(Struct):
@@ -90,7 +90,7 @@ def reserve(counters: Counters, ask: Ask) -> str | tuple[int, ...]:
             counters.available.get((one, sku), 0) for one in ask.candidates for sku, _ in ask.goods
         )
     _add(counters, warehouse, ask.goods, -1)
-    counters.records[ask.order_id] = Record(ask.generation, "pending", warehouse, ask.goods)
+    counters.records[ask.order_id] = Record(ask.generation, "live", warehouse, ask.goods)
     return warehouse
 
 
@@ -117,7 +117,7 @@ def settle(counters: Counters, target: Target) -> None:
         _add(counters, target.warehouse, target.goods, -1)
     counters.records[target.order_id] = Record(
         target.generation,
-        "confirmed" if target.ending == "held" else "spent",
+        "live" if target.ending == "held" else "spent",
         target.warehouse,
         target.goods,
     )

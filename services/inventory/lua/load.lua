@@ -10,6 +10,6 @@ for _, level in ipairs(request[1]) do
     redis.call('HSET', prefix .. 'avail', level[1] .. '|' .. level[2], level[3])
 end
 for _, hold in ipairs(request[2]) do
-    redis.call('SET', prefix .. 'hold:' .. hold[1], cmsgpack.pack({hold[2], 'confirmed', hold[3], hold[4]}))
+    redis.call('SET', prefix .. 'hold:' .. hold[1], cmsgpack.pack({hold[2], 'live', hold[3], hold[4]}))
 end
 return 1

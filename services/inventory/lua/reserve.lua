@@ -19,30 +19,37 @@ local asks, notes = request[1], request[2]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local fields, known = {}, {}
-for _, ask in ipairs(asks) do
-    for _, warehouse in ipairs(ask[3]) do
-        for _, good in ipairs(ask[4]) do
-            local field = warehouse .. '|' .. good[1]
-            if not known[field] then
-                known[field] = true
-                fields[#fields + 1] = field
-            end
-        end
+local function in_chunks(command, key, arguments)
+    for from = 1, #arguments, CHUNK do
+        redis.call(command, key, unpack(arguments, from, math.min(from + CHUNK - 1, #arguments)))
     end
 end
+
+local keys, records = {}, {}
+for i, ask in ipairs(asks) do keys[i] = prefix .. 'hold:' .. ask[1] end
+for from = 1, #keys, CHUNK do
+    local to = math.min(from + CHUNK - 1, #keys)
+    local stored = redis.call('MGET', unpack(keys, from, to))
+    for i = from, to do
+        local packed = stored[i - from + 1]
+        if packed then records[keys[i]] = cmsgpack.unpack(packed) end
+    end
+end
+
 local available, changed = {}, {}
-for from = 1, #fields, CHUNK do
-    local to = math.min(from + CHUNK - 1, #fields)
-    local values = redis.call('HMGET', available_key, unpack(fields, from, to))
-    for i = from, to do available[fields[i]] = tonumber(values[i - from + 1] or 0) end
+local function there(field)
+    local pieces = available[field]
+    if not pieces then
+        pieces = tonumber(redis.call('HGET', available_key, field) or 0)
+        available[field] = pieces
+    end
+    return pieces
 end
 
 local function add(warehouse, goods, sign)
     for _, good in ipairs(goods) do
         local field = warehouse .. '|' .. good[1]
-        local there = available[field] or tonumber(redis.call('HGET', available_key, field) or 0)
-        available[field] = there + sign * good[2]
+        available[field] = there(field) + sign * good[2]
         changed[field] = true
     end
 end
@@ -51,7 +58,7 @@ local function choose(ask)
     for _, warehouse in ipairs(ask[3]) do
         local has_all = true
         for _, good in ipairs(ask[4]) do
-            if available[warehouse .. '|' .. good[1]] < good[2] then
+            if there(warehouse .. '|' .. good[1]) < good[2] then
                 has_all = false
                 break
             end
@@ -64,17 +71,16 @@ end
 local function short(ask)
     local pieces = {}
     for _, warehouse in ipairs(ask[3]) do
-        for _, good in ipairs(ask[4]) do pieces[#pieces + 1] = available[warehouse .. '|' .. good[1]] end
+        for _, good in ipairs(ask[4]) do pieces[#pieces + 1] = there(warehouse .. '|' .. good[1]) end
     end
     return pieces
 end
 
 local answers = {}
 for i, ask in ipairs(asks) do
-    local key = prefix .. 'hold:' .. ask[1]
-    local stored = redis.call('GET', key)
-    local record = stored and cmsgpack.unpack(stored)
-    local live = record and (record[2] == 'pending' or record[2] == 'confirmed')
+    local key = keys[i]
+    local record = records[key]
+    local live = record and record[2] == 'live'
     if record and record[1] > ask[2] then
         answers[i] = ''
     elseif live and record[1] == ask[2] then
@@ -82,32 +88,29 @@ for i, ask in ipairs(asks) do
     else
         if live then -- an earlier generation that ended without our hearing of it
             add(record[3], record[4], 1)
-            redis.call('SET', key, cmsgpack.pack({record[1], 'freed', record[3], record[4]}), 'EX', 3600)
+            records[key] = {record[1], 'freed', record[3], record[4]}
+            redis.call('SET', key, cmsgpack.pack(records[key]), 'EX', 3600)
         end
         local warehouse = choose(ask)
         if warehouse then
             add(warehouse, ask[4], -1)
-            redis.call('SET', key, cmsgpack.pack({ask[2], 'pending', warehouse, ask[4]}))
+            records[key] = {ask[2], 'live', warehouse, ask[4]}
+            redis.call('SET', key, cmsgpack.pack(records[key])) -- no time to live: its goods would be lost
             notes[#notes + 1] = 'o:' .. ask[1]
         end
         answers[i] = warehouse or short(ask)
     end
 end
 
-local pairs_out = {}
+local levels, scores = {}, {}
 for field in pairs(changed) do
-    pairs_out[#pairs_out + 1] = field
-    pairs_out[#pairs_out + 1] = available[field]
+    levels[#levels + 1] = field
+    levels[#levels + 1] = available[field]
 end
-for from = 1, #pairs_out, CHUNK do
-    redis.call('HSET', available_key, unpack(pairs_out, from, math.min(from + CHUNK - 1, #pairs_out)))
-end
-local scores = {}
 for _, note in ipairs(notes) do
     scores[#scores + 1] = now
     scores[#scores + 1] = note
 end
-for from = 1, #scores, CHUNK do
-    redis.call('ZADD', noted_key, unpack(scores, from, math.min(from + CHUNK - 1, #scores)))
-end
+in_chunks('HSET', available_key, levels)
+in_chunks('ZADD', noted_key, scores)
 return cmsgpack.pack(answers)

@@ -1,12 +1,13 @@
 -- Makes hold records what Postgres decided, and counts goods that came in. Repeating it changes nothing.
 --
 -- KEYS[1]  {prefix}:meta
--- ARGV     epoch, run_id, msgpack [targets, arrivals, forgotten]
+-- ARGV     epoch, run_id, msgpack [confirmed, targets, arrivals, forgotten]
+--            confirmed  notes of promises that Postgres kept as they were made
 --            target     [order_id, generation, "held" | "freed" | "spent", warehouse, [[sku, pieces]…], noted]
 --            arrival    [document_no, warehouse, [[sku, pieces]…], noted]
 --            forgotten  [note, noted]: nothing came of it
 --          noted ≠ 0: only while the note still bears this time, i.e. nobody has been at it since
--- Answer   nil when fenced, else 1
+-- Answer   nil when fenced; 0 when somebody settled one of `confirmed` in between: settle them as targets; else 1
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'run_id')
 if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return nil end
 if not string.find(redis.call('INFO', 'server'), 'run_id:' .. ARGV[2], 1, true) then return nil end
@@ -17,6 +18,13 @@ local DOCUMENT_S = 86400
 local prefix = string.sub(KEYS[1], 1, -5) .. 'e' .. ARGV[1] .. ':'
 local available_key, noted_key = prefix .. 'avail', prefix .. 'noted'
 local request = cmsgpack.unpack(ARGV[3])
+
+-- A note that is still there says that nobody has been at the hold since it was promised: it is as it must be.
+local confirmed, still_noted = request[1], 0
+for from = 1, #confirmed, CHUNK do
+    local to = math.min(from + CHUNK - 1, #confirmed)
+    still_noted = still_noted + redis.call('ZREM', noted_key, unpack(confirmed, from, to))
+end
 
 local changes, done = {}, {}
 local function add(warehouse, goods, sign)
@@ -32,7 +40,7 @@ local function current(note, noted)
     return score and tonumber(score) == noted
 end
 
-for _, target in ipairs(request[1]) do
+for _, target in ipairs(request[2]) do
     local order, generation, ending, warehouse, goods = target[1], target[2], target[3], target[4], target[5]
     local note, key = 'o:' .. order, prefix .. 'hold:' .. order
     if current(note, target[6]) then
@@ -40,7 +48,7 @@ for _, target in ipairs(request[1]) do
         local stored = redis.call('GET', key)
         local record = stored and cmsgpack.unpack(stored)
         if not (record and record[1] > generation) then
-            local live = record and (record[2] == 'pending' or record[2] == 'confirmed')
+            local live = record and record[2] == 'live'
             local same = record and record[1] == generation
             if live and not (same and ending ~= 'freed' and record[3] == warehouse) then
                 add(record[3], record[4], 1)
@@ -50,7 +58,7 @@ for _, target in ipairs(request[1]) do
                 add(warehouse, goods, -1)
             end
             if ending == 'held' then
-                redis.call('SET', key, cmsgpack.pack({generation, 'confirmed', warehouse, goods}))
+                redis.call('SET', key, cmsgpack.pack({generation, 'live', warehouse, goods}))
             elseif ending == 'spent' or record then
                 redis.call('SET', key, cmsgpack.pack({generation, ending, warehouse, goods}), 'EX', TOMBSTONE_S)
             end
@@ -58,7 +66,7 @@ for _, target in ipairs(request[1]) do
     end
 end
 
-for _, arrival in ipairs(request[2]) do
+for _, arrival in ipairs(request[3]) do
     local note, key = 'd:' .. arrival[1], prefix .. 'document:' .. arrival[1]
     if current(note, arrival[4]) then
         done[#done + 1] = note
@@ -66,7 +74,7 @@ for _, arrival in ipairs(request[2]) do
     end
 end
 
-for _, forgotten in ipairs(request[3]) do
+for _, forgotten in ipairs(request[4]) do
     if current(forgotten[1], forgotten[2]) then done[#done + 1] = forgotten[1] end
 end
 
@@ -76,4 +84,4 @@ end
 for from = 1, #done, CHUNK do
     redis.call('ZREM', noted_key, unpack(done, from, math.min(from + CHUNK - 1, #done)))
 end
-return 1
+return still_noted == #confirmed and 1 or 0

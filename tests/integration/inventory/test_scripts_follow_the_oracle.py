@@ -190,6 +190,20 @@ async def test_what_was_settled_in_between_is_left_alone_by_the_sweeper(
     assert await counters.noted(epoch, 0, 10) == ()
 
 
+async def test_a_promise_that_was_swept_away_before_it_was_confirmed_is_taken_again(
+    counters: ValkeyCounters,
+) -> None:
+    epoch = await opened(counters, 1, 5)
+    await counters.reserve(epoch, [ask("o1"), ask("o2")], [])
+    kept = [Target(order_id, 1, "held", "HZ", (("A", 1),)) for order_id in ("o1", "o2")]
+    await counters.settle(epoch, [Target("o1", 1, "freed", "", ())])
+    assert await counters.levels(1) == {("HZ", "A"): 4}
+    for _ in range(2):
+        assert await counters.settle(epoch, [], confirmed=kept)
+        assert await counters.levels(1) == {("HZ", "A"): 3}
+        assert await counters.noted(epoch, 0, 10) == ()
+
+
 async def test_old_epochs_are_removed_and_the_one_in_force_stays(
     counters: ValkeyCounters,
 ) -> None:

@@ -143,26 +143,36 @@ def test_a_row_nobody_foresaw_is_asked_for_and_never_guessed(sourcing: Sourcing)
     assert issubclass(Unlocked, Unavailable), "so that the batch is taken again"
 
 
+KEPT = Target("o1", 1, "held", "HZ", GOODS)
+FREED = Target("o1", 1, "freed", "", ())
+
+
 @pytest.mark.parametrize(
-    ("state", "admitted", "targets"),
+    ("state", "promised", "confirmed", "targets"),
     [
-        (HELD, True, [Target("o1", 1, "held", "HZ", GOODS)]),
-        (HELD, False, [Target("o1", 1, "held", "HZ", GOODS)]),
-        (SHORT, True, [Target("o1", 1, "freed", "", ())]),
-        (SHORT, False, []),
-        (None, True, [Target("o1", 1, "freed", "", ())]),
-        (Hold(state="cancelled"), True, [Target("o1", 1, "freed", "", ())]),
-        (SENT, True, [Target("o1", 1, "spent", "HZ", GOODS)]),
+        (HELD, "HZ", [KEPT], []),
+        (HELD, "GZ", [], [KEPT]),
+        (HELD, "", [], [KEPT]),
+        (replace(HELD, held=(("A", 1),)), "HZ", [], [replace(KEPT, goods=(("A", 1),))]),
+        (SHORT, "HZ", [], [FREED]),
+        (SHORT, "", [], []),
+        (None, "HZ", [], [FREED]),
+        (Hold(state="cancelled"), "HZ", [], [FREED]),
+        (SENT, "HZ", [], [replace(KEPT, ending="spent")]),
     ],
 )
 def test_valkey_is_told_what_postgres_decided_about_each_promise(
-    sourcing: Sourcing, state: Hold | None, admitted: bool, targets: list[Target]
+    sourcing: Sourcing,
+    state: Hold | None,
+    promised: str,
+    confirmed: list[Target],
+    targets: list[Target],
 ) -> None:
     foreseen = foresee([record(placed("o1", [("A", 2), ("B", 1)]))], {}, sourcing)
-    foreseen.plans["o1"].admitted = admitted
+    foreseen.plans["o1"].promised = promised
     facts, _ = facts_of(sourcing, foreseen, state)
     facts.conclude()
-    assert facts.targets == targets
+    assert (facts.confirmed, facts.targets) == (confirmed, targets)
 
 
 def test_a_hold_that_ended_and_was_asked_for_again_in_one_batch_is_told(
