@@ -17,7 +17,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from msgspec import Struct
 
 from chassis.codec import Codec
-from chassis.errors import Invalid
+from chassis.errors import Invalid, Unavailable
+from chassis.log import logger
 from chassis.processor import Handlers, Record
 from chassis.storage import Advance
 from chassis.topics import TOPICS
@@ -33,7 +34,11 @@ NOT_NOW = frozenset(
 )
 """Notices, not failures: the client goes on by itself."""
 ASSIGN_TIMEOUT_S = 30.0
+ASSIGN_PAUSE_S = 0.5
 FIRST_OFFSET_TRIES = 100
+RUSH_RECORDS = 50
+RUSH_WAIT_S = 0.04
+"""After a batch of this many records the next one may wait this long to become full."""
 
 
 class Batch(Struct, frozen=True):
@@ -102,6 +107,7 @@ class KafkaSource:
         self._commits: list[list[TopicPartition]] = []
         self._next: dict[tuple[str, int], int] = {}
         self._callback_failure: BaseException | None = None
+        self._rush = False
         self.generation = 0
         self.assigned: frozenset[tuple[str, int]] = frozenset()
         self._reseek = threading.Event()
@@ -169,8 +175,12 @@ class KafkaSource:
             raise self._callback_failure
         if first is None:
             return []
-        # `consume(n, t)` would wait out t for n messages; what is there already is enough.
-        return [first, *self._consumer.consume(self._batch_records - 1, 0)]
+        # `consume(n, t)` waits out t for n messages. In quiet times what is there already is enough; in a
+        # rush a short wait makes one full transaction out of many small ones.
+        wait_s = RUSH_WAIT_S if self._rush else 0
+        messages = [first, *self._consumer.consume(self._batch_records - 1, wait_s)]
+        self._rush = len(messages) >= RUSH_RECORDS
+        return messages
 
     def _hand_over(self, messages: list[Message]) -> None:
         generation = self.generation
@@ -274,10 +284,20 @@ class KafkaSource:
         for partition in self._from_stored(self._consumer.assignment()):
             self._consumer.seek(partition)
 
+    def _stored(self, first: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]:
+        """Postgres' positions, asked for until it answers: it may be away just now."""
+        while True:
+            asked = asyncio.run_coroutine_threadsafe(_await(self._positions(first)), self._loop)
+            try:
+                return asked.result(ASSIGN_TIMEOUT_S)
+            except Unavailable as error:
+                logger.warning("waiting", part="positions", why=str(error))
+                if self._stopping.wait(ASSIGN_PAUSE_S):
+                    raise
+
     def _from_stored(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
         first = {(self._names[p.topic], p.partition): self._first_offset(p) for p in partitions}
-        asked = asyncio.run_coroutine_threadsafe(_await(self._positions(first)), self._loop)
-        stored = asked.result(ASSIGN_TIMEOUT_S)
+        stored = self._stored(first)
         self._next.update(stored)
         return [
             TopicPartition(p.topic, p.partition, stored[self._names[p.topic], p.partition])

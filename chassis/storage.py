@@ -62,21 +62,24 @@ class PostgresWork:
             Kept[processor.state]  # type: ignore[name-defined]
         )
         self._loaded: set[str] = set()
+        self._any_parked = False
 
     async def advance(self, moves: Sequence[Advance]) -> bool:
-        """Swaps all offsets; False when any of them is not as expected."""
+        """Swaps all offsets; False when any of them is not as expected. Also learns whether events wait."""
         rows = await self.connection.fetch(
             "UPDATE chassis.consumer_offsets AS stored SET next = moved.next "
             "FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[]) "
             "  AS moved(topic, partition, expected, next) "
             "WHERE stored.processor = $1 AND stored.topic = moved.topic "
-            "  AND stored.partition = moved.partition AND stored.next = moved.expected RETURNING 1",
+            "  AND stored.partition = moved.partition AND stored.next = moved.expected "
+            "RETURNING (SELECT EXISTS (SELECT FROM chassis.parked WHERE processor = $1)) AS waiting",
             self._processor.name,
             [move.source for move in moves],
             [move.partition for move in moves],
             [move.expected for move in moves],
             [move.next for move in moves],
         )
+        self._any_parked = any(row["waiting"] for row in rows)
         return len(rows) == len(moves)
 
     async def load(self, keys: Iterable[str]) -> dict[str, Kept[Any]]:
@@ -116,6 +119,8 @@ class PostgresWork:
 
     async def parked(self, keys: Sequence[str]) -> dict[tuple[str, str], list[Record]]:
         """Events of these aggregates that wait for a predecessor, by source and key, oldest first."""
+        if not self._any_parked:
+            return {}
         rows = await self.connection.fetch(
             "SELECT source, key, version, value, position FROM chassis.parked "
             "WHERE processor = $1 AND key = ANY($2::text[]) ORDER BY version",
@@ -199,12 +204,15 @@ class PostgresWork:
             ],
         )
 
-    async def append_outbox(self, emitted: Sequence[Emitted]) -> int:
-        """Keeps what is to be published, in order; returns the row's id."""
+    async def append_outbox(self, emitted: Sequence[Emitted], published: Sequence[int]) -> int:
+        """Keeps what is to be published, in order, and marks earlier rows; returns the new row's id."""
         outbox_id: int = await self.connection.fetchval(
+            "WITH marked AS (UPDATE chassis.outbox SET published_at = clock_timestamp() "
+            "  WHERE id = ANY($3::bigint[])) "
             "INSERT INTO chassis.outbox (processor, records) VALUES ($1, $2) RETURNING id",
             self._processor.name,
             _outbox_encoder.encode(emitted),
+            published,
         )
         return outbox_id
 

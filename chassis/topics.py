@@ -26,7 +26,7 @@ from chassis.errors import StartRefused, Unavailable
 
 MAP = Path(__file__).parent.parent / "schemas" / "topics.toml"
 ADMIN_TIMEOUT_S = 30.0
-LEADER_TRIES = 600
+LEADER_TRIES = 300
 LEADER_PAUSE_S = 0.05
 
 
@@ -116,6 +116,8 @@ def _await_leaders(admin: AdminClient, names: Sequence[str], prefix: str) -> Non
     partitions = {topic.name(prefix): topic.partitions for topic in TOPICS.values()}
     waiting = {TopicPartition(name, p) for name in names for p in range(partitions[name])}
     for _ in range(LEADER_TRIES):
+        # A client which asked too early keeps the answer "no leaders found"; fresh metadata replace it.
+        admin.list_topics(timeout=ADMIN_TIMEOUT_S)
         asked = admin.list_offsets(
             {
                 partition: OffsetSpec.latest()  # type: ignore[no-untyped-call]

@@ -9,10 +9,9 @@ tried again for as long as it takes; anything unknown ends the process.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import Any
-
-import stamina
 
 from chassis import metrics
 from chassis.clock import Clock
@@ -92,6 +91,7 @@ class Worker:
         self._clock = clock
         self._limit = InvalidLimit()
         self._publishing: deque[asyncio.Task[None]] = deque()
+        self._delivered: list[int] = []
         self._cleared_generation = -1
         self._swept_ms = -SWEEP_EVERY_MS
         self._stopping = asyncio.Event()
@@ -118,6 +118,9 @@ class Worker:
                     self._source.restart_from_stored()
         finally:
             await asyncio.gather(*self._publishing, return_exceptions=True)
+            if self._delivered:
+                with contextlib.suppress(Unavailable):
+                    await self._mark_delivered()
 
     async def _patiently(self, attempt: Any) -> None:
         tries = 0
@@ -141,6 +144,8 @@ class Worker:
 
     async def _publish_what_was_left(self, batch: Batch | None) -> None:
         """All leftovers before the first batch of an assignment; when idle, what is overdue."""
+        if batch is None and self._delivered:
+            await self._patiently(self._mark_delivered)
         if batch is not None and self._cleared_generation != batch.generation:
             await self._patiently(lambda: self._publish_leftovers(older_than_s=0.0))
             self._cleared_generation = batch.generation
@@ -149,6 +154,11 @@ class Worker:
             if idle_ms >= SWEEP_EVERY_MS:
                 await self._patiently(lambda: self._publish_leftovers(older_than_s=OVERDUE_S))
                 self._swept_ms = self._clock.monotonic_ms()
+
+    async def _mark_delivered(self) -> None:
+        delivered = list(self._delivered)
+        await self._storage.mark_published(delivered)
+        self._delivered = [i for i in self._delivered if i not in delivered]
 
     async def _publish_leftovers(self, older_than_s: float) -> None:
         while rows := await self._storage.unpublished(older_than_s):
@@ -172,9 +182,13 @@ class Worker:
             folded = fold(self._processor, self._codec, records, known, self._clock.now())
             self._limit.count(folded, len(records))
             emitted = [*folded.emitted, *self._side_records(folded)]
-            outbox_id = await self._save(work, folded, known, emitted)
+            # Marks of what Kafka has meanwhile ride along: a transaction of their own would cost a commit.
+            delivered = list(self._delivered)
+            outbox_id = await self._save(work, folded, known, (emitted, delivered))
             failpoint("batch.before_commit")
         failpoint("batch.after_commit")
+        if emitted:
+            self._delivered = [i for i in self._delivered if i not in delivered]
         self._source.report_progress(
             {(move.source, move.partition): move.next for move in batch.advances}
         )
@@ -191,7 +205,13 @@ class Worker:
         if ids := [c for r in records if (c := getattr(r.event, "command_id", None)) is not None]:
             known.settled = await work.settled(ids)
 
-    async def _save(self, work: Any, folded: Folded, known: Known, emitted: list[Emitted]) -> int:
+    async def _save(
+        self,
+        work: Any,
+        folded: Folded,
+        known: Known,
+        outbox: tuple[list[Emitted], list[int]],
+    ) -> int:
         touched: dict[str, Kept[Any]] = {key: known.kept[key] for key in folded.touched}
         if touched:
             await work.save(touched)
@@ -205,7 +225,7 @@ class Worker:
             await work.bury(folded.dead)
         if folded.settled:
             await work.settle(folded.settled)
-        outbox_id: int = await work.append_outbox(emitted) if emitted else 0
+        outbox_id: int = await work.append_outbox(*outbox) if outbox[0] else 0
         return outbox_id
 
     def _side_records(self, folded: Folded) -> list[Emitted]:
@@ -251,9 +271,7 @@ class Worker:
     async def _mark(self, delivered: asyncio.Future[None], outbox_id: int) -> None:
         await delivered
         failpoint("outbox.after_publish")
-        async for attempt in stamina.retry_context(on=Unavailable, attempts=None, timeout=None):
-            with attempt:
-                await self._storage.mark_published([outbox_id])
+        self._delivered.append(outbox_id)
 
     def _raise_failed_publishes(self) -> None:
         while self._publishing and self._publishing[0].done():

@@ -208,8 +208,9 @@ class MemoryWork:
         for result in results:
             self.tables["settled"].setdefault(result.command_id, result)
 
-    async def append_outbox(self, emitted: Sequence[Emitted]) -> int:
-        """Keeps what is to be published."""
+    async def append_outbox(self, emitted: Sequence[Emitted], published: Sequence[int]) -> int:
+        """Keeps what is to be published and marks earlier rows."""
+        self.tables["published"].update(published)
         outbox_id = len(self.tables["outbox"]) + 1
         self.tables["outbox"][outbox_id] = tuple(emitted)
         return outbox_id
