@@ -12,8 +12,9 @@ from services.fulfillment.calls import peer_of
 from services.fulfillment.carriers import Provider
 from services.fulfillment.dispatch import Dispatcher
 from services.fulfillment.doors import WarehouseDoors
+from services.fulfillment.handlers import processor
 from services.fulfillment.settings import FulfillmentSettings
-from services.fulfillment.store import ParcelReader, carrier_table, processor
+from services.fulfillment.store import ParcelReader, carrier_table
 from services.fulfillment.tracking import TrackingDoor
 from services.fulfillment.watch import Watch
 

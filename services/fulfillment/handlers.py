@@ -1,6 +1,6 @@
 """Decisions of fulfillment: what each event and command does to a parcel and what the world is told.
 
-The table at the end is the list of everything this service listens to.
+The table near the end is the list of everything this service listens to.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from chassis.processor import Decision, Handlers, Moment
+from chassis.processor import Decision, Handlers, Moment, Processor
+from chassis.rules import Table
 from schemas.events.commands_fulfillment import (
     PackParcel,
     PickParcel,
@@ -41,21 +42,16 @@ from services.fulfillment.domain.model import (
     Parcel,
     Refusal,
     Stage,
+    TakeWaybill,
     Tracking,
     parcel_id_of,
 )
 from services.fulfillment.domain.rules import Step
+from services.fulfillment.store import COLUMNS, BatchFactsSource
 
 ESTIMATED = "；重量按默认值估算"
 
 Outcome = Decision[Parcel]
-
-
-class TakeWaybill(Struct, frozen=True):
-    """Effect: a waybill number belongs to this order from now on."""
-
-    waybill_no: str
-    order_id: str
 
 
 class ParcelFacts(Protocol):
@@ -299,3 +295,16 @@ HANDLERS: Handlers = {
     ShipParcel: decide_ship,
     RecordTracking: decide_tracking,
 }
+
+
+def processor(table: Table) -> Processor[Parcel]:
+    """The processor over parcels."""
+    return Processor(
+        name="fulfillment",
+        table="fulfillment.parcels",
+        state=Parcel,
+        handlers=HANDLERS,
+        columns=COLUMNS,
+        facts=BatchFactsSource(table),
+        sources=("fulfillment-requests", "order-closings", "commands-fulfillment"),
+    )

@@ -15,14 +15,13 @@ from msgspec import Struct
 
 from chassis.errors import StartRefused
 from chassis.postgres import Connection, Pool, named_queries
-from chassis.processor import Column, Kept, Processor, Record
+from chassis.processor import Column, Kept, Record
 from chassis.regions import province_short
 from chassis.rules import Table, unmet
 from chassis.rules.values import Kind
 from schemas.events.commands_fulfillment import RecordWaybill
 from schemas.events.order_states import OrderReadyToFulfil
-from services.fulfillment.domain.model import Carriage, Parcel, Stage
-from services.fulfillment.handlers import HANDLERS, TakeWaybill
+from services.fulfillment.domain.model import Carriage, Parcel, Stage, TakeWaybill
 
 QUERIES = named_queries(Path(__file__).parent / "sql" / "queries.sql")
 CARRIER_TABLE = "carrier/default"
@@ -141,19 +140,6 @@ class BatchFactsSource:
 
     async def committed(self, facts: BatchFacts) -> None:
         """Nobody needs a hint."""
-
-
-def processor(table: Table) -> Processor[Parcel]:
-    """The processor over parcels."""
-    return Processor(
-        name="fulfillment",
-        table="fulfillment.parcels",
-        state=Parcel,
-        handlers=HANDLERS,
-        columns=COLUMNS,
-        facts=BatchFactsSource(table),
-        sources=("fulfillment-requests", "order-closings", "commands-fulfillment"),
-    )
 
 
 class Due(Struct, frozen=True, kw_only=True):

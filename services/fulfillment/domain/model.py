@@ -108,6 +108,13 @@ class Carriage(Struct, frozen=True, kw_only=True):
     rule: str
 
 
+class TakeWaybill(Struct, frozen=True):
+    """Effect: a waybill number belongs to this order from now on."""
+
+    waybill_no: str
+    order_id: str
+
+
 class Refusal(Struct, frozen=True):
     """Why something is not done; `code` is in `REFUSALS`."""
 

@@ -28,8 +28,9 @@ from schemas.events.order_states import (
 )
 from services.fulfillment.domain.model import Parcel, parcel_id_of
 from services.fulfillment.domain.rules import Step
+from services.fulfillment.handlers import processor
 from services.fulfillment.steps import step_command
-from services.fulfillment.store import BatchFacts, Carriers, carrier_table, processor
+from services.fulfillment.store import BatchFacts, Carriers, carrier_table
 
 NOON = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
 ORDER = "TB2026111100001"
