@@ -63,7 +63,7 @@ class ValkeyCounters:
         self, epoch: Epoch, asks: Sequence[Ask], notes: Sequence[str]
     ) -> tuple[Answer, ...] | None:
         """An answer for each ask, in order; None when fenced. `notes` are kept until they are settled."""
-        packed = await self._reserve([self._meta], [*_name(epoch), _encode((asks, notes))])
+        packed = await self._reserve([self._meta], [*_name(epoch), _asks(asks, notes)])
         return None if packed is None else _decode_answers(packed)
 
     async def settle(
@@ -81,10 +81,10 @@ class ValkeyCounters:
         the sweeper was there before.
         """
         notes = [f"o:{target.order_id}" for target in confirmed]
-        payload = _encode((notes, targets, arrivals, forgotten))
+        payload = _encode((notes, _flat(targets), _flat(arrivals), forgotten))
         answer = await self._settle([self._meta], [*_name(epoch), payload])
         if answer == 0:
-            payload = _encode(((), confirmed, (), ()))
+            payload = _encode(((), _flat(confirmed), (), ()))
             answer = await self._settle([self._meta], [*_name(epoch), payload])
         return answer is not None
 
@@ -130,7 +130,7 @@ class ValkeyCounters:
             payload = _encode((levels[at : at + LOAD_CHUNK], ()))
             await self._load([self._meta], [number, payload])
         for at in range(0, len(holds), LOAD_CHUNK):
-            payload = _encode(((), holds[at : at + LOAD_CHUNK]))
+            payload = _encode(((), _flat(holds[at : at + LOAD_CHUNK])))
             await self._load([self._meta], [number, payload])
 
     async def open(self, epoch: Epoch) -> bool:
@@ -174,6 +174,31 @@ class ValkeyCounters:
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.aclose()
+
+
+def _asks(asks: Sequence[Ask], notes: Sequence[str]) -> bytes:
+    """Asks as reserve.lua reads them."""
+    places: dict[tuple[str, ...], int] = {}
+    stream: list[str | int] = []
+    for ask in asks:
+        place = places.setdefault(ask.candidates, len(places) + 1)
+        stream += (ask.order_id, ask.generation, place, len(ask.goods))
+        for good in ask.goods:
+            stream += good
+    return _encode((tuple(places), stream, notes))
+
+
+def _flat(items: Sequence[Target | Arrival | LiveHold]) -> list[list[object]]:
+    """Each as a list, its goods as one list of SKUs and pieces in turn."""
+    return [
+        [
+            [part for good in item.goods for part in good] if name == "goods" else value
+            for name, value in zip(
+                item.__struct_fields__, msgspec.structs.astuple(item), strict=True
+            )
+        ]
+        for item in items
+    ]
 
 
 def _name(epoch: Epoch) -> tuple[int, str]:

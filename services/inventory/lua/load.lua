@@ -3,7 +3,7 @@
 -- KEYS[1]  {prefix}:meta
 -- ARGV     epoch being built, msgpack [levels, holds]
 --            level  [warehouse, sku, available]
---            hold   [order_id, generation, warehouse, [[sku, pieces]…]]
+--            hold   [order_id, generation, warehouse, [sku, pieces…]]
 local prefix = string.sub(KEYS[1], 1, -5) .. 'e' .. ARGV[1] .. ':'
 local request = cmsgpack.unpack(ARGV[2])
 for _, level in ipairs(request[1]) do

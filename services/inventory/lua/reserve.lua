@@ -1,9 +1,11 @@
 -- May these orders have these goods? One call for a whole batch; each order all lines or none, in order.
 --
 -- KEYS[1]  {prefix}:meta, a hash: epoch, run_id
--- ARGV     epoch, run_id of this server, msgpack [asks, notes]
---            ask   [order_id, generation, [warehouse…], [[sku, pieces]…]]
---            note  "o:<order>" or "d:<document>" that this batch may settle later
+-- ARGV     epoch, run_id of this server, msgpack [candidates, asks, notes]
+--            candidates  [[warehouse…]…]: the different lists, each once
+--            asks        one flat list, since tables are most of the work:
+--                        order_id, generation, place in candidates, number of SKUs, (sku, pieces)…
+--            notes       "o:<order>" or "d:<document>" that this batch may settle later
 -- Answer   nil when fenced (another epoch, a restarted or emptied server), else msgpack: for each ask
 --          a warehouse (held), [pieces…] by warehouse and SKU (short, nothing written), or "" (out of date)
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'run_id')
@@ -15,7 +17,7 @@ local CHUNK = 4000 -- arguments of one command; Lua's stack holds 8,000
 local prefix = string.sub(KEYS[1], 1, -5) .. 'e' .. ARGV[1] .. ':'
 local available_key, noted_key = prefix .. 'avail', prefix .. 'noted'
 local request = cmsgpack.unpack(ARGV[3])
-local asks, notes = request[1], request[2]
+local candidates, stream, notes = request[1], request[2], request[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -25,8 +27,17 @@ local function in_chunks(command, key, arguments)
     end
 end
 
-local keys, records = {}, {}
-for i, ask in ipairs(asks) do keys[i] = prefix .. 'hold:' .. ask[1] end
+local orders, generations, warehouses, wishes, keys = {}, {}, {}, {}, {}
+local at = 1
+while stream[at] do
+    local i, goods, last = #orders + 1, {}, at + 3 + 2 * stream[at + 3]
+    for j = at + 4, last do goods[#goods + 1] = stream[j] end
+    orders[i], generations[i], warehouses[i] = stream[at], stream[at + 1], candidates[stream[at + 2]]
+    wishes[i], keys[i] = goods, prefix .. 'hold:' .. stream[at]
+    at = last + 1
+end
+
+local records = {}
 for from = 1, #keys, CHUNK do
     local to = math.min(from + CHUNK - 1, #keys)
     local stored = redis.call('MGET', unpack(keys, from, to))
@@ -47,18 +58,18 @@ local function there(field)
 end
 
 local function add(warehouse, goods, sign)
-    for _, good in ipairs(goods) do
-        local field = warehouse .. '|' .. good[1]
-        available[field] = there(field) + sign * good[2]
+    for g = 1, #goods, 2 do
+        local field = warehouse .. '|' .. goods[g]
+        available[field] = there(field) + sign * goods[g + 1]
         changed[field] = true
     end
 end
 
-local function choose(ask)
-    for _, warehouse in ipairs(ask[3]) do
+local function choose(tried, goods)
+    for _, warehouse in ipairs(tried) do
         local has_all = true
-        for _, good in ipairs(ask[4]) do
-            if there(warehouse .. '|' .. good[1]) < good[2] then
+        for g = 1, #goods, 2 do
+            if there(warehouse .. '|' .. goods[g]) < goods[g + 1] then
                 has_all = false
                 break
             end
@@ -68,38 +79,47 @@ local function choose(ask)
     return nil
 end
 
-local function short(ask)
+local function short(tried, goods)
     local pieces = {}
-    for _, warehouse in ipairs(ask[3]) do
-        for _, good in ipairs(ask[4]) do pieces[#pieces + 1] = there(warehouse .. '|' .. good[1]) end
+    for _, warehouse in ipairs(tried) do
+        for g = 1, #goods, 2 do pieces[#pieces + 1] = there(warehouse .. '|' .. goods[g]) end
     end
     return pieces
 end
 
-local answers = {}
-for i, ask in ipairs(asks) do
-    local key = keys[i]
+local answers, taken, written = {}, {}, {}
+for i, goods in ipairs(wishes) do
+    local key, generation = keys[i], generations[i]
     local record = records[key]
     local live = record and record[2] == 'live'
-    if record and record[1] > ask[2] then
+    if record and record[1] > generation then
         answers[i] = ''
-    elseif live and record[1] == ask[2] then
+    elseif live and record[1] == generation then
         answers[i] = record[3]
     else
         if live then -- an earlier generation that ended without our hearing of it
             add(record[3], record[4], 1)
-            records[key] = {record[1], 'freed', record[3], record[4]}
-            redis.call('SET', key, cmsgpack.pack(records[key]), 'EX', 3600)
+            record = {record[1], 'freed', record[3], record[4]}
+            records[key] = record
+            redis.call('SET', key, cmsgpack.pack(record), 'EX', 3600)
         end
-        local warehouse = choose(ask)
+        local warehouse = choose(warehouses[i], goods)
         if warehouse then
-            add(warehouse, ask[4], -1)
-            records[key] = {ask[2], 'live', warehouse, ask[4]}
-            redis.call('SET', key, cmsgpack.pack(records[key])) -- no time to live: its goods would be lost
-            notes[#notes + 1] = 'o:' .. ask[1]
+            add(warehouse, goods, -1)
+            record = {generation, 'live', warehouse, goods}
+            records[key] = record
+            taken[#taken + 1] = key
+            notes[#notes + 1] = 'o:' .. orders[i]
         end
-        answers[i] = warehouse or short(ask)
+        answers[i] = warehouse or short(warehouses[i], goods)
     end
+end
+for _, key in ipairs(taken) do -- without a time to live: its goods would be lost
+    written[#written + 1] = key
+    written[#written + 1] = cmsgpack.pack(records[key])
+end
+for from = 1, #written, CHUNK do
+    redis.call('MSET', unpack(written, from, math.min(from + CHUNK - 1, #written)))
 end
 
 local levels, scores = {}, {}

@@ -3,8 +3,8 @@
 -- KEYS[1]  {prefix}:meta
 -- ARGV     epoch, run_id, msgpack [confirmed, targets, arrivals, forgotten]
 --            confirmed  notes of promises that Postgres kept as they were made
---            target     [order_id, generation, "held" | "freed" | "spent", warehouse, [[sku, pieces]…], noted]
---            arrival    [document_no, warehouse, [[sku, pieces]…], noted]
+--            target     [order_id, generation, "held" | "freed" | "spent", warehouse, [sku, pieces…], noted]
+--            arrival    [document_no, warehouse, [sku, pieces…], noted]
 --            forgotten  [note, noted]: nothing came of it
 --          noted ≠ 0: only while the note still bears this time, i.e. nobody has been at it since
 -- Answer   nil when fenced; 0 when somebody settled one of `confirmed` in between: settle them as targets; else 1
@@ -28,9 +28,9 @@ end
 
 local changes, done = {}, {}
 local function add(warehouse, goods, sign)
-    for _, good in ipairs(goods) do
-        local field = warehouse .. '|' .. good[1]
-        changes[field] = (changes[field] or 0) + sign * good[2]
+    for g = 1, #goods, 2 do
+        local field = warehouse .. '|' .. goods[g]
+        changes[field] = (changes[field] or 0) + sign * goods[g + 1]
     end
 end
 

@@ -67,7 +67,9 @@ class Bench:
         for order_id in ORDERS:
             packed = await self.client.get(f"{{property}}:e{epoch.number}:hold:{order_id}")
             if packed is not None:
-                stored[order_id] = msgspec.msgpack.decode(packed, type=Record)
+                generation, state, warehouse, flat = msgspec.msgpack.decode(packed)
+                goods = tuple(zip(flat[::2], flat[1::2], strict=True))
+                stored[order_id] = Record(generation, state, warehouse, goods)
         return stored
 
     async def play(self, levels: dict[tuple[str, str], int], history: list[list[object]]) -> None:
