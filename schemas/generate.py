@@ -89,7 +89,9 @@ def render_domain(domain: str, files: list[Path]) -> str:
     for path in files:
         record = json.loads(path.read_text(encoding="utf-8"))
         for nested in nested_records(record):
-            source = render_record(nested, str(record.get("topic", domain)) if nested is record else "")
+            source = render_record(
+                nested, str(record.get("topic", domain)) if nested is record else ""
+            )
             name = str(nested["name"])
             if rendered.setdefault(name, source) != source:
                 raise ValueError(f"{path}: {name} is defined twice and differently")

@@ -28,9 +28,8 @@ async def ready_line(process: asyncio.subprocess.Process) -> dict[str, int]:
     raise AssertionError("it ended before it was ready")
 
 
-async def test_a_process_serves_receives_expires_publishes_and_drains(
-    inventory: House, stack: Stack
-) -> None:
+async def started(inventory: House, stack: Stack) -> asyncio.subprocess.Process:
+    """Inventory as a process of its own, with short holds and quick timers."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("DANSHU_")},
         "DANSHU_KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
@@ -43,7 +42,7 @@ async def test_a_process_serves_receives_expires_publishes_and_drains(
         "DANSHU_INVENTORY_TIMER_MS": "100",
         "DANSHU_INVENTORY_RECEIPT_TIMEOUT_S": "30",
     }
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "services.inventory",
@@ -51,6 +50,12 @@ async def test_a_process_serves_receives_expires_publishes_and_drains(
         env=environment,
         stdout=asyncio.subprocess.PIPE,
     )
+
+
+async def test_a_process_serves_receives_expires_publishes_and_drains(
+    inventory: House, stack: Stack
+) -> None:
+    process = await started(inventory, stack)
     try:
         ports = await ready_line(process)
         async with httpx2.AsyncClient(
