@@ -83,6 +83,24 @@ async def test_a_valkey_that_promises_too_much_is_overruled(inventory: House) ->
     assert await held(inventory) == 5
 
 
+async def test_an_order_that_was_promised_too_much_gets_it_from_the_next_warehouse(
+    inventory: House,
+) -> None:
+    async with inventory.running() as running:
+        await stocked(inventory, 5)
+        await inventory.publish([receipt("r2", "GZ", [("A", 15)])])
+        await inventory.drained()
+        await running.stock.told()
+        assert running.epochs.known is not None
+        key = f"{{{inventory.prefix}}}:e{running.epochs.known.number}:avail"
+        await running.counters._client.hincrby(key, "HZ|A", 100)
+        await inventory.publish([placed(f"o{n}", [("A", 1)]) for n in range(20)])
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (5, 5)
+        assert await level(inventory, "GZ", "A") == (15, 15)
+    assert await held(inventory) == 20
+
+
 async def test_a_valkey_that_promises_too_little_delays_no_sale(inventory: House) -> None:
     async with inventory.running() as running:
         await stocked(inventory, 5)
