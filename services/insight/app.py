@@ -35,11 +35,16 @@ from services.insight.stream import Stream, faust_app, group
 WATCH_EVERY_S = 0.5
 
 
+NICENESS = 10
+
+
 def main() -> None:
     """Runs insight until SIGTERM; exits 0, 1 after a failure, 2 when the start is refused."""
     try:
         settings = read(InsightSettings)
         configure("insight", settings.log_level)
+        # What can be computed again gives way to those who sell.
+        os.nice(NICENESS)
         uvloop.run(Insight(settings).run())
     except StartRefused as refusal:
         sys.stderr.write(f"insight: {refusal}\n")
