@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 
 from fastapi import FastAPI
@@ -55,9 +54,6 @@ async def build(context: Context[ConsoleSettings]) -> Parts:
             await asyncio.sleep(FOLD_EVERY_S)
             await fold_funnel(context.pool)
 
-    # A batch holds ten thousand live objects: the default pace would walk them for every 700 new ones.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
     return Parts(
         processors=(projection(broadcast.announce),),
         door=web_app(desk),

@@ -15,7 +15,7 @@ from chassis import topics
 from chassis.log import logger
 from chassis.postgres import AWAY, Pool
 from chassis.processor import Column, Kept, Processor, Record
-from services.console.domain.model import Bucket, Card, bucket_of
+from services.console.domain.model import EMPTY, Bucket, Card, bucket_of
 from services.console.entries import Entry
 from services.console.handlers import HANDLERS
 
@@ -50,7 +50,7 @@ class Projected:
 
     __slots__ = ("before", "entries")
 
-    def __init__(self, before: Mapping[str, Bucket | None]) -> None:
+    def __init__(self, before: Mapping[str, Card | None]) -> None:
         self.before = before
         self.entries: list[Entry] = []
 
@@ -66,10 +66,13 @@ class ProjectionFacts:
         self._announce = announce
 
     async def fetch(
-        self, _work: Any, _records: Sequence[Record], kept: Mapping[str, Kept[Card]]
+        self, work: Any, _records: Sequence[Record], kept: Mapping[str, Kept[Card]]
     ) -> Projected:
-        """No round trip: remembers where each known order was counted."""
-        return Projected({key: bucket_of(one.state) for key, one in kept.items()})
+        """Remembers what each known order was counted as."""
+        # Offsets and tables are lost together when the server dies before its log is on disk, and are then
+        # projected again: nothing of ours is worth waiting for the disk.
+        await work.connection.execute("SET LOCAL synchronous_commit = off")
+        return Projected({key: one.state for key, one in kept.items()})
 
     async def save(self, work: Any, facts: Projected, kept: Mapping[str, Kept[Card]]) -> None:
         """Appends the batch's lines and counter differences."""
@@ -92,17 +95,18 @@ class ProjectionFacts:
 
 
 def counted(
-    before: Mapping[str, Bucket | None], kept: Mapping[str, Kept[Card]]
+    before: Mapping[str, Card | None], kept: Mapping[str, Kept[Card]]
 ) -> list[tuple[Any, ...]]:
     """Rows of differences: one less where an order was counted, one more where it is now."""
     changes: Counter[Bucket] = Counter()
     for key, one in kept.items():
-        was, is_now = before.get(key), bucket_of(one.state)
-        if was != is_now:
-            if was is not None:
-                changes[was] -= 1
-            if is_now is not None:
-                changes[is_now] += 1
+        was, card = before.get(key) or EMPTY, one.state or EMPTY
+        if was.state == card.state and was.placed_at == card.placed_at:
+            continue
+        if (left := bucket_of(was)) is not None:
+            changes[left] -= 1
+        if (entered := bucket_of(card)) is not None:
+            changes[entered] += 1
     return [(*bucket, orders) for bucket, orders in changes.items() if orders]
 
 

@@ -13,6 +13,8 @@ class ConsoleSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="DANSHU_CONSOLE_", frozen=True, extra="ignore")
 
+    batch_records: int = Field(default=5000, ge=1, le=5000)
+    """Larger than others: events of one order in one batch are one row written, and there are many of them."""
     users: dict[str, SecretStr] = Field(default_factory=dict)
     """JSON: sign-in name → password hash as `danshu console password` prints it. Empty: nobody gets in."""
     session_key: SecretStr = SecretStr("")

@@ -127,14 +127,26 @@ def test_a_person_signs_in_filters_opens_an_order_and_sees_a_new_one_appear(
     console: Console, shipped: Story, page: Page, pictures: Path
 ) -> None:
     sign_in(page, console)
-
     # All come in live, without a reload.
     expect(page.locator(f'tr[data-order="{shipped.order_id}"]')).to_be_visible()
     expect(page.locator("a.step-shipped b")).to_have_text("5")
     expect(page.locator("#line")).to_have_text("实时")
     page.screenshot(path=pictures / "console-orders.png")
 
-    # A filter lands in the address, and only what fits stays.
+    filters_land_in_the_address(page)
+    page.goto(console.url)
+    a_new_order_appears_without_a_reload(console, page)
+    a_waybill_is_found_and_opened_by_keyboard(page, shipped)
+    the_page_shows_money_a_masked_receiver_and_every_service(page)
+    page.screenshot(path=pictures / "console-order.png", full_page=True)
+
+    # The page of an order lives, too.
+    done = shipped.state("completed", 9999, "parcel_delivered")
+    publish(console.bootstrap, console.prefix, [done])
+    expect(page.locator(".now .badge")).to_have_text("已完成")
+
+
+def filters_land_in_the_address(page: Page) -> None:
     page.locator("select[name=channel]").select_option("jd")
     page.wait_for_url("**/?channel=jd")
     expect(page.locator("tbody .channel").first).to_have_text("京东")
@@ -143,8 +155,9 @@ def test_a_person_signs_in_filters_opens_an_order_and_sees_a_new_one_appear(
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.locator("tbody .what")).to_have_text("报文里没有商品行")
 
-    # A new order appears without a reload, focus and typed text survive.
-    page.goto(console.url)
+
+def a_new_order_appears_without_a_reload(console: Console, page: Page) -> None:
+    """Focus and typed text survive."""
     page.locator("#search").fill("还没按回车")
     page.evaluate("window.notReloaded = true")
     fresh = Story("DS20261112001", channel="douyin", at=SystemClock().now())
@@ -158,7 +171,8 @@ def test_a_person_signs_in_filters_opens_an_order_and_sees_a_new_one_appear(
     assert page.evaluate("document.activeElement.id") == "search"
     assert page.locator("#search").input_value() == "还没按回车"
 
-    # Search by waybill, open with the keyboard.
+
+def a_waybill_is_found_and_opened_by_keyboard(page: Page, shipped: Story) -> None:
     page.locator("#search").fill(shipped.waybill_no)
     page.keyboard.press("Enter")
     expect(page.locator("tbody tr")).to_have_count(1)
@@ -167,12 +181,11 @@ def test_a_person_signs_in_filters_opens_an_order_and_sees_a_new_one_appear(
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text(shipped.order_id)
 
-    # One page: money to the fen, a masked receiver, a timeline over all services.
+
+def the_page_shows_money_a_masked_receiver_and_every_service(page: Page) -> None:
     text = page.locator("main").inner_text()
-    assert "¥225.90" in text
-    assert "¥29.90" in text
-    assert "测*" in text
-    assert "130****1234" in text
+    for shown in ("¥225.90", "¥29.90", "测*", "130****1234"):
+        assert shown in text
     for clear in (NAME, PHONE, ADDRESS):
         assert clear not in page.content()
     timeline = page.locator(".timeline").inner_text()
@@ -186,13 +199,6 @@ def test_a_person_signs_in_filters_opens_an_order_and_sees_a_new_one_appear(
         "退款到账",
     ):
         assert title in timeline
-    page.screenshot(path=pictures / "console-order.png", full_page=True)
-
-    # The page of an order lives, too.
-    publish(
-        console.bootstrap, console.prefix, [shipped.state("completed", 9999, "parcel_delivered")]
-    )
-    expect(page.locator(".now .badge")).to_have_text("已完成")
 
 
 def test_keys_help_and_pause_work_and_a_phone_shows_cards(console: Console, page: Page) -> None:

@@ -51,9 +51,9 @@ Bucket = tuple[datetime, str, str]
 """Hour of ordering (UTC), channel, state: what the counters count by."""
 
 
-def bucket_of(card: Card | None) -> Bucket | None:
+def bucket_of(card: Card) -> Bucket | None:
     """Where an order is counted; None while it is not shown."""
-    if card is None or card.placed_at is None:
+    if card.placed_at is None:
         return None
     hour = card.placed_at.replace(minute=0, second=0, microsecond=0)
     return hour, card.channel, card.state
