@@ -19,6 +19,12 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
+def rounds() -> int:
+    """How often a run goes through its faults: more where somebody named a seed and has the time."""
+    return 3 if "SEED" in os.environ else 1
+
+
+@pytest.fixture
 async def trial(
     stack: Stack, topic_prefix: str, database_url: str, tmp_path: Path, seed: int
 ) -> AsyncIterator[Trial]:
