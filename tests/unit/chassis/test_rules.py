@@ -14,6 +14,7 @@ from chassis.rules import (
     unmet,
 )
 from tests.unit.chassis.tables import FACTS, GIVEN, decide, problems, read, rows_when, written
+from tests.unit.chassis.test_default_tables import TABLES
 
 
 @pytest.mark.parametrize(
