@@ -66,7 +66,7 @@ async def funnel(desk: AtDesk, narrowed: Narrowed) -> tuple[FunnelStep, ...]:
         503: PROBLEM,
     },
 )
-async def changes(desk: AtDesk, _session: SignedIn) -> StreamingResponse:
+async def changes(desk: AtDesk, session: SignedIn) -> StreamingResponse:
     """Names of changed orders, at most every half a second; ask for the orders themselves."""
     stream = desk.broadcast.page()
     try:
@@ -78,6 +78,8 @@ async def changes(desk: AtDesk, _session: SignedIn) -> StreamingResponse:
         try:
             async for event in live.events(page, desk.settings.live_interval_ms / 1000):
                 yield event
+                if desk.views.now() >= session.expires_at:
+                    return
         finally:
             stream.__exit__(None, None, None)
 

@@ -113,12 +113,14 @@ def shipped(console: Console) -> Story:
 def _keep_key(database_url: str, order_id: str, wrapped_key: bytes) -> None:
     async def keep() -> None:
         connection = await asyncpg.connect(database_url)
-        await connection.execute(
-            "INSERT INTO chassis.personal_keys (order_id, wrapped_key) VALUES ($1, $2)",
-            order_id,
-            wrapped_key,
-        )
-        await connection.close()
+        try:
+            await connection.execute(
+                "INSERT INTO chassis.personal_keys (order_id, wrapped_key) VALUES ($1, $2)",
+                order_id,
+                wrapped_key,
+            )
+        finally:
+            await connection.close()
 
     asyncio.run(keep())
 
