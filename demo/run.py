@@ -26,6 +26,7 @@ from demo.platform import Platform
 from demo.staff import Staff
 from demo.view import View
 from deploy.embedded.stack import Stack
+from services.console.signin import hash_password
 
 RATE_PER_S = 20.0
 SECONDS = 60.0
@@ -55,7 +56,7 @@ class Demo:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
-        users = json.dumps({"demo": self._password})
+        users = json.dumps({"demo": hash_password(self._password)})
         platform = Platform(
             self._stack,
             self._home,
