@@ -30,12 +30,23 @@ NOT_NOW = frozenset(
         KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
         KafkaError._TRANSPORT,  # noqa: SLF001
         KafkaError._RESOLVE,  # noqa: SLF001
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._MAX_POLL_EXCEEDED,  # noqa: SLF001
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.NETWORK_EXCEPTION,
     }
 )
-"""Notices, not failures: the client goes on by itself."""
+"""Notices, not failures: a broker is away or taking over, and the client goes on by itself. `retriable()` says
+False to each of them: librdkafka sets it for producers' and transactions' errors only."""
 ASSIGN_TIMEOUT_S = 30.0
 ASSIGN_PAUSE_S = 0.5
-FIRST_OFFSET_TRIES = 100
+FIRST_OFFSET_TRIES = 300
+FIRST_OFFSET_PAUSE_S = 0.1
 RUSH_RECORDS = 50
 RUSH_WAIT_S = 0.04
 """After a batch of this many records the next one may wait this long to become full."""
@@ -214,7 +225,7 @@ class KafkaSource:
     def _record(self, message: Message) -> Record | None:
         error: Any = message.error()
         if error is not None:
-            if error.retriable() or error.code() in NOT_NOW:
+            if error.code() in NOT_NOW:
                 return None
             raise KafkaException(error)
         source = self._names[str(message.topic())]
@@ -276,7 +287,8 @@ class KafkaSource:
                 return int(self._consumer.get_watermark_offsets(partition, timeout=5.0)[0])
             except KafkaException as error:
                 last = attempt == FIRST_OFFSET_TRIES - 1
-                if last or not error.args[0].retriable() or self._stopping.wait(0.1):
+                away = error.args[0].code() in NOT_NOW
+                if last or not away or self._stopping.wait(FIRST_OFFSET_PAUSE_S):
                     raise
         raise AssertionError
 
