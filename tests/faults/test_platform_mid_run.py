@@ -4,6 +4,7 @@
 """
 
 import random
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +27,7 @@ async def test_valkey_kafka_and_postgres_are_lost_one_after_the_other(
 ) -> None:
     chance = random.Random(seed)
     async with open_market(private_stack, tmp_path, seed) as market:
-        faults = [
+        faults: list[Callable[[], Awaitable[None]]] = [
             market.flush_valkey,
             partial(market.kill_server, "valkey"),
             partial(market.restart_server, "kafka"),
