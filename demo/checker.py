@@ -29,15 +29,25 @@ class OutsideRefund(Struct, frozen=True, kw_only=True):
     """One refund at the payment gateway; `moved` counts how often money moved for it."""
 
     request_no: str
+    """Our refund id."""
     trade_no: str
     amount_fen: int
     moved: int
+
+
+class OutsideClaim(Struct, frozen=True, kw_only=True):
+    """One refund a buyer asked for on a platform."""
+
+    channel: str
+    order_no: str
+    claim_no: str
 
 
 class Outside(Struct, frozen=True, kw_only=True):
     """The world outside."""
 
     orders: tuple[OutsideOrder, ...]
+    claims: tuple[OutsideClaim, ...]
     waybills: Mapping[str, str]
     """Waybill → our parcel id."""
     refunds: tuple[OutsideRefund, ...]
@@ -55,6 +65,8 @@ class InsideOrder(Struct, frozen=True, kw_only=True):
     state: str
     """Empty where `orders` does not know it."""
     paid_fen: int
+    waiting_for: frozenset[str] = frozenset()
+    """Codes of what `orders` says it waits for."""
 
 
 class InsideParcel(Struct, frozen=True, kw_only=True):
@@ -78,6 +90,8 @@ class Inside(Struct, frozen=True, kw_only=True):
     """What we hold."""
 
     orders: tuple[InsideOrder, ...]
+    claims: Mapping[tuple[str, str], str]
+    """(channel, number of a buyer's claim) → refund id it was turned into."""
     reservations: Mapping[str, str]
     """Order → state of its reservation."""
     parcels: tuple[InsideParcel, ...]
@@ -105,6 +119,8 @@ class Report(Struct, frozen=True, kw_only=True):
 
     findings: tuple[Finding, ...]
     looked_at: Mapping[str, int]
+    unfinished: tuple[str, ...]
+    """Orders and refunds that wait for no person and are not at their end: work, or stuck."""
     oversold_units: int
     unaccounted_orders: int
     money_difference_fen: int
@@ -116,8 +132,17 @@ class Report(Struct, frozen=True, kw_only=True):
 
 
 SHIPPED = frozenset({"shipped", "completed"})
+UNSHIPPED = frozenset({"awaiting_print", "preparing"})
 LEFT_US = frozenset({"shipped", "delivered", "moving"})
 LIVE = frozenset({"held", "committed"})
+ENDED = frozenset({"settled", "failed", "refused"})
+BY_PEOPLE = frozenset(
+    {
+        "payment", "stock_short", "risk_review", "risk_blocked", "no_lines", "no_sku", "no_region",
+        "no_receiver", "hold_channel", "hold_address", "hold_manual",
+    }
+)  # fmt: skip
+"""What an order may wait for without end: a buyer, a channel, a supplier or a clerk."""
 
 
 def check(outside: Outside, inside: Inside) -> Report:
@@ -125,6 +150,8 @@ def check(outside: Outside, inside: Inside) -> Report:
     findings: list[Finding] = []
     looked_at: dict[str, int] = {}
     unaccounted = _orders(outside, inside, findings, looked_at)
+    _reservations(inside, findings, looked_at)
+    _claims(outside, inside, findings, looked_at)
     _parcels(outside, inside, findings, looked_at)
     money = _money(outside, inside, findings, looked_at)
     oversold = _stock(outside, inside, findings, looked_at)
@@ -142,6 +169,7 @@ def check(outside: Outside, inside: Inside) -> Report:
     return Report(
         findings=tuple(findings),
         looked_at=looked_at,
+        unfinished=_unfinished(inside),
         oversold_units=oversold,
         unaccounted_orders=unaccounted,
         money_difference_fen=money,
@@ -174,6 +202,8 @@ def _orders(
         elif not held.order_id and order.expected == "ok":
             unaccounted += 1
             findings.append(Finding("orders", f"{key} is in quarantine without a cause"))
+    twice = Counter((o.channel, o.shop, o.order_no) for o in inside.orders)
+    findings += [Finding("orders", f"{key} stands twice") for key, n in twice.items() if n > 1]
     doubled = [
         i for i, n in Counter(o.order_id for o in inside.orders if o.order_id).items() if n > 1
     ]
@@ -182,19 +212,56 @@ def _orders(
     findings += [
         Finding("orders", f"{key} exists on no platform") for key in by_key if key not in known
     ]
-    accepted = [o for o in inside.orders if o.order_id]
-    looked_at["reservations"] = len(inside.reservations)
-    findings += [
-        Finding("reservations", f"{o.order_id} has no reservation")
-        for o in accepted
-        if o.order_id not in inside.reservations
-    ]
-    findings += [
-        Finding("reservations", f"{o.order_id} is cancelled and still holds stock")
-        for o in accepted
-        if o.state == "cancelled" and inside.reservations.get(o.order_id) in LIVE
-    ]
     return unaccounted
+
+
+def _reservations(inside: Inside, findings: list[Finding], looked_at: dict[str, int]) -> None:
+    """Each order has one, and the two services say the same of it."""
+    looked_at["reservations"] = len(inside.reservations)
+    for order in inside.orders:
+        if not order.order_id:
+            continue
+        reservation = inside.reservations.get(order.order_id)
+        wrong = ""
+        if reservation is None:
+            wrong = "has no reservation"
+        elif order.state == "cancelled" and reservation in LIVE:
+            wrong = "is cancelled and still holds stock"
+        elif order.state in UNSHIPPED and reservation not in LIVE:
+            wrong = f"is {order.state} and its reservation {reservation}"
+        elif order.state in SHIPPED and reservation != "shipped":
+            wrong = f"has left and its reservation is {reservation}"
+        elif order.waiting_for & {"stock", "stock_short"} and reservation in LIVE:
+            wrong = "waits for the stock it holds"
+        if wrong:
+            findings.append(Finding("reservations", f"{order.order_id} {wrong}"))
+
+
+def _claims(
+    outside: Outside, inside: Inside, findings: list[Finding], looked_at: dict[str, int]
+) -> None:
+    """Each refund a buyer asked for is a refund here. A quarantined order's waits with it."""
+    accepted = {(o.channel, o.order_no) for o in inside.orders if o.order_id}
+    cases = {r.refund_id for r in inside.refunds}
+    wanted = [c for c in outside.claims if (c.channel, c.order_no) in accepted]
+    looked_at["claims"] = len(wanted)
+    findings += [
+        Finding("claims", f"{claim.channel} {claim.claim_no} of {claim.order_no} is no refund")
+        for claim in wanted
+        if inside.claims.get((claim.channel, claim.claim_no)) not in cases
+    ]
+
+
+def _unfinished(inside: Inside) -> tuple[str, ...]:
+    """What should still move on its own."""
+    orders = [
+        f"{o.order_id} {o.state}"
+        for o in inside.orders
+        if o.state in UNSHIPPED | {"awaiting_review", "awaiting_payment"}
+        and not o.waiting_for & BY_PEOPLE
+    ]
+    refunds = [f"{r.refund_id} {r.state}" for r in inside.refunds if r.state not in ENDED]
+    return (*orders, *refunds)
 
 
 def _parcels(
@@ -204,6 +271,7 @@ def _parcels(
     state = {o.order_id: o.state for o in inside.orders if o.order_id}
     numbers = {o.order_id: (o.channel, o.order_no) for o in inside.orders if o.order_id}
     told = {(o.channel, o.order_no): o.shipped_waybills for o in outside.orders}
+    unsent = {(o.channel, o.order_no) for o in outside.orders if o.state == "paid"}
     left = [p for p in inside.parcels if p.stage in LEFT_US]
     looked_at["parcels"] = len(left)
     for parcel in left:
@@ -211,7 +279,10 @@ def _parcels(
             findings.append(
                 Finding("parcels", f"{parcel.order_id} left while {state.get(parcel.order_id)}")
             )
-        waybills = told.get(numbers.get(parcel.order_id, ("", "")), ())
+        number = numbers.get(parcel.order_id, ("", ""))
+        waybills = told.get(number, ())
+        if not waybills and number in unsent:
+            findings.append(Finding("parcels", f"{parcel.order_id} left and the channel waits"))
         if len(set(waybills)) > 1:
             findings.append(Finding("parcels", f"{parcel.order_id} was told to ship twice"))
         if waybills and parcel.waybill_no not in waybills:
@@ -245,6 +316,18 @@ def _money(
         for r in outside.refunds
         if r.moved > 1
     ]
+    cases = {r.refund_id: r for r in inside.refunds}
+    findings += [
+        Finding("money", f"{r.request_no} moved {r.amount_fen} fen, we hold {_told(cases, r)}")
+        for r in outside.refunds
+        if r.moved and _told(cases, r) != f"settled {r.amount_fen}"
+    ]
+    moved = {r.request_no for r in outside.refunds if r.moved}
+    findings += [
+        Finding("money", f"{r.refund_id} is settled and no money moved")
+        for r in settled
+        if r.refund_id not in moved
+    ]
     if moved_fen != settled_fen:
         findings.append(Finding("money", f"moved {moved_fen} fen, settled {settled_fen} fen"))
     paid = {o.order_id: o.paid_fen for o in inside.orders if o.order_id}
@@ -257,6 +340,11 @@ def _money(
         if fen > paid.get(order_id, 0)
     ]
     return abs(moved_fen - settled_fen)
+
+
+def _told(cases: Mapping[str, InsideRefund], moved: OutsideRefund) -> str:
+    case = cases.get(moved.request_no)
+    return f"{case.state} {case.amount_fen}" if case else "nothing"
 
 
 def _stock(

@@ -15,6 +15,7 @@ from demo.checker import (
     InsideParcel,
     InsideRefund,
     Outside,
+    OutsideClaim,
     OutsideOrder,
     OutsideRefund,
 )
@@ -22,7 +23,8 @@ from demo.checker import (
 ORDERS = """
 SELECT i.channel, i.shop, i.channel_order_no, coalesce(i.order_id, '') AS order_id, i.quarantined,
        coalesce(o.state, '') AS state,
-       coalesce((o.document->'state'->>'paid_fen')::bigint, 0) AS paid_fen
+       coalesce((o.document->'state'->>'paid_fen')::bigint, 0) AS paid_fen,
+       coalesce(o.waiting_for, '') AS waiting_for
 FROM ingest.orders i LEFT JOIN orders.orders o ON o.key = i.order_id
 """
 RESERVATIONS = """
@@ -67,6 +69,14 @@ def outside_of(ledger: Mapping[str, Any], stock_units: int) -> Outside:
             )
             for order in ledger["orders"]
         ),
+        claims=tuple(
+            OutsideClaim(
+                channel=claim["channel"],
+                order_no=claim["order_no"],
+                claim_no=claim["after_sale_id"],
+            )
+            for claim in ledger["after_sales"]
+        ),
         waybills={w["waybill"]: w["object_id"] for w in ledger["waybills"]},
         refunds=tuple(
             OutsideRefund(
@@ -96,6 +106,9 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             orders = await connection.fetch(ORDERS)
             reservations = await connection.fetch(RESERVATIONS)
+            claims = await connection.fetch(
+                "SELECT channel, refund_no, refund_id FROM ingest.aftersales"
+            )
             parcels = await connection.fetch(
                 "SELECT key, stage, waybill_no FROM fulfillment.parcels"
             )
@@ -124,9 +137,11 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
                 quarantined=row["quarantined"],
                 state=row["state"],
                 paid_fen=row["paid_fen"],
+                waiting_for=frozenset(row["waiting_for"].split()),
             )
             for row in orders
         ),
+        claims={(row["channel"], row["refund_no"]): row["refund_id"] for row in claims},
         reservations={row["key"]: row["state"] for row in reservations},
         parcels=tuple(
             InsideParcel(order_id=row["key"], stage=row["stage"], waybill_no=row["waybill_no"])

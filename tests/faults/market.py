@@ -94,17 +94,23 @@ class Market:
         self.platform.supervisor.signal(service, signal.SIGCONT)
 
     async def close(self) -> Report:
-        """Stops traffic and checks until nothing is left to find, or SETTLE_TIMEOUT_S is over."""
+        """Stops traffic; the report when nothing is to find and all work is done, or after SETTLE_TIMEOUT_S."""
         platform = self.platform
         started_ms = self._clock.monotonic_ms()
         await platform.http.delete(f"{platform.simulators_url}/_sim/traffic")
         report = await self._figures.settled_report(SETTLE_TIMEOUT_S)
+        while (
+            report.unfinished and self._clock.monotonic_ms() - started_ms < SETTLE_TIMEOUT_S * 1000
+        ):
+            await asyncio.sleep(0.5)
+            report = await self._figures.settled_report(SETTLE_TIMEOUT_S)
         took_s = (self._clock.monotonic_ms() - started_ms) / 1000
         restarts = platform.supervisor.restarts()
         print(  # noqa: T201 — read with `pytest -s`, and shown where a test fails
-            f"settled after {took_s:.1f} s; {restarts} processes started again; "
-            f"looked at {dict(report.looked_at)}",
+            f"recovered and done {took_s:.1f} s after the last order; {restarts} processes started "
+            f"again; looked at {dict(report.looked_at)}",
             *summary(report),
+            *report.unfinished[:10],
             sep="\n  ",
         )
         return report

@@ -68,4 +68,5 @@ async def _freeze(market: Market, service: str) -> None:
 
 def _assert_sound(report: Report) -> None:
     assert report.clean, report.findings
+    assert not report.unfinished
     assert all(report.looked_at.values()), report.looked_at

@@ -1,0 +1,225 @@
+"""The checker finds each kind of disagreement between us and the outside world, and nothing where there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from demo.checker import (
+    Inside,
+    InsideOrder,
+    InsideParcel,
+    InsideRefund,
+    Outside,
+    OutsideClaim,
+    OutsideOrder,
+    OutsideRefund,
+    check,
+    summary,
+)
+
+
+def _outside_order(order_no: str, **changed: Any) -> OutsideOrder:
+    order = OutsideOrder(
+        channel="taobao",
+        shop="taobao-1",
+        order_no=order_no,
+        state="finished",
+        expected="ok",
+        paid_fen=1000,
+        shipped_waybills=(),
+        units={"CL01-01": 2},
+    )
+    return replace(order, **changed)
+
+
+def _inside_order(order_no: str, **changed: Any) -> InsideOrder:
+    order = InsideOrder(
+        channel="taobao",
+        shop="taobao-1",
+        order_no=order_no,
+        order_id=f"TB{order_no}",
+        quarantined=False,
+        state="shipped",
+        paid_fen=1000,
+    )
+    return replace(order, **changed)
+
+
+OUTSIDE = Outside(
+    orders=(
+        _outside_order("1", shipped_waybills=("W1",)),
+        _outside_order("2", shipped_waybills=("W2",)),
+        _outside_order("3", state="cancelled"),
+        _outside_order("4", expected="contradiction:quantity_impossible"),
+        _outside_order("5", state="unpaid", paid_fen=0),
+    ),
+    claims=(OutsideClaim(channel="taobao", order_no="2", claim_no="C2"),),
+    waybills={"W1": "TB1-1", "W2": "TB2-1"},
+    refunds=(
+        OutsideRefund(request_no="refund-2", trade_no="taobao:2", amount_fen=400, moved=1),
+        OutsideRefund(request_no="refund-3", trade_no="taobao:3", amount_fen=1000, moved=1),
+    ),
+    stock_units=100,
+)
+INSIDE = Inside(
+    orders=(
+        _inside_order("1", waiting_for=frozenset({"delivery"})),
+        _inside_order("2", state="completed"),
+        _inside_order("3", state="cancelled"),
+        _inside_order("4", order_id="", quarantined=True, state="", paid_fen=0),
+        _inside_order(
+            "5", state="awaiting_payment", paid_fen=0, waiting_for=frozenset({"payment"})
+        ),
+    ),
+    claims={("taobao", "C2"): "refund-2"},
+    reservations={"TB1": "shipped", "TB2": "shipped", "TB3": "cancelled", "TB5": "held"},
+    parcels=(
+        InsideParcel(order_id="TB1", stage="shipped", waybill_no="W1"),
+        InsideParcel(order_id="TB2", stage="delivered", waybill_no="W2"),
+    ),
+    refunds=(
+        InsideRefund(order_id="TB2", refund_id="refund-2", state="settled", amount_fen=400),
+        InsideRefund(order_id="TB3", refund_id="refund-3", state="settled", amount_fen=1000),
+    ),
+    stock={"oversold_units": 0, "negative_rows": 0, "reserved_mismatch": 0, "ledger_mismatch": 0},
+    units_received=100,
+    units_deducted=4,
+    units_returned=0,
+    units_on_hand=96,
+    dead_letters=0,
+    unpublished=0,
+    parked=0,
+)
+
+
+def _with(entries: tuple[Any, ...], at: int, **changed: Any) -> tuple[Any, ...]:
+    return (*entries[:at], replace(entries[at], **changed), *entries[at + 1 :])
+
+
+def _inside(at: int, **changed: Any) -> Inside:
+    return replace(INSIDE, orders=_with(INSIDE.orders, at, **changed))
+
+
+def _outside(at: int, **changed: Any) -> Outside:
+    return replace(OUTSIDE, orders=_with(OUTSIDE.orders, at, **changed))
+
+
+def _reserved(order_id: str, state: str) -> Inside:
+    return replace(INSIDE, reservations={**INSIDE.reservations, order_id: state})
+
+
+PLANTED = [
+    ("an order is lost at the door", OUTSIDE, replace(INSIDE, orders=INSIDE.orders[1:]), "orders: ('taobao', 'taobao-1', '1') never arrived"),
+    ("an order is lost behind the door", OUTSIDE, _inside(0, order_id=""), "orders: ('taobao', 'taobao-1', '1') never arrived"),
+    ("an order is lost before orders", OUTSIDE, _inside(0, state=""), "orders: TB1 is unknown to orders"),
+    ("a payment is lost", OUTSIDE, _inside(0, paid_fen=0), "orders: TB1 paid 0 fen, the platform says 1000"),
+    ("a good order is in quarantine", OUTSIDE, _inside(0, order_id="", quarantined=True), "orders: ('taobao', 'taobao-1', '1') is in quarantine without a cause"),
+    ("an order is there twice", OUTSIDE, replace(INSIDE, orders=(*INSIDE.orders, _inside_order("1", order_id="TB9"))), "orders: ('taobao', 'taobao-1', '1') stands twice"),
+    ("two orders share an id", OUTSIDE, _inside(1, order_id="TB1"), "orders: TB1 stands for two orders"),
+    ("an order is made up", OUTSIDE, replace(INSIDE, orders=(*INSIDE.orders, _inside_order("9"))), "orders: ('taobao', 'taobao-1', '9') exists on no platform"),
+    ("a reservation is lost", OUTSIDE, replace(INSIDE, reservations={"TB1": "shipped", "TB2": "shipped", "TB3": "cancelled"}), "reservations: TB5 has no reservation"),
+    ("a cancelled order holds stock", OUTSIDE, _reserved("TB3", "held"), "reservations: TB3 is cancelled and still holds stock"),
+    ("an order on its way has lost its hold", OUTSIDE, replace(_inside(4, state="preparing"), reservations={**INSIDE.reservations, "TB5": "expired"}), "reservations: TB5 is preparing and its reservation expired"),
+    ("a hand-over is not booked", OUTSIDE, _reserved("TB1", "held"), "reservations: TB1 has left and its reservation is held"),
+    ("the news of a hold is lost", OUTSIDE, _inside(4, state="awaiting_review", waiting_for=frozenset({"stock"})), "reservations: TB5 waits for the stock it holds"),
+    ("a buyer's claim is lost", OUTSIDE, replace(INSIDE, claims={}), "claims: taobao C2 of 2 is no refund"),
+    ("a claim's refund is lost", OUTSIDE, replace(INSIDE, claims={("taobao", "C2"): "refund-9"}), "claims: taobao C2 of 2 is no refund"),
+    ("a parcel leaves for a cancelled order", OUTSIDE, _inside(0, state="cancelled"), "parcels: TB1 left while cancelled"),
+    ("an order is shipped without a parcel", OUTSIDE, replace(INSIDE, parcels=INSIDE.parcels[:1]), "parcels: TB2 is completed without a parcel that left"),
+    ("a platform hears of two parcels", _outside(0, shipped_waybills=("W1", "W2")), INSIDE, "parcels: TB1 was told to ship twice"),
+    ("a platform hears another number", _outside(0, shipped_waybills=("W7",)), INSIDE, "parcels: TB1 was told another waybill"),
+    ("a platform hears nothing", _outside(0, state="paid", shipped_waybills=()), INSIDE, "parcels: TB1 left and the channel waits"),
+    ("a waybill is made up", replace(OUTSIDE, waybills={"W2": "TB2-1"}), INSIDE, "parcels: W1 is unknown to the carrier"),
+    ("a parcel has two waybills", replace(OUTSIDE, waybills={**OUTSIDE.waybills, "W3": "TB1-1"}), INSIDE, "parcels: TB1-1 has 2 waybills"),
+    ("money moves twice", replace(OUTSIDE, refunds=_with(OUTSIDE.refunds, 0, moved=2)), INSIDE, "money: refund-2 moved money 2 times"),
+    ("money moves for nothing", OUTSIDE, replace(INSIDE, refunds=INSIDE.refunds[:1]), "money: refund-3 moved 1000 fen, we hold nothing"),
+    ("another amount moves", replace(OUTSIDE, refunds=_with(OUTSIDE.refunds, 0, amount_fen=401)), INSIDE, "money: refund-2 moved 401 fen, we hold settled 400"),
+    ("what moved is held to have failed", OUTSIDE, replace(INSIDE, refunds=_with(INSIDE.refunds, 0, state="failed")), "money: refund-2 moved 400 fen, we hold failed 400"),
+    ("money never moves", replace(OUTSIDE, refunds=OUTSIDE.refunds[1:]), INSIDE, "money: refund-2 is settled and no money moved"),
+    ("more goes back than was paid", OUTSIDE, replace(INSIDE, refunds=_with(INSIDE.refunds, 0, amount_fen=1001)), "money: TB2 got 1001 fen back of 1000"),
+    ("stock is oversold", OUTSIDE, replace(INSIDE, stock={**INSIDE.stock, "oversold_units": 1}), "stock: oversold_units = 1"),
+    ("a receipt is booked twice", OUTSIDE, replace(INSIDE, units_received=200, units_on_hand=196), "stock: 200 units booked of 100"),
+    ("a deduction is not booked", OUTSIDE, replace(INSIDE, units_deducted=2, units_on_hand=98), "stock: 4 units shipped by the orders, 2 deducted"),
+    ("on hand and books differ", OUTSIDE, replace(INSIDE, units_on_hand=95), "stock: 95 on hand, books say 96"),
+    ("a dead letter lies about", OUTSIDE, replace(INSIDE, dead_letters=1), "pipeline: 1 dead letters"),
+    ("an event is not published", OUTSIDE, replace(INSIDE, unpublished=2), "pipeline: 2 outbox rows unpublished"),
+    ("an event is parked", OUTSIDE, replace(INSIDE, parked=3), "pipeline: 3 events parked"),
+]  # fmt: skip
+
+
+def _lines(outside: Outside, inside: Inside) -> list[str]:
+    return list(summary(check(outside, inside), most=100))
+
+
+def test_two_snapshots_that_agree_give_no_finding_and_each_check_has_looked() -> None:
+    report = check(OUTSIDE, INSIDE)
+
+    assert report.clean, report.findings
+    assert report.unfinished == ()
+    assert all(report.looked_at.values()), report.looked_at
+
+
+@pytest.mark.parametrize(
+    ("outside", "inside", "finding"),
+    [planted[1:] for planted in PLANTED],
+    ids=[planted[0] for planted in PLANTED],
+)
+def test_each_planted_disagreement_is_found(outside: Outside, inside: Inside, finding: str) -> None:
+    assert finding in _lines(outside, inside)
+
+
+def test_having_looked_at_nothing_is_a_finding() -> None:
+    empty = Outside(orders=(), claims=(), waybills={}, refunds=(), stock_units=0)
+    nothing = replace(
+        INSIDE,
+        orders=(),
+        claims={},
+        reservations={},
+        parcels=(),
+        refunds=(),
+        units_received=0,
+        units_deducted=0,
+        units_on_hand=0,
+    )
+
+    assert _lines(empty, nothing) == ["orders: looked at nothing"]
+
+
+def test_the_three_headline_figures_count_what_is_wrong() -> None:
+    lost = check(OUTSIDE, replace(INSIDE, orders=INSIDE.orders[1:]))
+    moved_twice = check(replace(OUTSIDE, refunds=_with(OUTSIDE.refunds, 0, moved=2)), INSIDE)
+    oversold = check(replace(OUTSIDE, stock_units=3), INSIDE)
+
+    assert lost.unaccounted_orders == 1
+    assert moved_twice.money_difference_fen == 400
+    assert oversold.oversold_units == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "waiting_for", "unfinished"),
+    [
+        ("awaiting_print", {"waybill"}, True),
+        ("preparing", {"handover"}, True),
+        ("preparing", {"handover", "hold_address"}, False),
+        ("awaiting_review", set(), True),
+        ("awaiting_review", {"stock"}, True),
+        ("awaiting_review", {"stock_short"}, False),
+        ("awaiting_review", {"risk_review"}, False),
+        ("awaiting_payment", {"payment"}, False),
+    ],
+)
+def test_work_that_waits_for_no_person_is_unfinished(
+    state: str, waiting_for: set[str], unfinished: bool
+) -> None:
+    report = check(OUTSIDE, _inside(4, state=state, waiting_for=frozenset(waiting_for)))
+
+    assert bool(report.unfinished) is unfinished
+
+
+def test_a_refund_that_has_not_ended_is_unfinished() -> None:
+    paying = replace(INSIDE, refunds=_with(INSIDE.refunds, 0, state="paying"))
+
+    assert check(OUTSIDE, paying).unfinished == ("refund-2 paying",)
