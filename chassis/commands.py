@@ -13,14 +13,19 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import OFFSET_END, Consumer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from msgspec import Struct
 
 from chassis.codec import Codec
+from chassis.errors import Invalid
+from chassis.log import logger
 from chassis.processor import Emitted, headers
 from chassis.producer import Publisher
+from chassis.source import ends
 from chassis.topics import TOPICS
 from schemas.events.command_results import CommandSettled
+
+LISTEN_LOOK_S = 0.5
 
 
 class StillPending(Struct, frozen=True):
@@ -54,6 +59,8 @@ class CommandDesk:
         self._stopping = threading.Event()
         self._listening = threading.Event()
         self._thread: threading.Thread | None = None
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        """Fails when results can no longer be read: without them nobody here would get an answer."""
 
     async def issue(self, commands: Sequence[Struct]) -> None:
         """Returns when Kafka has the commands. Raises DeliveryFailed."""
@@ -78,16 +85,29 @@ class CommandDesk:
                 self._waiting[command.command_id] = left
 
     async def listen(self, shared: Mapping[str, Any], prefix: str) -> None:
-        """Starts to read results from now on; returns when positions are taken."""
+        """Starts to read results from now on; returns when positions are taken. Raises what prevents it."""
         self._thread = threading.Thread(
-            target=self._read, args=(dict(shared), prefix), name="command-results", daemon=True
+            target=self._run, args=(dict(shared), prefix), name="command-results", daemon=True
         )
         self._thread.start()
-        await asyncio.to_thread(self._listening.wait, 15.0)
+        while not await asyncio.to_thread(self._listening.wait, LISTEN_LOOK_S):
+            if self.ended.done():
+                self.ended.result()
 
     def close(self) -> None:
         """Stops listening."""
         self._stopping.set()
+
+    def _run(self, shared: dict[str, Any], prefix: str) -> None:
+        try:
+            self._read(shared, prefix)
+        except BaseException as error:  # noqa: BLE001 — handed to the asyncio side, which ends the process
+            if not self._stopping.is_set():
+                self._loop.call_soon_threadsafe(self._fail, error)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.ended.done():
+            self.ended.set_exception(error)
 
     def _read(self, shared: dict[str, Any], prefix: str) -> None:
         topic = TOPICS["command-results"]
@@ -101,17 +121,22 @@ class CommandDesk:
         }
         consumer = Consumer(options)
         partitions = [TopicPartition(name, p) for p in range(topic.partitions)]
-        ends = [
-            TopicPartition(p.topic, p.partition, consumer.get_watermark_offsets(p, timeout=10.0)[1])
-            for p in partitions
-        ]
-        consumer.assign(ends or [TopicPartition(name, 0, OFFSET_END)])
+        consumer.assign(
+            [
+                TopicPartition(p.topic, p.partition, ends(consumer, p, self._stopping)[1])
+                for p in partitions
+            ]
+        )
         self._listening.set()
         while not self._stopping.is_set():
             message = consumer.poll(0.1)
             if message is None or message.error() is not None:
                 continue
-            result = self._codec.decode(message.value() or b"")
+            try:
+                result = self._codec.decode(message.value() or b"")
+            except Invalid as invalid:
+                logger.warning("command result not understood", why=invalid.code)
+                continue
             if isinstance(result, CommandSettled) and result.command_id in self._waiting:
                 self._loop.call_soon_threadsafe(self._resolve, result)
         consumer.close()

@@ -139,8 +139,11 @@ class _Run:
             door = Door(self._parts.door, settings.http_host, settings.http_port)
         sources = [self._start_worker(context, processor) for processor in self._parts.processors]
         door_port = await door.open() if door else 0
-        running = [asyncio.ensure_future(worker.run()) for worker in self._workers]
+        running: list[asyncio.Future[None]] = [
+            asyncio.ensure_future(worker.run()) for worker in self._workers
+        ]
         running += [asyncio.ensure_future(task()) for task in self._parts.tasks]
+        running.append(context.desk.ended)
         self._reasons.clear()
         # What is loaded now stays: the collector need not walk it again. Events are acyclic and die young, so
         # rare collections suffice; frequent ones cost 15 % of a decision's time.
@@ -148,7 +151,7 @@ class _Run:
         gc.set_threshold(GC_THRESHOLD, 20, 50)
         metrics.UP_INFO.labels(self._service.name, VERSION).set(1)
         logger.info("ready", admin_port=admin_port, http_port=door_port)
-        stop = asyncio.ensure_future(self._stopping.wait())
+        stop: asyncio.Future[Any] = asyncio.ensure_future(self._stopping.wait())
         done, _ = await asyncio.wait({stop, *running}, return_when=asyncio.FIRST_COMPLETED)
         self._reasons.append("stopping")
         if door:

@@ -45,8 +45,8 @@ NOT_NOW = frozenset(
 False to each of them: librdkafka sets it for producers' and transactions' errors only."""
 ASSIGN_TIMEOUT_S = 30.0
 ASSIGN_PAUSE_S = 0.5
-FIRST_OFFSET_TRIES = 300
-FIRST_OFFSET_PAUSE_S = 0.1
+ENDS_TRIES = 300
+ENDS_PAUSE_S = 0.1
 RUSH_RECORDS = 50
 RUSH_WAIT_S = 0.04
 """After a batch of this many records the next one may wait this long to become full."""
@@ -280,18 +280,6 @@ class KafkaSource:
         self.assigned = frozenset()
         consumer.unassign()
 
-    def _first_offset(self, partition: TopicPartition) -> int:
-        """The oldest offset there is. A partition that is just being led gets a moment."""
-        for attempt in range(FIRST_OFFSET_TRIES):
-            try:
-                return int(self._consumer.get_watermark_offsets(partition, timeout=5.0)[0])
-            except KafkaException as error:
-                last = attempt == FIRST_OFFSET_TRIES - 1
-                away = error.args[0].code() in NOT_NOW
-                if last or not away or self._stopping.wait(FIRST_OFFSET_PAUSE_S):
-                    raise
-        raise AssertionError
-
     def _seek_to_stored(self) -> None:
         for partition in self._from_stored(self._consumer.assignment()):
             self._consumer.seek(partition)
@@ -308,13 +296,36 @@ class KafkaSource:
                     raise
 
     def _from_stored(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
-        first = {(self._names[p.topic], p.partition): self._first_offset(p) for p in partitions}
+        first = {
+            (self._names[p.topic], p.partition): ends(self._consumer, p, self._stopping)[0]
+            for p in partitions
+        }
         stored = self._stored(first)
         self._next.update(stored)
         return [
             TopicPartition(p.topic, p.partition, stored[self._names[p.topic], p.partition])
             for p in partitions
         ]
+
+
+def ends(
+    consumer: Consumer, partition: TopicPartition, stopping: threading.Event
+) -> tuple[int, int]:
+    """Oldest and next offset of a partition. One that is just being led gets half a minute.
+
+    Raises KafkaException after that, for any other error, and when `stopping` is set.
+    """
+    for attempt in range(ENDS_TRIES):
+        try:
+            low, high = consumer.get_watermark_offsets(partition, timeout=5.0)
+        except KafkaException as error:
+            last = attempt == ENDS_TRIES - 1
+            away = error.args[0].code() in NOT_NOW
+            if last or not away or stopping.wait(ENDS_PAUSE_S):
+                raise
+        else:
+            return int(low), int(high)
+    raise AssertionError
 
 
 def owned_together(
