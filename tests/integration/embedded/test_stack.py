@@ -1,5 +1,6 @@
 """The embedded stack through its lives: up, killed in part and whole, kept, wiped."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -92,7 +93,9 @@ def test_kept_data_outlive_kill_9_of_everything_even_if_ports_must_shift(home: P
     before = stack.up(home, keep=True)
     remember(before)
     for process in _families(before):
-        process.kill()
+        # Killing a parent takes its children along before their turn comes.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     wait_until(lambda: not any(map(psutil.pid_exists, before.pids.values())), 10)
     occupied = [before.kafka_bootstrap, before.postgres_url.split("@")[1].split("/")[0]]
     squatters = [socket.create_server(_address(one)) for one in occupied]
