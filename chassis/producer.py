@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError as Error
@@ -54,20 +54,26 @@ class Publisher:
         self._producer = Producer(producer_options(shared))
         self._names = {domain: topic.name(prefix) for domain, topic in TOPICS.items()}
         self._stopping = threading.Event()
+        self._lost = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="kafka-producer", daemon=True)
         self._thread.start()
 
-    def publish(self, emitted: Sequence[Emitted]) -> asyncio.Future[None]:
+    def publish(self, emitted: Sequence[Emitted], *, in_line: bool = False) -> asyncio.Future[None]:
         """Queues records in order; the future is done when all are acknowledged.
 
-        Fails with DeliveryFailed when one of them is not. Nothing is retried here: the outbox is.
+        Fails with DeliveryFailed when one of them is not. Nothing is retried here: the outbox is. Records
+        `in_line` never overtake each other: once one of them is lost, those behind it fail with it, for as
+        long as this process lives.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
+        if in_line and self._lost.is_set():
+            done.set_exception(DeliveryFailed("an earlier record was lost"))
+            return done
         if not emitted:
             done.set_result(None)
             return done
-        pending = _Pending(len(emitted), loop, done)
+        pending = _Pending(len(emitted), loop, done, self._lose if in_line else None)
         for record in emitted:
             self._produce(
                 self._names[record.topic], record.key, record.value, record.headers, pending.report
@@ -87,6 +93,12 @@ class Publisher:
                 raise DeliveryFailed(str(error.args[0])) from error
             else:
                 return
+
+    def _lose(self) -> None:
+        """What waits behind a lost record is dropped before Kafka is back to take it."""
+        if not self._lost.is_set():
+            self._lost.set()
+            self._producer.purge(in_queue=True, in_flight=False, blocking=False)
 
     def _poll(self) -> None:
         while not self._stopping.is_set():
@@ -109,19 +121,26 @@ class Publisher:
 class _Pending:
     """Counts delivery reports of one publish; called from the poll thread."""
 
-    __slots__ = ("_count", "_done", "_error", "_loop")
+    __slots__ = ("_count", "_done", "_error", "_loop", "_lose")
 
     def __init__(
-        self, count: int, loop: asyncio.AbstractEventLoop, done: asyncio.Future[None]
+        self,
+        count: int,
+        loop: asyncio.AbstractEventLoop,
+        done: asyncio.Future[None],
+        lose: Callable[[], None] | None,
     ) -> None:
         self._count = count
         self._loop = loop
         self._done = done
         self._error: Error | None = None
+        self._lose = lose
 
     def report(self, error: Error | None, _message: Message) -> None:
         """One delivery report."""
         self._error = self._error or error
+        if error is not None and self._lose is not None:
+            self._lose()
         self._count -= 1
         if self._count == 0 and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._finish)

@@ -163,7 +163,7 @@ class Worker:
     async def _publish_leftovers(self, older_than_s: float) -> None:
         while rows := await self._storage.unpublished(older_than_s):
             for row in rows:
-                await self._publisher.publish(row.emitted)
+                await self._publisher.publish(row.emitted, in_line=True)
                 await self._storage.mark_published([row.outbox_id])
             metrics.OUTBOX_LEFTOVERS.labels(self._processor.name).inc(len(rows))
 
@@ -265,7 +265,7 @@ class Worker:
             return
         while len(self._publishing) >= PUBLISHING_MAX:
             await self._publishing.popleft()
-        delivered = self._publisher.publish(emitted)
+        delivered = self._publisher.publish(emitted, in_line=True)
         self._publishing.append(asyncio.create_task(self._mark(delivered, outbox_id)))
 
     async def _mark(self, delivered: asyncio.Future[None], outbox_id: int) -> None:

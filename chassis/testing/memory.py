@@ -49,8 +49,9 @@ class MemoryPublisher:
     def __init__(self, broker: MemoryBroker) -> None:
         self._broker = broker
 
-    def publish(self, emitted: Sequence[Emitted]) -> asyncio.Future[None]:
-        """Stores all records; the future is already done."""
+    def publish(self, emitted: Sequence[Emitted], *, in_line: bool = False) -> asyncio.Future[None]:
+        """Stores all records; the future is already done. Nothing is ever lost here."""
+        del in_line
         for record in emitted:
             self._broker.append(record.topic, record.key, record.value)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
