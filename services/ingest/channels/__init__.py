@@ -135,16 +135,27 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime | None
 
 
+class PushRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A push as it arrived. Header names are lower-case; `at` is our own clock, aware UTC."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """How a channel pushes. Header names are lower-case.
+    """How a channel pushes.
 
-    `verify` compares in constant time over the raw bytes. `reply` is the answer which tells the
-    channel that the push arrived; anything else makes it push again.
+    `verify` compares in constant time over the raw bytes, and refuses what a channel that signs the
+    time of sending sent too long ago. `read` gives a `RawOrder` where the push carries the whole
+    order, a `Hint` where its detail is to be fetched. `reply` is the answer which tells the channel
+    that the push arrived; anything else makes it push again.
     """
 
-    verify: Callable[[Credentials, Mapping[str, str], bytes], bool]
-    read: Callable[[bytes], tuple[Hint, ...] | ChannelError]
+    verify: Callable[[Credentials, PushRequest], bool]
+    read: Callable[[Credentials, PushRequest], tuple[Hint | RawOrder, ...] | ChannelError]
     reply: bytes
     reply_content_type: str = "application/json"
 
@@ -251,9 +262,10 @@ class Channel:
     """One sales channel.
 
     `backward_paging`: pages are read from the last to the first, because orders which change
-    meanwhile leave the window and shift the rest towards the front. `detail_request` is None where
-    a page carries whole orders and no push exists. `recompute` gives the signature of a vector, or
-    for a verification "ACCEPT" or "REJECT".
+    meanwhile leave the window and shift the rest towards the front. `poll_request` is None where
+    nothing can be asked for, because the other side uploads; `detail_request` where no push hints.
+    `currency` is what an order is in which names none. `recompute` gives the signature of a vector,
+    or for a verification "ACCEPT" or "REJECT".
     """
 
     name: str
@@ -264,9 +276,11 @@ class Channel:
     window_max: timedelta
     window_overlap: timedelta
     history_max: timedelta
-    poll_request: Callable[[Credentials, PollWindow, PageToken | None, datetime], HttpRequest]
+    poll_request: (
+        Callable[[Credentials, PollWindow, PageToken | None, datetime], HttpRequest] | None
+    )
     read_page: Callable[[HttpAnswer, PageToken | None], Page | ChannelError]
-    detail_request: Callable[[Credentials, str, datetime], HttpRequest]
+    detail_request: Callable[[Credentials, str, datetime], HttpRequest] | None
     read_detail: Callable[[HttpAnswer], RawOrder | ChannelError]
     push: Push | None
     normalise: Callable[[bytes], tuple[Normalised, ...]]

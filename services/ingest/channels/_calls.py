@@ -62,7 +62,7 @@ def http_error(answer: HttpAnswer) -> ChannelError | None:
         return error(ErrorKind.TOKEN, f"http_{answer.status}", "access refused")
     if answer.status >= 500 or answer.status < 200:
         return error(ErrorKind.RETRY, f"http_{answer.status}", "platform fault")
-    if answer.status != 200:
+    if answer.status >= 300:
         return error(ErrorKind.REFUSED, f"http_{answer.status}", "unexpected status")
     return None
 
@@ -89,6 +89,17 @@ def opened(answer: HttpAnswer, decode: Callable[[bytes], T]) -> T | ChannelError
 def no_answer(wanted: str) -> ChannelError:
     """Name an answer with neither what was asked for nor an error."""
     return error(ErrorKind.RETRY, "no_answer", f"no {wanted} in the answer")
+
+
+def no_page(answer: HttpAnswer, page: PageToken | None) -> ChannelError:
+    """Read a page of a channel which has none to ask for."""
+    del page
+    return no_detail(answer)
+
+
+def no_detail(answer: HttpAnswer) -> ChannelError:
+    """Read a detail of a channel which has none to ask for."""
+    return http_error(answer) or error(ErrorKind.REFUSED, "nothing_to_ask", "the channel uploads")
 
 
 def below_or_beyond(
