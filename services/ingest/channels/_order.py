@@ -65,7 +65,7 @@ class Draft(msgspec.Struct, kw_only=True):
 
     `goods_fen` is the channel's own total of list prices, None if it gives none. `pays_later`: cash
     on delivery, so that shipping unpaid is no contradiction. `partial`: a list row or a push, which
-    has no lines and asks for the detail. `has_promotions`: promotions should explain the discount.
+    has no lines and asks for the detail. `names_shop`: this channel's orders name their shop.
     """
 
     order_no: str
@@ -88,6 +88,7 @@ class Draft(msgspec.Struct, kw_only=True):
     extensions: Extension
     pays_later: bool = False
     partial: bool = False
+    names_shop: bool = True
 
 
 def finish(draft: Draft, problems: list[Problem]) -> Normalised:
@@ -145,11 +146,11 @@ def _check_header(draft: Draft, problems: list[Problem]) -> None:
         problems.append(problem(ProblemCode.STATE_UNKNOWN, draft.raw_state, blocks=False))
     if draft.partial:
         return
-    if not draft.shop:
+    if draft.names_shop and not draft.shop:
         problems.append(problem(ProblemCode.SHOP_MISSING, "shop", blocks=False))
-    if draft.state in SHIPPABLE and (
-        not draft.receiver.province or draft.receiver.pii is PiiKind.ABSENT
-    ):
+    # The channel's e-waybill takes the key in place of a name and an address.
+    nobody = draft.receiver.pii is PiiKind.ABSENT and not draft.receiver.key
+    if draft.state in SHIPPABLE and (not draft.receiver.province or nobody):
         problems.append(problem(ProblemCode.RECEIVER_MISSING, "receiver", blocks=True))
     paid = draft.times.paid is not None
     if not draft.pays_later and draft.payable_fen > 0:
