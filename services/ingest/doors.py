@@ -1,4 +1,4 @@
-"""The push doors: POST /push/{channel}/{shop}.
+"""The push doors: POST /push/{channel}/{shop}; GET answers a platform's check that the door is ours.
 
 A push is genuine (signature over the raw bytes, constant-time), bounded in size and depth, and durable in
 Kafka before it is answered with the channel's own "received". Anything else: 401 forged, 404 unknown shop,
@@ -20,7 +20,7 @@ from chassis.http import Problem, problem_response
 from chassis.metrics import DOOR_REQUESTS, DOOR_SECONDS
 from chassis.producer import DeliveryFailed
 from schemas.events.channel_hints import HintReceived
-from services.ingest.channels import ChannelError, HintKind
+from services.ingest.channels import ChannelError, HintKind, Push
 from services.ingest.settings import IngestSettings
 from services.ingest.shared import Shared
 from services.ingest.shops import Shop, source_key
@@ -61,7 +61,23 @@ class PushDoor:
 
     def app(self) -> Starlette:
         """The ASGI application."""
-        return Starlette(routes=[Route("/push/{channel}/{shop}", self.receive, methods=["POST"])])
+        path = "/push/{channel}/{shop}"
+        return Starlette(
+            routes=[
+                Route(path, self.receive, methods=["POST"]),
+                Route(path, self.greet, methods=["GET"]),
+            ]
+        )
+
+    async def greet(self, request: Request) -> Response:
+        """Answers the check which some platforms make before they push."""
+        shop, push = self._push_of(request)
+        if shop is None or push is None or push.greeting is None:
+            return _refused(UNKNOWN_SHOP)[0]
+        answer = push.greeting(shop.credentials(), _told(request))
+        if answer is None:
+            return _refused(BAD_SIGNATURE)[0]
+        return Response(answer, media_type="text/plain")
 
     async def receive(self, request: Request) -> Response:
         """Takes one push."""
@@ -71,9 +87,7 @@ class PushDoor:
         return answer
 
     async def _receive(self, request: Request) -> tuple[Response, str]:
-        names = request.path_params
-        shop = self._shared.shops.get((names["channel"], names["shop"]))
-        push = self._shared.channels[shop.channel].push if shop else None
+        shop, push = self._push_of(request)
         if shop is None or push is None:
             return _refused(UNKNOWN_SHOP)
         try:
@@ -82,8 +96,13 @@ class PushDoor:
             return _refused(TOO_LARGE)
         except ClientDisconnect:
             return _refused(NOT_UNDERSTOOD)
-        if not push.verify(shop.credentials(), dict(request.headers), body):
+        if not push.verify(shop.credentials(), _told(request), body):
             return _refused(BAD_SIGNATURE)
+        if push.opened is not None:
+            text = push.opened(shop.credentials(), body)
+            if text is None:
+                return _refused(BAD_SIGNATURE)
+            body = text
         if depth_of(body, self._settings.push_depth_max) > self._settings.push_depth_max:
             return _refused(TOO_DEEP)
         hints = push.read(body)
@@ -99,6 +118,11 @@ class PushDoor:
         except DeliveryFailed:
             return _refused(NOT_DURABLE, {"retry-after": "5"})
         return Response(push.reply, media_type=push.reply_content_type), "accepted"
+
+    def _push_of(self, request: Request) -> tuple[Shop | None, Push | None]:
+        names = request.path_params
+        shop = self._shared.shops.get((names["channel"], names["shop"]))
+        return shop, self._shared.channels[shop.channel].push if shop else None
 
     async def _bounded_body(self, request: Request) -> bytes:
         limit = self._settings.push_bytes_max
@@ -120,6 +144,12 @@ class PushDoor:
             message_id=message_id or str(uuid.uuid4()),
             accepted_at=self._shared.clock.now(),
         )
+
+
+def _told(request: Request) -> dict[str, str]:
+    """Headers and query parameters as `Push` wants them."""
+    query = {f"?{name}": value for name, value in request.query_params.items()}
+    return dict(request.headers) | query
 
 
 def _refused(problem: Problem, headers: dict[str, str] | None = None) -> tuple[Response, str]:
