@@ -40,12 +40,18 @@ class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """One shop's access. `base_url` is scheme, host and port without a path or trailing slash."""
+    """One shop's access. `base_url` is scheme, host and port without a path or trailing slash.
+
+    `push_secret` opens pushes which come encrypted, `push_token` signs pushes, where the platform
+    gives keys of their own for that.
+    """
 
     app_key: str
     app_secret: str
     access_token: str
     base_url: str
+    push_secret: str = ""
+    push_token: str = ""
 
     def __repr__(self) -> str:
         """Show nothing secret: this value ends up in tracebacks."""
@@ -149,15 +155,19 @@ class Push:
     """How a channel pushes.
 
     `verify` compares in constant time over the raw bytes, and refuses what a channel that signs the
-    time of sending sent too long ago. `read` gives a `RawOrder` where the push carries the whole
-    order, a `Hint` where its detail is to be fetched. `reply` is the answer which tells the channel
-    that the push arrived; anything else makes it push again.
+    time of sending sent too long ago. `opened` gives the text of a push that is encrypted, None if
+    it cannot be opened; `read` takes that text. `read` gives a `RawOrder` where the push carries the
+    whole order, a `Hint` where its detail is to be fetched. `greeting` answers the platform's check
+    that the door is ours, None to what is no genuine check. `reply` is the answer which tells the
+    channel that the push arrived; anything else makes it push again.
     """
 
     verify: Callable[[Credentials, PushRequest], bool]
     read: Callable[[Credentials, PushRequest], tuple[Hint | RawOrder, ...] | ChannelError]
     reply: bytes
     reply_content_type: str = "application/json"
+    opened: Callable[[Credentials, PushRequest], bytes | None] | None = None
+    greeting: Callable[[Credentials, PushRequest], bytes | None] | None = None
 
 
 class ShippedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,21 +241,30 @@ class Aftersale(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AftersalePage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of after-sales requests; `unreadable` rows are counted, never dropped in silence."""
+    """One page of after-sales requests; `unreadable` rows are counted, never dropped in silence.
+
+    `detail_needed`: numbers of requests which the page only names, to be fetched one by one.
+    """
 
     aftersales: tuple[Aftersale, ...]
     unreadable: int
     next_page: PageToken | None
+    detail_needed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aftersales:
-    """The calls about money back: fetch requests, agree to one."""
+    """The calls about money back: fetch requests, agree to one.
+
+    The detail calls are None where a page carries whole requests.
+    """
 
     poll_request: Callable[[Credentials, PollWindow, PageToken | None, datetime], HttpRequest]
     read_page: Callable[[HttpAnswer, PageToken | None], AftersalePage | ChannelError]
     agree_request: Callable[[Credentials, Aftersale, datetime], HttpRequest | Unsupported]
     read_agree_answer: Callable[[HttpAnswer], WriteBack]
+    detail_request: Callable[[Credentials, str, datetime], HttpRequest] | None = None
+    read_detail: Callable[[HttpAnswer], Aftersale | ChannelError] | None = None
 
 
 class SignatureVector(msgspec.Struct, frozen=True, kw_only=True):

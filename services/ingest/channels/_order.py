@@ -152,13 +152,11 @@ def _check_header(draft: Draft, problems: list[Problem]) -> None:
         problems.append(problem(ProblemCode.STATE_UNKNOWN, draft.raw_state, blocks=False))
     if draft.partial:
         return
-    if not draft.shop and draft.names_shop:
+    if draft.names_shop and not draft.shop:
         problems.append(problem(ProblemCode.SHOP_MISSING, "shop", blocks=False))
-    if (
-        draft.state in SHIPPABLE
-        and not draft.collected
-        and (not draft.receiver.province or draft.receiver.pii is PiiKind.ABSENT)
-    ):
+    # The channel's e-waybill takes the key in place of a name and an address.
+    nobody = draft.receiver.pii is PiiKind.ABSENT and not draft.receiver.key
+    if draft.state in SHIPPABLE and not draft.collected and (not draft.receiver.province or nobody):
         problems.append(problem(ProblemCode.RECEIVER_MISSING, "receiver", blocks=True))
     paid = draft.times.paid is not None
     if not draft.pays_later and draft.payable_fen > 0:

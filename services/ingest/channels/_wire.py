@@ -7,6 +7,7 @@ nearest to the text; its shortest decimal form is that text again for every amou
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import TypeVar
 
@@ -24,6 +25,8 @@ Seconds = int | str | None
 
 BEIJING = "+08:00"
 _BEIJING_OFFSET = timedelta(hours=8)
+_CENT = Decimal("0.01")
+_NOISE_MAX = Decimal("0.000001")  # sums of doubles are off by far less, no price by so little
 AMOUNT_MAX = 10**13  # a hundred billion yuan: above it, something else stands in the field
 _EARLIEST_S = 946_684_800  # 2000-01-01; no channel is older
 _LATEST_S = 4_102_444_800  # 2100-01-01
@@ -107,11 +110,20 @@ def clean(text: Text) -> str:
 @lru_cache(maxsize=16384, typed=True)
 def _fen_of_yuan(value: str | float) -> int | None:
     # `repr` of a double is the shortest text which reads back as it, see the module docstring.
-    text = value.strip() if isinstance(value, str) else repr(value)
+    text = value.strip() if isinstance(value, str) else _without_noise(repr(value))
     if len(text) > 20:
         return None
     fen = fen_of_yuan(text)
     return fen if fen is not None and abs(fen) <= AMOUNT_MAX else None
+
+
+def _without_noise(text: str) -> str:
+    """Take the traces of a platform's own sum of doubles off: 49.800000000000004 is 49.80."""
+    if len(text.partition(".")[2]) <= 2 or "e" in text or "n" in text:
+        return text
+    amount = Decimal(text)
+    cents = amount.quantize(_CENT)
+    return str(cents) if abs(amount - cents) <= _NOISE_MAX else text
 
 
 @lru_cache(maxsize=16384, typed=True)
@@ -197,6 +209,17 @@ def epoch_time(value: Seconds, field: str, problems: list[Problem]) -> datetime 
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def epoch_ms_time(value: Seconds, field: str, problems: list[Problem]) -> datetime | None:
+    """Read epoch milliseconds; 0 means "has not happened"."""
+    if not value or value == "0":
+        return None
+    moment_ms = _fen(value)
+    if moment_ms is None or not _EARLIEST_S <= moment_ms // 1000 < _LATEST_S:
+        problems.append(problem(ProblemCode.BAD_TIME, field, blocks=False))
+        return None
+    return datetime.fromtimestamp(moment_ms // 1000, UTC) + timedelta(milliseconds=moment_ms % 1000)
+
+
 def pii_kind(text: str) -> PiiKind:
     """Tell the form of one personal text where the channel uses one field for all forms."""
     if not text:
@@ -244,6 +267,55 @@ def receiver(
         name=readable[0],
         phone=readable[1],
         address=readable[2],
+        name_cipher=secret[0],
+        phone_cipher=secret[1],
+        address_cipher=secret[2],
+        key=clean(key),
+    )
+
+
+Person = tuple[Text, Text, Text]
+
+
+def receiver_told_apart(
+    *,
+    region: tuple[Text, Text, Text],
+    town: Text,
+    ciphers: Person,
+    masks: Person,
+    clear: Person,
+    key: Text,
+    problems: list[Problem],
+) -> Receiver:
+    """Build the receiver of a channel which has a field per form; the forms stay apart.
+
+    Each person is name, phone, address. Clear texts beside ciphers are left out: a receiver that
+    counts as encrypted promises that nothing of it is clear.
+    """
+    secret, masked, readable = (
+        [clean(text).strip() for text in person] for person in (ciphers, masks, clear)
+    )
+    kind, texts = PiiKind.ABSENT, ["", "", ""]
+    if any(secret):
+        kind, texts = PiiKind.ENCRYPTED, masked
+        if not all(secret):
+            detail = "some receiver fields have no cipher"
+            problems.append(problem(ProblemCode.RECEIVER_MIXED, detail, blocks=False))
+    elif any(readable):
+        kind = PiiKind.MASKED if any("*" in text for text in readable) else PiiKind.PLAIN
+        texts = readable
+    elif any(masked):
+        kind, texts = PiiKind.MASKED, masked
+    place = settle(clean(region[0]), clean(region[1]), clean(region[2]))
+    return Receiver(
+        province=place.province,
+        city=place.city,
+        district=place.district,
+        town=clean(town),
+        pii=kind,
+        name=texts[0],
+        phone=texts[1],
+        address=texts[2],
         name_cipher=secret[0],
         phone_cipher=secret[1],
         address_cipher=secret[2],
