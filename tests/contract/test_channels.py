@@ -104,7 +104,9 @@ def pushed(body: bytes, headers: dict[str, str], at: datetime = NOW) -> PushRequ
 
 
 def requests_of(channel: Channel) -> list[HttpRequest]:
-    made: list[HttpRequest | Unsupported] = [channel.shipment_request(CREDENTIALS, shipment(), NOW)]
+    made: list[object] = [channel.shipment_request(CREDENTIALS, shipment(), NOW)]
+    if channel.prepare_shipment is not None:
+        made.append(channel.prepare_shipment(CREDENTIALS, shipment(), NOW))
     if channel.poll_request is not None:
         made.append(channel.poll_request(CREDENTIALS, WINDOW, None, NOW))
     if channel.detail_request is not None:

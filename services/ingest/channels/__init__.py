@@ -181,7 +181,8 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     """One parcel to tell the channel. `carrier` is our code (SF, YTO, ZTO, STO, YUNDA, EMS, JD, JT).
 
     `whole`: the parcel holds everything of the order that ships. `request_id` is ours and stable
-    over retries, for channels which take one.
+    over retries, for channels which take one. `prepared` is the answer to `Channel.prepare_shipment`
+    where the channel has one.
     """
 
     order_no: str
@@ -190,6 +191,7 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     carrier: str
     waybill_no: str
     request_id: str
+    prepared: HttpAnswer | None = None
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
@@ -283,7 +285,9 @@ class Channel:
     `backward_paging`: pages are read from the last to the first, because orders which change
     meanwhile leave the window and shift the rest towards the front. `poll_request` is None where
     nothing can be asked for, because the other side uploads; `detail_request` where no push hints.
-    `currency` is what an order is in which names none. `recompute` gives the signature of a vector,
+    `currency` is what an order is in which names none. `prepare_shipment` is None where shipping
+    takes one call; else its answer goes into the `Shipment`, and what that answer already decides
+    comes out of `shipment_request` without a second call. `recompute` gives the signature of a vector,
     or for a verification "ACCEPT" or "REJECT".
     """
 
@@ -303,7 +307,8 @@ class Channel:
     read_detail: Callable[[HttpAnswer], RawOrder | ChannelError]
     push: Push | None
     normalise: Callable[[bytes], tuple[Normalised, ...]]
-    shipment_request: Callable[[Credentials, Shipment, datetime], HttpRequest | Unsupported]
+    shipment_request: Callable[[Credentials, Shipment, datetime], HttpRequest | WriteBack]
     read_shipment_answer: Callable[[HttpAnswer], WriteBack]
     aftersales: Aftersales | None
     recompute: Callable[[SignatureVector], str]
+    prepare_shipment: Callable[[Credentials, Shipment, datetime], HttpRequest] | None = None

@@ -39,6 +39,8 @@ _LONE_SURROGATE = re.compile(
 _MARKED_CIPHER = re.compile(r"^(?:~.+~\d*~?|\$.+\$|#.+#)$", re.DOTALL)
 _BASE64 = re.compile(r"^[A-Za-z0-9+/_-]{14,}={0,2}$")
 
+_DECIMAL = re.compile(r"^(-?)([0-9]{1,15})(?:\.([0-9]{1,12}))?$")
+
 T = TypeVar("T")
 
 
@@ -152,6 +154,33 @@ def yuan(value: Amount, field: str, problems: list[Problem]) -> int:
     return fen
 
 
+@lru_cache(maxsize=16384, typed=True)
+def _minor_units(value: str | float, decimals: int) -> int | None:
+    text = value.strip() if isinstance(value, str) else _without_noise(repr(value))
+    match = _DECIMAL.match(text)
+    if match is None:
+        return None
+    sign, whole, fraction = match[1], match[2], match[3] or ""
+    if fraction[decimals:].strip("0"):
+        return None
+    units = int(whole + fraction[:decimals].ljust(decimals, "0"))
+    return (-units if sign else units) if units <= AMOUNT_MAX else None
+
+
+def minor_units(value: Amount, decimals: int, field: str, problems: list[Problem]) -> int:
+    """Return an amount in its currency's minor unit; absent is 0, malformed 0 and a problem.
+
+    Decimals which the currency does not have must be zeros: "1000.00" yen are 1000.
+    """
+    if value is None or value == "":
+        return 0
+    units = _minor_units(value, decimals)
+    if units is None:
+        problems.append(problem(ProblemCode.BAD_AMOUNT, field, blocks=True))
+        return 0
+    return units
+
+
 def fen(value: Amount, field: str, problems: list[Problem]) -> int:
     """Return an amount in fen; absent is 0, malformed is 0 and a blocking problem."""
     if value is None or value == "":
@@ -196,6 +225,35 @@ def beijing_time(value: Text, field: str, problems: list[Problem]) -> datetime |
 def beijing_text(moment: datetime) -> str:
     """Write an aware time as the "yyyy-MM-dd HH:mm:ss" of Beijing that requests carry."""
     return (moment.astimezone(UTC) + _BEIJING_OFFSET).strftime("%Y-%m-%d %H:%M:%S")
+
+
+@lru_cache(maxsize=16384)
+def _zoned(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
+        return None
+    return moment if 2000 <= moment.year < 2100 else None
+
+
+def zoned_time(value: Text, field: str, problems: list[Problem]) -> datetime | None:
+    """Read an ISO 8601 time with its offset; "" and a zero date mean "has not happened"."""
+    if not value or value.startswith(("0000", "0001", "1970-01-01")):
+        return None
+    moment = _zoned(value.strip()) if len(value) > 16 else None
+    if moment is None or moment.tzinfo is None:
+        problems.append(problem(ProblemCode.BAD_TIME, field, blocks=False))
+        return None
+    return moment
+
+
+def utc_time(value: Text, field: str, problems: list[Problem]) -> datetime | None:
+    """Read "yyyy-MM-ddTHH:mm:ss" of UTC; "" and a zero date mean "has not happened"."""
+    text = (value or "").strip().removesuffix("Z")
+    if len(text) == 19:
+        return zoned_time(text + "+00:00", field, problems)
+    return zoned_time(value, field, problems)
 
 
 def epoch_time(value: Seconds, field: str, problems: list[Problem]) -> datetime | None:
