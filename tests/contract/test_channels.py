@@ -244,7 +244,10 @@ def push_of(vector_id: str) -> tuple[Credentials, PushRequest]:
     return credentials, pushed(vector["input"]["raw_body"].encode(), headers)
 
 
-GENUINE_PUSHES = {"douyin": lambda: push_of("douyin-event")}
+GENUINE_PUSHES = {
+    "douyin": lambda: push_of("douyin-event"),
+    "shopify": lambda: push_of("shopify-webhook"),
+}
 PUSHING = [name for name, channel in CHANNELS.items() if channel.push is not None]
 
 

@@ -82,6 +82,11 @@ def _mended(body: bytes) -> bytes:
     )
 
 
+def present(raw: msgspec.Raw) -> bool:
+    """Say whether a value which is kept as it stands was sent, and not as null."""
+    return bytes(raw) not in {b"", b"null"}
+
+
 def several(value: list[T] | T | None) -> tuple[T, ...]:
     """Return what stands where a list is usual: some gateways send a lone object."""
     if value is None:
