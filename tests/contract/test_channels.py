@@ -247,6 +247,7 @@ def push_of(vector_id: str) -> tuple[Credentials, PushRequest]:
 GENUINE_PUSHES = {
     "douyin": lambda: push_of("douyin-event"),
     "shopify": lambda: push_of("shopify-webhook"),
+    "woocommerce": lambda: push_of("woo-webhook"),
 }
 PUSHING = [name for name, channel in CHANNELS.items() if channel.push is not None]
 

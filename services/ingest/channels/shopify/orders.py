@@ -9,11 +9,10 @@ import re
 import msgspec
 
 from services.ingest.channels import _order as orders
+from services.ingest.channels._money import Money
 from services.ingest.channels._person import full_name
 from services.ingest.channels._wire import (
-    Amount,
     clean,
-    minor_units,
     present,
     problem,
     quantity,
@@ -26,7 +25,6 @@ from services.ingest.channels._wire import (
 )
 from services.ingest.channels.shopify import wire
 from services.ingest.channels.shopify.regions import PROVINCES
-from services.ingest.domain.currency import decimals
 from services.ingest.domain.model import (
     Bearer,
     Extension,
@@ -86,21 +84,6 @@ _decode = msgspec.json.Decoder(wire.Answer).decode
 _decode_order = msgspec.json.Decoder(wire.Order).decode
 
 
-class _Money:
-    """Amounts of one order, in the minor unit of its currency."""
-
-    def __init__(self, currency: str, problems: list[Problem]) -> None:
-        found = decimals(currency)
-        if found is None:
-            problems.append(problem(ProblemCode.CURRENCY_UNKNOWN, currency[:8], blocks=True))
-        self._decimals = 2 if found is None else found
-        self._problems = problems
-
-    def fen(self, value: Amount, field: str) -> int:
-        """Read one amount."""
-        return minor_units(value, self._decimals, field, self._problems)
-
-
 def normalise(body: bytes) -> tuple[Normalised, ...]:
     """Read one native payload; never raises, a second call gives the same."""
     found = read_json(_decode, body)
@@ -129,7 +112,7 @@ def _normalised(order: wire.Order) -> Normalised:
         return Normalised(order=None, problems=(cause,))
     problems: list[Problem] = []
     currency = clean(order.currency) or "CNY"
-    money = _Money(currency, problems)
+    money = Money(currency, problems)
     payable_fen = money.fen(order.total_price, "total_price")
     if order.total_price is None or order.total_price == "":
         problems.append(problem(ProblemCode.AMOUNT_MISSING, "total_price", blocks=True))
@@ -211,7 +194,7 @@ def _paid_fen(
     order: wire.Order,
     state: OrderSnapshotState,
     payable_fen: int,
-    money: _Money,
+    money: Money,
     problems: list[Problem],
 ) -> int:
     paid = clean(order.financial_status)
@@ -251,7 +234,7 @@ def _line(
     native: wire.Line,
     shipped: dict[str, int],
     refunded: dict[str, int],
-    money: _Money,
+    money: Money,
     problems: list[Problem],
 ) -> orders.LineDraft:
     line_id = text_of(native.id)
@@ -339,7 +322,7 @@ class _Beside(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _freight(
-    order: wire.Order, lines: list[orders.LineDraft], payable_fen: int, money: _Money
+    order: wire.Order, lines: list[orders.LineDraft], payable_fen: int, money: Money
 ) -> tuple[int, _Beside]:
     """Return what is payable beside goods: shipping after its discounts, and what comes on top.
 
@@ -376,7 +359,7 @@ def _freight(
 
 
 def _promotions(
-    order: wire.Order, natives: tuple[wire.Line, ...], money: _Money
+    order: wire.Order, natives: tuple[wire.Line, ...], money: Money
 ) -> tuple[Promotion, ...]:
     """Name every discount of the goods; those of shipping are off the freight already."""
     by_index: dict[int, int] = {}
@@ -412,7 +395,7 @@ def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
     )
 
 
-def _extension(order: wire.Order, beside: _Beside, money: _Money) -> ShopifyExtension:
+def _extension(order: wire.Order, beside: _Beside, money: Money) -> ShopifyExtension:
     address = order.shipping_address or wire.Address()
     refunded_fen = sum(
         money.fen(moved.amount, "transactions.amount")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.ingest.channels.shopify import CHANNEL as SHOPIFY
+from services.ingest.channels.woocommerce import CHANNEL as WOOCOMMERCE
 from services.ingest.domain.model import Normalised
 from tests.unit.ingest.channels.builders import Native, encoded
 
@@ -61,4 +62,63 @@ def shopify_order(*lines: Native, **changed: Any) -> Native:
 
 def shopify(*lines: Native, **changed: Any) -> Normalised:
     (found,) = SHOPIFY.normalise(encoded({"order": shopify_order(*lines, **changed)}))
+    return found
+
+
+def woo_line(**changed: Any) -> Native:
+    return {
+        "id": 31,
+        "name": "示例 T恤",
+        "product_id": 93,
+        "variation_id": 94,
+        "quantity": 2,
+        "subtotal": "100.00",
+        "subtotal_tax": "0.00",
+        "total": "100.00",
+        "total_tax": "0.00",
+        "sku": "TS01",
+        "price": 50.0,
+        **changed,
+    }
+
+
+def woo_order(*lines: Native, **changed: Any) -> Native:
+    return {
+        "id": 7271,
+        "number": "7271",
+        "status": "processing",
+        "currency": "CNY",
+        "date_created_gmt": "2026-05-20T01:31:02",
+        "date_modified_gmt": "2026-05-20T01:31:41",
+        "date_paid_gmt": "2026-05-20T01:31:40",
+        "date_completed_gmt": None,
+        "discount_total": "0.00",
+        "discount_tax": "0.00",
+        "shipping_total": "0.00",
+        "shipping_tax": "0.00",
+        "total": "100.00",
+        "total_tax": "0.00",
+        "customer_id": 0,
+        "customer_note": "",
+        "payment_method": "alipay",
+        "billing": {"phone": "13000000001"},
+        "shipping": {
+            "first_name": "样例",
+            "last_name": "李",
+            "address_1": "示例路 88 号",
+            "city": "杭州市",
+            "state": "CN12",
+            "country": "CN",
+            "phone": "",
+        },
+        "line_items": list(lines) or [woo_line()],
+        "fee_lines": [],
+        "coupon_lines": [],
+        "refunds": [],
+        **changed,
+    }
+
+
+def woo(*lines: Native, **changed: Any) -> Normalised:
+    (found,) = WOOCOMMERCE.normalise(encoded(woo_order(*lines, **changed)))
     return found
