@@ -6,6 +6,7 @@ orders it means, written once by the channel itself and then read by hand agains
 
 import json
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -244,8 +245,19 @@ def push_of(vector_id: str) -> tuple[Credentials, PushRequest]:
     return credentials, pushed(vector["input"]["raw_body"].encode(), headers)
 
 
-GENUINE_PUSHES = {
+def pos_push() -> tuple[Credentials, PushRequest]:
+    vector = vector_of("pos-hmac")
+    headers = {
+        "x-pos-timestamp": vector["input"]["timestamp"],
+        "x-pos-signature": vector["expected"],
+    }
+    credentials = msgspec.structs.replace(CREDENTIALS, app_secret=vector["secret"])
+    return credentials, pushed(vector["input"]["raw_body"].encode(), headers)
+
+
+GENUINE_PUSHES: dict[str, Callable[[], tuple[Credentials, PushRequest]]] = {
     "douyin": lambda: push_of("douyin-event"),
+    "pos": pos_push,
     "shopify": lambda: push_of("shopify-webhook"),
     "woocommerce": lambda: push_of("woo-webhook"),
 }

@@ -39,7 +39,7 @@ _LONE_SURROGATE = re.compile(
 _MARKED_CIPHER = re.compile(r"^(?:~.+~\d*~?|\$.+\$|#.+#)$", re.DOTALL)
 _BASE64 = re.compile(r"^[A-Za-z0-9+/_-]{14,}={0,2}$")
 
-_DECIMAL = re.compile(r"^(-?)([0-9]{1,15})(?:\.([0-9]{1,12}))?$")
+_DECIMAL = re.compile(r"^(-?)([0-9]{1,15})(?:\.([0-9]{1,12}))?\Z")
 
 T = TypeVar("T")
 

@@ -28,7 +28,7 @@ _NONE = frozenset(
 )
 _THREE = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 _FOUR = frozenset(["CLF", "UYW"])
-_CODE = re.compile(r"^[A-Z]{3}$")
+_CODE = re.compile(r"^[A-Z]{3}\Z")
 
 
 def decimals(currency: str) -> int | None:

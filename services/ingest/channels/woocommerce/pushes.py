@@ -20,7 +20,7 @@ from services.ingest.channels.woocommerce.orders import DRAFTS
 from services.ingest.domain.model import Problem
 
 # What a shop sends when a webhook is saved: a form, and without a signature.
-_PING = re.compile(rb"^webhook_id=[0-9]{1,20}$")
+_PING = re.compile(rb"^webhook_id=[0-9]{1,20}\Z")
 
 
 class _Body(msgspec.Struct):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.ingest.channels.pos import CHANNEL as POS
 from services.ingest.channels.shopify import CHANNEL as SHOPIFY
 from services.ingest.channels.woocommerce import CHANNEL as WOOCOMMERCE
 from services.ingest.domain.model import Normalised
@@ -121,4 +122,52 @@ def woo_order(*lines: Native, **changed: Any) -> Native:
 
 def woo(*lines: Native, **changed: Any) -> Normalised:
     (found,) = WOOCOMMERCE.normalise(encoded(woo_order(*lines, **changed)))
+    return found
+
+
+def pos_line(**changed: Any) -> Native:
+    return {
+        "line_no": 1,
+        "barcode": "6900000000001",
+        "sku": "TS01",
+        "name": "示例 T恤",
+        "qty": "2",
+        "unit_price_fen": 5000,
+        "amount_fen": 10000,
+        "discount_fen": 0,
+        **changed,
+    }
+
+
+def pos_receipt(*lines: Native, **changed: Any) -> Native:
+    return {
+        "receipt_no": "S001-000001",
+        "type": "SALE",
+        "created_at": "2026-05-20T09:31:02+08:00",
+        "cashier": "C01",
+        "currency": "CNY",
+        "total_fen": 10000,
+        "discount_fen": 0,
+        "payments": [{"method": "CASH", "amount_fen": 10000, "txn_no": ""}],
+        "lines": list(lines) or [pos_line()],
+        "delivery": None,
+        "note": "",
+        **changed,
+    }
+
+
+def pos_batch(*receipts: object, **changed: Any) -> Native:
+    return {
+        "schema": "pos-upload/1",
+        "store_no": "S001",
+        "terminal_no": "T01",
+        "batch_no": "B1",
+        "business_date": "2026-05-20",
+        "orders": list(receipts),
+        **changed,
+    }
+
+
+def pos(*lines: Native, **changed: Any) -> Normalised:
+    (found,) = POS.normalise(encoded(pos_batch(pos_receipt(*lines, **changed))))
     return found
