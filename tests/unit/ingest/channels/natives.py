@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.ingest.channels.groupbuy import CHANNEL as GROUPBUY
 from services.ingest.channels.pos import CHANNEL as POS
 from services.ingest.channels.shopify import CHANNEL as SHOPIFY
 from services.ingest.channels.woocommerce import CHANNEL as WOOCOMMERCE
@@ -170,4 +171,61 @@ def pos_batch(*receipts: object, **changed: Any) -> Native:
 
 def pos(*lines: Native, **changed: Any) -> Normalised:
     (found,) = POS.normalise(encoded(pos_batch(pos_receipt(*lines, **changed))))
+    return found
+
+
+def ktt_line(**changed: Any) -> Native:
+    return {
+        "sub_order_sn": "250000-1-1",
+        "goods_id": 1,
+        "goods_name": "砂糖橘 5斤",
+        "goods_number": 2,
+        "goods_price": 5000,
+        "goods_amount": 10000,
+        "real_goods_amount": 10000,
+        "sku_id": 101,
+        "external_sku_id": "EXT-101",
+        "cancel_status": 0,
+        "already_cancel_number": 0,
+        "shipping_status": 0,
+        "refund_goods_amount": 0,
+        **changed,
+    }
+
+
+def ktt_order(*lines: Native, **changed: Any) -> Native:
+    return {
+        "order_sn": "250000-1",
+        "activity_no": "G1",
+        "participate_no": 12,
+        "order_amount": 10000,
+        "discount_amount": 0,
+        "platform_discount_amount": 0,
+        "shipping_amount": 0,
+        "service_amount": 0,
+        "theoretical_refund_amount": 0,
+        "after_sales_status": 0,
+        "cancel_status": 0,
+        "shipping_status": 0,
+        "verification_status": 0,
+        "logistics_type": 10,
+        "logistics_list": [],
+        "is_supplier": False,
+        "confirm_at": 1779240700000,
+        "updated_at": 1779240701000,
+        "receiver_name": "测试收货人",
+        "receiver_mobile": "13000000001",
+        "receiver_address_province": "福建省",
+        "receiver_address_city": "厦门市",
+        "receiver_address_district": "思明区",
+        "receiver_address_detail": "示例路 1 号",
+        "gift_order_list": [],
+        "sub_order_list": list(lines) or [ktt_line()],
+        **changed,
+    }
+
+
+def ktt(*lines: Native, **changed: Any) -> Normalised:
+    page = {"order_list": [ktt_order(*lines, **changed)], "total_count": 1}
+    (found,) = GROUPBUY.normalise(encoded({"ktt_order_list_response": page}))
     return found
