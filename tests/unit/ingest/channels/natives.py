@@ -6,6 +6,7 @@ from services.ingest.channels.groupbuy import CHANNEL as GROUPBUY
 from services.ingest.channels.pos import CHANNEL as POS
 from services.ingest.channels.shopify import CHANNEL as SHOPIFY
 from services.ingest.channels.woocommerce import CHANNEL as WOOCOMMERCE
+from services.ingest.channels.youzan import CHANNEL as YOUZAN
 from services.ingest.domain.model import Normalised
 from tests.unit.ingest.channels.builders import Native, encoded
 
@@ -228,4 +229,72 @@ def ktt_order(*lines: Native, **changed: Any) -> Native:
 def ktt(*lines: Native, **changed: Any) -> Normalised:
     page = {"order_list": [ktt_order(*lines, **changed)], "total_count": 1}
     (found,) = GROUPBUY.normalise(encoded({"ktt_order_list_response": page}))
+    return found
+
+
+def youzan_line(**changed: Any) -> Native:
+    return {
+        "oid": "2820000000000000001",
+        "item_id": 495000001,
+        "sku_id": 400800001,
+        "outer_item_id": "",
+        "outer_sku_id": "POT-1",
+        "title": "示例 手冲咖啡壶",
+        "price": "50.00",
+        "num": 2,
+        "payment": "100.00",
+        "is_present": False,
+        **changed,
+    }
+
+
+def youzan_trade(*lines: Native, around: Native | None = None, **changed: Any) -> Native:
+    """`changed` goes into the part of the order which has the field, `around` beside the order."""
+    parts: dict[str, Native] = {
+        "order_info": {
+            "tid": "E20260520093102000100001",
+            "status": "WAIT_SELLER_SEND_GOODS",
+            "type": 0,
+            "express_type": 0,
+            "refund_state": 0,
+            "created": "2026-05-20 09:31:02",
+            "update_time": "2026-05-20 09:31:41",
+            "pay_time": "2026-05-20 09:31:40",
+            "consign_time": "",
+            "success_time": "",
+            "node_kdt_id": 10000001,
+            "root_kdt_id": 10000000,
+        },
+        "address_info": {
+            "receiver_name": "$demoCipherName==$1$",
+            "receiver_tel": "$demoCipherTel==$1$",
+            "delivery_province": "四川省",
+            "delivery_city": "成都市",
+            "delivery_district": "青羊区",
+            "delivery_address": "$demoCipherAddr==$1$",
+            "self_fetch_info": "",
+        },
+        "pay_info": {
+            "total_fee": "100.00",
+            "post_fee": "0.00",
+            "payment": "100.00",
+            "phase_payments": [],
+        },
+        "remark_info": {"buyer_message": "", "trade_memo": "", "star": 0},
+        "source_info": {"is_offline_order": False},
+    }
+    full: Native = {**parts, "orders": list(lines) or [youzan_line()]}
+    for name, value in changed.items():
+        owner = next((part for part in parts.values() if name in part), full)
+        owner[name] = value
+    return {"full_order_info": full, **(around or {})}
+
+
+def youzan(*lines: Native, around: Native | None = None, **changed: Any) -> Normalised:
+    answered = {
+        "code": 200,
+        "success": True,
+        "data": youzan_trade(*lines, around=around, **changed),
+    }
+    (found,) = YOUZAN.normalise(encoded(answered))
     return found

@@ -1,0 +1,76 @@
+"""Genuine pushes of every channel that pushes, made from the signature vectors."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from services.ingest.channels import Credentials, PushRequest, SignatureVector
+from services.ingest.channels.youzan import recompute
+
+EXAMPLES = Path(__file__).parent / "examples" / "channels"
+VECTORS: list[dict[str, Any]] = json.loads((EXAMPLES / "signatures.json").read_text())["vectors"]
+NOW = datetime(2026, 5, 20, 2, 11, 12, tzinfo=UTC)
+CREDENTIALS = Credentials(
+    app_key="7000000000000000001",
+    app_secret="planted-secret",
+    access_token="planted-token",
+    base_url="http://127.0.0.1:1",
+)
+
+
+def pushed(body: bytes, headers: dict[str, str], at: datetime = NOW) -> PushRequest:
+    return PushRequest(headers=headers, query={}, body=body, at=at)
+
+
+def vector_of(vector_id: str) -> dict[str, Any]:
+    return next(vector for vector in VECTORS if vector["id"] == vector_id)
+
+
+def push_of(vector_id: str) -> tuple[Credentials, PushRequest]:
+    """Make the push of a vector whose signature stands in a header."""
+    vector = vector_of(vector_id)
+    credentials = msgspec.structs.replace(
+        CREDENTIALS, app_key=vector["input"].get("app_key", ""), app_secret=vector["secret"]
+    )
+    headers = {vector["input"]["header"].lower(): vector["expected"]}
+    return credentials, pushed(vector["input"]["raw_body"].encode(), headers)
+
+
+def pos_push() -> tuple[Credentials, PushRequest]:
+    vector = vector_of("pos-hmac")
+    headers = {
+        "x-pos-timestamp": vector["input"]["timestamp"],
+        "x-pos-signature": vector["expected"],
+    }
+    credentials = msgspec.structs.replace(CREDENTIALS, app_secret=vector["secret"])
+    return credentials, pushed(vector["input"]["raw_body"].encode(), headers)
+
+
+def youzan_push() -> tuple[Credentials, PushRequest]:
+    """Make the newer form, signed over the whole body; the older one signs the message only."""
+    vector = vector_of("youzan-push")
+    body = json.dumps({"client_id": vector["input"]["client_id"], "msg": vector["input"]["msg"]})
+    credentials = msgspec.structs.replace(
+        CREDENTIALS, app_key=vector["input"]["client_id"], app_secret=vector["secret"]
+    )
+    signature = recompute(
+        SignatureVector(
+            kind="webhook",
+            secret=credentials.app_secret,
+            fields={"client_id": credentials.app_key, "raw_body": body},
+        )
+    )
+    return credentials, pushed(body.encode(), {"event-sign": signature})
+
+
+GENUINE_PUSHES: dict[str, Callable[[], tuple[Credentials, PushRequest]]] = {
+    "douyin": lambda: push_of("douyin-event"),
+    "pos": pos_push,
+    "shopify": lambda: push_of("shopify-webhook"),
+    "woocommerce": lambda: push_of("woo-webhook"),
+    "youzan": youzan_push,
+}
