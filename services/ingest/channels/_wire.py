@@ -40,6 +40,7 @@ _MARKED_CIPHER = re.compile(r"^(?:~.+~\d*~?|\$.+\$|#.+#)$", re.DOTALL)
 _BASE64 = re.compile(r"^[A-Za-z0-9+/_-]{14,}={0,2}$")
 
 T = TypeVar("T")
+_decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def problem(code: ProblemCode, detail: str, *, blocks: bool) -> Problem:
@@ -85,6 +86,19 @@ def several(value: list[T] | T | None) -> tuple[T, ...]:
     if value is None:
         return ()
     return tuple(value) if isinstance(value, list) else (value,)
+
+
+def sliced(raw: msgspec.Raw) -> tuple[bytes, ...] | None:
+    """Return the bytes of each element of a list, or of the lone object in its place.
+
+    None: nothing is there. Bytes which are no JSON do not come here: the answer was decoded.
+    """
+    body = bytes(raw).strip()
+    if body in {b"", b"null"}:
+        return None
+    if not body.startswith(b"["):
+        return (body,)
+    return tuple(bytes(element) for element in _decode_elements(body))
 
 
 def text_of(value: Id) -> str:

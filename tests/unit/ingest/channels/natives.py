@@ -1,0 +1,59 @@
+"""Small whole orders of the channels, with what a test wants changed."""
+
+from typing import Any
+
+from tests.unit.ingest.channels.builders import Native
+
+
+def pdd_item(**changed: Any) -> Native:
+    return {
+        "sku_id": 1200000000001,
+        "goods_id": 300000000001,
+        "outer_id": "TP-40",
+        "goods_name": "示例 抽纸",
+        "goods_count": 2,
+        "goods_price": 29.9,
+        **changed,
+    }
+
+
+def pdd_order(*items: Native, **changed: Any) -> Native:
+    return {
+        "order_sn": "260520-000000000000001",
+        "trade_type": 0,
+        "confirm_status": 1,
+        "group_status": 1,
+        "order_status": 1,
+        "refund_status": 1,
+        "after_sales_status": 0,
+        "risk_control_status": 0,
+        "is_lucky_flag": 1,
+        "created_time": "2026-05-20 09:31:02",
+        "pay_time": "2026-05-20 09:31:40",
+        "updated_at": "2026-05-20 09:31:46",
+        "shipping_time": "",
+        "receive_time": "",
+        "last_ship_time": "2026-05-22 09:31:45",
+        "pay_amount": 49.8,
+        "goods_amount": 59.8,
+        "postage": 0,
+        "discount_amount": 10,
+        "platform_discount": 6,
+        "seller_discount": 4,
+        "capital_free_discount": 0,
+        "order_change_amount": 0,
+        "item_list": list(items) or [pdd_item()],
+        "province": "四川省",
+        "city": "成都市",
+        "town": "武侯区",
+        "receiver_name": "~AgName~demo~1~",
+        "receiver_phone": "$index$AgPhone$1$",
+        "receiver_address": "~AgAddress~demo~1~",
+        "receiver_name_mask": "测**",
+        "receiver_phone_mask": "130****0001",
+        "receiver_address_mask": "示*路***",
+        "remark": "加急",
+        "tracking_number": "",
+        "logistics_id": 0,
+        **changed,
+    }
