@@ -7,7 +7,6 @@ from collections import Counter
 
 import msgspec
 
-from chassis.money import share_out
 from services.ingest.channels import _order as orders
 from services.ingest.channels._wire import (
     beijing_time,
@@ -364,18 +363,8 @@ def _lines(
                 shipped_qty=qty if state in {S.SHIPPED, S.COMPLETED} else 0,
             )
         )
-    _take_off(drafts, amounts.off_fen)
+    orders.take_off(drafts, amounts.off_fen)
     return drafts
-
-
-def _take_off(drafts: list[orders.LineDraft], off_fen: int) -> None:
-    """Lower the lines by the order's discounts, in proportion and to the fen."""
-    nets = [draft.net_fen for draft in drafts]
-    if not any(nets) or min(nets) < 0 or not 0 < off_fen <= sum(nets):
-        return
-    shares = share_out(off_fen, nets, [draft.line_id for draft in drafts])
-    for draft, share_fen in zip(drafts, shares, strict=True):
-        draft.net_fen -= share_fen
 
 
 def aftersale_state(status: str) -> LineRefundState:
