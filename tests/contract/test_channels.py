@@ -227,7 +227,15 @@ def douyin_push() -> Push:
     return credentials, headers, vector["input"]["raw_body"].encode()
 
 
-GENUINE_PUSHES = {"douyin": douyin_push}
+def kuaishou_push() -> Push:
+    vector = vector_of("ks-message-aes")
+    credentials = msgspec.structs.replace(
+        CREDENTIALS, app_key="ks000000000000000001", push_secret=vector["secret"]
+    )
+    return credentials, {}, vector["input"]["raw_body"].encode()
+
+
+GENUINE_PUSHES = {"douyin": douyin_push, "kuaishou": kuaishou_push}
 PUSHING = [name for name, channel in CHANNELS.items() if channel.push is not None]
 
 

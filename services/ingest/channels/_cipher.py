@@ -6,10 +6,12 @@ whether what came out is one.
 
 import base64
 import binascii
+import re
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 BLOCK_BYTES = 16
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _KEY_BYTES = frozenset({16, 24, 32})
 
 
@@ -21,6 +23,15 @@ def base64_bytes(text: str | bytes) -> bytes | None:
     except binascii.Error:
         return None
     return found if base64.b64encode(found) == given else None
+
+
+def is_text(text: bytes) -> bool:
+    """Say whether these bytes are UTF-8 without control characters: sixteen of noise hardly are."""
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return not _CONTROL.search(text)
 
 
 def opened_cbc(sealed: bytes, *, key: bytes, iv: bytes, padded_to: int) -> bytes | None:

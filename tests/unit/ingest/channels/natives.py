@@ -57,3 +57,70 @@ def pdd_order(*items: Native, **changed: Any) -> Native:
         "logistics_id": 0,
         **changed,
     }
+
+
+def kuaishou_item(**changed: Any) -> Native:
+    return {
+        "orderItemId": 2605900000002,
+        "itemId": 21000000000001,
+        "skuId": 22000000000001,
+        "skuNick": "KS-SKU-1",
+        "goodsCode": "GC-1",
+        "itemTitle": "示例 坚果礼盒",
+        "num": 2,
+        "price": 4990,
+        "discountFee": 0,
+        **changed,
+    }
+
+
+def kuaishou_base(**changed: Any) -> Native:
+    return {
+        "oid": 2605900000001,
+        "status": 30,
+        "sellerOpenId": "f18Seller",
+        "sellerNick": "示例快手店",
+        "buyerOpenId": "f18Buyer",
+        "totalFee": 10080,
+        "expressFee": 600,
+        "discountFee": 500,
+        "createTime": 1779240662000,
+        "payTime": 1779240700000,
+        "updateTime": 1779240701000,
+        "sendTime": 0,
+        "recvTime": 0,
+        "validPromiseShipmentTimeStamp": 1779413500000,
+        "remark": "不要辣",
+        "cpsType": 1,
+        "preSale": 0,
+        "riskCode": 0,
+        "coType": 0,
+        **changed,
+    }
+
+
+def kuaishou_order(item: Any = None, parts: Native | None = None, **changed: Any) -> Native:
+    """An order; `changed` is of its head, `parts` of its other parts."""
+    return {
+        "orderBaseInfo": kuaishou_base(**changed),
+        "orderItemInfo": kuaishou_item() if item is None else item,
+        "orderAddress": {
+            "consignee": "",
+            "mobile": "",
+            "address": "",
+            "encryptedConsignee": "#index#cipher#1#",
+            "encryptedMobile": "$index$cipher$1$",
+            "encryptedAddress": "~index~cipher~1~",
+            "desensitiseConsignee": "测**",
+            "desensitiseMobile": "130****0001",
+            "desensitiseAddress": "示例**号",
+            "province": "山东省",
+            "city": "青岛市",
+            "district": "市南区",
+        },
+        "orderCpsInfo": {"distributorId": 0, "distributorName": ""},
+        "orderLogisticsInfo": [],
+        "orderRefundList": [],
+        "orderNote": {"sellerNote": []},
+        **(parts or {}),
+    }
