@@ -17,7 +17,13 @@ from services.ingest.channels import (
     Push,
 )
 from services.ingest.channels import _calls as calls
-from services.ingest.channels._cipher import BLOCK_BYTES, base64_bytes, is_text, opened_cbc
+from services.ingest.channels._cipher import (
+    BLOCK_BYTES,
+    base64_bytes,
+    is_text,
+    key_bytes,
+    opened_cbc,
+)
 from services.ingest.channels._wire import clean, epoch_ms_time, read_json, text_of
 from services.ingest.channels.kuaishou import wire
 from services.ingest.domain.model import Problem
@@ -31,7 +37,7 @@ _decode_info = msgspec.json.Decoder(wire.Info).decode
 
 def decrypted(secret: str, body: bytes) -> bytes | None:
     """Return the text of a message under the message key; None if it cannot be opened."""
-    key, sealed = base64_bytes(secret), base64_bytes(body)
+    key, sealed = key_bytes(secret), base64_bytes(body)
     if key is None or sealed is None:
         return None
     return opened_cbc(sealed, key=key, iv=_IV, padded_to=BLOCK_BYTES)

@@ -124,3 +124,56 @@ def kuaishou_order(item: Any = None, parts: Native | None = None, **changed: Any
         "orderNote": {"sellerNote": []},
         **(parts or {}),
     }
+
+
+def wechat_product(**changed: Any) -> Native:
+    return {
+        "product_id": "10000000000001",
+        "sku_id": "2000001",
+        "sku_cnt": 2,
+        "sale_price": 25900,
+        "real_price": 48800,
+        "title": "示例 羊绒围巾",
+        "sku_code": "SC-1",
+        "on_aftersale_sku_cnt": 0,
+        "finish_aftersale_sku_cnt": 0,
+        **changed,
+    }
+
+
+def wechat_order(*products: Native, detail: Native | None = None, **changed: Any) -> Native:
+    """An order; `detail` changes parts of its content, `changed` its head."""
+    content = {
+        "product_infos": list(products) or [wechat_product()],
+        "pay_info": {"pay_time": 1779240700, "payment_method": 1},
+        "price_info": {
+            "product_price": 51800,
+            "order_price": 49300,
+            "freight": 500,
+            "discounted_price": 3000,
+        },
+        "delivery_info": {
+            "address_info": {
+                "user_name": "测*",
+                "province_name": "湖北省",
+                "city_name": "武汉市",
+                "county_name": "洪山区",
+                "detail_info": "示例****",
+                "tel_number": "130****0001",
+                "hash_code": "hash-1",
+            },
+            "delivery_product_info": [],
+            "ship_done_time": 0,
+        },
+        "ext_info": {"customer_notes": "发顺丰", "merchant_notes": "VIP", "order_scene": 2},
+        "commission_infos": [],
+    }
+    return {
+        "order_id": "3700000000000000001",
+        "status": 20,
+        "create_time": 1779240662,
+        "update_time": 1779240701,
+        "openid": "oOpenid",
+        "order_detail": content | (detail or {}),
+        **changed,
+    }
