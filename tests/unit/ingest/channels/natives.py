@@ -177,3 +177,54 @@ def wechat_order(*products: Native, detail: Native | None = None, **changed: Any
         "order_detail": content | (detail or {}),
         **changed,
     }
+
+
+def xiaohongshu_sku(**changed: Any) -> Native:
+    return {
+        "skuId": "65f000000000000000000001",
+        "skuName": "示例 香薰蜡烛",
+        "erpcode": "XHS-1",
+        "skuQuantity": 2,
+        "skuDetailList": [
+            {"skuId": "65f000000000000000000001", "quantity": 2, "pricePerSku": 9400}
+        ],
+        "totalPaidAmount": 15800,
+        "totalMerchantDiscount": 1000,
+        "totalRedDiscount": 2000,
+        "skuTag": 0,
+        **changed,
+    }
+
+
+def xiaohongshu_order(*skus: Native, **changed: Any) -> Native:
+    return {
+        "orderId": "P700000000000000001",
+        "orderType": 1,
+        "orderStatus": 4,
+        "orderAfterSalesStatus": 1,
+        "cancelStatus": 0,
+        "createdTime": 1779240662000,
+        "paidTime": 1779240700000,
+        "updateTime": 1779240701000,
+        "deliveryTime": 0,
+        "cancelTime": 0,
+        "finishTime": 0,
+        "promiseLastDeliveryTime": 1779413500000,
+        "receiverProvinceName": "浙江省",
+        "receiverCityName": "宁波市",
+        "receiverDistrictName": "海曙区",
+        "receiverName": "",
+        "receiverPhone": "",
+        "receiverAddress": "",
+        "openAddressId": "address-1",
+        "customerRemark": "送礼",
+        "sellerRemark": "附卡片",
+        "totalPayAmount": 16600,
+        "totalShippingFree": 800,
+        "totalDepositAmount": 0,
+        "totalMerchantDiscount": 1000,
+        "totalRedDiscount": 2000,
+        "simpleDeliveryOrderList": [],
+        "skuList": list(skus) or [xiaohongshu_sku()],
+        **changed,
+    }
