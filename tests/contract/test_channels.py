@@ -6,6 +6,7 @@ orders it means, written once by the channel itself and then read by hand agains
 
 import json
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from services.ingest.channels import (
     HttpRequest,
     Page,
     PollWindow,
+    PushRequest,
     RawOrder,
     Refused,
     Retry,
@@ -98,12 +100,18 @@ def shipment(*, whole: bool = True) -> Shipment:
     )
 
 
+def pushed(body: bytes, headers: dict[str, str], at: datetime = NOW) -> PushRequest:
+    return PushRequest(headers=headers, query={}, body=body, at=at)
+
+
 def requests_of(channel: Channel) -> list[HttpRequest]:
-    made: list[HttpRequest | Unsupported] = [
-        channel.poll_request(CREDENTIALS, WINDOW, None, NOW),
-        channel.detail_request(CREDENTIALS, "4012345678900010001", NOW),
-        channel.shipment_request(CREDENTIALS, shipment(), NOW),
-    ]
+    made: list[object] = [channel.shipment_request(CREDENTIALS, shipment(), NOW)]
+    if channel.prepare_shipment is not None:
+        made.append(channel.prepare_shipment(CREDENTIALS, shipment(), NOW))
+    if channel.poll_request is not None:
+        made.append(channel.poll_request(CREDENTIALS, WINDOW, None, NOW))
+    if channel.detail_request is not None:
+        made.append(channel.detail_request(CREDENTIALS, "4012345678900010001", NOW))
     if channel.aftersales is not None:
         made.append(channel.aftersales.poll_request(CREDENTIALS, WINDOW, None, NOW))
         made.append(channel.aftersales.agree_request(CREDENTIALS, refund(channel), NOW))
@@ -174,6 +182,15 @@ def test_a_signature_vector_is_reproduced(vector: dict[str, Any]) -> None:
     assert computed == vector["expected"]
 
 
+SIGNING = sorted(
+    {
+        vector["channel"]
+        for vector in VECTORS
+        if vector["kind"] == "request" and CHANNELS[vector["channel"]].poll_request is not None
+    }
+)
+
+
 def sent_fields(request: HttpRequest) -> dict[str, str]:
     """Name what is signed: the query, with the form or the JSON of the body."""
     fields = dict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True))
@@ -189,6 +206,16 @@ def sent_fields(request: HttpRequest) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", CHANNELS)
+def test_a_request_goes_to_the_shop_and_carries_no_secret(name: str) -> None:
+    channel = CHANNELS[name]
+    made = requests_of(channel)
+    assert made or channel.poll_request is None
+    for request in made:
+        assert request.url.startswith(CREDENTIALS.base_url + "/")
+        assert CREDENTIALS.app_secret not in request.url + request.body.decode()
+
+
+@pytest.mark.parametrize("name", SIGNING)
 def test_every_request_carries_the_signature_of_what_it_sends(name: str) -> None:
     channel = CHANNELS[name]
     made = requests_of(channel)
@@ -204,38 +231,29 @@ def test_every_request_carries_the_signature_of_what_it_sends(name: str) -> None
         assert channel.recompute(vector) == given
 
 
-@pytest.mark.parametrize("name", CHANNELS)
-def test_every_request_goes_to_the_shops_address_and_carries_no_secret(name: str) -> None:
-    for request in requests_of(CHANNELS[name]):
-        assert request.url.startswith(CREDENTIALS.base_url + "/")
-        assert CREDENTIALS.app_secret not in request.url + request.body.decode()
-
-
-Push = tuple[Credentials, dict[str, str], bytes]
-
-
 def vector_of(vector_id: str) -> dict[str, Any]:
     return next(vector for vector in VECTORS if vector["id"] == vector_id)
 
 
-def douyin_push() -> Push:
-    vector = vector_of("douyin-event")
+def push_of(vector_id: str) -> tuple[Credentials, PushRequest]:
+    """Make the push of a vector whose signature stands in a header."""
+    vector = vector_of(vector_id)
     credentials = msgspec.structs.replace(
-        CREDENTIALS, app_key=vector["input"]["app_key"], app_secret=vector["secret"]
+        CREDENTIALS, app_key=vector["input"].get("app_key", ""), app_secret=vector["secret"]
     )
-    headers = {vector["input"]["header"]: vector["expected"]}
-    return credentials, headers, vector["input"]["raw_body"].encode()
+    headers = {vector["input"]["header"].lower(): vector["expected"]}
+    return credentials, pushed(vector["input"]["raw_body"].encode(), headers)
 
 
-def kuaishou_push() -> Push:
+def kuaishou_push() -> tuple[Credentials, PushRequest]:
     vector = vector_of("ks-message-aes")
     credentials = msgspec.structs.replace(
         CREDENTIALS, app_key="ks000000000000000001", push_secret=vector["secret"]
     )
-    return credentials, {}, vector["input"]["raw_body"].encode()
+    return credentials, pushed(vector["input"]["raw_body"].encode(), {})
 
 
-def wechat_push() -> Push:
+def wechat_push() -> tuple[Credentials, PushRequest]:
     sealed, signed = vector_of("wechat-msgcrypt"), vector_of("wechat-msg-signature")
     credentials = msgspec.structs.replace(
         CREDENTIALS,
@@ -243,18 +261,32 @@ def wechat_push() -> Push:
         push_secret=sealed["secret"],
         push_token=signed["secret"],
     )
-    headers = {
-        "?timestamp": signed["input"]["timestamp"],
-        "?nonce": signed["input"]["nonce"],
-        "?msg_signature": signed["expected"],
+    query = {
+        "timestamp": signed["input"]["timestamp"],
+        "nonce": signed["input"]["nonce"],
+        "msg_signature": signed["expected"],
     }
-    return credentials, headers, b'{"Encrypt":"%s"}' % sealed["input"]["encrypt"].encode()
+    body = b'{"Encrypt":"%s"}' % sealed["input"]["encrypt"].encode()
+    return credentials, msgspec.structs.replace(pushed(body, {}), query=query)
 
 
-GENUINE_PUSHES = {
-    "douyin": douyin_push,
+def pos_push() -> tuple[Credentials, PushRequest]:
+    vector = vector_of("pos-hmac")
+    headers = {
+        "x-pos-timestamp": vector["input"]["timestamp"],
+        "x-pos-signature": vector["expected"],
+    }
+    credentials = msgspec.structs.replace(CREDENTIALS, app_secret=vector["secret"])
+    return credentials, pushed(vector["input"]["raw_body"].encode(), headers)
+
+
+GENUINE_PUSHES: dict[str, Callable[[], tuple[Credentials, PushRequest]]] = {
+    "douyin": lambda: push_of("douyin-event"),
     "kuaishou": kuaishou_push,
+    "pos": pos_push,
+    "shopify": lambda: push_of("shopify-webhook"),
     "wechat_channels": wechat_push,
+    "woocommerce": lambda: push_of("woo-webhook"),
 }
 PUSHING = [name for name, channel in CHANNELS.items() if channel.push is not None]
 
@@ -263,17 +295,19 @@ PUSHING = [name for name, channel in CHANNELS.items() if channel.push is not Non
 def test_a_push_is_refused_when_any_one_byte_changes(name: str) -> None:
     channel = CHANNELS[name]
     assert channel.push is not None
-    credentials, headers, body = GENUINE_PUSHES[name]()
-    assert channel.push.verify(credentials, headers, body)
+    credentials, push = GENUINE_PUSHES[name]()
+    body, verify = push.body, channel.push.verify
+    assert verify(credentials, push)
     for at in range(len(body)):
         changed = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
-        assert not channel.push.verify(credentials, headers, changed)
-        assert not channel.push.verify(credentials, headers, body[:at] + body[at + 1 :])
-    longer = body + b" "
-    if channel.push.verify(credentials, headers, longer):
+        for other in (changed, body[:at] + body[at + 1 :]):
+            assert not verify(credentials, msgspec.structs.replace(push, body=other))
+    longer = msgspec.structs.replace(push, body=body + b" ")
+    if verify(credentials, longer):
         # A platform may sign the cipher alone: then what it says is the same.
-        assert channel.push.opened is not None
-        assert channel.push.opened(credentials, longer) == channel.push.opened(credentials, body)
+        opened = channel.push.opened
+        assert opened is not None
+        assert opened(credentials, longer) == opened(credentials, push)
 
 
 @pytest.mark.parametrize("name", PUSHING)
@@ -281,8 +315,11 @@ def test_a_push_is_refused_when_any_one_byte_changes(name: str) -> None:
 def test_a_push_with_a_missing_or_odd_signature_is_refused(name: str, sign: str) -> None:
     push = CHANNELS[name].push
     assert push is not None
-    assert not push.verify(CREDENTIALS, {"event-sign": sign}, b"[]")
-    assert not push.verify(CREDENTIALS, {}, b"[]")
+    credentials, genuine = GENUINE_PUSHES[name]()
+    for header in genuine.headers:
+        odd = msgspec.structs.replace(genuine, headers={**genuine.headers, header: sign})
+        assert not push.verify(credentials, odd)
+    assert not push.verify(credentials, pushed(b"[]", {}))
 
 
 @pytest.mark.parametrize(
@@ -379,11 +416,11 @@ def feed(channel: Channel, body: bytes) -> None:
     assert isinstance(channel.read_detail(answer(body)), RawOrder | ChannelError)
     channel.read_shipment_answer(answer(body))
     if channel.push is not None:
-        hints = channel.push.read(body)
-        assert isinstance(hints, tuple | ChannelError)
-        assert channel.push.verify(CREDENTIALS, {"event-sign": "x"}, body) is False
+        push = pushed(body, {"event-sign": "x"})
+        assert isinstance(channel.push.read(CREDENTIALS, push), tuple | ChannelError)
+        assert channel.push.verify(CREDENTIALS, push) is False
         if channel.push.opened is not None:
-            assert channel.push.opened(CREDENTIALS, body) is None
+            assert channel.push.opened(CREDENTIALS, push) is None
     if channel.aftersales is not None:
         channel.aftersales.read_page(answer(body), None)
         channel.aftersales.read_agree_answer(answer(body))

@@ -141,23 +141,33 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime | None
 
 
+class PushRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A push as it arrived. Header names are lower-case; `at` is our own clock, aware UTC."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """How a channel pushes. Header names are lower-case; query parameters stand among the headers,
-    their names led by "?".
+    """How a channel pushes.
 
-    `verify` compares in constant time over the raw bytes. `opened` gives the text of a push that is
-    encrypted, None if it cannot be opened; `read` takes that text. `greeting` answers the platform's
-    check that the door is ours, None to what is no genuine check. `reply` is the answer which tells
-    the channel that the push arrived; anything else makes it push again.
+    `verify` compares in constant time over the raw bytes, and refuses what a channel that signs the
+    time of sending sent too long ago. `opened` gives the text of a push that is encrypted, None if
+    it cannot be opened; `read` takes that text. `read` gives a `RawOrder` where the push carries the
+    whole order, a `Hint` where its detail is to be fetched. `greeting` answers the platform's check
+    that the door is ours, None to what is no genuine check. `reply` is the answer which tells the
+    channel that the push arrived; anything else makes it push again.
     """
 
-    verify: Callable[[Credentials, Mapping[str, str], bytes], bool]
-    read: Callable[[bytes], tuple[Hint, ...] | ChannelError]
+    verify: Callable[[Credentials, PushRequest], bool]
+    read: Callable[[Credentials, PushRequest], tuple[Hint | RawOrder, ...] | ChannelError]
     reply: bytes
     reply_content_type: str = "application/json"
-    opened: Callable[[Credentials, bytes], bytes | None] | None = None
-    greeting: Callable[[Credentials, Mapping[str, str]], bytes | None] | None = None
+    opened: Callable[[Credentials, PushRequest], bytes | None] | None = None
+    greeting: Callable[[Credentials, PushRequest], bytes | None] | None = None
 
 
 class ShippedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,7 +181,8 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     """One parcel to tell the channel. `carrier` is our code (SF, YTO, ZTO, STO, YUNDA, EMS, JD, JT).
 
     `whole`: the parcel holds everything of the order that ships. `request_id` is ours and stable
-    over retries, for channels which take one.
+    over retries, for channels which take one. `prepared` is the answer to `Channel.prepare_shipment`
+    where the channel has one.
     """
 
     order_no: str
@@ -180,6 +191,7 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     carrier: str
     waybill_no: str
     request_id: str
+    prepared: HttpAnswer | None = None
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,9 +283,12 @@ class Channel:
     """One sales channel.
 
     `backward_paging`: pages are read from the last to the first, because orders which change
-    meanwhile leave the window and shift the rest towards the front. `detail_request` is None where
-    a page carries whole orders and no push exists. `recompute` gives the signature of a vector, or
-    for a verification "ACCEPT" or "REJECT".
+    meanwhile leave the window and shift the rest towards the front. `poll_request` is None where
+    nothing can be asked for, because the other side uploads; `detail_request` where no push hints.
+    `currency` is what an order is in which names none. `prepare_shipment` is None where shipping
+    takes one call; else its answer goes into the `Shipment`, and what that answer already decides
+    comes out of `shipment_request` without a second call. `recompute` gives the signature of a vector,
+    or for a verification "ACCEPT" or "REJECT".
     """
 
     name: str
@@ -284,13 +299,16 @@ class Channel:
     window_max: timedelta
     window_overlap: timedelta
     history_max: timedelta
-    poll_request: Callable[[Credentials, PollWindow, PageToken | None, datetime], HttpRequest]
+    poll_request: (
+        Callable[[Credentials, PollWindow, PageToken | None, datetime], HttpRequest] | None
+    )
     read_page: Callable[[HttpAnswer, PageToken | None], Page | ChannelError]
-    detail_request: Callable[[Credentials, str, datetime], HttpRequest]
+    detail_request: Callable[[Credentials, str, datetime], HttpRequest] | None
     read_detail: Callable[[HttpAnswer], RawOrder | ChannelError]
     push: Push | None
     normalise: Callable[[bytes], tuple[Normalised, ...]]
-    shipment_request: Callable[[Credentials, Shipment, datetime], HttpRequest | Unsupported]
+    shipment_request: Callable[[Credentials, Shipment, datetime], HttpRequest | WriteBack]
     read_shipment_answer: Callable[[HttpAnswer], WriteBack]
     aftersales: Aftersales | None
     recompute: Callable[[SignatureVector], str]
+    prepare_shipment: Callable[[Credentials, Shipment, datetime], HttpRequest] | None = None

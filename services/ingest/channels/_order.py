@@ -58,6 +58,7 @@ class LineDraft(msgspec.Struct, kw_only=True):
     is_gift: bool
     refund_state: LineRefundState
     shipped_qty: int
+    refunded_qty: int = 0
 
 
 class Draft(msgspec.Struct, kw_only=True):
@@ -65,7 +66,9 @@ class Draft(msgspec.Struct, kw_only=True):
 
     `goods_fen` is the channel's own total of list prices, None if it gives none. `pays_later`: cash
     on delivery, so that shipping unpaid is no contradiction. `partial`: a list row or a push, which
-    has no lines and asks for the detail. `names_shop`: this channel's orders name their shop.
+    has no lines and asks for the detail. `names_shop`: false where the channel's orders do not say
+    which shop they are of. `rounding_fen`: what list prices are too high because they have to be
+    whole fen. `collected`: the buyer fetches it, or it is handed over already.
     """
 
     order_no: str
@@ -86,9 +89,12 @@ class Draft(msgspec.Struct, kw_only=True):
     buyer_memo: str
     seller_memo: str
     extensions: Extension
+    currency: str = "CNY"
     pays_later: bool = False
     partial: bool = False
     names_shop: bool = True
+    collected: bool = False
+    rounding_fen: int = 0
 
 
 def finish(draft: Draft, problems: list[Problem]) -> Normalised:
@@ -120,7 +126,7 @@ def finish(draft: Draft, problems: list[Problem]) -> Normalised:
         payable_fen=payable_fen,
         freight_fen=freight_fen,
         discount_total_fen=discount_fen,
-        currency="CNY",
+        currency=draft.currency,
         items=items,
         receiver=draft.receiver,
         promotions=draft.promotions,
@@ -150,7 +156,7 @@ def _check_header(draft: Draft, problems: list[Problem]) -> None:
         problems.append(problem(ProblemCode.SHOP_MISSING, "shop", blocks=False))
     # The channel's e-waybill takes the key in place of a name and an address.
     nobody = draft.receiver.pii is PiiKind.ABSENT and not draft.receiver.key
-    if draft.state in SHIPPABLE and (not draft.receiver.province or nobody):
+    if draft.state in SHIPPABLE and not draft.collected and (not draft.receiver.province or nobody):
         problems.append(problem(ProblemCode.RECEIVER_MISSING, "receiver", blocks=True))
     paid = draft.times.paid is not None
     if not draft.pays_later and draft.payable_fen > 0:
@@ -199,11 +205,11 @@ def _check_sums(
         problems.append(problem(ProblemCode.PAID_ABOVE_PAYABLE, detail, blocks=False))
     if not draft.lines:
         return
-    if draft.goods_fen is not None and draft.goods_fen != gross_fen:
+    if draft.goods_fen is not None and draft.goods_fen != gross_fen - draft.rounding_fen:
         detail = f"total {draft.goods_fen}, lines {gross_fen}"
         problems.append(problem(ProblemCode.GOODS_DIFFER_FROM_TOTAL, detail, blocks=False))
     promoted_fen = sum(promotion.fen for promotion in draft.promotions)
-    if draft.promotions and promoted_fen != discount_fen:
+    if draft.promotions and promoted_fen != discount_fen - draft.rounding_fen:
         detail = f"promotions {promoted_fen}, discount {discount_fen}"
         problems.append(problem(ProblemCode.PROMOTIONS_DIFFER, detail, blocks=False))
 
@@ -247,6 +253,7 @@ def _share(
                 is_gift=line.is_gift,
                 refund_state=line.refund_state,
                 shipped_qty=line.shipped_qty,
+                refunded_qty=line.refunded_qty,
             )
             for line, payable_fen, paid_fen in zip(lines, payable, paid, strict=True)
         ]
@@ -268,7 +275,8 @@ def _held(draft: Draft) -> tuple[OrderSnapshotState, str]:
     left = [
         line.refund_state
         for line in bought
-        if line.shipped_qty < line.qty and line.refund_state is not LineRefundState.REFUNDED
+        if line.shipped_qty + line.refunded_qty < line.qty
+        and line.refund_state is not LineRefundState.REFUNDED
     ]
     open_count = sum(state in OPEN_REFUNDS for state in left)
     if left and not open_count:

@@ -39,6 +39,8 @@ _LONE_SURROGATE = re.compile(
 _MARKED_CIPHER = re.compile(r"^(?:~.+~\d*~?|\$.+\$|#.+#)$", re.DOTALL)
 _BASE64 = re.compile(r"^[A-Za-z0-9+/_-]{14,}={0,2}$")
 
+_DECIMAL = re.compile(r"^(-?)([0-9]{1,15})(?:\.([0-9]{1,12}))?\Z")
+
 T = TypeVar("T")
 _decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -79,6 +81,11 @@ def _mended(body: bytes) -> bytes:
         lambda match: match[1] + (match[2] or rb"\ufffd"),
         text,
     )
+
+
+def present(raw: msgspec.Raw) -> bool:
+    """Say whether a value which is kept as it stands was sent, and not as null."""
+    return bytes(raw) not in {b"", b"null"}
 
 
 def several(value: list[T] | T | None) -> tuple[T, ...]:
@@ -166,6 +173,33 @@ def yuan(value: Amount, field: str, problems: list[Problem]) -> int:
     return fen
 
 
+@lru_cache(maxsize=16384, typed=True)
+def _minor_units(value: str | float, decimals: int) -> int | None:
+    text = value.strip() if isinstance(value, str) else _without_noise(repr(value))
+    match = _DECIMAL.match(text)
+    if match is None:
+        return None
+    sign, whole, fraction = match[1], match[2], match[3] or ""
+    if fraction[decimals:].strip("0"):
+        return None
+    units = int(whole + fraction[:decimals].ljust(decimals, "0"))
+    return (-units if sign else units) if units <= AMOUNT_MAX else None
+
+
+def minor_units(value: Amount, decimals: int, field: str, problems: list[Problem]) -> int:
+    """Return an amount in its currency's minor unit; absent is 0, malformed 0 and a problem.
+
+    Decimals which the currency does not have must be zeros: "1000.00" yen are 1000.
+    """
+    if value is None or value == "":
+        return 0
+    units = _minor_units(value, decimals)
+    if units is None:
+        problems.append(problem(ProblemCode.BAD_AMOUNT, field, blocks=True))
+        return 0
+    return units
+
+
 def fen(value: Amount, field: str, problems: list[Problem]) -> int:
     """Return an amount in fen; absent is 0, malformed is 0 and a blocking problem."""
     if value is None or value == "":
@@ -210,6 +244,35 @@ def beijing_time(value: Text, field: str, problems: list[Problem]) -> datetime |
 def beijing_text(moment: datetime) -> str:
     """Write an aware time as the "yyyy-MM-dd HH:mm:ss" of Beijing that requests carry."""
     return (moment.astimezone(UTC) + _BEIJING_OFFSET).strftime("%Y-%m-%d %H:%M:%S")
+
+
+@lru_cache(maxsize=16384)
+def _zoned(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
+        return None
+    return moment if 2000 <= moment.year < 2100 else None
+
+
+def zoned_time(value: Text, field: str, problems: list[Problem]) -> datetime | None:
+    """Read an ISO 8601 time with its offset; "" and a zero date mean "has not happened"."""
+    if not value or value.startswith(("0000", "0001", "1970-01-01")):
+        return None
+    moment = _zoned(value.strip()) if len(value) > 16 else None
+    if moment is None or moment.tzinfo is None:
+        problems.append(problem(ProblemCode.BAD_TIME, field, blocks=False))
+        return None
+    return moment
+
+
+def utc_time(value: Text, field: str, problems: list[Problem]) -> datetime | None:
+    """Read "yyyy-MM-ddTHH:mm:ss" of UTC; "" and a zero date mean "has not happened"."""
+    text = (value or "").strip().removesuffix("Z")
+    if len(text) == 19:
+        return zoned_time(text + "+00:00", field, problems)
+    return zoned_time(value, field, problems)
 
 
 def epoch_time(value: Seconds, field: str, problems: list[Problem]) -> datetime | None:
@@ -291,6 +354,18 @@ def receiver(
 Person = tuple[Text, Text, Text]
 
 
+def _sorted_out(cipher: Text, mask: Text, clear: Text) -> tuple[str, str, str]:
+    """Return cipher, mask and clear text of one fact, each in its form and not in its field only."""
+    secret, masked, readable = (clean(text).strip() for text in (cipher, mask, clear))
+    if pii_kind(secret) is PiiKind.MASKED:
+        secret, masked = "", masked or secret
+    if pii_kind(readable) is PiiKind.ENCRYPTED:
+        secret, readable = secret or readable, ""
+    if pii_kind(masked) is PiiKind.ENCRYPTED:
+        secret, masked = secret or masked, ""
+    return secret, masked, readable
+
+
 def receiver_told_apart(
     *,
     region: tuple[Text, Text, Text],
@@ -306,12 +381,12 @@ def receiver_told_apart(
     Each person is name, phone, address. Clear texts beside ciphers are left out: a receiver that
     counts as encrypted promises that nothing of it is clear.
     """
-    secret, masked, readable = (
-        [clean(text).strip() for text in person] for person in (ciphers, masks, clear)
-    )
+    forms = [_sorted_out(*texts) for texts in zip(ciphers, masks, clear, strict=True)]
+    secret, masked, readable = ([form[at] for form in forms] for at in range(3))
     kind, texts = PiiKind.ABSENT, ["", "", ""]
     if any(secret):
-        kind, texts = PiiKind.ENCRYPTED, masked
+        # Whatever stands in a field of masks and in one of ciphers is no mask.
+        kind, texts = PiiKind.ENCRYPTED, ["" if text in secret else text for text in masked]
         if not all(secret):
             detail = "some receiver fields have no cipher"
             problems.append(problem(ProblemCode.RECEIVER_MIXED, detail, blocks=False))

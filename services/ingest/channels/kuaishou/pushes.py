@@ -4,8 +4,6 @@ The key is the app's message key and the IV zero, so a message is genuine when w
 message for this app: a changed block comes out as noise.
 """
 
-from collections.abc import Mapping
-
 import msgspec
 
 from services.ingest.channels import (
@@ -15,6 +13,7 @@ from services.ingest.channels import (
     Hint,
     HintKind,
     Push,
+    PushRequest,
 )
 from services.ingest.channels import _calls as calls
 from services.ingest.channels._cipher import (
@@ -43,9 +42,9 @@ def decrypted(secret: str, body: bytes) -> bytes | None:
     return opened_cbc(sealed, key=key, iv=_IV, padded_to=BLOCK_BYTES)
 
 
-def opened(credentials: Credentials, body: bytes) -> bytes | None:
+def opened(credentials: Credentials, push: PushRequest) -> bytes | None:
     """Return the text of a push which is a heartbeat, or messages for this app."""
-    text = decrypted(credentials.push_secret, body)
+    text = decrypted(credentials.push_secret, push.body)
     if text is None or not is_text(text):
         return None
     found = messages(text)
@@ -58,10 +57,9 @@ def opened(credentials: Credentials, body: bytes) -> bytes | None:
     return text if ours else None
 
 
-def verify(credentials: Credentials, headers: Mapping[str, str], body: bytes) -> bool:
+def verify(credentials: Credentials, push: PushRequest) -> bool:
     """Say whether the push was sealed with this app's message key."""
-    del headers
-    return opened(credentials, body) is not None
+    return opened(credentials, push) is not None
 
 
 def messages(text: bytes) -> tuple[wire.Message, ...] | Problem:
@@ -78,9 +76,10 @@ def info_of(message: wire.Message) -> wire.Info | None:
     return None if isinstance(found, Problem) else found
 
 
-def read(text: bytes) -> tuple[Hint, ...] | ChannelError:
+def read(credentials: Credentials, push: PushRequest) -> tuple[Hint, ...] | ChannelError:
     """Read an opened push into hints; a message which names no order is OTHER, not dropped."""
-    found = messages(text)
+    del credentials
+    found = messages(push.body)
     if isinstance(found, Problem):
         return calls.error(ErrorKind.REFUSED, found.code, found.detail)
     if len(found) > MESSAGES_MAX:

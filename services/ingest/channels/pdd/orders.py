@@ -182,6 +182,7 @@ def _normalised(order: wire.Order) -> Normalised:
         extensions=_extension(order, amounts),
         partial=partial,
         names_shop=False,
+        collected=_is(order.self_contained, "1"),
     )
     return orders.finish(draft, problems)
 

@@ -149,10 +149,8 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
     freight = price.change_freight if price.is_change_freight else price.freight
     freight_fen = fen(freight, "freight", problems)
     parcels, shipped = _parcels(detail, problems)
-    lines, off_hold = _lines(detail, state, shipped, problems)
+    lines = _lines(detail, state, shipped, problems)
     _take_points_off(detail, lines, payable_fen - freight_fen)
-    if off_hold and not hold and state in {S.AWAITING_SHIPMENT, S.PARTLY_SHIPPED}:
-        state, hold = S.PAID_ON_HOLD, off_hold
     draft = orders.Draft(
         order_no=text_of(order.order_id),
         shop="",
@@ -245,14 +243,13 @@ def _lines(
     state: OrderSnapshotState,
     shipped: Counter[str],
     problems: list[Problem],
-) -> tuple[list[orders.LineDraft], str]:
-    """Return the lines, and what keeps some pieces of them from shipping.
+) -> list[orders.LineDraft]:
+    """No line has a number: product, SKU and its how-many-eth occurrence stand for it.
 
-    No line has a number: product, SKU and its how-many-eth occurrence stand for it.
+    Pieces whose after-sales are done have left the line; those still asked for hold it.
     """
     seen: Counter[str] = Counter()
     drafts: list[orders.LineDraft] = []
-    hold = ""
     for native in several(detail.product_infos):
         sku_id = real_id(native.sku_id) or real_id(native.product_id)
         key = line_key(native.product_id, native.sku_id)
@@ -266,9 +263,11 @@ def _lines(
             net_fen = fen(net, "product_infos.real_price", problems)
         asked = _count(native.on_aftersale_sku_cnt, "on_aftersale_sku_cnt", problems)
         done = _count(native.finish_aftersale_sku_cnt, "finish_aftersale_sku_cnt", problems)
-        refund_state = R.REQUESTED if asked else R.REFUNDED if done else R.NONE
-        if 0 < done < qty:
-            hold = "partly_refunded"
+        refund_state = R.NONE
+        if asked:
+            refund_state = R.REQUESTED
+        elif done:
+            refund_state = R.REFUNDED if done >= qty else R.PARTLY_REFUNDED
         if state in _SHIPPED:
             shipped_qty = qty
         else:
@@ -286,9 +285,10 @@ def _lines(
                 is_gift=bool(native.is_free_gift) or unit_fen == 0,
                 refund_state=refund_state,
                 shipped_qty=shipped_qty,
+                refunded_qty=min(done, qty),
             )
         )
-    return drafts, hold
+    return drafts
 
 
 def line_key(product_id: int | str | None, sku_id: int | str | None) -> str:

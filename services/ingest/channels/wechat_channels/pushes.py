@@ -5,7 +5,6 @@ Only encrypted pushes are taken: the signature of a plain one does not cover its
 
 import hashlib
 import re
-from collections.abc import Mapping
 
 import msgspec
 
@@ -16,6 +15,7 @@ from services.ingest.channels import (
     Hint,
     HintKind,
     Push,
+    PushRequest,
 )
 from services.ingest.channels import _calls as calls
 from services.ingest.channels._cipher import BLOCK_BYTES, base64_bytes, key_bytes, opened_cbc
@@ -69,30 +69,29 @@ def cipher_of(body: bytes) -> str:
     return match[1].decode() if match else ""
 
 
-def verify(credentials: Credentials, headers: Mapping[str, str], body: bytes) -> bool:
+def verify(credentials: Credentials, push: PushRequest) -> bool:
     """Say whether the platform signed exactly this cipher with this shop's token."""
-    cipher = cipher_of(body)
+    cipher = cipher_of(push.body)
     if not cipher or not credentials.push_token:
         return False
-    timestamp, nonce = headers.get("?timestamp", ""), headers.get("?nonce", "")
+    timestamp, nonce = push.query.get("timestamp", ""), push.query.get("nonce", "")
     expected = sign(credentials.push_token, timestamp, nonce, cipher)
-    return calls.same(headers.get("?msg_signature", ""), expected)
+    return calls.same(push.query.get("msg_signature", ""), expected)
 
 
-def opened(credentials: Credentials, body: bytes) -> bytes | None:
+def opened(credentials: Credentials, push: PushRequest) -> bytes | None:
     """Return the event inside a push for this app."""
-    return decrypted(credentials.push_secret, cipher_of(body), credentials.app_key)
+    return decrypted(credentials.push_secret, cipher_of(push.body), credentials.app_key)
 
 
-def greeting(credentials: Credentials, headers: Mapping[str, str]) -> bytes | None:
+def greeting(credentials: Credentials, push: PushRequest) -> bytes | None:
     """Echo what the platform sends to see that the door knows the token."""
     if not credentials.push_token:
         return None
-    expected = sign(
-        credentials.push_token, headers.get("?timestamp", ""), headers.get("?nonce", "")
-    )
-    genuine = calls.same(headers.get("?signature", ""), expected)
-    return headers.get("?echostr", "").encode("utf-8", "replace") if genuine else None
+    query = push.query
+    expected = sign(credentials.push_token, query.get("timestamp", ""), query.get("nonce", ""))
+    genuine = calls.same(query.get("signature", ""), expected)
+    return query.get("echostr", "").encode("utf-8", "replace") if genuine else None
 
 
 def event_of(text: bytes) -> wire.Event | Problem:
@@ -119,9 +118,10 @@ def _xml(text: bytes, name: str) -> str:
     return field[1].decode("utf-8", "replace").strip() if field else ""
 
 
-def read(text: bytes) -> tuple[Hint, ...] | ChannelError:
+def read(credentials: Credentials, push: PushRequest) -> tuple[Hint, ...] | ChannelError:
     """Read an opened event into a hint; one which names no order is OTHER, not dropped."""
-    found = event_of(text)
+    del credentials
+    found = event_of(push.body)
     if isinstance(found, Problem):
         return calls.error(ErrorKind.REFUSED, found.code, found.detail)
     order_no = text_of(found.told.order_id)

@@ -1,80 +1,148 @@
-"""What channels send and should not: values for one field, each with the class it falls into.
+"""Nasty values by what they have to come to, for every channel's tests to put into its own fields."""
 
-A case is `(path, value, code, blocked)`: the value put at that path of a sound order gives that
-problem ("" for none), and the order is quarantined or taken in.
-"""
-
-from collections.abc import Iterable
-from copy import deepcopy
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from services.ingest.domain.model import ProblemCode as P
+from services.ingest.domain.model import Normalised, ProblemCode
+from tests.unit.ingest.channels.builders import codes
 
-Path = tuple[str | int, ...]
-Case = tuple[Path, Any, P | str, bool]
+P = ProblemCode
 
-NO_AMOUNT_YUAN: list[Any] = [
-    "1e3", "1,000.00", "12.345", "１２", "--1", "+1", ".5", "5.", "¥5", "NaN", "null", "1" * 30,
-    1e300, 12.345,
-]  # fmt: skip
-NO_AMOUNT_FEN: list[Any] = [
-    "1e3", "1,000", "12.5", "１２", "--1", "+1", "¥5", "NaN", "1" * 30, 1e300, 12.5, 10**14,
-]  # fmt: skip
-OTHER_SHAPES: list[Any] = [True, [], [1], {}, {"amount": 1}]
-NO_QUANTITIES: list[Any] = [0, -1, "0", "-2", "two", 1.5, "1.5", 10**7, None, ""]
-NO_MOMENTS_TEXT: list[Any] = ["2026-02-30 00:00:00", "2026-13-01 00:00:00", "soon", "2026-05-20"]
-NO_MOMENTS_NUMBER: list[Any] = [-1, 1, "soon", 10**18]
-NOT_HAPPENED_TEXT: list[Any] = ["", None, "0000-00-00 00:00:00", "1970-01-01 08:00:00"]
-NOT_HAPPENED_NUMBER: list[Any] = [0, None, "0", ""]
+# Whatever reads as an amount of two decimals, with what it is in the minor unit.
+AMOUNTS: Sequence[tuple[object, int]] = (
+    ("12.30", 1230),
+    ("12.3", 1230),
+    ("12", 1200),
+    ("12.3000", 1230),
+    (" 12.30 ", 1230),
+    (12.3, 1230),
+    (4.35, 435),
+    (1.1 + 2.2, 330),
+    (12, 1200),
+    ("0.00", 0),
+    ("0", 0),
+    (0, 0),
+    (-0.0, 0),
+    ("99999999.99", 9_999_999_999),
+)
+NO_AMOUNTS: Sequence[object] = (
+    "12.345",
+    "1e3",
+    "1,000.00",
+    "¥12.30",
+    "12.30元",
+    "NaN",
+    "Infinity",
+    "１２.３０",
+    "١٢",
+    "+12",
+    ".5",
+    "5.",
+    "12.3.0",
+    "--1",
+    "abc",
+    "9" * 40,
+    1e300,
+    12.345,
+    10**30,
+)
+# The same for whole minor units.
+FEN: Sequence[tuple[object, int]] = (
+    (1230, 1230),
+    ("1230", 1230),
+    (1230.0, 1230),
+    (" 1230 ", 1230),
+    (0, 0),
+    ("0", 0),
+    (-0.0, 0),
+    (9_999_999_999, 9_999_999_999),
+)
+NO_FEN: Sequence[object] = (
+    "12.30",
+    12.3,
+    "1e3",
+    "1,000",
+    "¥1230",
+    "NaN",
+    "１２３０",
+    "١٢",
+    "+12",
+    "--1",
+    "abc",
+    "9" * 40,
+    1e300,
+    10**30,
+)
+QUANTITIES: Sequence[tuple[object, int]] = (
+    (1, 1),
+    ("2", 2),
+    (3.0, 3),
+    (" 4 ", 4),
+    (1_000_000, 1_000_000),
+)
+NO_QUANTITIES: Sequence[object] = (
+    0,
+    -1,
+    "0",
+    "-1",
+    "",
+    None,
+    1.5,
+    "1.5",
+    "two",
+    "１",
+    1_000_001,
+    1e300,
+    10**30,
+)
+ODD_SHAPES: Sequence[object] = ([], {}, True, [1], {"amount": 1})
+GARBAGE: Sequence[tuple[bytes, ProblemCode]] = (
+    (b"", P.GARBAGE),
+    (b" ", P.GARBAGE),
+    (b"{", P.GARBAGE),
+    (b"}", P.GARBAGE),
+    (b"\x00", P.GARBAGE),
+    (b"\xff\xfe", P.GARBAGE),
+    (b"<html>busy</html>", P.GARBAGE),
+    (b"a=1&b=2", P.GARBAGE),
+    (b'{"a":' + b"[" * 100_000, P.GARBAGE),
+    (b'{"a":' * 50_000, P.GARBAGE),
+    (b"null", P.BAD_SHAPE),
+    (b"true", P.BAD_SHAPE),
+    (b"0", P.BAD_SHAPE),
+    (b'"text"', P.BAD_SHAPE),
+    (b"{}", P.NOT_AN_ORDER),
+    (b'{"a":1}', P.NOT_AN_ORDER),
+    (b"\xef\xbb\xbf{}", P.NOT_AN_ORDER),
+)
+BAD_NUMBERS: Sequence[tuple[object, ProblemCode]] = (
+    ("", P.ORDER_NO_MISSING),
+    ("   ", P.ORDER_NO_MISSING),
+    (None, P.ORDER_NO_MISSING),
+    ("1 2", P.ORDER_NO_MALFORMED),
+    ("../../etc", P.ORDER_NO_MALFORMED),
+    ("' OR 1=1", P.ORDER_NO_MALFORMED),
+    ("1|2", P.ORDER_NO_MALFORMED),
+    ("订单一", P.ORDER_NO_MALFORMED),
+    ("1" * 65, P.ORDER_NO_MALFORMED),
+    ("1\n2", P.ORDER_NO_MALFORMED),
+)
+ABOVE_2_53 = 2**53 + 1
 
 
-def changed(native: Any, path: Path, value: Any) -> Any:
-    """The native value with another one at the path."""
-    whole = deepcopy(native)
-    at = whole
-    for step in path[:-1]:
-        at = at[step]
-    at[path[-1]] = value
-    return whole
+def crossed(fields: Iterable[str], values: Iterable[Any]) -> list[tuple[str, Any]]:
+    """Every field with every value."""
+    listed = list(values)
+    return [(field, value) for field in fields for value in listed]
 
 
-def cases(path: Path, values: Iterable[Any], code: P | str, *, blocked: bool) -> list[Case]:
-    """One class for many values."""
-    return [(path, value, code, blocked) for value in values]
+def assert_refused(found: Normalised, code: ProblemCode) -> None:
+    """State that the payload goes into quarantine for this reason."""
+    assert found.blocked
+    assert code in codes(found), found.problems
 
 
-def money(path: Path, *, in_yuan: bool) -> list[Case]:
-    """No amount, or another shape: the order cannot be paid right."""
-    values = NO_AMOUNT_YUAN if in_yuan else NO_AMOUNT_FEN
-    return cases(path, values, P.BAD_AMOUNT, blocked=True) + cases(
-        path, OTHER_SHAPES, P.BAD_SHAPE, blocked=True
-    )
-
-
-def pieces(path: Path) -> list[Case]:
-    """No whole piece: the order cannot be shipped right."""
-    return cases(path, NO_QUANTITIES, P.BAD_QUANTITY, blocked=True) + cases(
-        path, OTHER_SHAPES, P.BAD_SHAPE, blocked=True
-    )
-
-
-def moment(path: Path, *, as_text: bool) -> list[Case]:
-    """A time that is none is named; nothing hangs on it."""
-    values = NO_MOMENTS_TEXT if as_text else NO_MOMENTS_NUMBER
-    return cases(path, values, P.BAD_TIME, blocked=False)
-
-
-def modified(path: Path, *, as_text: bool) -> list[Case]:
-    """Without its modified time an old snapshot could overwrite a new one."""
-    odd = NO_MOMENTS_TEXT if as_text else NO_MOMENTS_NUMBER
-    never = NOT_HAPPENED_TEXT if as_text else NOT_HAPPENED_NUMBER
-    return cases(path, [*odd, *never], P.MODIFIED_MISSING, blocked=True)
-
-
-def number(path: Path) -> list[Case]:
-    """An order without its number is nobody's."""
-    return [
-        *cases(path, [None, "", "  "], P.ORDER_NO_MISSING, blocked=True),
-        *cases(path, ["1 2", "订单", "1" * 65, "../1"], P.ORDER_NO_MALFORMED, blocked=True),
-        *cases(path, [{}, [], True], P.BAD_SHAPE, blocked=True),
-    ]
+def assert_taken(found: Normalised, *named: ProblemCode) -> None:
+    """State that the order goes on, with exactly these contradictions named."""
+    assert not found.blocked, found.problems
+    assert codes(found) == set(named), found.problems

@@ -1,230 +1,173 @@
-"""Small whole orders of the channels, with what a test wants changed."""
+"""Native payloads of own stores, tills and group-buys, small and whole, with what a test wants changed."""
 
 from typing import Any
 
-from tests.unit.ingest.channels.builders import Native
+from services.ingest.channels.pos import CHANNEL as POS
+from services.ingest.channels.shopify import CHANNEL as SHOPIFY
+from services.ingest.channels.woocommerce import CHANNEL as WOOCOMMERCE
+from services.ingest.domain.model import Normalised
+from tests.unit.ingest.channels.builders import Native, encoded
 
 
-def pdd_item(**changed: Any) -> Native:
+def shopify_line(**changed: Any) -> Native:
     return {
-        "sku_id": 1200000000001,
-        "goods_id": 300000000001,
-        "outer_id": "TP-40",
-        "goods_name": "示例 抽纸",
-        "goods_count": 2,
-        "goods_price": 29.9,
+        "id": 1,
+        "variant_id": 11,
+        "product_id": 8000000000001,
+        "name": "示例 T恤 - 雾蓝",
+        "sku": "TS01",
+        "quantity": 2,
+        "fulfillment_status": None,
+        "price": "50.00",
+        "discount_allocations": [],
+        "requires_shipping": True,
         **changed,
     }
 
 
-def pdd_order(*items: Native, **changed: Any) -> Native:
+def shopify_order(*lines: Native, **changed: Any) -> Native:
     return {
-        "order_sn": "260520-000000000000001",
-        "trade_type": 0,
-        "confirm_status": 1,
-        "group_status": 1,
-        "order_status": 1,
-        "refund_status": 1,
-        "after_sales_status": 0,
-        "risk_control_status": 0,
-        "is_lucky_flag": 1,
-        "created_time": "2026-05-20 09:31:02",
-        "pay_time": "2026-05-20 09:31:40",
-        "updated_at": "2026-05-20 09:31:46",
-        "shipping_time": "",
-        "receive_time": "",
-        "last_ship_time": "2026-05-22 09:31:45",
-        "pay_amount": 49.8,
-        "goods_amount": 59.8,
-        "postage": 0,
-        "discount_amount": 10,
-        "platform_discount": 6,
-        "seller_discount": 4,
-        "capital_free_discount": 0,
-        "order_change_amount": 0,
-        "item_list": list(items) or [pdd_item()],
-        "province": "四川省",
-        "city": "成都市",
-        "town": "武侯区",
-        "receiver_name": "~AgName~demo~1~",
-        "receiver_phone": "$index$AgPhone$1$",
-        "receiver_address": "~AgAddress~demo~1~",
-        "receiver_name_mask": "测**",
-        "receiver_phone_mask": "130****0001",
-        "receiver_address_mask": "示*路***",
-        "remark": "加急",
-        "tracking_number": "",
-        "logistics_id": 0,
-        **changed,
-    }
-
-
-def kuaishou_item(**changed: Any) -> Native:
-    return {
-        "orderItemId": 2605900000002,
-        "itemId": 21000000000001,
-        "skuId": 22000000000001,
-        "skuNick": "KS-SKU-1",
-        "goodsCode": "GC-1",
-        "itemTitle": "示例 坚果礼盒",
-        "num": 2,
-        "price": 4990,
-        "discountFee": 0,
-        **changed,
-    }
-
-
-def kuaishou_base(**changed: Any) -> Native:
-    return {
-        "oid": 2605900000001,
-        "status": 30,
-        "sellerOpenId": "f18Seller",
-        "sellerNick": "示例快手店",
-        "buyerOpenId": "f18Buyer",
-        "totalFee": 10080,
-        "expressFee": 600,
-        "discountFee": 500,
-        "createTime": 1779240662000,
-        "payTime": 1779240700000,
-        "updateTime": 1779240701000,
-        "sendTime": 0,
-        "recvTime": 0,
-        "validPromiseShipmentTimeStamp": 1779413500000,
-        "remark": "不要辣",
-        "cpsType": 1,
-        "preSale": 0,
-        "riskCode": 0,
-        "coType": 0,
-        **changed,
-    }
-
-
-def kuaishou_order(item: Any = None, parts: Native | None = None, **changed: Any) -> Native:
-    """An order; `changed` is of its head, `parts` of its other parts."""
-    return {
-        "orderBaseInfo": kuaishou_base(**changed),
-        "orderItemInfo": kuaishou_item() if item is None else item,
-        "orderAddress": {
-            "consignee": "",
-            "mobile": "",
-            "address": "",
-            "encryptedConsignee": "#index#cipher#1#",
-            "encryptedMobile": "$index$cipher$1$",
-            "encryptedAddress": "~index~cipher~1~",
-            "desensitiseConsignee": "测**",
-            "desensitiseMobile": "130****0001",
-            "desensitiseAddress": "示例**号",
-            "province": "山东省",
-            "city": "青岛市",
-            "district": "市南区",
+        "id": 5500000000001,
+        "name": "#1001",
+        "test": False,
+        "confirmed": True,
+        "created_at": "2026-05-20T09:31:02+08:00",
+        "processed_at": "2026-05-20T09:31:40+08:00",
+        "updated_at": "2026-05-20T09:31:41+08:00",
+        "cancelled_at": None,
+        "closed_at": None,
+        "currency": "CNY",
+        "taxes_included": True,
+        "financial_status": "paid",
+        "fulfillment_status": None,
+        "total_tax": "0.00",
+        "total_price": "100.00",
+        "total_outstanding": "0.00",
+        "line_items": list(lines) or [shopify_line()],
+        "shipping_lines": [],
+        "shipping_address": {
+            "first_name": "样例",
+            "last_name": "王",
+            "phone": "+86 130 0000 0001",
+            "address1": "示例路 88 号",
+            "city": "杭州市",
+            "province": "Zhejiang",
+            "province_code": "ZJ",
+            "country_code": "CN",
         },
-        "orderCpsInfo": {"distributorId": 0, "distributorName": ""},
-        "orderLogisticsInfo": [],
-        "orderRefundList": [],
-        "orderNote": {"sellerNote": []},
-        **(parts or {}),
-    }
-
-
-def wechat_product(**changed: Any) -> Native:
-    return {
-        "product_id": "10000000000001",
-        "sku_id": "2000001",
-        "sku_cnt": 2,
-        "sale_price": 25900,
-        "real_price": 48800,
-        "title": "示例 羊绒围巾",
-        "sku_code": "SC-1",
-        "on_aftersale_sku_cnt": 0,
-        "finish_aftersale_sku_cnt": 0,
+        "fulfillments": [],
+        "refunds": [],
         **changed,
     }
 
 
-def wechat_order(*products: Native, detail: Native | None = None, **changed: Any) -> Native:
-    """An order; `detail` changes parts of its content, `changed` its head."""
-    content = {
-        "product_infos": list(products) or [wechat_product()],
-        "pay_info": {"pay_time": 1779240700, "payment_method": 1},
-        "price_info": {
-            "product_price": 51800,
-            "order_price": 49300,
-            "freight": 500,
-            "discounted_price": 3000,
+def shopify(*lines: Native, **changed: Any) -> Normalised:
+    (found,) = SHOPIFY.normalise(encoded({"order": shopify_order(*lines, **changed)}))
+    return found
+
+
+def woo_line(**changed: Any) -> Native:
+    return {
+        "id": 31,
+        "name": "示例 T恤",
+        "product_id": 93,
+        "variation_id": 94,
+        "quantity": 2,
+        "subtotal": "100.00",
+        "subtotal_tax": "0.00",
+        "total": "100.00",
+        "total_tax": "0.00",
+        "sku": "TS01",
+        "price": 50.0,
+        **changed,
+    }
+
+
+def woo_order(*lines: Native, **changed: Any) -> Native:
+    return {
+        "id": 7271,
+        "number": "7271",
+        "status": "processing",
+        "currency": "CNY",
+        "date_created_gmt": "2026-05-20T01:31:02",
+        "date_modified_gmt": "2026-05-20T01:31:41",
+        "date_paid_gmt": "2026-05-20T01:31:40",
+        "date_completed_gmt": None,
+        "discount_total": "0.00",
+        "discount_tax": "0.00",
+        "shipping_total": "0.00",
+        "shipping_tax": "0.00",
+        "total": "100.00",
+        "total_tax": "0.00",
+        "customer_id": 0,
+        "customer_note": "",
+        "payment_method": "alipay",
+        "billing": {"phone": "13000000001"},
+        "shipping": {
+            "first_name": "样例",
+            "last_name": "李",
+            "address_1": "示例路 88 号",
+            "city": "杭州市",
+            "state": "CN12",
+            "country": "CN",
+            "phone": "",
         },
-        "delivery_info": {
-            "address_info": {
-                "user_name": "测*",
-                "province_name": "湖北省",
-                "city_name": "武汉市",
-                "county_name": "洪山区",
-                "detail_info": "示例****",
-                "tel_number": "130****0001",
-                "hash_code": "hash-1",
-            },
-            "delivery_product_info": [],
-            "ship_done_time": 0,
-        },
-        "ext_info": {"customer_notes": "发顺丰", "merchant_notes": "VIP", "order_scene": 2},
-        "commission_infos": [],
-    }
-    return {
-        "order_id": "3700000000000000001",
-        "status": 20,
-        "create_time": 1779240662,
-        "update_time": 1779240701,
-        "openid": "oOpenid",
-        "order_detail": content | (detail or {}),
+        "line_items": list(lines) or [woo_line()],
+        "fee_lines": [],
+        "coupon_lines": [],
+        "refunds": [],
         **changed,
     }
 
 
-def xiaohongshu_sku(**changed: Any) -> Native:
+def woo(*lines: Native, **changed: Any) -> Normalised:
+    (found,) = WOOCOMMERCE.normalise(encoded(woo_order(*lines, **changed)))
+    return found
+
+
+def pos_line(**changed: Any) -> Native:
     return {
-        "skuId": "65f000000000000000000001",
-        "skuName": "示例 香薰蜡烛",
-        "erpcode": "XHS-1",
-        "skuQuantity": 2,
-        "skuDetailList": [
-            {"skuId": "65f000000000000000000001", "quantity": 2, "pricePerSku": 9400}
-        ],
-        "totalPaidAmount": 15800,
-        "totalMerchantDiscount": 1000,
-        "totalRedDiscount": 2000,
-        "skuTag": 0,
+        "line_no": 1,
+        "barcode": "6900000000001",
+        "sku": "TS01",
+        "name": "示例 T恤",
+        "qty": "2",
+        "unit_price_fen": 5000,
+        "amount_fen": 10000,
+        "discount_fen": 0,
         **changed,
     }
 
 
-def xiaohongshu_order(*skus: Native, **changed: Any) -> Native:
+def pos_receipt(*lines: Native, **changed: Any) -> Native:
     return {
-        "orderId": "P700000000000000001",
-        "orderType": 1,
-        "orderStatus": 4,
-        "orderAfterSalesStatus": 1,
-        "cancelStatus": 0,
-        "createdTime": 1779240662000,
-        "paidTime": 1779240700000,
-        "updateTime": 1779240701000,
-        "deliveryTime": 0,
-        "cancelTime": 0,
-        "finishTime": 0,
-        "promiseLastDeliveryTime": 1779413500000,
-        "receiverProvinceName": "浙江省",
-        "receiverCityName": "宁波市",
-        "receiverDistrictName": "海曙区",
-        "receiverName": "",
-        "receiverPhone": "",
-        "receiverAddress": "",
-        "openAddressId": "address-1",
-        "customerRemark": "送礼",
-        "sellerRemark": "附卡片",
-        "totalPayAmount": 16600,
-        "totalShippingFree": 800,
-        "totalDepositAmount": 0,
-        "totalMerchantDiscount": 1000,
-        "totalRedDiscount": 2000,
-        "simpleDeliveryOrderList": [],
-        "skuList": list(skus) or [xiaohongshu_sku()],
+        "receipt_no": "S001-000001",
+        "type": "SALE",
+        "created_at": "2026-05-20T09:31:02+08:00",
+        "cashier": "C01",
+        "currency": "CNY",
+        "total_fen": 10000,
+        "discount_fen": 0,
+        "payments": [{"method": "CASH", "amount_fen": 10000, "txn_no": ""}],
+        "lines": list(lines) or [pos_line()],
+        "delivery": None,
+        "note": "",
         **changed,
     }
+
+
+def pos_batch(*receipts: object, **changed: Any) -> Native:
+    return {
+        "schema": "pos-upload/1",
+        "store_no": "S001",
+        "terminal_no": "T01",
+        "batch_no": "B1",
+        "business_date": "2026-05-20",
+        "orders": list(receipts),
+        **changed,
+    }
+
+
+def pos(*lines: Native, **changed: Any) -> Normalised:
+    (found,) = POS.normalise(encoded(pos_batch(pos_receipt(*lines, **changed))))
+    return found

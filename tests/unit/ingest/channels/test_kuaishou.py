@@ -5,9 +5,9 @@ import pytest
 from services.ingest.channels.kuaishou import CHANNEL
 from services.ingest.channels.kuaishou.orders import KuaishouExtension
 from services.ingest.domain.model import Normalised, ProblemCode
-from tests.unit.ingest.channels import nasty
+from tests.unit.ingest.channels import nasty_fields as nasty
 from tests.unit.ingest.channels.builders import Native, codes, encoded, only_item, order_of
-from tests.unit.ingest.channels.natives import kuaishou_item, kuaishou_order
+from tests.unit.ingest.channels.marketplace_natives import kuaishou_item, kuaishou_order
 
 P = ProblemCode
 HEAD = "orderBaseInfo"

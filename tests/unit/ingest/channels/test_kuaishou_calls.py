@@ -12,6 +12,7 @@ from services.ingest.channels import (
     AftersalePage,
     Applied,
     ChannelError,
+    Hint,
     HintKind,
     HttpRequest,
     Page,
@@ -34,8 +35,9 @@ from tests.unit.ingest.channels.builders import (
     codes,
     encoded,
     order_of,
+    pushed,
 )
-from tests.unit.ingest.channels.natives import kuaishou_base, kuaishou_order
+from tests.unit.ingest.channels.marketplace_natives import kuaishou_base, kuaishou_order
 
 P = ProblemCode
 KEY = base64.b64encode(bytes(range(16))).decode()
@@ -90,6 +92,7 @@ def test_a_cursor_that_stands_still_and_a_missing_one_are_errors() -> None:
 
 def test_a_next_page_is_asked_for_by_its_cursor() -> None:
     token = PageToken(number=2, cursor="abc")
+    assert CHANNEL.poll_request is not None
     request = CHANNEL.poll_request(CREDENTIALS, PollWindow(since=NOW, until=NOW), token, NOW)
     fields = dict(parse_qsl(urlsplit(request.url).query))
     assert request.method == "GET"
@@ -231,8 +234,8 @@ def test_an_opened_push_has_to_be_a_message_for_this_app(sent: Any, genuine: boo
     assert push is not None
     assert push.opened is not None
     body = sealed(encoded(sent))
-    assert push.verify(SHOP, {}, body) is genuine
-    assert push.opened(SHOP, body) == (encoded(sent) if genuine else None)
+    assert push.verify(SHOP, pushed(body)) is genuine
+    assert push.opened(SHOP, pushed(body)) == (encoded(sent) if genuine else None)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +249,7 @@ def test_an_opened_push_has_to_be_a_message_for_this_app(sent: Any, genuine: boo
 )  # fmt: skip
 def test_what_was_not_sealed_with_this_key_is_refused(body: bytes) -> None:
     assert CHANNEL.push is not None
-    assert not CHANNEL.push.verify(SHOP, {}, body)
+    assert not CHANNEL.push.verify(SHOP, pushed(body))
 
 
 @pytest.mark.parametrize(
@@ -256,7 +259,7 @@ def test_a_shop_without_a_usable_key_takes_no_push(key: str) -> None:
     push = CHANNEL.push
     assert push is not None
     shop = msgspec.structs.replace(CREDENTIALS, push_secret=key)
-    assert not push.verify(shop, {}, sealed(encoded({"test": True})))
+    assert not push.verify(shop, pushed(sealed(encoded({"test": True}))))
 
 
 @pytest.mark.parametrize(
@@ -271,9 +274,11 @@ def test_a_shop_without_a_usable_key_takes_no_push(key: str) -> None:
 )
 def test_a_message_is_a_hint(changed: Native, kind: HintKind, order_no: str) -> None:
     assert CHANNEL.push is not None
-    hints = CHANNEL.push.read(encoded(message(**changed)))
-    assert not isinstance(hints, ChannelError)
-    assert [(hint.kind, hint.order_no) for hint in hints] == [(kind, order_no)]
+    hints = CHANNEL.push.read(SHOP, pushed(encoded(message(**changed))))
+    assert isinstance(hints, tuple)
+    (hint,) = hints
+    assert isinstance(hint, Hint)
+    assert (hint.kind, hint.order_no) == (kind, order_no)
 
 
 def test_a_vector_that_cannot_be_opened_is_rejected() -> None:

@@ -5,9 +5,9 @@ import pytest
 from services.ingest.channels.pdd import CHANNEL
 from services.ingest.channels.pdd.orders import PddExtension
 from services.ingest.domain.model import Normalised, OrderSnapshotState, ProblemCode
-from tests.unit.ingest.channels import nasty
+from tests.unit.ingest.channels import nasty_fields as nasty
 from tests.unit.ingest.channels.builders import Native, codes, encoded, only_item, order_of
-from tests.unit.ingest.channels.natives import pdd_item, pdd_order
+from tests.unit.ingest.channels.marketplace_natives import pdd_item, pdd_order
 
 P = ProblemCode
 

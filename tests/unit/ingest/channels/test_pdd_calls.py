@@ -29,7 +29,7 @@ from tests.unit.ingest.channels.builders import (
     encoded,
     order_of,
 )
-from tests.unit.ingest.channels.natives import pdd_order
+from tests.unit.ingest.channels.marketplace_natives import pdd_order
 
 P = ProblemCode
 
@@ -79,6 +79,7 @@ def test_an_empty_page_is_no_error_and_pages_are_read_backwards() -> None:
 
 
 def test_what_the_platform_has_not_settled_is_not_asked_for() -> None:
+    assert CHANNEL.poll_request is not None
     request = CHANNEL.poll_request(CREDENTIALS, PollWindow(since=NOW, until=NOW), None, NOW)
     fields = dict(parse_qsl(request.body.decode()))
     assert fields["start_updated_at"] == fields["end_updated_at"]

@@ -5,9 +5,9 @@ import pytest
 from services.ingest.channels.wechat_channels import CHANNEL
 from services.ingest.channels.wechat_channels.orders import WechatExtension
 from services.ingest.domain.model import Normalised, ProblemCode
-from tests.unit.ingest.channels import nasty
+from tests.unit.ingest.channels import nasty_fields as nasty
 from tests.unit.ingest.channels.builders import Native, codes, encoded, only_item, order_of
-from tests.unit.ingest.channels.natives import wechat_order, wechat_product
+from tests.unit.ingest.channels.marketplace_natives import wechat_order, wechat_product
 
 P = ProblemCode
 DETAIL = "order_detail"
@@ -98,7 +98,7 @@ def test_a_present_of_the_shop_is_paid_by_nobody_and_ships() -> None:
         (1, 0, "requested", "paid_on_hold"),
         (2, 0, "requested", "paid_on_hold"),
         (1, 1, "requested", "paid_on_hold"),
-        (0, 1, "refunded", "paid_on_hold"),
+        (0, 1, "partly_refunded", "awaiting_shipment"),
         (0, 2, "refunded", "paid_on_hold"),
         ("1", None, "requested", "paid_on_hold"),
     ],
@@ -121,9 +121,11 @@ def test_a_refunded_line_leaves_the_others_to_ship() -> None:
     assert [line.refund_state for line in order.items] == ["refunded", "none"]
 
 
-def test_a_partly_refunded_line_of_a_shipped_order_holds_nothing() -> None:
-    product = wechat_product(finish_aftersale_sku_cnt=1)
-    assert order_of(wechat(product, status=30)).hold == ""
+def test_refunded_pieces_have_left_their_line() -> None:
+    line = only_item(wechat(wechat_product(sku_cnt=3, finish_aftersale_sku_cnt=1)))
+    assert (line.qty, line.refunded_qty) == (3, 1)
+    shipped = wechat(wechat_product(finish_aftersale_sku_cnt=1), status=30)
+    assert order_of(shipped).hold == ""
 
 
 def parcel(*packed: Native, **changed: Any) -> Native:

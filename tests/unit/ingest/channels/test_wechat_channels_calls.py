@@ -11,11 +11,13 @@ from services.ingest.channels import (
     AftersalePage,
     Applied,
     ChannelError,
+    Hint,
     HintKind,
     HttpRequest,
     Page,
     PageToken,
     PollWindow,
+    PushRequest,
     Refused,
     Retry,
     Shipment,
@@ -34,8 +36,9 @@ from tests.unit.ingest.channels.builders import (
     codes,
     encoded,
     order_of,
+    pushed,
 )
-from tests.unit.ingest.channels.natives import wechat_order
+from tests.unit.ingest.channels.marketplace_natives import wechat_order
 
 P = ProblemCode
 AES_KEY = base64.b64encode(bytes(range(32))).decode().rstrip("=")
@@ -77,6 +80,7 @@ def test_the_next_page_is_asked_for_by_its_key(
     assert isinstance(page, Page)
     assert page.next_page == following
     window = PollWindow(since=NOW, until=NOW)
+    assert CHANNEL.poll_request is not None
     first = json.loads(CHANNEL.poll_request(SHOP, window, None, NOW).body)
     later = json.loads(CHANNEL.poll_request(SHOP, window, following, NOW).body)
     assert later == first | {"next_key": key}
@@ -242,10 +246,10 @@ def cipher_of(text: bytes, app_id: str = CREDENTIALS.app_key) -> str:
     return base64.b64encode(sealed).decode()
 
 
-def headers_of(cipher: str, **changed: str) -> dict[str, str]:
+def signed(body: bytes, cipher: str, **changed: str) -> PushRequest:
     signature = sign("demotoken", "1779243072", "nonce01", cipher)
-    told = {"?timestamp": "1779243072", "?nonce": "nonce01", "?msg_signature": signature}
-    return told | {f"?{name}": value for name, value in changed.items()}
+    query = {"timestamp": "1779243072", "nonce": "nonce01", "msg_signature": signature}
+    return msgspec.structs.replace(pushed(body), query=query | changed)
 
 
 EVENT = {
@@ -265,8 +269,8 @@ def test_a_genuine_push_is_verified_and_opened(as_xml: bool) -> None:
     body = f"<xml><Encrypt><![CDATA[{cipher}]]></Encrypt></xml>".encode()
     if not as_xml:
         body = encoded({"ToUserName": "gh_demo", "Encrypt": cipher})
-    assert push.verify(SHOP, headers_of(cipher), body)
-    assert push.opened(SHOP, body) == encoded(EVENT)
+    assert push.verify(SHOP, signed(body, cipher))
+    assert push.opened(SHOP, pushed(body)) == encoded(EVENT)
 
 
 @pytest.mark.parametrize(
@@ -282,18 +286,19 @@ def test_a_genuine_push_is_verified_and_opened(as_xml: bool) -> None:
 def test_a_push_signed_otherwise_is_refused(changed: dict[str, str]) -> None:
     cipher = cipher_of(encoded(EVENT))
     assert CHANNEL.push is not None
-    headers = headers_of(cipher, **changed)
-    assert not CHANNEL.push.verify(SHOP, headers, encoded({"Encrypt": cipher}))
+    sent = signed(encoded({"Encrypt": cipher}), cipher, **changed)
+    assert not CHANNEL.push.verify(SHOP, sent)
 
 
 def test_a_plain_push_and_a_shop_without_a_token_are_refused() -> None:
     push = CHANNEL.push
     assert push is not None
-    assert not push.verify(SHOP, headers_of(""), encoded(EVENT))
+    assert not push.verify(SHOP, signed(encoded(EVENT), ""))
     tokenless = msgspec.structs.replace(SHOP, push_token="")
     cipher = cipher_of(encoded(EVENT))
-    told = headers_of(cipher, msg_signature=sign("", "1779243072", "nonce01", cipher))
-    assert not push.verify(tokenless, told, encoded({"Encrypt": cipher}))
+    forged = sign("", "1779243072", "nonce01", cipher)
+    sent = signed(encoded({"Encrypt": cipher}), cipher, msg_signature=forged)
+    assert not push.verify(tokenless, sent)
 
 
 @pytest.mark.parametrize(
@@ -307,23 +312,25 @@ def test_a_cipher_that_is_not_for_this_app_cannot_be_opened(cipher: str) -> None
     push = CHANNEL.push
     assert push is not None
     assert push.opened is not None
-    assert push.opened(SHOP, encoded({"Encrypt": cipher})) is None
+    assert push.opened(SHOP, pushed(encoded({"Encrypt": cipher}))) is None
 
 
 def test_the_platforms_check_of_the_door_is_answered() -> None:
     push = CHANNEL.push
     assert push is not None
     assert push.greeting is not None
-    told = {
-        "?timestamp": "1",
-        "?nonce": "2",
-        "?echostr": "hello",
-        "?signature": sign("demotoken", "1", "2"),
+    query = {
+        "timestamp": "1",
+        "nonce": "2",
+        "echostr": "hello",
+        "signature": sign("demotoken", "1", "2"),
     }
-    assert push.greeting(SHOP, told) == b"hello"
-    assert push.greeting(SHOP, told | {"?signature": "0"}) is None
-    assert push.greeting(SHOP, {}) is None
-    assert push.greeting(CREDENTIALS, told) is None
+    check = msgspec.structs.replace(pushed(b""), query=query)
+    assert push.greeting(SHOP, check) == b"hello"
+    forged = msgspec.structs.replace(check, query=query | {"signature": "0"})
+    assert push.greeting(SHOP, forged) is None
+    assert push.greeting(SHOP, pushed(b"")) is None
+    assert push.greeting(CREDENTIALS, check) is None
 
 
 XML_EVENT = (
@@ -354,9 +361,11 @@ XML_EVENT = (
 )  # fmt: skip
 def test_an_event_is_a_hint(sent: bytes, kind: HintKind, order_no: str) -> None:
     assert CHANNEL.push is not None
-    hints = CHANNEL.push.read(sent)
-    assert not isinstance(hints, ChannelError)
-    assert [(hint.kind, hint.order_no) for hint in hints] == [(kind, order_no)]
+    hints = CHANNEL.push.read(SHOP, pushed(sent))
+    assert isinstance(hints, tuple)
+    (hint,) = hints
+    assert isinstance(hint, Hint)
+    assert (hint.kind, hint.order_no) == (kind, order_no)
     (found,) = CHANNEL.normalise(sent)
     expected = P.DETAIL_NEEDED if order_no else P.NOT_AN_ORDER
     assert expected in codes(found)

@@ -5,9 +5,9 @@ import pytest
 from services.ingest.channels.xiaohongshu import CHANNEL
 from services.ingest.channels.xiaohongshu.orders import XiaohongshuExtension
 from services.ingest.domain.model import Normalised, ProblemCode
-from tests.unit.ingest.channels import nasty
+from tests.unit.ingest.channels import nasty_fields as nasty
 from tests.unit.ingest.channels.builders import Native, codes, encoded, only_item, order_of
-from tests.unit.ingest.channels.natives import xiaohongshu_order, xiaohongshu_sku
+from tests.unit.ingest.channels.marketplace_natives import xiaohongshu_order, xiaohongshu_sku
 
 P = ProblemCode
 SKU = ("skuList", 0)

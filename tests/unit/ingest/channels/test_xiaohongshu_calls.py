@@ -28,7 +28,7 @@ from tests.unit.ingest.channels.builders import (
     encoded,
     order_of,
 )
-from tests.unit.ingest.channels.natives import xiaohongshu_order
+from tests.unit.ingest.channels.marketplace_natives import xiaohongshu_order
 
 P = ProblemCode
 
