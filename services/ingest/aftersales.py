@@ -100,7 +100,7 @@ class AftersalesPoller:
         token: PageToken | None = None
         for _ in range(PAGES_MAX):
             request = calls.poll_request(shop.credentials(), window, token, now)
-            answer = await send(self._shared.client, request, shop.channel, "aftersales")
+            answer = await send(self._shared.outgoing, request, shop.channel, "aftersales")
             page = answer if isinstance(answer, ChannelError) else calls.read_page(answer, token)
             if isinstance(page, ChannelError):
                 return page

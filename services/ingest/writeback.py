@@ -262,7 +262,7 @@ class WriteBackDispatcher:
         request = channel.shipment_request(credentials, shipment, self._shared.clock.now())
         if isinstance(request, Unsupported):
             return request
-        answer = await send(self._shared.client, request, channel.name, "shipment")
+        answer = await send(self._shared.outgoing, request, channel.name, "shipment")
         return (
             Retry(error=answer)
             if isinstance(answer, ChannelError)
@@ -278,7 +278,7 @@ class WriteBackDispatcher:
         request = channel.aftersales.agree_request(credentials, aftersale, self._shared.clock.now())
         if isinstance(request, Unsupported):
             return request
-        answer = await send(self._shared.client, request, channel.name, "agree")
+        answer = await send(self._shared.outgoing, request, channel.name, "agree")
         return (
             Retry(error=answer)
             if isinstance(answer, ChannelError)

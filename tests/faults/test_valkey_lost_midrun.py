@@ -152,7 +152,7 @@ async def _epoch(inventory: House) -> int:
 
 
 async def _is_void(inventory: House) -> bool:
-    return (await inventory.fetch("SELECT state FROM inventory.epoch"))[0]["state"] != "LIVE"
+    return bool((await inventory.fetch("SELECT state FROM inventory.epoch"))[0]["state"] != "LIVE")
 
 
 async def _agrees(one: Running, other: Running) -> bool:
