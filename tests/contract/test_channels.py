@@ -6,8 +6,7 @@ orders it means, written once by the channel itself and then read by hand agains
 
 import json
 import random
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -23,12 +22,10 @@ from services.ingest.channels import (
     Applied,
     Channel,
     ChannelError,
-    Credentials,
     HttpAnswer,
     HttpRequest,
     Page,
     PollWindow,
-    PushRequest,
     RawOrder,
     Refused,
     Retry,
@@ -45,24 +42,23 @@ from services.ingest.domain.model import (
     ProblemCode,
     goods_paid_fen,
 )
-
-EXAMPLES = Path(__file__).parent / "examples" / "channels"
-CHANNELS = load("services.ingest.channels", "CHANNEL", Channel)
-NOW = datetime(2026, 5, 20, 2, 11, 12, tzinfo=UTC)
-WINDOW = PollWindow(since=NOW - timedelta(minutes=30), until=NOW)
-CREDENTIALS = Credentials(
-    app_key="7000000000000000001",
-    app_secret="planted-secret",
-    access_token="planted-token",
-    base_url="http://127.0.0.1:1",
+from tests.contract.genuine_pushes import (
+    CREDENTIALS,
+    EXAMPLES,
+    GENUINE_PUSHES,
+    NOW,
+    VECTORS,
+    pushed,
 )
+
+CHANNELS = load("services.ingest.channels", "CHANNEL", Channel)
+WINDOW = PollWindow(since=NOW - timedelta(minutes=30), until=NOW)
 PAYLOADS = sorted(
     path
     for name in CHANNELS
     for path in (EXAMPLES / name).glob("*.json")
     if not path.name.endswith(".expected.json")
 )
-VECTORS = json.loads((EXAMPLES / "signatures.json").read_text())["vectors"]
 
 
 def answer(body: bytes, status: int = 200) -> HttpAnswer:
@@ -98,10 +94,6 @@ def shipment(*, whole: bool = True) -> Shipment:
         waybill_no="SF0000000000001",
         request_id="2f0c1d9e",
     )
-
-
-def pushed(body: bytes, headers: dict[str, str], at: datetime = NOW) -> PushRequest:
-    return PushRequest(headers=headers, query={}, body=body, at=at)
 
 
 def requests_of(channel: Channel) -> list[HttpRequest]:
@@ -231,63 +223,6 @@ def test_every_request_carries_the_signature_of_what_it_sends(name: str) -> None
         assert channel.recompute(vector) == given
 
 
-def vector_of(vector_id: str) -> dict[str, Any]:
-    return next(vector for vector in VECTORS if vector["id"] == vector_id)
-
-
-def push_of(vector_id: str) -> tuple[Credentials, PushRequest]:
-    """Make the push of a vector whose signature stands in a header."""
-    vector = vector_of(vector_id)
-    credentials = msgspec.structs.replace(
-        CREDENTIALS, app_key=vector["input"].get("app_key", ""), app_secret=vector["secret"]
-    )
-    headers = {vector["input"]["header"].lower(): vector["expected"]}
-    return credentials, pushed(vector["input"]["raw_body"].encode(), headers)
-
-
-def kuaishou_push() -> tuple[Credentials, PushRequest]:
-    vector = vector_of("ks-message-aes")
-    credentials = msgspec.structs.replace(
-        CREDENTIALS, app_key="ks000000000000000001", push_secret=vector["secret"]
-    )
-    return credentials, pushed(vector["input"]["raw_body"].encode(), {})
-
-
-def wechat_push() -> tuple[Credentials, PushRequest]:
-    sealed, signed = vector_of("wechat-msgcrypt"), vector_of("wechat-msg-signature")
-    credentials = msgspec.structs.replace(
-        CREDENTIALS,
-        app_key=sealed["input"]["appid"],
-        push_secret=sealed["secret"],
-        push_token=signed["secret"],
-    )
-    query = {
-        "timestamp": signed["input"]["timestamp"],
-        "nonce": signed["input"]["nonce"],
-        "msg_signature": signed["expected"],
-    }
-    body = b'{"Encrypt":"%s"}' % sealed["input"]["encrypt"].encode()
-    return credentials, msgspec.structs.replace(pushed(body, {}), query=query)
-
-
-def pos_push() -> tuple[Credentials, PushRequest]:
-    vector = vector_of("pos-hmac")
-    headers = {
-        "x-pos-timestamp": vector["input"]["timestamp"],
-        "x-pos-signature": vector["expected"],
-    }
-    credentials = msgspec.structs.replace(CREDENTIALS, app_secret=vector["secret"])
-    return credentials, pushed(vector["input"]["raw_body"].encode(), headers)
-
-
-GENUINE_PUSHES: dict[str, Callable[[], tuple[Credentials, PushRequest]]] = {
-    "douyin": lambda: push_of("douyin-event"),
-    "kuaishou": kuaishou_push,
-    "pos": pos_push,
-    "shopify": lambda: push_of("shopify-webhook"),
-    "wechat_channels": wechat_push,
-    "woocommerce": lambda: push_of("woo-webhook"),
-}
 PUSHING = [name for name, channel in CHANNELS.items() if channel.push is not None]
 
 
@@ -318,6 +253,9 @@ def test_a_push_with_a_missing_or_odd_signature_is_refused(name: str, sign: str)
     credentials, genuine = GENUINE_PUSHES[name]()
     for header in genuine.headers:
         odd = msgspec.structs.replace(genuine, headers={**genuine.headers, header: sign})
+        assert not push.verify(credentials, odd)
+    for parameter in genuine.query:
+        odd = msgspec.structs.replace(genuine, query={**genuine.query, parameter: sign})
         assert not push.verify(credentials, odd)
     assert not push.verify(credentials, pushed(b"[]", {}))
 
