@@ -68,9 +68,11 @@ def _prepare(site: Site) -> Launch:
     heap = ("-Xms512m", "-Xmx512m")
     # Kafka's own start script gives these.
     collector = ("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExplicitGCInvokesConcurrent")
+    # This broker lives for minutes, and the second compiler would take half of its time for a first one.
+    compiler = ("-XX:TieredStopAtLevel=1",)
     wanted = shlex.split(os.environ.get("DANSHU_KAFKA_JAVA_OPTIONS", ""))  # the last one counts
     return Launch(
-        argv=(program, *heap, *collector, *options, *wanted, "kafka.Kafka", str(config)),
+        argv=(program, *heap, *collector, *compiler, *options, *wanted, "kafka.Kafka", str(config)),
         env=env,
         cwd=site.home,
     )

@@ -112,8 +112,17 @@ class Promotion(Struct, frozen=True, kw_only=True):
     """承担方 · seller, platform, influencer or unknown"""
 
 
+class Payment(Struct, frozen=True, kw_only=True):
+    """付款 · what the buyer paid."""
+
+    paid_at: datetime
+    """付款时间 · UTC"""
+    paid_fen: int
+    """实付(分) · with freight"""
+
+
 class OrderPlaced(Struct, frozen=True, kw_only=True):
-    """订单已下单 · a channel order seen for the first time."""
+    """订单已下单 · a channel order seen for the first time, paid already or not."""
 
     TOPIC: ClassVar[str] = "orders"
     FULL_NAME: ClassVar[str] = "danshu.orders.OrderPlaced"
@@ -166,6 +175,8 @@ class OrderPlaced(Struct, frozen=True, kw_only=True):
     """存疑 · contradictions the payload carries, codes"""
     ship_by: datetime | None = None
     """最晚发货时间"""
+    payment: Payment | None = None
+    """付款 · set where the order was paid before we first saw it; no OrderPaid follows then"""
 
 
 RECORDS: tuple[type[Struct], ...] = (

@@ -77,9 +77,13 @@ def summary(lines: tuple[OrderLine, ...]) -> str:
 
 
 def placed(card: Card | None, event: OrderPlaced, _facts: Any, moment: Moment) -> Decided:
-    """The order itself."""
+    """The order itself, and what was paid for it already."""
     known = card or EMPTY
     told = summary(event.lines)
+    paid_fen = known.paid_fen
+    if event.payment is not None:
+        paid_fen = event.payment.paid_fen
+        told = f"{told} · 已付 {yuan(paid_fen)}"
     return Decision(
         state=replace(
             known,
@@ -92,9 +96,10 @@ def placed(card: Card | None, event: OrderPlaced, _facts: Any, moment: Moment) -
             updated_at=moment.now,
             ship_by=known.ship_by or event.ship_by,
             payable_fen=event.payable_fen,
+            paid_fen=paid_fen,
             province=event.province,
             city=event.city,
-            line_summary=told,
+            line_summary=summary(event.lines),
             flags=with_flag(known.flags, "problems") if event.problems else known.flags,
         ),
         effects=entry(event, moment, told, whole=True),

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, assert_never
 
-import httpx2
 from msgspec import Struct
 
 from chassis import metrics, plugins
@@ -19,6 +18,7 @@ from chassis.clock import Clock
 from chassis.commands import CommandDesk
 from chassis.crypto import PersonalSeal
 from chassis.errors import StartRefused
+from chassis.http import NoAnswer, Outgoing
 from chassis.ids import request_id
 from chassis.log import logger
 from schemas.events.commands_fulfillment import (
@@ -87,7 +87,7 @@ class Caller:
     clock: Clock
     peer: Peer
     seal: PersonalSeal
-    client: httpx2.AsyncClient
+    outgoing: Outgoing
     pace: Pace
 
     async def do(self, job: Job) -> None:
@@ -181,13 +181,13 @@ class Caller:
     ) -> _A | CallFailed:
         answer: _A | CallFailed
         try:
-            response = await self.client.post(
-                request.url, content=request.body, headers=dict(request.headers)
+            came = await self.outgoing.call(
+                "POST", request.url, headers=request.headers, body=request.body
             )
-        except httpx2.HTTPError as error:
-            answer = CallFailed(kind=FailureKind.AGAIN, code=type(error).__name__, detail="")
+        except NoAnswer as error:
+            answer = CallFailed(kind=FailureKind.AGAIN, code=str(error), detail="")
         else:
-            answer = read(HttpAnswer(status=response.status_code, body=response.content))
+            answer = read(HttpAnswer(status=came.status, body=came.body))
         outcome = "ok"
         if isinstance(answer, CallFailed):
             outcome = "unknown" if answer.kind is FailureKind.AGAIN else "refused"

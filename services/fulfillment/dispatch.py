@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from chassis import http
 from chassis.clock import Clock
 from chassis.commands import CommandDesk
 from chassis.crypto import PersonalSeal
+from chassis.http import Outgoing
 from chassis.log import logger
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool
 from services.fulfillment.calls import Caller, Peer
@@ -63,14 +63,14 @@ class Dispatcher:
         pace = Pace(self._calls_max)
         waiting: deque[Job] = deque()
         running: set[asyncio.Task[None]] = set()
-        async with http.client() as client:
+        async with Outgoing() as outgoing:
             caller = Caller(
                 reader=ParcelReader(self._pool),
                 desk=self._desk,
                 clock=self._clock,
                 peer=self._peer,
                 seal=self._seal,
-                client=client,
+                outgoing=outgoing,
                 pace=pace,
             )
             try:

@@ -102,7 +102,7 @@ class AftersalesPoller:
         token: PageToken | None = None
         for _ in range(PAGES_MAX):
             request = calls.poll_request(shop.credentials(), window, token, now)
-            answer = await send(self._shared.client, request, shop.channel, "aftersales")
+            answer = await send(self._shared.outgoing, request, shop.channel, "aftersales")
             page = answer if isinstance(answer, ChannelError) else calls.read_page(answer, token)
             if isinstance(page, ChannelError):
                 return page
@@ -125,7 +125,7 @@ class AftersalesPoller:
         for refund_no in page.detail_needed:
             now = self._shared.clock.now()
             request = calls.detail_request(shop.credentials(), refund_no, now)
-            answer = await send(self._shared.client, request, shop.channel, "aftersales")
+            answer = await send(self._shared.outgoing, request, shop.channel, "aftersales")
             detail = answer if isinstance(answer, ChannelError) else calls.read_detail(answer)
             if isinstance(detail, ChannelError):
                 return detail

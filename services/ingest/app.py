@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chassis import topics
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal
-from chassis.http import client
+from chassis.http import Outgoing
 from chassis.plugins import load
 from chassis.processor import Decision, Processor
 from chassis.service import Context, Parts
@@ -30,7 +30,7 @@ async def build(context: Context[IngestSettings]) -> Parts:
     keys = MasterKeys.parse(settings.master_keys.get_secret_value())
     shared = Shared(
         pool=context.pool,
-        client=client(),
+        outgoing=Outgoing(),
         publisher=context.publisher,
         desk=context.desk,
         codec=context.codec,
@@ -44,6 +44,7 @@ async def build(context: Context[IngestSettings]) -> Parts:
         processors=(normaliser(facts), WRITE_BACKS),
         door=PushDoor(shared, settings).app(),
         tasks=(
+            shared.outgoing.close_when_cancelled,
             _hint_reader(context, shared).run,
             Fetcher(shared, concurrency=settings.fetch_concurrency).run,
             Poller(shared, interval_s=settings.poll_interval_s).run,

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx2
 from msgspec import Struct
 
 from chassis.errors import Unavailable
+from chassis.http import NoAnswer, Outgoing
 from chassis.log import logger
 from chassis.metrics import FOREIGN_CALLS
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY
@@ -194,7 +194,7 @@ class Fetcher:
             shop.credentials(), row["channel_order_no"], self._shared.clock.now()
         )
         async with self._slots:
-            answer = await send(self._shared.client, request, shop.channel, "detail")
+            answer = await send(self._shared.outgoing, request, shop.channel, "detail")
         return answer if isinstance(answer, ChannelError) else channel.read_detail(answer)
 
     def _again_at(self, attempts: int, error: ChannelError) -> datetime:
@@ -216,19 +216,15 @@ class Fetcher:
 
 
 async def send(
-    client: httpx2.AsyncClient, request: HttpRequest, peer: str, call: str
+    outgoing: Outgoing, request: HttpRequest, peer: str, call: str
 ) -> HttpAnswer | ChannelError:
     """One call to a channel. No answer is a ChannelError to try again: the outcome is unknown."""
     try:
-        response = await client.request(
-            request.method, request.url, headers=list(request.headers), content=request.body
+        came = await outgoing.call(
+            request.method, request.url, headers=request.headers, body=request.body
         )
-    except httpx2.HTTPError as error:
+    except NoAnswer as error:
         FOREIGN_CALLS.labels(peer, call, "unknown").inc()
-        return ChannelError(kind=ErrorKind.RETRY, code=type(error).__name__, detail="no answer")
+        return ChannelError(kind=ErrorKind.RETRY, code=str(error), detail="no answer")
     FOREIGN_CALLS.labels(peer, call, "answered").inc()
-    return HttpAnswer(
-        status=response.status_code,
-        headers={name.lower(): value for name, value in response.headers.items()},
-        body=response.content,
-    )
+    return HttpAnswer(status=came.status, headers=came.headers, body=came.body)

@@ -7,7 +7,7 @@ order ids, sealed personal blocks. The decisions themselves only compare and say
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from schemas.events.orders import (
     OrderLine,
     OrderPaid,
     OrderPlaced,
+    Payment,
     Promotion,
 )
 from schemas.events.quarantine import PayloadQuarantined, QuarantineProblem
@@ -274,15 +275,17 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
     events: list[Struct] = []
     if change.placed:
         metrics.ARRIVALS.labels(payload.channel, "placed").inc()
-        events.append(_placed(known, order, payload, arrival, facts))
+        payment = Payment(paid_at=_paid_at(order, moment), paid_fen=order.paid_fen)
+        placed = _placed(known, order, payload, arrival, facts)
+        events.append(replace(placed, payment=payment) if change.paid else placed)
     else:
         metrics.ARRIVALS.labels(payload.channel, "changed").inc()
-    if change.paid:
+    if change.paid and not change.placed:
         events.append(
             OrderPaid(
                 order_id=known.order_id,
                 version=0,
-                occurred_at=order.times.paid or order.times.modified or moment.now,
+                occurred_at=_paid_at(order, moment),
                 paid_fen=order.paid_fen,
             )
         )
@@ -300,6 +303,10 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
             )
         )
     return Decision(state=known, events=tuple(events))
+
+
+def _paid_at(order: CanonicalOrder, moment: Moment) -> datetime:
+    return order.times.paid or order.times.modified or moment.now
 
 
 def _placed(

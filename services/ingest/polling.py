@@ -131,7 +131,7 @@ class Poller:
             request = channel.poll_request(
                 shop.credentials(), window, token, self._shared.clock.now()
             )
-            answer = await send(self._shared.client, request, shop.channel, "poll")
+            answer = await send(self._shared.outgoing, request, shop.channel, "poll")
             page = answer if isinstance(answer, ChannelError) else channel.read_page(answer, token)
             if not isinstance(page, ChannelError):
                 return page

@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import httpx2
-
 from chassis.clock import Clock
 from chassis.codec import Codec
 from chassis.commands import CommandDesk, envelope
 from chassis.crypto import PayloadSeal
+from chassis.http import Outgoing
 from chassis.postgres import Pool
 from chassis.producer import Publisher
 from schemas.events.channel_payloads import PayloadReceived
@@ -24,7 +23,7 @@ class Shared:
     """Clients, channels and shops. `wake` tells the fetcher that the list of fetches grew."""
 
     pool: Pool
-    client: httpx2.AsyncClient
+    outgoing: Outgoing
     publisher: Publisher
     desk: CommandDesk
     codec: Codec

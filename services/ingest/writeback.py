@@ -263,14 +263,14 @@ class WriteBackDispatcher:
         now = self._shared.clock.now()
         if channel.prepare_shipment is not None:
             asked = channel.prepare_shipment(credentials, shipment, now)
-            prepared = await send(self._shared.client, asked, channel.name, "prepare_shipment")
+            prepared = await send(self._shared.outgoing, asked, channel.name, "prepare_shipment")
             if isinstance(prepared, ChannelError):
                 return Retry(error=prepared)
             shipment = replace(shipment, prepared=prepared)
         request = channel.shipment_request(credentials, shipment, now)
         if not isinstance(request, HttpRequest):
             return request
-        answer = await send(self._shared.client, request, channel.name, "shipment")
+        answer = await send(self._shared.outgoing, request, channel.name, "shipment")
         return (
             Retry(error=answer)
             if isinstance(answer, ChannelError)
@@ -286,7 +286,7 @@ class WriteBackDispatcher:
         request = channel.aftersales.agree_request(credentials, aftersale, self._shared.clock.now())
         if isinstance(request, Unsupported):
             return request
-        answer = await send(self._shared.client, request, channel.name, "agree")
+        answer = await send(self._shared.outgoing, request, channel.name, "agree")
         return (
             Retry(error=answer)
             if isinstance(answer, ChannelError)

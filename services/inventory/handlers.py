@@ -77,6 +77,7 @@ def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Mo
         return Decision(state=state)
     hold = Hold(
         state="short",
+        paid=event.payment is not None,
         channel=event.channel,
         province=event.province,
         lines=tuple([Line(line.line_no, line.sku, line.quantity) for line in event.lines]),

@@ -74,17 +74,25 @@ class Judge(Protocol):
 def order_placed(known: Order | None, event: OrderPlaced, judge: Judge, moment: Moment) -> Decided:
     """The order itself; what was told of it before is caught up."""
     order = known or EMPTY
-    if order.state is State.NEW:
+    payment = event.payment
+    fresh = order.state is State.NEW
+    if fresh:
         content = _content(event)
+        due_fen = payment.paid_fen if payment else event.payable_fen
+        asked_at = payment.paid_at if payment else event.occurred_at
         order = replace(
             order,
             content=content,
             placed_at=event.occurred_at,
             unpaid_since=event.accepted_at,
-            verdict=judge.verdict(event.order_id, content, event.payable_fen, event.occurred_at),
+            verdict=judge.verdict(event.order_id, content, due_fen, asked_at),
         )
+        if payment is not None:
+            order = _with_payment(order, content, payment.paid_fen, payment.paid_at, judge)
     step = Step(order, moment)
     step.take(Trigger.PLACED)
+    if fresh and payment is not None:
+        step.take(Trigger.PAID)
     return step.decision()
 
 
@@ -132,18 +140,24 @@ def order_paid(known: Order | None, event: OrderPaid, judge: Judge, moment: Mome
             verdict = judge.verdict_again(
                 event.order_id, order.content, event.paid_fen, paid_at, verdict
             )
-        promised = judge.promise(order.content, paid_at)
-        order = replace(
-            order,
-            paid_fen=event.paid_fen,
-            paid_at=paid_at,
-            verdict=verdict,
-            ship_by=promised.ship_by,
-            ship_by_rule=promised.rule,
-        )
+        order = _with_payment(order, order.content, event.paid_fen, paid_at, judge)
+        order = replace(order, verdict=verdict)
     step = Step(order, moment)
     step.take(Trigger.PAID)
     return step.decision()
+
+
+def _with_payment(
+    order: Order, content: Content, paid_fen: int, paid_at: datetime, judge: Judge
+) -> Order:
+    promised = judge.promise(content, paid_at)
+    return replace(
+        order,
+        paid_fen=paid_fen,
+        paid_at=paid_at,
+        ship_by=promised.ship_by,
+        ship_by_rule=promised.rule,
+    )
 
 
 def order_amended(

@@ -196,7 +196,8 @@ def wanted_receivers(
             case OrderPlaced():
                 if event.receiver_key:
                     receivers.setdefault(event.receiver_key, {})[event.order_id] = event.occurred_at
-                    moments.append(event.occurred_at)
+                    asked_at = event.payment.paid_at if event.payment else event.occurred_at
+                    moments.append(asked_at)
             case OrderAmended():
                 if event.receiver_key:
                     receivers.setdefault(event.receiver_key, {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chassis import http
+from chassis.http import Outgoing
 from chassis.processor import Processor
 from chassis.rules import Table
 from chassis.service import Context, Parts
@@ -42,7 +42,7 @@ async def build(context: Context[RefundsSettings]) -> Parts:
         limits=settings.limits(),
         clock=context.clock,
         issue=context.desk.issue,
-        http=http.client(),
+        outgoing=Outgoing(),
         lease_s=settings.lease_s,
         calls_max=settings.calls_max,
         idle_s=settings.idle_s,

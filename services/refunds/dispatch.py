@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import httpx2
 from msgspec import Struct
 
 from chassis import metrics as shared
 from chassis.clock import Clock
 from chassis.errors import Unavailable
+from chassis.http import NoAnswer, Outgoing
 from chassis.ids import request_id
 from chassis.log import logger
 from chassis.producer import DeliveryFailed
@@ -56,7 +56,7 @@ class Dispatcher:
     limits: Limits
     clock: Clock
     issue: Issue
-    http: httpx2.AsyncClient
+    outgoing: Outgoing
     lease_s: float
     calls_max: int
     idle_s: float
@@ -80,7 +80,7 @@ class Dispatcher:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-            await self.http.aclose()
+            await self.outgoing.close()
 
     async def _take(self, count: int) -> tuple[Payout, ...]:
         if count <= 0:
@@ -125,17 +125,14 @@ class Dispatcher:
         payment = payout.payment
         request = build(self.credentials, payment, self.clock.now())
         try:
-            came = await self.http.request(
-                request.method,
-                request.url,
-                headers=dict(request.headers),
-                content=request.body,
+            came = await self.outgoing.call(
+                request.method, request.url, headers=request.headers, body=request.body
             )
-            answer = read(
-                self.credentials, payment, HttpAnswer(status=came.status_code, body=came.content)
-            )
-        except httpx2.HTTPError as error:
-            answer = Unclear(type(error).__name__)
+        except NoAnswer as error:
+            answer: Answer = Unclear(str(error))
+        else:
+            came_back = HttpAnswer(status=came.status, body=came.body)
+            answer = read(self.credentials, payment, came_back)
         outcome = _outcome(answer)
         shared.FOREIGN_CALLS.labels(self.gateway.name, call, outcome).inc()
         if outcome != "ok":

@@ -42,17 +42,20 @@ Decided = Decision[Account]
 EMPTY: Final = Account()
 
 
-def place_order(state: Account | None, event: OrderPlaced, _facts: object, _at: Moment) -> Decided:
-    """Keeps what the shares are made of."""
-    return Decision(
-        state=replace(
-            state or EMPTY,
-            channel=event.channel,
-            channel_order_no=event.channel_order_no,
-            lines=shares.announced(event.lines),
-            freight_fen=event.freight_fen,
-        )
+def place_order(
+    state: Account | None, event: OrderPlaced, facts: RefundFacts, at: Moment
+) -> Decided:
+    """Keeps what the shares are made of, and what was paid already."""
+    account = replace(
+        state or EMPTY,
+        channel=event.channel,
+        channel_order_no=event.channel_order_no,
+        lines=shares.announced(event.lines),
+        freight_fen=event.freight_fen,
     )
+    if event.payment is None:
+        return Decision(state=account)
+    return _pay(account, event.order_id, event.payment.paid_fen, facts, at)
 
 
 def pay_order(state: Account | None, event: OrderPaid, facts: RefundFacts, at: Moment) -> Decided:
@@ -60,12 +63,15 @@ def pay_order(state: Account | None, event: OrderPaid, facts: RefundFacts, at: M
 
     Requests of the channel that came before the payment are decided now.
     """
-    account = state or EMPTY
+    return _pay(state or EMPTY, event.order_id, event.paid_fen, facts, at)
+
+
+def _pay(account: Account, order_id: str, paid_fen: int, facts: RefundFacts, at: Moment) -> Decided:
     if account.cases:
         return Decision(state=account)
     if not account.early:
-        return Decision(state=replace(account, paid_fen=event.paid_fen))
-    waiting, account = account.early, replace(account, paid_fen=event.paid_fen, early=())
+        return Decision(state=replace(account, paid_fen=paid_fen))
+    waiting, account = account.early, replace(account, paid_fen=paid_fen, early=())
     events: list[Struct] = []
     effects: list[object] = []
     for request in waiting:
@@ -76,7 +82,7 @@ def pay_order(state: Account | None, event: OrderPaid, facts: RefundFacts, at: M
         if decision.refusal:
             events.append(
                 RefundRefused(
-                    order_id=event.order_id,
+                    order_id=order_id,
                     version=0,
                     occurred_at=at.now,
                     refund_id=request.refund_id,

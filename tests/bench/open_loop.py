@@ -15,8 +15,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import aiohttp
 import asyncpg
-import httpx2
 from confluent_kafka import Consumer, TopicPartition
 
 from chassis.codec import codec
@@ -99,15 +99,15 @@ async def _push_at(
         sign = hashlib.md5(
             shop["app_key"].encode() + body + shop["app_secret"].encode(), usedforsecurity=False
         ).hexdigest()
-        answer = await http.post(
-            url, content=body, headers={"event-sign": sign, "app-id": shop["app_key"]}
-        )
-        if answer.status_code != httpx2.codes.OK:
-            raise RuntimeError(f"push refused: {answer.status_code} {answer.text}")
+        headers = {"event-sign": sign, "app-id": shop["app_key"]}
+        async with http.post(url, data=body, headers=headers) as answer:
+            if answer.status != 200:
+                raise RuntimeError(f"push refused: {answer.status} {await answer.text()}")
+            await answer.read()
         sent[order_no] = (due, time.time())
 
-    async with httpx2.AsyncClient(
-        trust_env=False, timeout=30.0, limits=httpx2.Limits(max_connections=100)
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=100), timeout=aiohttp.ClientTimeout(total=30.0)
     ) as http:
         await asyncio.gather(*(push(number, order_no) for number, order_no in enumerate(orders)))
     return sent

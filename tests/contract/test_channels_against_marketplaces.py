@@ -50,8 +50,9 @@ class Merchant:
         self.shop = shop
         self.channel = CHANNELS[shop.channel]
         self.now = now
+        # What is done to an order in the very moment gets the seconds after it, one each.
         self.window = PollWindow(
-            since=now - timedelta(minutes=30), until=now + timedelta(seconds=1)
+            since=now - timedelta(minutes=30), until=now + timedelta(seconds=30)
         )
         self.credentials = Credentials(
             app_key=shop.app_key,

@@ -36,7 +36,6 @@ async def test_a_paid_order_is_held_routed_shipped_told_and_delivered(
     }
     assert kinds >= {
         "OrderPlaced",
-        "OrderPaid",
         "StockReserved",
         "OrderReadyToFulfil",
         "ParcelPlanned",
@@ -94,6 +93,22 @@ async def test_a_buyer_who_cancels_before_paying_gives_the_stock_back(outside: O
         return str(rows[0]["state"]) == "cancelled"
 
     await until(released, f"the stock of {order_id} is released")
+
+
+async def test_an_order_that_is_paid_later_is_held_first_and_shipped_after_the_payment(
+    outside: Outside,
+) -> None:
+    """Placing and paying are two events where they are two moments."""
+    [order_no] = await outside.place("douyin", paid_at_once_pct=0, cancel_unpaid_pct=0)
+    order_id = await outside.reaches(order_no, "awaiting_payment")
+
+    await outside.act("douyin", order_no, "pay")
+
+    await outside.reaches(order_no, "completed")
+    told = await outside.rows(
+        "SELECT kind FROM console.timeline WHERE order_id = $1 AND kind = 'OrderPaid'", order_id
+    )
+    assert len(told) == 1
 
 
 async def test_both_worlds_agree_at_the_end(outside: Outside) -> None:

@@ -20,7 +20,7 @@ from demo.staff import Staff
 from tests.support import stack as stacks
 
 SERVICES = ("ingest", "inventory", "orders", "fulfillment", "refunds", "console")
-RATE_PER_S = 20.0
+RATE_PER_S = 15.0
 SETTLE_TIMEOUT_S = 150.0
 """Room for a machine with other work; an idle one needs a third."""
 

@@ -16,9 +16,9 @@ from tests.support.stack import PrivateStack
 
 pytestmark = [pytest.mark.faults, pytest.mark.serial, pytest.mark.timeout(600)]
 
-BETWEEN = 60
+BETWEEN = 45
 """Orders placed outside between one fault and the next: three seconds' worth."""
-FROZEN = 300
+FROZEN = 225
 """Orders placed while a service is frozen: fifteen seconds, longer than its session with Kafka."""
 
 

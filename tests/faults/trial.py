@@ -35,6 +35,8 @@ PATIENCE_S = 60.0
 POLL_S = 0.02
 OPTIONS = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 1_000}
 """The shortest session a broker grants by default: a zombie's partitions are given away after it."""
+STATIC = {"group.instance.id": "worker-1"}
+"""A worker started again under its old name gets its partitions at once, as under a StatefulSet."""
 EMITTED = (OrderStateChanged.TOPIC, OrderHeld.TOPIC)
 TWICE = 0.2
 EARLY = 0.05
@@ -157,7 +159,31 @@ class Trial:
                 assert process.returncode is None, self._log(process)
             return await self._rig.caught_up()
 
-        await self._until(holds)
+        try:
+            await self._until(holds)
+        except TimeoutError:
+            raise AssertionError(await self._standing()) from None
+
+    async def _standing(self) -> str:
+        """Who stands still where: for the reader of a failure."""
+        behind = await self.database.fetch(
+            "SELECT topic, partition, next FROM chassis.consumer_offsets ORDER BY 1, 2"
+        )
+        ends = await asyncio.to_thread(self._rig.ends)
+        sessions = await self.database.fetch(
+            "SELECT pid, state, wait_event_type, xact_start, left(query, 60) AS query "
+            "FROM pg_stat_activity WHERE datname = current_database()"
+        )
+        lag = {
+            (
+                row["topic"],
+                row["partition"],
+            ): f"{row['next']} of {ends[row['topic'], row['partition']]}"
+            for row in behind
+            if row["next"] != ends[row["topic"], row["partition"]]
+        }
+        unmarked = await self._count("chassis.outbox WHERE published_at IS NULL")
+        return f"behind: {lag}; {unmarked} outbox rows unmarked; sessions: {[*map(dict, sessions)]}"
 
     async def end(self, *processes: asyncio.subprocess.Process) -> None:
         """SIGTERM; each must leave in order."""

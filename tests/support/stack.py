@@ -37,9 +37,6 @@ _USERS = _CLONE / ".danshu" / "test.users"
 
 _T = TypeVar("_T")
 
-# A test's broker lives for seconds: the first compiler alone saves 40 % of a start's CPU time.
-os.environ.setdefault("DANSHU_KAFKA_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
-
 
 def shared() -> Stack:
     """The stack DANSHU_TEST_STACK names (a stack.json), else the clone's own, started if need be."""

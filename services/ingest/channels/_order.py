@@ -287,6 +287,20 @@ def _held(draft: Draft) -> tuple[OrderSnapshotState, str]:
     return S.PAID_ON_HOLD, hold
 
 
+def take_off(drafts: Sequence[LineDraft], amount_fen: int) -> None:
+    """Lower the lines by a discount, in proportion and to the fen (ties by line id).
+
+    A coupon may be worth more than what it is used on; the rest of it pays for nothing.
+    """
+    nets = [draft.net_fen for draft in drafts]
+    if amount_fen <= 0 or not nets or min(nets) < 0:
+        return
+    keys = [draft.line_id for draft in drafts]
+    shares = share_out(min(amount_fen, sum(nets)), nets, keys)
+    for draft, share_fen in zip(drafts, shares, strict=True):
+        draft.net_fen -= share_fen
+
+
 def newest(found: Iterable[Normalised]) -> tuple[Normalised, ...]:
     """Keep one snapshot per order number, the newest; equally new ones: the last."""
     kept: dict[str, Normalised] = {}

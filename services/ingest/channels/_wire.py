@@ -42,6 +42,7 @@ _BASE64 = re.compile(r"^[A-Za-z0-9+/_-]{14,}={0,2}$")
 _DECIMAL = re.compile(r"^(-?)([0-9]{1,15})(?:\.([0-9]{1,12}))?\Z")
 
 T = TypeVar("T")
+_decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def problem(code: ProblemCode, detail: str, *, blocks: bool) -> Problem:
@@ -92,6 +93,19 @@ def several(value: list[T] | T | None) -> tuple[T, ...]:
     if value is None:
         return ()
     return tuple(value) if isinstance(value, list) else (value,)
+
+
+def sliced(raw: msgspec.Raw) -> tuple[bytes, ...] | None:
+    """Return the bytes of each element of a list, or of the lone object in its place.
+
+    None: nothing is there. Bytes which are no JSON do not come here: the answer was decoded.
+    """
+    body = bytes(raw).strip()
+    if body in {b"", b"null"}:
+        return None
+    if not body.startswith(b"["):
+        return (body,)
+    return tuple(bytes(element) for element in _decode_elements(body))
 
 
 def text_of(value: Id) -> str:
@@ -340,6 +354,18 @@ def receiver(
 Person = tuple[Text, Text, Text]
 
 
+def _sorted_out(cipher: Text, mask: Text, clear: Text) -> tuple[str, str, str]:
+    """Return cipher, mask and clear text of one fact, each in its form and not in its field only."""
+    secret, masked, readable = (clean(text).strip() for text in (cipher, mask, clear))
+    if pii_kind(secret) is PiiKind.MASKED:
+        secret, masked = "", masked or secret
+    if pii_kind(readable) is PiiKind.ENCRYPTED:
+        secret, readable = secret or readable, ""
+    if pii_kind(masked) is PiiKind.ENCRYPTED:
+        secret, masked = secret or masked, ""
+    return secret, masked, readable
+
+
 def receiver_told_apart(
     *,
     region: tuple[Text, Text, Text],
@@ -355,12 +381,12 @@ def receiver_told_apart(
     Each person is name, phone, address. Clear texts beside ciphers are left out: a receiver that
     counts as encrypted promises that nothing of it is clear.
     """
-    secret, masked, readable = (
-        [clean(text).strip() for text in person] for person in (ciphers, masks, clear)
-    )
+    forms = [_sorted_out(*texts) for texts in zip(ciphers, masks, clear, strict=True)]
+    secret, masked, readable = ([form[at] for form in forms] for at in range(3))
     kind, texts = PiiKind.ABSENT, ["", "", ""]
     if any(secret):
-        kind, texts = PiiKind.ENCRYPTED, masked
+        # Whatever stands in a field of masks and in one of ciphers is no mask.
+        kind, texts = PiiKind.ENCRYPTED, ["" if text in secret else text for text in masked]
         if not all(secret):
             detail = "some receiver fields have no cipher"
             problems.append(problem(ProblemCode.RECEIVER_MIXED, detail, blocks=False))

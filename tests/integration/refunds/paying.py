@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-import httpx2
 from msgspec import Struct
 
 from chassis.clock import SystemClock
-from chassis.http import client
+from chassis.http import Outgoing
 from chassis.postgres import Pool
 from schemas.events.commands_refunds import RecordPayout
 from services.refunds.dispatch import Dispatcher
@@ -52,7 +51,7 @@ def dispatcher(
         limits=limits or Limits(query_wait_s=0.02, sends_max=4, asks_max=4),
         clock=SystemClock(),
         issue=issued,
-        http=client(),
+        outgoing=Outgoing(),
         lease_s=0.6,
         calls_max=8,
         idle_s=0.02,
@@ -62,8 +61,8 @@ def dispatcher(
 async def run_until_quiet(working: Dispatcher, pool: Pool) -> None:
     """Runs until every payout's outcome was told or a person is waited for."""
     told = working.issue.outcomes  # type: ignore[attr-defined]
-    quick = httpx2.AsyncClient(timeout=CALL_TIMEOUT_S, trust_env=False)
-    running = asyncio.create_task(replace(working, http=quick).run())
+    quick = Outgoing(timeout_s=CALL_TIMEOUT_S)
+    running = asyncio.create_task(replace(working, outgoing=quick).run())
     try:
         async with asyncio.timeout(QUIET_TIMEOUT_S):
             while not running.done():

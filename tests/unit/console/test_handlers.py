@@ -18,7 +18,7 @@ from chassis.codec import codec
 from chassis.processor import Kept, Known, Record, encode_document, fold
 from schemas.events import RECORDS
 from schemas.events.order_states import OrderHeld, OrderHoldLifted
-from schemas.events.orders import OrderAmended, OrderPlaced
+from schemas.events.orders import OrderAmended, OrderPlaced, Payment
 from services.console import words
 from services.console.domain.model import Card, bucket_of
 from services.console.entries import Entry
@@ -99,6 +99,18 @@ def test_a_whole_life_ends_as_one_card() -> None:
     assert (card.warehouse, card.carrier, card.waybill_no) == ("HZ", "ZTO", story.waybill_no)
     assert card.line_summary == "纯棉圆领短袖 白色 L 等 3 件"
     assert card.flags == ()
+
+
+def test_an_order_that_is_paid_when_first_seen_shows_what_was_paid() -> None:
+    first, *_ = Story("DS1").placed()
+    assert isinstance(first, OrderPlaced)
+    payment = Payment(paid_at=first.occurred_at, paid_fen=22590)
+    kept, facts = project([msgspec.structs.replace(first, payment=payment)])
+    card = kept["DS1"].state
+    assert card is not None
+    assert card.paid_fen == 22590
+    assert card.line_summary == "纯棉圆领短袖 白色 L 等 3 件"
+    assert [entry[6] for entry in facts.entries] == ["纯棉圆领短袖 白色 L 等 3 件 · 已付 ¥225.90"]
 
 
 def test_the_order_of_topics_does_not_matter() -> None:

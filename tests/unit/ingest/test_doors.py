@@ -86,7 +86,7 @@ async def door() -> AsyncIterator[Door]:
     broker = MemoryBroker()
     shared = Shared(
         pool=cast("Any", None),
-        client=cast("Any", None),
+        outgoing=cast("Any", None),
         publisher=cast("Any", MemoryPublisher(broker)),
         desk=cast("Any", None),
         codec=codec(),

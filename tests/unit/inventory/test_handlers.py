@@ -11,6 +11,7 @@ from chassis.errors import Invalid
 from chassis.processor import Decision, Moment, Record
 from chassis.topics import consumed_by
 from schemas.events.commands_inventory import ExpireHold, ReceiptLine, ReceiveStock
+from schemas.events.orders import Payment
 from schemas.events.stock import (
     StockDeducted,
     StockReleased,
@@ -85,6 +86,7 @@ def decide(state: Aggregate | None, event: Struct, shelf: Shelf | None = None) -
 
 
 ORDER = placed("o1", [("A", 2), ("B", 1)])
+PAID_ORDER = replace(ORDER, payment=Payment(paid_at=NOW, paid_fen=3_000))
 
 
 def expiry(generation: int = 1) -> ExpireHold:
@@ -131,6 +133,15 @@ def test_a_shortage_holds_nothing_and_names_the_lines_that_lack() -> None:
     assert [(one.line_no, one.sku, one.wanted, one.available) for one in event.lines] == [
         (2, "B", 1, 0)
     ]
+
+
+def test_an_order_that_is_paid_already_is_held_for_good_at_once() -> None:
+    decision = decide(None, PAID_ORDER, YES)
+    assert decision.state == replace(PAID, warehouse="GZ")
+    (event,) = decision.events
+    assert isinstance(event, StockReserved)
+    assert event.expires_at is None
+    assert decide(None, PAID_ORDER, NO).state == replace(SHORT, paid=True)
 
 
 @pytest.mark.parametrize("state", [HELD, PAID, SHORT, EXPIRED, GIVEN_UP, SENT])

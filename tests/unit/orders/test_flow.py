@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.events.order_states import (
     OrderCancelRequested,
@@ -15,9 +16,11 @@ from schemas.events.order_states import (
     OrderReadyToFulfil,
     OrderStateChanged,
 )
+from schemas.events.orders import Payment
 from services.orders.domain.guards import WAITING_TITLES, waiting_for
 from services.orders.domain.model import HoldCode
 from services.orders.domain.states import State
+from services.orders.handlers import EMPTY
 from tests.unit.orders import life
 from tests.unit.orders.life import NOON, Life, awaiting_print
 
@@ -37,6 +40,26 @@ def test_a_paid_and_reserved_order_goes_to_fulfillment_with_no_hand_involved() -
     assert (ready.warehouse, ready.paid_fen, ready.personal) == ("HZ", 12900, b"sealed")
     assert [(line.sku, line.quantity) for line in ready.lines] == [("SKU-1", 2)]
     assert order.entries[-1].rule == ready.rule
+
+
+def test_an_order_that_is_paid_when_first_seen_comes_to_what_placing_and_paying_make_of_it() -> (
+    None
+):
+    paid_at = NOON + timedelta(minutes=1)
+    at_once = Life(life.placed(payment=Payment(paid_at=paid_at, paid_fen=12900)), life.reserved())
+    in_turn = Life(life.placed(), life.paid(), life.reserved())
+
+    assert replace(at_once.order, audit=EMPTY.audit) == replace(in_turn.order, audit=EMPTY.audit)
+    assert at_once.path() == [("", "awaiting_review"), ("awaiting_review", "awaiting_print")]
+    steps = [(entry.action, entry.from_state, entry.to_state) for entry in at_once.entries]
+    assert steps == [(entry.action, entry.from_state, entry.to_state) for entry in in_turn.entries]
+
+
+def test_a_payment_that_comes_with_a_second_placing_moves_nothing() -> None:
+    order = Life(life.placed())
+    order.take(life.placed(payment=Payment(paid_at=NOON, paid_fen=12900)))
+    assert order.order.state is State.AWAITING_PAYMENT
+    assert (order.order.paid_fen, order.order.paid_at) == (0, None)
 
 
 def test_the_time_to_ship_by_comes_from_the_table_unless_the_channel_names_it() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from schemas.events.orders import Payment
 from schemas.events.refunds import (
     RefundFailed,
     RefundRefused,
@@ -30,6 +32,18 @@ def small_order(*, is_shipped: bool = False) -> RefundDesk:
         desk.give(shipped())
         desk.give(delivered())
     return desk
+
+
+def test_an_order_that_is_paid_when_first_seen_is_like_one_that_is_paid_later() -> None:
+    order = placed(line(1, 3, 9_999), line(2, 1, 2_000), freight_fen=800)
+    payment = Payment(paid_at=order.occurred_at, paid_fen=12_799)
+    at_once = RefundDesk(replace(order, payment=payment))
+    assert at_once.state == small_order().state
+
+    early = RefundDesk()
+    early.request(freight=True, actor="channel:jd")
+    early.give(replace(order, payment=payment))
+    assert [event.amount_fen for event in early.of(RefundRequested)] == [12_799]
 
 
 # ---- amounts ---------------------------------------------------------------------------------

@@ -179,6 +179,10 @@ MASKS = ("测*", "130****0001", "示例*")
         (("", "", ""), MASKS, ("张三", "13000000001", "示例路"), "plain", "张三"),
         (("", "", ""), ("", "", ""), MASKS, "masked", "测*"),
         ((None, None, None), (None, None, None), (None, None, None), "absent", ""),
+        (MASKS, ("", "", ""), ("", "", ""), "masked", "测*"),
+        (("", "", ""), CIPHERS, ("", "", ""), "encrypted", ""),
+        (("", "", ""), MASKS, CIPHERS, "encrypted", "测*"),
+        (("-1", "-1", "-1"), ("-1", "-1", "-1"), ("", "", ""), "encrypted", ""),
     ],
 )
 def test_forms_with_fields_of_their_own_stay_apart(

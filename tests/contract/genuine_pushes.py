@@ -1,4 +1,4 @@
-"""Genuine pushes of every channel that pushes, made from the signature vectors."""
+"""One genuine push of every channel that pushes, made from the signature vectors."""
 
 import json
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from services.ingest.channels import Credentials, PushRequest, SignatureVector
 from services.ingest.channels.youzan import recompute
 
 EXAMPLES = Path(__file__).parent / "examples" / "channels"
-VECTORS: list[dict[str, Any]] = json.loads((EXAMPLES / "signatures.json").read_text())["vectors"]
 NOW = datetime(2026, 5, 20, 2, 11, 12, tzinfo=UTC)
+VECTORS = json.loads((EXAMPLES / "signatures.json").read_text())["vectors"]
 CREDENTIALS = Credentials(
     app_key="7000000000000000001",
     app_secret="planted-secret",
@@ -38,6 +38,31 @@ def push_of(vector_id: str) -> tuple[Credentials, PushRequest]:
     )
     headers = {vector["input"]["header"].lower(): vector["expected"]}
     return credentials, pushed(vector["input"]["raw_body"].encode(), headers)
+
+
+def kuaishou_push() -> tuple[Credentials, PushRequest]:
+    vector = vector_of("ks-message-aes")
+    credentials = msgspec.structs.replace(
+        CREDENTIALS, app_key="ks000000000000000001", push_secret=vector["secret"]
+    )
+    return credentials, pushed(vector["input"]["raw_body"].encode(), {})
+
+
+def wechat_push() -> tuple[Credentials, PushRequest]:
+    sealed, signed = vector_of("wechat-msgcrypt"), vector_of("wechat-msg-signature")
+    credentials = msgspec.structs.replace(
+        CREDENTIALS,
+        app_key=sealed["input"]["appid"],
+        push_secret=sealed["secret"],
+        push_token=signed["secret"],
+    )
+    query = {
+        "timestamp": signed["input"]["timestamp"],
+        "nonce": signed["input"]["nonce"],
+        "msg_signature": signed["expected"],
+    }
+    body = b'{"Encrypt":"%s"}' % sealed["input"]["encrypt"].encode()
+    return credentials, msgspec.structs.replace(pushed(body, {}), query=query)
 
 
 def pos_push() -> tuple[Credentials, PushRequest]:
@@ -69,8 +94,10 @@ def youzan_push() -> tuple[Credentials, PushRequest]:
 
 GENUINE_PUSHES: dict[str, Callable[[], tuple[Credentials, PushRequest]]] = {
     "douyin": lambda: push_of("douyin-event"),
+    "kuaishou": kuaishou_push,
     "pos": pos_push,
     "shopify": lambda: push_of("shopify-webhook"),
+    "wechat_channels": wechat_push,
     "woocommerce": lambda: push_of("woo-webhook"),
     "youzan": youzan_push,
 }
