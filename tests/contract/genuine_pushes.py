@@ -75,6 +75,11 @@ def pos_push() -> tuple[Credentials, PushRequest]:
     return credentials, pushed(vector["input"]["raw_body"].encode(), headers)
 
 
+def woocommerce_push() -> tuple[Credentials, PushRequest]:
+    credentials, push = push_of("woo-webhook")
+    return msgspec.structs.replace(credentials, push_token=credentials.app_secret), push
+
+
 def youzan_push() -> tuple[Credentials, PushRequest]:
     """Make the newer form, signed over the whole body; the older one signs the message only."""
     vector = vector_of("youzan-push")
@@ -98,6 +103,6 @@ GENUINE_PUSHES: dict[str, Callable[[], tuple[Credentials, PushRequest]]] = {
     "pos": pos_push,
     "shopify": lambda: push_of("shopify-webhook"),
     "wechat_channels": wechat_push,
-    "woocommerce": lambda: push_of("woo-webhook"),
+    "woocommerce": woocommerce_push,
     "youzan": youzan_push,
 }
