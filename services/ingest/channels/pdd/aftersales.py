@@ -44,7 +44,7 @@ _ASKED_TO_REFUND = "2"  # after_sales_status
 
 class _Refund(msgspec.Struct):
     id: Id = None
-    order_sn: Text = None
+    order_sn: Id = None
     after_sales_status: Id = None
     after_sales_type: Id = None
     after_sale_reason: Text = None
