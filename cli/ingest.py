@@ -22,8 +22,6 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 UNKNOWN_CHANNEL, UNUSABLE = 1, 2
 FILE_BYTES_MAX: Final = 64 * 2**20  # a page of the most talkative channel is a thousandth of it
-# What a hint lacks by nature: it names an order and asks for the detail.
-_OF_A_HINT: Final = frozenset({ProblemCode.DETAIL_NEEDED, ProblemCode.MODIFIED_MISSING})
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
 
@@ -115,7 +113,7 @@ def usable(found: Normalised) -> bool:
     if found.order is None or not found.order.order_no:
         return False
     blocking = {problem.code for problem in found.problems if problem.blocks}
-    return not blocking or (ProblemCode.DETAIL_NEEDED in blocking and blocking <= _OF_A_HINT)
+    return blocking <= {ProblemCode.DETAIL_NEEDED}
 
 
 def signature_vector(vector: Vector) -> SignatureVector:

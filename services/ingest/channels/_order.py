@@ -145,10 +145,10 @@ def _check_header(draft: Draft, problems: list[Problem]) -> None:
         problems.append(problem(ProblemCode.ORDER_NO_MISSING, "no order number", blocks=True))
     elif not _ORDER_NO.match(draft.order_no):
         problems.append(problem(ProblemCode.ORDER_NO_MALFORMED, "order number", blocks=True))
-    if draft.times.modified is None:
+    if draft.times.modified is None and not draft.partial:
         # Without it an older snapshot could overwrite a newer one.
         problems.append(problem(ProblemCode.MODIFIED_MISSING, "modified time", blocks=True))
-    if draft.state is S.UNKNOWN:
+    if draft.state is S.UNKNOWN and not (draft.partial and not draft.raw_state):
         problems.append(problem(ProblemCode.STATE_UNKNOWN, draft.raw_state, blocks=False))
     if draft.partial:
         return

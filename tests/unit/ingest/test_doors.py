@@ -58,7 +58,41 @@ def read(credentials: Credentials, push: PushRequest) -> tuple[Hint | RawOrder, 
     return PUSHED
 
 
+def opened(credentials: Credentials, push: PushRequest) -> bytes | None:
+    """Sealed pushes begin with the secret that seals them."""
+    secret = credentials.push_secret.encode()
+    return push.body.removeprefix(secret) if push.body.startswith(secret) else None
+
+
+def read_opened(credentials: Credentials, push: PushRequest) -> tuple[Hint, ...]:
+    del credentials
+    return (hint(HintKind.ORDER, push.body.decode()),)
+
+
+def greeting(credentials: Credentials, push: PushRequest) -> bytes | None:
+    known = push.query.get("token") == credentials.push_token
+    return push.query.get("echo", "").encode() if known else None
+
+
 CHANNEL = replace(DOUYIN, name="made-up", push=Push(verify=verify, read=read, reply=b"took it"))
+SEALED_PUSH = Push(
+    verify=lambda _credentials, push: "sign" in push.query,
+    read=read_opened,
+    reply=b"success",
+    opened=opened,
+    greeting=greeting,
+)
+SEALED_CHANNEL = replace(DOUYIN, name="sealed", push=SEALED_PUSH)
+SEALED_SHOP = Shop(
+    channel="sealed",
+    shop="s1",
+    app_key="key",
+    app_secret="",
+    access_token="",
+    base_url="",
+    push_secret="open:",
+    push_token="known",
+)
 SHOP = Shop(
     channel="made-up", shop="s1", app_key="key", app_secret="planted", access_token="", base_url=""
 )
@@ -92,8 +126,8 @@ async def door() -> AsyncIterator[Door]:
         codec=codec(),
         clock=ManualClock(NOW),
         payloads=SEAL,
-        channels=MappingProxyType({"made-up": CHANNEL}),
-        shops={("made-up", "s1"): SHOP},
+        channels=MappingProxyType({"made-up": CHANNEL, "sealed": SEALED_CHANNEL}),
+        shops={("made-up", "s1"): SHOP, ("sealed", "s1"): SEALED_SHOP},
     )
     app = PushDoor(shared, IngestSettings()).app()
     transport = httpx2.ASGITransport(app=app)
@@ -135,3 +169,34 @@ async def test_what_is_refused_reaches_no_topic(
     answer = await door.push(path, **headers)
     assert answer.status_code == status
     assert not door.broker.partitions
+
+
+async def test_an_encrypted_push_is_opened_before_it_is_read(door: Door) -> None:
+    answer = await door.client.post("/push/sealed/s1?sign=1", content=b"open:9")
+    assert (answer.status_code, answer.content) == (200, b"success")
+    (received,) = door.events("channel-hints")
+    assert received.source_key == "sealed|s1|9"
+
+
+async def test_a_push_that_cannot_be_opened_is_forged(door: Door) -> None:
+    answer = await door.client.post("/push/sealed/s1?sign=1", content=b"closed:9")
+    assert answer.status_code == 401
+    assert not door.broker.partitions
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "content"),
+    [
+        ("/push/sealed/s1?token=known&echo=hello", 200, b"hello"),
+        ("/push/sealed/s1?token=other&echo=hello", 401, None),
+        ("/push/sealed/s1", 401, None),
+        ("/push/sealed/s2?token=known&echo=hello", 404, None),
+        ("/push/made-up/s1?token=known&echo=hello", 404, None),
+    ],
+)
+async def test_a_platforms_check_of_the_door_is_answered_where_the_channel_makes_one(
+    door: Door, path: str, status: int, content: bytes | None
+) -> None:
+    answer = await door.client.get(path)
+    assert answer.status_code == status
+    assert content is None or answer.content == content

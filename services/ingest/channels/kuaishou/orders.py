@@ -162,7 +162,7 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
     off_fen = _off_fen(order, lines, payable_fen - freight_fen, problems)
     draft = orders.Draft(
         order_no=text_of(base.oid),
-        shop=clean(base.sellerOpenId) or clean(base.sellerNick),
+        shop=text_of(base.sellerOpenId) or clean(base.sellerNick),
         channel="kuaishou",
         state=state,
         raw_state=text_of(base.status),
@@ -219,7 +219,7 @@ def _lines(
             orders.LineDraft(
                 line_id=real_id(native.orderItemId),
                 sku_id=real_id(native.skuId) or real_id(native.itemId),
-                merchant_sku=clean(native.skuNick) or clean(native.goodsCode),
+                merchant_sku=text_of(native.skuNick) or text_of(native.goodsCode),
                 title=clean(native.itemTitle),
                 qty=qty,
                 unit_price_fen=unit_fen,
@@ -286,7 +286,7 @@ def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
         ciphers=(place.encryptedConsignee, place.encryptedMobile, place.encryptedAddress),
         masks=(place.desensitiseConsignee, place.desensitiseMobile, place.desensitiseAddress),
         clear=(place.consignee, place.mobile, place.address),
-        key=place.openAddressId or delivery.openAddressId,
+        key=text_of(place.openAddressId) or text_of(delivery.openAddressId),
         problems=problems,
     )
 
@@ -294,7 +294,7 @@ def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
 def _parcels(order: wire.Order, times: Times) -> tuple[Parcel, ...]:
     found: dict[str, Parcel] = {}
     for native in several(order.orderLogisticsInfo):
-        number = clean(native.expressNo).strip()
+        number = text_of(native.expressNo)
         if number and number not in found:
             found[number] = Parcel(
                 waybill_no=number,
@@ -320,7 +320,7 @@ def _extension(order: wire.Order) -> KuaishouExtension:
     base = order.orderBaseInfo or wire.Base()
     seller = order.orderCpsInfo or wire.Cps()
     return KuaishouExtension(
-        buyer_key=clean(base.buyerOpenId),
+        buyer_key=text_of(base.buyerOpenId),
         seller_nick=clean(base.sellerNick),
         distributor_id=real_id(seller.distributorId),
         distributor_name=clean(seller.distributorName),

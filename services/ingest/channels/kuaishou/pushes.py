@@ -100,7 +100,7 @@ def _hint(message: wire.Message) -> Hint:
         message_id=text_of(message.eventId),
         kind=kind,
         kind_code=clean(message.event),
-        shop=clean(message.openId),
+        shop=text_of(message.openId),
         at=epoch_ms_time(about.updateTime or message.createTime, "time", []),
     )
 

@@ -12,9 +12,9 @@ class Base(msgspec.Struct):
 
     oid: Id = None
     status: Id = None
-    sellerOpenId: Text = None
+    sellerOpenId: Id = None
     sellerNick: Text = None
-    buyerOpenId: Text = None
+    buyerOpenId: Id = None
     totalFee: Amount = None
     expressFee: Amount = None
     discountFee: Amount = None
@@ -42,8 +42,8 @@ class Item(msgspec.Struct):
     orderItemId: Id = None
     itemId: Id = None
     skuId: Id = None
-    skuNick: Text = None
-    goodsCode: Text = None
+    skuNick: Id = None
+    goodsCode: Id = None
     itemTitle: Text = None
     num: Amount = None
     price: Amount = None
@@ -66,7 +66,7 @@ class Address(msgspec.Struct):
     desensitiseConsignee: Text = None
     desensitiseMobile: Text = None
     desensitiseAddress: Text = None
-    openAddressId: Text = None
+    openAddressId: Id = None
 
 
 class Cps(msgspec.Struct):
@@ -79,7 +79,7 @@ class Cps(msgspec.Struct):
 class Logistics(msgspec.Struct):
     """One parcel."""
 
-    expressNo: Text = None
+    expressNo: Id = None
     expressCode: Id = None
 
 
@@ -94,7 +94,7 @@ class Refund(msgspec.Struct):
 class Delivery(msgspec.Struct):
     """How it is delivered."""
 
-    openAddressId: Text = None
+    openAddressId: Id = None
 
 
 class SellerNote(msgspec.Struct):
@@ -138,7 +138,7 @@ class Message(msgspec.Struct):
 
     eventId: Id = None
     event: Text = None
-    openId: Text = None
+    openId: Id = None
     appKey: Text = None
     info: Text = None
     createTime: Seconds = None

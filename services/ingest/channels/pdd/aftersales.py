@@ -1,6 +1,6 @@
 """Pinduoduo's after-sales: one at a time per order, amounts as text; the platform pays."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -36,6 +36,7 @@ from services.ingest.channels.pdd import gateway
 from services.ingest.channels.pdd.orders import aftersale_state
 from services.ingest.domain.model import LineRefundState, Problem
 
+WINDOW_MAX = timedelta(minutes=30)
 ALL = "1"  # after_sales_status and after_sales_type
 REFUND_ONLY, RETURN_GOODS = "2", "3"  # after_sales_type; the others give no money back
 _ASKED_TO_REFUND = "2"  # after_sales_status
@@ -43,7 +44,7 @@ _ASKED_TO_REFUND = "2"  # after_sales_status
 
 class _Refund(msgspec.Struct):
     id: Id = None
-    order_sn: Text = None
+    order_sn: Id = None
     after_sales_status: Id = None
     after_sales_type: Id = None
     after_sale_reason: Text = None
@@ -81,9 +82,10 @@ _decode_agreed = msgspec.json.Decoder(_AgreeAnswer).decode
 def poll_request(
     credentials: Credentials, window: PollWindow, page: PageToken | None, now: datetime
 ) -> HttpRequest:
-    """Ask for requests updated in the window."""
+    """Ask for requests updated in the window, or in the half hour at its end if it is longer."""
+    since = max(window.since, window.until - WINDOW_MAX)
     business = {
-        "start_updated_at": str(int(window.since.timestamp())),
+        "start_updated_at": str(int(since.timestamp())),
         "end_updated_at": str(int(window.until.timestamp())),
         "after_sales_status": ALL,
         "after_sales_type": ALL,

@@ -30,9 +30,11 @@ from services.ingest.domain.model import (
     Normalised,
     OrderSnapshotState,
     Parcel,
+    PiiKind,
     Problem,
     ProblemCode,
     Promotion,
+    Receiver,
     Times,
 )
 
@@ -116,7 +118,11 @@ def normalise(body: bytes) -> tuple[Normalised, ...]:
     detail = found.order_info_get_response
     if detail is not None and detail.order_info is not None:
         return (_normalised(detail.order_info),)
-    listed = found.order_sn_increment_get_response or found.order_list_get_response
+    listed = (
+        found.order_sn_increment_get_response
+        or found.order_list_get_response
+        or found.order_basic_list_get_response
+    )
     if listed is not None:
         return orders.newest([row for raw in listed.rows() or () for row in _row(raw)])
     if found.order_sn is None and found.item_list is None:
@@ -149,6 +155,10 @@ def _normalised(order: wire.Order) -> Normalised:
     if (order.pay_amount is None or order.pay_amount == "") and not partial:
         problems.append(problem(ProblemCode.AMOUNT_MISSING, "pay_amount", blocks=True))
     amounts = _Amounts.of(order, state, problems)
+    person = _receiver(order, problems)
+    if state is S.AWAITING_SHIPMENT and person.pii is PiiKind.MASKED:
+        detail = "masks only: no e-waybill can be made from them"
+        problems.append(problem(ProblemCode.RECEIVER_MISSING, detail, blocks=False))
     draft = orders.Draft(
         order_no=text_of(order.order_sn),
         shop="",
@@ -161,19 +171,7 @@ def _normalised(order: wire.Order) -> Normalised:
         freight_fen=amounts.freight_fen,
         goods_fen=amounts.goods_fen,
         lines=_lines(order, state, amounts, problems),
-        receiver=receiver_told_apart(
-            region=(order.province, order.city, order.town),
-            town="",
-            ciphers=(order.receiver_name, order.receiver_phone, order.receiver_address),
-            masks=(
-                order.receiver_name_mask,
-                order.receiver_phone_mask,
-                order.receiver_address_mask,
-            ),
-            clear=("", "", ""),
-            key="",
-            problems=problems,
-        ),
+        receiver=person,
         promotions=amounts.promotions,
         parcels=_parcels(order, times),
         times=times,
@@ -185,6 +183,18 @@ def _normalised(order: wire.Order) -> Normalised:
         collected=_is(order.self_contained, "1"),
     )
     return orders.finish(draft, problems)
+
+
+def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
+    return receiver_told_apart(
+        region=(order.province, order.city, order.town),
+        town="",
+        ciphers=(order.receiver_name, order.receiver_phone, order.receiver_address),
+        masks=(order.receiver_name_mask, order.receiver_phone_mask, order.receiver_address_mask),
+        clear=("", "", ""),
+        key="",
+        problems=problems,
+    )
 
 
 def _step(order: wire.Order) -> str:
@@ -354,7 +364,7 @@ def _lines(
             orders.LineDraft(
                 line_id=f"{key}{seen[key]}" if sku_id else "",
                 sku_id=sku_id,
-                merchant_sku=clean(native.outer_id) or clean(native.outer_goods_id),
+                merchant_sku=text_of(native.outer_id) or text_of(native.outer_goods_id),
                 title=clean(native.goods_name),
                 qty=qty,
                 unit_price_fen=unit_fen,
@@ -393,7 +403,7 @@ def _parcels(order: wire.Order, times: Times) -> tuple[Parcel, ...]:
         *several(order.gift_delivery_list),
         *several(order.resend_delivery_list),
     ):
-        number = clean(native.tracking_number).strip()
+        number = text_of(native.tracking_number)
         if number and number not in found:
             found[number] = Parcel(
                 waybill_no=number,
@@ -417,7 +427,7 @@ def _extension(order: wire.Order, amounts: _Amounts) -> PddExtension:
         wholesale=_is(order.duoduo_wholesale, "1"),
         consolidate_type=text_of(consolidated.consolidate_type) if consolidated else "",
         market_type=real_id(order.mkt_biz_type),
-        inner_transaction_id=clean(order.inner_transaction_id),
+        inner_transaction_id=text_of(order.inner_transaction_id),
         pay_type=clean(order.pay_type),
         service_fee_fen=amounts.service_fen,
     )

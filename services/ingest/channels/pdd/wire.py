@@ -11,8 +11,8 @@ class Item(msgspec.Struct):
 
     sku_id: Id = None
     goods_id: Id = None
-    outer_id: Text = None
-    outer_goods_id: Text = None
+    outer_id: Id = None
+    outer_goods_id: Id = None
     goods_name: Text = None
     goods_count: Amount = None
     goods_price: Amount = None
@@ -22,7 +22,7 @@ class Delivery(msgspec.Struct):
     """One more parcel of the order."""
 
     logistics_id: Id = None
-    tracking_number: Text = None
+    tracking_number: Id = None
 
 
 class Tag(msgspec.Struct):
@@ -55,7 +55,7 @@ class Consolidation(msgspec.Struct):
 class Order(msgspec.Struct):
     """One order. `town` is the district."""
 
-    order_sn: Text = None
+    order_sn: Id = None
     trade_type: Id = None
     confirm_status: Id = None
     group_status: Id = None
@@ -98,7 +98,7 @@ class Order(msgspec.Struct):
     remark: Text = None
     remark_tag: Id = None
     logistics_id: Id = None
-    tracking_number: Text = None
+    tracking_number: Id = None
     extra_delivery_list: list[Delivery] | Delivery | None = None
     gift_delivery_list: list[Delivery] | Delivery | None = None
     resend_delivery_list: list[Delivery] | Delivery | None = None
@@ -106,7 +106,7 @@ class Order(msgspec.Struct):
     consolidate_info: Consolidation | None = None
     mkt_biz_type: Id = None
     duoduo_wholesale: Id = None
-    inner_transaction_id: Text = None
+    inner_transaction_id: Id = None
     pay_type: Text = None
 
 
@@ -134,4 +134,5 @@ class Answer(Order):
     order_info_get_response: Detail | None = None
     order_sn_increment_get_response: Listed | None = None
     order_list_get_response: Listed | None = None
+    order_basic_list_get_response: Listed | None = None
     error_response: ErrorResponse | None = None

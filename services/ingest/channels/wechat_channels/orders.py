@@ -277,7 +277,7 @@ def _lines(
             orders.LineDraft(
                 line_id=f"{key}-{seen[key]}" if sku_id else "",
                 sku_id=sku_id,
-                merchant_sku=clean(native.sku_code) or clean(native.out_sku_id),
+                merchant_sku=text_of(native.sku_code) or text_of(native.out_sku_id),
                 title=clean(native.title),
                 qty=qty,
                 unit_price_fen=unit_fen,
@@ -315,11 +315,12 @@ def _take_points_off(detail: wire.Detail, lines: list[orders.LineDraft], goods_f
 def _receiver(detail: wire.Detail, problems: list[Problem]) -> Receiver:
     place = (detail.delivery_info or wire.Delivery()).address_info or wire.Address()
     address = " ".join(filter(None, (clean(place.detail_info), clean(place.house_number))))
+    phone = text_of(place.tel_number) or text_of(place.virtual_order_tel_number)
     return receiver(
         region=(place.province_name, place.city_name, place.county_name),
         town="",
-        person=(place.user_name, place.tel_number or place.virtual_order_tel_number, address),
-        key=place.hash_code,
+        person=(place.user_name, phone, address),
+        key=text_of(place.hash_code),
         problems=problems,
     )
 
@@ -352,12 +353,12 @@ def _parcels(
         for held in packed:
             pieces = quantity(held.product_cnt, "delivery_product_info.product_cnt", problems)
             shipped[line_key(held.product_id, held.sku_id)] += pieces
-        number = clean(native.waybill_id).strip()
+        number = text_of(native.waybill_id)
         if number:
             found.append(
                 Parcel(
                     waybill_no=number,
-                    carrier=clean(native.delivery_id),
+                    carrier=text_of(native.delivery_id),
                     shipped_at=epoch_time(native.delivery_time, "delivery_time", problems),
                     line_ids=(),
                 )

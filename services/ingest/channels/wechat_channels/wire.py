@@ -21,8 +21,8 @@ class Product(msgspec.Struct):
     real_price: Amount = None
     deduction_price: Amount = None
     title: Text = None
-    sku_code: Text = None
-    out_sku_id: Text = None
+    sku_code: Id = None
+    out_sku_id: Id = None
     on_aftersale_sku_cnt: Amount = None
     finish_aftersale_sku_cnt: Amount = None
     is_free_gift: bool | int | None = None
@@ -62,10 +62,10 @@ class Address(msgspec.Struct):
     county_name: Text = None
     detail_info: Text = None
     house_number: Text = None
-    tel_number: Text = None
+    tel_number: Id = None
     use_tel_number: Id = None
-    virtual_order_tel_number: Text = None
-    hash_code: Text = None
+    virtual_order_tel_number: Id = None
+    hash_code: Id = None
 
 
 class Packed(msgspec.Struct):
@@ -79,8 +79,8 @@ class Packed(msgspec.Struct):
 class Parcel(msgspec.Struct):
     """One parcel."""
 
-    waybill_id: Text = None
-    delivery_id: Text = None
+    waybill_id: Id = None
+    delivery_id: Id = None
     delivery_time: Seconds = None
     product_infos: list[Packed] | Packed | None = None
 

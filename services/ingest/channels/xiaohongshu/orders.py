@@ -142,7 +142,7 @@ def _hinted(body: bytes) -> tuple[Normalised, ...]:
     for message in found:
         change = read_json(_decode_order, (message.data or "").encode("utf-8", "replace"))
         if not isinstance(change, Problem) and change.orderId is not None:
-            hinted.append(_normalised(change, partial=True, shop=clean(message.sellerId)))
+            hinted.append(_normalised(change, partial=True, shop=text_of(message.sellerId)))
     if not hinted:
         return orders.refused(problem(ProblemCode.NOT_AN_ORDER, "no order", blocks=True))
     return orders.newest(hinted)
@@ -187,7 +187,7 @@ def _normalised(order: wire.Order, *, partial: bool = False, shop: str = "") -> 
             ),
             town=order.receiverTownName,
             person=(order.receiverName, order.receiverPhone, order.receiverAddress),
-            key=order.openAddressId,
+            key=text_of(order.openAddressId),
             problems=problems,
         ),
         promotions=_promotions(order, problems),
@@ -251,7 +251,7 @@ def _lines(
             orders.LineDraft(
                 line_id=f"{sku_id}-{seen[sku_id]}" if sku_id else "",
                 sku_id=sku_id,
-                merchant_sku=clean(native.erpcode),
+                merchant_sku=text_of(native.erpcode),
                 title=clean(native.skuName),
                 qty=qty,
                 unit_price_fen=unit_fen,
@@ -329,11 +329,11 @@ def _parcels(order: wire.Order, times: Times) -> tuple[Parcel, ...]:
     )
     found: dict[str, Parcel] = {}
     for native in (*several(order.simpleDeliveryOrderList), whole):
-        number = clean(native.expressTrackingNo).strip()
+        number = text_of(native.expressTrackingNo)
         if number and number not in found:
             found[number] = Parcel(
                 waybill_no=number,
-                carrier=clean(native.expressCompanyCode),
+                carrier=text_of(native.expressCompanyCode),
                 shipped_at=times.shipped,
                 line_ids=(),
             )
@@ -344,9 +344,9 @@ def _extension(
     order: wire.Order, deposit_fen: int, problems: list[Problem]
 ) -> XiaohongshuExtension:
     return XiaohongshuExtension(
-        buyer_key=clean(order.userId),
+        buyer_key=text_of(order.userId),
         order_type=text_of(order.orderType),
-        original_order_no=clean(order.originalOrderId),
+        original_order_no=text_of(order.originalOrderId),
         seller_flag=real_id(order.sellerRemarkFlag),
         logistics=clean(order.logistics),
         payment_type=text_of(order.paymentType),

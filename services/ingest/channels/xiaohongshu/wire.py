@@ -21,7 +21,7 @@ class Sku(msgspec.Struct):
 
     skuId: Id = None
     skuName: Text = None
-    erpcode: Text = None
+    erpcode: Id = None
     skuQuantity: Amount = None
     skuDetailList: list[Component] | Component | None = None
     totalPaidAmount: Amount = None
@@ -33,8 +33,8 @@ class Sku(msgspec.Struct):
 class Delivery(msgspec.Struct):
     """One parcel of a split order."""
 
-    expressTrackingNo: Text = None
-    expressCompanyCode: Text = None
+    expressTrackingNo: Id = None
+    expressCompanyCode: Id = None
     skuIdList: list[Id] | None = None
 
 
@@ -60,11 +60,11 @@ class Order(msgspec.Struct):
     receiverName: Text = None
     receiverPhone: Text = None
     receiverAddress: Text = None
-    openAddressId: Text = None
+    openAddressId: Id = None
     customerRemark: Text = None
     sellerRemark: Text = None
     sellerRemarkFlag: Id = None
-    originalOrderId: Text = None
+    originalOrderId: Id = None
     totalPayAmount: Amount = None
     totalShippingFree: Amount = None
     totalDepositAmount: Amount = None
@@ -72,9 +72,9 @@ class Order(msgspec.Struct):
     totalRedDiscount: Amount = None
     merchantActualReceiveAmount: Amount = None
     paymentType: Id = None
-    userId: Text = None
-    expressTrackingNo: Text = None
-    expressCompanyCode: Text = None
+    userId: Id = None
+    expressTrackingNo: Id = None
+    expressCompanyCode: Id = None
     logistics: Text = None
     simpleDeliveryOrderList: list[Delivery] | Delivery | None = None
     skuList: list[Sku] | Sku | None = None
@@ -97,5 +97,5 @@ class Message(msgspec.Struct):
     """One pushed message; `data` is JSON inside text."""
 
     msgTag: Text = None
-    sellerId: Text = None
+    sellerId: Id = None
     data: Text = None

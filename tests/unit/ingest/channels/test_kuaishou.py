@@ -241,6 +241,8 @@ def test_a_test_or_a_message_about_nothing_is_no_order(sent: Any) -> None:
 
 
 NASTY: list[nasty.Case] = [
+    *nasty.cases((ITEM, "skuNick"), [12345, None, "", "货号"], "", blocked=False),
+    *nasty.cases(("orderLogisticsInfo",), [{"expressNo": 73001}, None], "", blocked=False),
     *nasty.money((HEAD, "totalFee"), in_yuan=False),
     *nasty.money((HEAD, "expressFee"), in_yuan=False),
     *nasty.money((HEAD, "discountFee"), in_yuan=False),

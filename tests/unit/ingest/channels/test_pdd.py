@@ -236,6 +236,8 @@ def test_big_numbers_are_text_to_the_last_digit() -> None:
 def test_a_receiver_that_was_taken_away_again_is_absent_and_no_cipher() -> None:
     gone = dict.fromkeys(("receiver_name", "receiver_phone", "receiver_address"), "")
     shipped = order_of(pdd(order_status=2, **gone)).receiver
+    waiting = pdd(**gone)
+    assert (codes(waiting), waiting.blocked) == ({P.RECEIVER_MISSING}, False)
     assert (shipped.pii, shipped.name, shipped.name_cipher) == ("masked", "测**", "")
     masks = {f"{field}_mask": "" for field in gone}
     assert order_of(pdd(order_status=2, **gone, **masks)).receiver.pii == "absent"
@@ -268,6 +270,8 @@ def test_all_parcels_are_named_once() -> None:
 
 
 NASTY: list[nasty.Case] = [
+    *nasty.cases(("item_list", 0, "outer_id"), [12345, None, "", "货号"], "", blocked=False),
+    *nasty.cases(("tracking_number",), [7300000000001, None, "0"], "", blocked=False),
     *nasty.money(("pay_amount",), in_yuan=True),
     *nasty.money(("goods_amount",), in_yuan=True),
     *nasty.money(("postage",), in_yuan=True),

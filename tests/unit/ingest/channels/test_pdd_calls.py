@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -176,3 +177,11 @@ def test_an_after_sales_request_is_read_and_agreed_to() -> None:
 def test_an_unreadable_request_is_counted(changed: Native) -> None:
     page = aftersales(**changed)
     assert (page.aftersales, page.unreadable) == ((), 1)
+
+
+def test_no_more_than_half_an_hour_of_requests_is_asked_for() -> None:
+    assert CHANNEL.aftersales is not None
+    window = PollWindow(since=NOW - timedelta(hours=1), until=NOW)
+    request = CHANNEL.aftersales.poll_request(CREDENTIALS, window, None, NOW)
+    fields = dict(parse_qsl(request.body.decode()))
+    assert int(fields["end_updated_at"]) - int(fields["start_updated_at"]) == 1800

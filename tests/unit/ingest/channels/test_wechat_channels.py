@@ -275,6 +275,8 @@ def test_the_first_deadline_of_a_line_is_the_orders() -> None:
 
 
 NASTY: list[nasty.Case] = [
+    *nasty.cases((*PRODUCT, "sku_code"), [12345, None, "", "货号"], "", blocked=False),
+    *nasty.cases((*ADDRESS, "tel_number"), [13000000001, None, ""], "", blocked=False),
     *nasty.money((*PRICE, "order_price"), in_yuan=False),
     *nasty.money((*PRICE, "freight"), in_yuan=False),
     *nasty.money((*PRICE, "discounted_price"), in_yuan=False),

@@ -243,6 +243,8 @@ def test_the_address_key_stands_for_a_receiver_the_platform_keeps() -> None:
 
 
 NASTY: list[nasty.Case] = [
+    *nasty.cases((*SKU, "erpcode"), [12345, None, "", "货号"], "", blocked=False),
+    *nasty.cases(("expressTrackingNo",), [7300000000001, None, ""], "", blocked=False),
     *nasty.money(("totalPayAmount",), in_yuan=False),
     *nasty.money(("totalShippingFree",), in_yuan=False),
     *nasty.money(("totalMerchantDiscount",), in_yuan=False),
