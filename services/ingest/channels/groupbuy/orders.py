@@ -238,7 +238,7 @@ def _line(
     return orders.LineDraft(
         line_id=line_id,
         sku_id=real_id(native.sku_id) or real_id(native.goods_id),
-        merchant_sku=clean(native.external_sku_id),
+        merchant_sku=text_of(native.external_sku_id),
         title=clean(native.goods_name),
         qty=qty,
         unit_price_fen=unit_fen,
@@ -276,7 +276,7 @@ def _gift(
     return orders.LineDraft(
         line_id=f"{host_no or 'order'}-gift-{number}",
         sku_id=real_id(native.sku_id) or real_id(native.goods_id),
-        merchant_sku=clean(native.external_sku_id),
+        merchant_sku=text_of(native.external_sku_id),
         title=clean(native.goods_name),
         qty=qty,
         unit_price_fen=0,
@@ -314,7 +314,7 @@ def _parcels(order: wire.Order) -> tuple[tuple[Parcel, ...], frozenset[str]]:
     named: set[str] = set()
     for native in order.logistics_list or ():
         line_ids = tuple(filter(None, map(text_of, native.sub_order_sn_list or ())))
-        number = clean(native.shipping_no).strip()
+        number = text_of(native.shipping_no)
         if number:
             named.update(line_ids)
             carrier = clean(native.shipping_company)
@@ -344,7 +344,7 @@ def _receiver(order: wire.Order, place: Place, problems: list[Problem]) -> Recei
     return receiver(
         region=region,
         town="",
-        person=(order.receiver_name, order.receiver_mobile, address),
+        person=(order.receiver_name, text_of(order.receiver_mobile), address),
         key="",
         problems=problems,
     )

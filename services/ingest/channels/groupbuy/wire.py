@@ -18,7 +18,7 @@ class Line(msgspec.Struct):
     goods_amount: Amount = None
     real_goods_amount: Amount = None
     sku_id: Id = None
-    external_sku_id: Text = None
+    external_sku_id: Id = None
     cancel_status: Amount = None
     already_cancel_number: Amount = None
     shipping_status: Amount = None
@@ -37,14 +37,14 @@ class Gift(msgspec.Struct):
     goods_name: Text = None
     goods_number: Amount = None
     sku_id: Id = None
-    external_sku_id: Text = None
+    external_sku_id: Id = None
 
 
 class Logistics(msgspec.Struct):
     """One parcel; no list of lines means the whole order."""
 
     shipping_company: Text = None
-    shipping_no: Text = None
+    shipping_no: Id = None
     sub_order_sn_list: list[Id] | None = None
 
 
@@ -86,7 +86,7 @@ class Order(msgspec.Struct):
     help_sell_nickname: Text = None
     help_sell_open_id: Text = None
     receiver_name: Text = None
-    receiver_mobile: Text = None
+    receiver_mobile: Id = None
     receiver_address_province: Text = None
     receiver_address_city: Text = None
     receiver_address_district: Text = None

@@ -273,7 +273,7 @@ def _line(
     return orders.LineDraft(
         line_id=line_id,
         sku_id=real_id(native.sku_id) or real_id(native.item_id),
-        merchant_sku=clean(native.outer_sku_id) or clean(native.outer_item_id),
+        merchant_sku=text_of(native.outer_sku_id) or text_of(native.outer_item_id),
         title=clean(native.title),
         qty=qty,
         unit_price_fen=unit_fen,
@@ -312,13 +312,13 @@ def _point(order: wire.FullOrder) -> wire.Point:
 def _receiver(order: wire.FullOrder, info: wire.OrderInfo, problems: list[Problem]) -> Receiver:
     address = order.address_info or wire.Address()
     region = (address.delivery_province, address.delivery_city, address.delivery_district)
-    person = (address.receiver_name, address.receiver_tel, address.delivery_address)
+    person = (address.receiver_name, text_of(address.receiver_tel), address.delivery_address)
     if text_of(info.express_type) == _SELF_FETCH:
         point = _point(order)
         region = (point.province, point.city, point.county)
         where = " ".join(filter(None, map(clean, (point.address_detail, point.name))))
-        who = (point.user_name or address.receiver_name, point.user_tel or address.receiver_tel)
-        person = (*who, where)
+        phone = text_of(point.user_tel) or text_of(address.receiver_tel)
+        person = (point.user_name or address.receiver_name, phone, where)
     return receiver(region=region, town="", person=person, key="", problems=problems)
 
 
@@ -334,7 +334,7 @@ def _extension(order: wire.FullOrder, info: wire.OrderInfo) -> YouzanExtension:
         source=clean(source.order_mark),
         is_offline=bool(source.is_offline_order) or text_of(info.type) == "61",
         is_fenxiao=bool(info.order_tags and info.order_tags.is_fenxiao_order),
-        cashier=clean(extra.cashier_name) or text_of(extra.cashier_id),
+        cashier=text_of(extra.cashier_name) or text_of(extra.cashier_id),
         star=text_of((order.remark_info or wire.Remark()).star),
         pick_up_point=clean(_point(order).name),
     )

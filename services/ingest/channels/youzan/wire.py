@@ -16,7 +16,7 @@ class Extra(msgspec.Struct):
     """Fields of some kinds of orders."""
 
     cashier_id: Id = None
-    cashier_name: Text = None
+    cashier_name: Id = None
 
 
 class OrderInfo(msgspec.Struct):
@@ -46,7 +46,7 @@ class Address(msgspec.Struct):
     """Where it goes; `self_fetch_info` is JSON inside text."""
 
     receiver_name: Text = None
-    receiver_tel: Text = None
+    receiver_tel: Id = None
     delivery_province: Text = None
     delivery_city: Text = None
     delivery_district: Text = None
@@ -63,7 +63,7 @@ class Point(msgspec.Struct):
     county: Text = None
     address_detail: Text = None
     user_name: Text = None
-    user_tel: Text = None
+    user_tel: Id = None
 
 
 class Phase(msgspec.Struct):
@@ -110,8 +110,8 @@ class Line(msgspec.Struct):
     oid: Id = None
     item_id: Id = None
     sku_id: Id = None
-    outer_item_id: Text = None
-    outer_sku_id: Text = None
+    outer_item_id: Id = None
+    outer_sku_id: Id = None
     title: Text = None
     price: Amount = None
     num: Amount = None
