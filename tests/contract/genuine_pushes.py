@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.channels import Credentials, PushRequest
+from services.ingest.channels import Credentials, PushRequest, SignatureVector
+from services.ingest.channels.youzan import recompute
 
 EXAMPLES = Path(__file__).parent / "examples" / "channels"
 NOW = datetime(2026, 5, 20, 2, 11, 12, tzinfo=UTC)
@@ -74,11 +75,34 @@ def pos_push() -> tuple[Credentials, PushRequest]:
     return credentials, pushed(vector["input"]["raw_body"].encode(), headers)
 
 
+def woocommerce_push() -> tuple[Credentials, PushRequest]:
+    credentials, push = push_of("woo-webhook")
+    return msgspec.structs.replace(credentials, push_token=credentials.app_secret), push
+
+
+def youzan_push() -> tuple[Credentials, PushRequest]:
+    """Make the newer form, signed over the whole body; the older one signs the message only."""
+    vector = vector_of("youzan-push")
+    body = json.dumps({"client_id": vector["input"]["client_id"], "msg": vector["input"]["msg"]})
+    credentials = msgspec.structs.replace(
+        CREDENTIALS, app_key=vector["input"]["client_id"], app_secret=vector["secret"]
+    )
+    signature = recompute(
+        SignatureVector(
+            kind="webhook",
+            secret=credentials.app_secret,
+            fields={"client_id": credentials.app_key, "raw_body": body},
+        )
+    )
+    return credentials, pushed(body.encode(), {"event-sign": signature})
+
+
 GENUINE_PUSHES: dict[str, Callable[[], tuple[Credentials, PushRequest]]] = {
     "douyin": lambda: push_of("douyin-event"),
     "kuaishou": kuaishou_push,
     "pos": pos_push,
     "shopify": lambda: push_of("shopify-webhook"),
     "wechat_channels": wechat_push,
-    "woocommerce": lambda: push_of("woo-webhook"),
+    "woocommerce": woocommerce_push,
+    "youzan": youzan_push,
 }

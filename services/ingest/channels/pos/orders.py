@@ -305,7 +305,7 @@ def _receiver(delivery: wire.Delivery | None, problems: list[Problem]) -> Receiv
     return receiver(
         region=(to.province, to.city, to.district),
         town="",
-        person=(to.name, to.phone, to.address),
+        person=(to.name, text_of(to.phone), to.address),
         key="",
         problems=problems,
     )

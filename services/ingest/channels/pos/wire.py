@@ -35,7 +35,7 @@ class Delivery(msgspec.Struct):
     """Where to send the goods of a receipt."""
 
     name: Text = None
-    phone: Text = None
+    phone: Id = None
     province: Text = None
     city: Text = None
     district: Text = None

@@ -254,7 +254,7 @@ def _line(
     return orders.LineDraft(
         line_id=line_id,
         sku_id=real_id(native.variant_id) or real_id(native.product_id),
-        merchant_sku=clean(native.sku).strip(),
+        merchant_sku=text_of(native.sku),
         title=clean(native.name) or clean(native.title),
         qty=qty,
         unit_price_fen=unit_fen,
@@ -288,7 +288,7 @@ def _parcels(
             pieces = quantity(line.quantity, "fulfillments.quantity", problems)
             shipped[line_id] = shipped.get(line_id, 0) + pieces
         shipped_at = zoned_time(native.created_at, "fulfillments.created_at", problems)
-        numbers = [clean(number) for number in native.tracking_numbers or ()]
+        numbers = [text_of(number) for number in native.tracking_numbers or ()]
         line_ids = tuple(dict.fromkeys(line_id for line_id, _ in held if line_id))
         found.extend(
             Parcel(
@@ -297,7 +297,7 @@ def _parcels(
                 shipped_at=shipped_at,
                 line_ids=line_ids,
             )
-            for number in dict.fromkeys(filter(None, numbers or [clean(native.tracking_number)]))
+            for number in dict.fromkeys(filter(None, numbers or [text_of(native.tracking_number)]))
         )
     return tuple(found), shipped
 
@@ -389,7 +389,7 @@ def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
     return receiver(
         region=(province, address.city, ""),
         town="",
-        person=(name, address.phone, street),
+        person=(name, text_of(address.phone), street),
         key="",
         problems=problems,
     )
@@ -411,7 +411,7 @@ def _extension(order: wire.Order, beside: _Beside, money: Money) -> ShopifyExten
         gateways=tuple(clean(name) for name in order.payment_gateway_names or ()),
         country_code=clean(address.country_code),
         province_code=clean(address.province_code),
-        zip=clean(address.zip),
+        zip=text_of(address.zip),
         cancel_reason=clean(order.cancel_reason),
         tax_fen=beside.tax_fen,
         tip_fen=beside.tip_fen,

@@ -49,7 +49,7 @@ class Line(msgspec.Struct):
     product_id: Id = None
     title: Text = None
     name: Text = None
-    sku: Text = None
+    sku: Id = None
     quantity: Amount = None
     current_quantity: Amount = None
     fulfillment_status: Text = None
@@ -73,7 +73,7 @@ class Address(msgspec.Struct):
     name: Text = None
     first_name: Text = None
     last_name: Text = None
-    phone: Text = None
+    phone: Id = None
     address1: Text = None
     address2: Text = None
     city: Text = None
@@ -81,7 +81,7 @@ class Address(msgspec.Struct):
     province_code: Text = None
     country: Text = None
     country_code: Text = None
-    zip: Text = None
+    zip: Id = None
 
 
 class FulfilledLine(msgspec.Struct):
@@ -97,8 +97,8 @@ class Fulfillment(msgspec.Struct):
     status: Text = None
     created_at: Text = None
     tracking_company: Text = None
-    tracking_number: Text = None
-    tracking_numbers: list[Text] | None = None
+    tracking_number: Id = None
+    tracking_numbers: list[Id] | None = None
     line_items: list[FulfilledLine] | None = None
 
 

@@ -1,7 +1,7 @@
 """WooCommerce's REST API (wc/v3): pushes and list entries carry whole orders.
 
 Source: woocommerce/woocommerce-rest-api-docs. Shops give the consumer key as `app_key`, the consumer
-secret as `access_token`, and as `app_secret` the secret of their webhooks.
+secret as `app_secret`, and as `push_token` the secret of their webhooks.
 """
 
 from datetime import datetime, timedelta

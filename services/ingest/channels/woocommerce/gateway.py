@@ -65,7 +65,7 @@ def call(
     sent = dict(query or {})
     headers = [("content-type", "application/json")]
     if credentials.base_url.startswith("https:"):
-        pair = f"{credentials.app_key}:{credentials.access_token}".encode()
+        pair = f"{credentials.app_key}:{credentials.app_secret}".encode()
         headers.append(("authorization", f"Basic {b64encode(pair).decode()}"))
     else:
         stamp = str(int(now.timestamp()))
@@ -76,7 +76,7 @@ def call(
             "oauth_signature_method": "HMAC-SHA256",
             "oauth_timestamp": stamp,
         }
-        sent["oauth_signature"] = oauth_signature(method, url, sent, credentials.access_token)
+        sent["oauth_signature"] = oauth_signature(method, url, sent, credentials.app_secret)
     tail = f"?{urlencode(sent)}" if sent else ""
     return HttpRequest(method=method, url=url + tail, headers=tuple(headers), body=body)
 

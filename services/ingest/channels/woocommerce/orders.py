@@ -186,7 +186,7 @@ def _line(native: wire.Line, money: Money, problems: list[Problem]) -> orders.Li
     return orders.LineDraft(
         line_id=text_of(native.id),
         sku_id=real_id(native.variation_id) or real_id(native.product_id),
-        merchant_sku=clean(native.sku).strip(),
+        merchant_sku=text_of(native.sku),
         title=plain_text(native.name),
         qty=qty,
         # A share of taxes need not divide by the pieces: the price is rounded up to a whole fen.
@@ -261,7 +261,7 @@ def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
     return receiver(
         region=(province or clean(address.country), plain_text(address.city), ""),
         town="",
-        person=(full_name(first, last), clean(address.phone) or clean(billing.phone), street),
+        person=(full_name(first, last), text_of(address.phone) or text_of(billing.phone), street),
         key="",
         problems=problems,
     )
@@ -278,7 +278,7 @@ def _extension(
         payment_method=clean(order.payment_method),
         country=clean(address.country),
         province_code=clean(address.state),
-        postcode=clean(address.postcode),
+        postcode=text_of(address.postcode),
         tax_fen=money.fen(order.total_tax, "total_tax"),
         fees_fen=fees_fen,
         refunded_fen=refunded_fen,

@@ -14,9 +14,9 @@ class Address(msgspec.Struct):
     address_2: Text = None
     city: Text = None
     state: Text = None
-    postcode: Text = None
+    postcode: Id = None
     country: Text = None
-    phone: Text = None
+    phone: Id = None
 
 
 class Line(msgspec.Struct):
@@ -31,7 +31,7 @@ class Line(msgspec.Struct):
     subtotal_tax: Amount = None
     total: Amount = None
     total_tax: Amount = None
-    sku: Text = None
+    sku: Id = None
 
 
 class Fee(msgspec.Struct):

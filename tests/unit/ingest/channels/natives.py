@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from services.ingest.channels.groupbuy import CHANNEL as GROUPBUY
 from services.ingest.channels.pos import CHANNEL as POS
 from services.ingest.channels.shopify import CHANNEL as SHOPIFY
 from services.ingest.channels.woocommerce import CHANNEL as WOOCOMMERCE
+from services.ingest.channels.youzan import CHANNEL as YOUZAN
 from services.ingest.domain.model import Normalised
 from tests.unit.ingest.channels.builders import Native, encoded
 
@@ -170,4 +172,129 @@ def pos_batch(*receipts: object, **changed: Any) -> Native:
 
 def pos(*lines: Native, **changed: Any) -> Normalised:
     (found,) = POS.normalise(encoded(pos_batch(pos_receipt(*lines, **changed))))
+    return found
+
+
+def ktt_line(**changed: Any) -> Native:
+    return {
+        "sub_order_sn": "250000-1-1",
+        "goods_id": 1,
+        "goods_name": "砂糖橘 5斤",
+        "goods_number": 2,
+        "goods_price": 5000,
+        "goods_amount": 10000,
+        "real_goods_amount": 10000,
+        "sku_id": 101,
+        "external_sku_id": "EXT-101",
+        "cancel_status": 0,
+        "already_cancel_number": 0,
+        "shipping_status": 0,
+        "refund_goods_amount": 0,
+        **changed,
+    }
+
+
+def ktt_order(*lines: Native, **changed: Any) -> Native:
+    return {
+        "order_sn": "250000-1",
+        "activity_no": "G1",
+        "participate_no": 12,
+        "order_amount": 10000,
+        "discount_amount": 0,
+        "platform_discount_amount": 0,
+        "shipping_amount": 0,
+        "service_amount": 0,
+        "theoretical_refund_amount": 0,
+        "after_sales_status": 0,
+        "cancel_status": 0,
+        "shipping_status": 0,
+        "verification_status": 0,
+        "logistics_type": 10,
+        "logistics_list": [],
+        "is_supplier": False,
+        "confirm_at": 1779240700000,
+        "updated_at": 1779240701000,
+        "receiver_name": "测试收货人",
+        "receiver_mobile": "13000000001",
+        "receiver_address_province": "福建省",
+        "receiver_address_city": "厦门市",
+        "receiver_address_district": "思明区",
+        "receiver_address_detail": "示例路 1 号",
+        "gift_order_list": [],
+        "sub_order_list": list(lines) or [ktt_line()],
+        **changed,
+    }
+
+
+def ktt(*lines: Native, **changed: Any) -> Normalised:
+    page = {"order_list": [ktt_order(*lines, **changed)], "total_count": 1}
+    (found,) = GROUPBUY.normalise(encoded({"ktt_order_list_response": page}))
+    return found
+
+
+def youzan_line(**changed: Any) -> Native:
+    return {
+        "oid": "2820000000000000001",
+        "item_id": 495000001,
+        "sku_id": 400800001,
+        "outer_item_id": "",
+        "outer_sku_id": "POT-1",
+        "title": "示例 手冲咖啡壶",
+        "price": "50.00",
+        "num": 2,
+        "payment": "100.00",
+        "is_present": False,
+        **changed,
+    }
+
+
+def youzan_trade(*lines: Native, around: Native | None = None, **changed: Any) -> Native:
+    """`changed` goes into the part of the order which has the field, `around` beside the order."""
+    parts: dict[str, Native] = {
+        "order_info": {
+            "tid": "E20260520093102000100001",
+            "status": "WAIT_SELLER_SEND_GOODS",
+            "type": 0,
+            "express_type": 0,
+            "refund_state": 0,
+            "created": "2026-05-20 09:31:02",
+            "update_time": "2026-05-20 09:31:41",
+            "pay_time": "2026-05-20 09:31:40",
+            "consign_time": "",
+            "success_time": "",
+            "node_kdt_id": 10000001,
+            "root_kdt_id": 10000000,
+        },
+        "address_info": {
+            "receiver_name": "$demoCipherName==$1$",
+            "receiver_tel": "$demoCipherTel==$1$",
+            "delivery_province": "四川省",
+            "delivery_city": "成都市",
+            "delivery_district": "青羊区",
+            "delivery_address": "$demoCipherAddr==$1$",
+            "self_fetch_info": "",
+        },
+        "pay_info": {
+            "total_fee": "100.00",
+            "post_fee": "0.00",
+            "payment": "100.00",
+            "phase_payments": [],
+        },
+        "remark_info": {"buyer_message": "", "trade_memo": "", "star": 0},
+        "source_info": {"is_offline_order": False},
+    }
+    full: Native = {**parts, "orders": list(lines) or [youzan_line()]}
+    for name, value in changed.items():
+        owner = next((part for part in parts.values() if name in part), full)
+        owner[name] = value
+    return {"full_order_info": full, **(around or {})}
+
+
+def youzan(*lines: Native, around: Native | None = None, **changed: Any) -> Normalised:
+    answered = {
+        "code": 200,
+        "success": True,
+        "data": youzan_trade(*lines, around=around, **changed),
+    }
+    (found,) = YOUZAN.normalise(encoded(answered))
     return found

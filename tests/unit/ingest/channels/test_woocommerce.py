@@ -452,7 +452,7 @@ def test_a_key_pair_travels_over_https_and_signs_over_http() -> None:
     assert dict(sent.headers)["authorization"].startswith("Basic ")
     plain = CHANNEL.poll_request(CREDENTIALS, window, None, NOW)
     assert "authorization" not in dict(plain.headers)
-    assert CREDENTIALS.access_token not in plain.url
+    assert CREDENTIALS.app_secret not in plain.url
     assert "oauth_signature=" in plain.url
 
 
