@@ -6,7 +6,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from services.ingest.channels import (
     Applied,
@@ -33,6 +33,11 @@ def form_post(url: str, fields: Mapping[str, str]) -> HttpRequest:
     return HttpRequest(
         method="POST", url=url, headers=_FORM, body=urlencode(fields).encode("ascii")
     )
+
+
+def path_part(number: str) -> str:
+    """Return a number fit for one part of a path: pushes bring them, and a slash leads elsewhere."""
+    return quote(number, safe="")
 
 
 def concatenated(fields: Iterable[tuple[str, str]]) -> str:

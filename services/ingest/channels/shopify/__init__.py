@@ -190,7 +190,7 @@ def raw_order(body: bytes) -> RawOrder | None:
 def detail_request(credentials: Credentials, order_no: str, now: datetime) -> HttpRequest:
     """Ask for one order."""
     del now
-    return _call(credentials, "GET", f"orders/{order_no}.json")
+    return _call(credentials, "GET", f"orders/{calls.path_part(order_no)}.json")
 
 
 def read_detail(answer: HttpAnswer) -> RawOrder | ChannelError:
@@ -210,7 +210,9 @@ def read_detail(answer: HttpAnswer) -> RawOrder | ChannelError:
 def prepare_shipment(credentials: Credentials, shipment: Shipment, now: datetime) -> HttpRequest:
     """Ask for the order's fulfilment orders: a fulfilment names their lines, not the order's."""
     del now
-    return _call(credentials, "GET", f"orders/{shipment.order_no}/fulfillment_orders.json")
+    return _call(
+        credentials, "GET", f"orders/{calls.path_part(shipment.order_no)}/fulfillment_orders.json"
+    )
 
 
 def shipment_request(

@@ -244,6 +244,8 @@ def _line(
         money.fen(share.amount, "discount_allocations.amount")
         for share in native.discount_allocations or ()
     )
+    if native.discount_allocations is None:
+        discount_fen = money.fen(native.total_discount, "line_items.total_discount")
     gone = min(qty, max(refunded.get(line_id, 0), qty - _left(native, qty, problems)))
     sent = shipped.get(line_id, qty if native.fulfillment_status == "fulfilled" else 0)
     if not _ships(native):

@@ -42,7 +42,10 @@ class Tax(msgspec.Struct):
 
 
 class Line(msgspec.Struct):
-    """One line. `price` is the unit price before discounts; `sku` may be null or repeated."""
+    """One line. `price` is the unit price before discounts; `sku` may be null or repeated.
+
+    `total_discount` is read where there are no allocations: those of the order are only in them.
+    """
 
     id: Id = None
     variant_id: Id = None
@@ -54,6 +57,7 @@ class Line(msgspec.Struct):
     current_quantity: Amount = None
     fulfillment_status: Text = None
     price: Amount = None
+    total_discount: Amount = None
     discount_allocations: list[Allocation] | None = None
     requires_shipping: bool | None = None
 

@@ -101,7 +101,7 @@ def _raw_order(body: bytes) -> RawOrder | None:
 
 def detail_request(credentials: Credentials, order_no: str, now: datetime) -> HttpRequest:
     """Ask for one order."""
-    return gateway.call(credentials, "GET", f"orders/{order_no}", now)
+    return gateway.call(credentials, "GET", f"orders/{calls.path_part(order_no)}", now)
 
 
 def read_detail(answer: HttpAnswer) -> RawOrder | ChannelError:
@@ -132,7 +132,9 @@ def shipment_request(
         return Unsupported(reason="the shop cannot say that a part has shipped")
     told = {"key": PARCEL_KEY, "value": f"{carrier} {shipment.waybill_no}"}
     body = msgspec.json.encode({"status": "completed", "meta_data": [told]})
-    return gateway.call(credentials, "PUT", f"orders/{shipment.order_no}", now, body=body)
+    return gateway.call(
+        credentials, "PUT", f"orders/{calls.path_part(shipment.order_no)}", now, body=body
+    )
 
 
 def read_shipment_answer(answer: HttpAnswer) -> WriteBack:

@@ -154,7 +154,7 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
             ended=utc_time(order.date_completed_gmt, "date_completed_gmt", problems),
             ship_by=None,
         ),
-        buyer_memo=clean(order.customer_note),
+        buyer_memo=plain_text(order.customer_note),
         seller_memo="",
         extensions=_extension(order, fees_fen, refunded_fen, money),
         currency=currency,

@@ -4,9 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from services.ingest.channels import Channel
+from services.ingest.channels.shopify import CHANNEL as SHOPIFY
+from services.ingest.channels.woocommerce import CHANNEL as WOOCOMMERCE
 from services.ingest.domain.model import Normalised
 from tests.unit.ingest.channels import nasty
-from tests.unit.ingest.channels.builders import only_item, order_of
+from tests.unit.ingest.channels.builders import CREDENTIALS, NOW, only_item, order_of
 from tests.unit.ingest.channels.natives import (
     ktt,
     ktt_line,
@@ -54,3 +57,10 @@ def test_codes_and_phones_may_be_numbers(make: Callable[[], Normalised]) -> None
     nasty.assert_taken(found)
     assert only_item(found).merchant_sku == "6901"
     assert order_of(found).receiver.phone == str(PHONE)
+
+
+@pytest.mark.parametrize("channel", [SHOPIFY, WOOCOMMERCE], ids=lambda channel: channel.name)
+def test_a_number_leads_nowhere_else(channel: Channel) -> None:
+    assert channel.detail_request is not None
+    made = channel.detail_request(CREDENTIALS, "1/../../users?x=1#", NOW)
+    assert "orders/1%2F..%2F..%2Fusers%3Fx%3D1%23" in made.url

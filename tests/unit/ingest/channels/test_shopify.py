@@ -276,6 +276,13 @@ def test_a_discount_has_its_name_and_its_share_of_every_line(
     assert [item.discount_fen for item in order.items] == [333, 667]
 
 
+def test_a_line_without_allocations_has_its_own_discount() -> None:
+    alone = shopify_line(discount_allocations=None, total_discount="10.00")
+    found = shopify(alone, total_price="90.00")
+    nasty.assert_taken(found)
+    assert only_item(found).discount_fen == 1000
+
+
 def test_an_allocation_without_its_application_is_still_a_discount() -> None:
     share = [{"amount": "10.00", "discount_application_index": 7}]
     found = shopify(shopify_line(discount_allocations=share), total_price="90.00")
