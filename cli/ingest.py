@@ -21,6 +21,7 @@ from services.ingest.domain.model import CanonicalOrder, Normalised, ProblemCode
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 UNKNOWN_CHANNEL, UNUSABLE = 1, 2
+ACCEPT, REJECT = "ACCEPT", "REJECT"
 FILE_BYTES_MAX: Final = 64 * 2**20  # a page of the most talkative channel is a thousandth of it
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
@@ -86,7 +87,7 @@ def sign(
             typer.echo(f"danshu: {vector.id}: there is no channel {vector.channel!r}", err=True)
             strangers += 1
             continue
-        result = known[vector.channel].recompute(signature_vector(vector))
+        result = _verdict(known[vector.channel], signature_vector(vector))
         typer.echo(msgspec.json.encode({"id": vector.id, "result": result}).decode())
     if strangers:
         raise typer.Exit(UNKNOWN_CHANNEL)
@@ -117,14 +118,23 @@ def usable(found: Normalised) -> bool:
 
 
 def signature_vector(vector: Vector) -> SignatureVector:
-    """A vector as channels take it: every field a text, the given signature apart."""
+    """A vector as channels take it: every field a text, none null, the given signature apart."""
     fields = {
         name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
         for name, value in vector.input.items()
+        if value is not None
     }
     given = fields.pop("given_sign", "")
     secret = vector.secret if isinstance(vector.secret, str) else ""
     return SignatureVector(kind=vector.kind, secret=secret, fields=fields, given=given)
+
+
+def _verdict(channel: Channel, vector: SignatureVector) -> str:
+    """The channel's own verdict where it verifies; else what it signs, beside what was given."""
+    computed = channel.recompute(vector)
+    if not vector.given or computed in {ACCEPT, REJECT}:
+        return computed
+    return ACCEPT if computed == vector.given else REJECT
 
 
 def _reasons(found: Normalised) -> Iterable[str]:

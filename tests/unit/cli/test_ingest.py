@@ -156,3 +156,26 @@ def test_a_vector_without_its_fields_crashes_no_channel(tmp_path: Path) -> None:
     shown = asked("sign", "--vectors", str(file))
     assert shown.exit_code == 0, shown.stderr
     assert len(shown.stdout.splitlines()) == len(vectors)
+
+
+@pytest.mark.parametrize(
+    ("vector_id", "given", "verdict"),
+    [
+        ("pdd-md5", "9E5403D58653AFF2DF6FED385794B009", "ACCEPT"),
+        ("pdd-md5", "9e5403d58653aff2df6fed385794b009", "REJECT"),
+        ("ks-hmac", "XZxW/EJXovc2JYsmae4eBVvEVIYWrtdN7xjtOmMMT7Y=", "ACCEPT"),
+        ("xhs-md5", "0", "REJECT"),
+        ("wechat-msg-signature", "6b3262c3e180a48ca84d8b2ac1f355532ffc576a", "ACCEPT"),
+        ("wechat-url-signature", "0", "REJECT"),
+        ("douyin-event", "6de79e71399f961c8c1ef4858a426e27", "ACCEPT"),
+    ],
+)
+def test_a_given_signature_gets_a_verdict_on_every_channel(
+    vector_id: str, given: str, verdict: str, tmp_path: Path
+) -> None:
+    vector = next(v for v in json.loads(VECTORS.read_text())["vectors"] if v["id"] == vector_id)
+    vector["input"] |= {"given_sign": given, "absent": None}
+    file = tmp_path / "vectors.json"
+    file.write_text(json.dumps({"vectors": [vector]}))
+    shown = asked("sign", "--vectors", str(file))
+    assert json.loads(shown.stdout) == {"id": vector_id, "result": verdict}

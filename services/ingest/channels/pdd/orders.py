@@ -136,8 +136,8 @@ def _row(raw: bytes) -> tuple[Normalised, ...]:
 
 
 def is_partial(order: wire.Order) -> bool:
-    """Say whether a row only names its order: nothing of its content is there."""
-    return order.item_list is None and order.gift_list is None and order.order_status is None
+    """Say whether a row only names its order and its states, without what was bought for how much."""
+    return order.item_list is None and order.gift_list is None and order.pay_amount is None
 
 
 def _normalised(order: wire.Order) -> Normalised:

@@ -1,8 +1,9 @@
 """Xiaohongshu (小红书) over ARK: pages name orders, details carry them.
 
-No push door: how the platform signs what it pushes is not confirmed by any public source, and a door
-that cannot tell genuine from forged is none. Sources: the platform's documentation as quoted by
-public SDKs (zsmhub/xhs-sdk, zeasin/qihang-erp-open).
+No push door: what public integrations show of the pushes' signature (MD5 over address, app-key and
+timestamp) leaves the body out, and no source confirms it. Polling every window misses nothing.
+Sources: the platform's documentation as quoted by public SDKs (zsmhub/xhs-sdk,
+zeasin/qihang-erp-open).
 """
 
 import re

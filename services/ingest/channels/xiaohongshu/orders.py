@@ -1,7 +1,7 @@
 """What a Xiaohongshu order means: the receiver stays with the platform, an address key stands for it.
 
 Reads a single order's answer (the evidence), list pages, receivers, and pushes; only the first
-carries lines. Pushes are read here, but no door takes them: how they are signed is not confirmed.
+carries lines. Pushes are read here, but no door takes them: see the package.
 """
 
 from collections import Counter
@@ -64,6 +64,7 @@ AFTERSALES = {
     "4": R.REFUSED,
     "5": R.WITHDRAWN,
     "6": R.REQUESTED,
+    "7": R.WITHDRAWN,
 }
 AFTERSALES_DONE = "3"  # money back, goods exchanged, or withdrawn
 _SHIPPABLE = frozenset({S.AWAITING_SHIPMENT, S.PARTLY_SHIPPED})

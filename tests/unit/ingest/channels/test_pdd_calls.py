@@ -51,7 +51,7 @@ def test_one_bad_row_of_a_page_does_not_lose_the_others() -> None:
 
 
 def test_a_row_that_only_names_its_order_asks_for_the_detail() -> None:
-    row = {"order_sn": "260520-3", "updated_at": "2026-05-20 09:31:46"}
+    row = {"order_sn": "260520-3", "updated_at": "2026-05-20 09:31:46", "order_status": 1}
     page = CHANNEL.read_page(answer(listed(row)), None)
     assert isinstance(page, Page)
     assert [needed.order_no for needed in page.detail_needed] == ["260520-3"]
