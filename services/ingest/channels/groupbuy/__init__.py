@@ -29,7 +29,7 @@ from services.ingest.channels import (
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
-from services.ingest.channels._wire import Id, Seconds, epoch_ms_time, read_json, text_of
+from services.ingest.channels._wire import Id, Seconds, epoch_ms_time, read_json, sliced, text_of
 from services.ingest.channels.groupbuy import gateway, wire
 from services.ingest.channels.groupbuy.aftersales import AFTERSALES
 from services.ingest.channels.groupbuy.orders import normalise
@@ -89,14 +89,15 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError
     if isinstance(found, ChannelError):
         return found
     listed = found.listed()
-    if listed is None or (listed.order_list is None and listed.total_count is None):
+    bodies = sliced(listed.order_list) if listed is not None else None
+    if listed is None or (bodies is None and listed.total_count is None):
         return calls.no_answer("order_list")
     next_page = calls.page_below(
         page, total=listed.total_count or 0, size=gateway.PAGE_SIZE, first=1
     )
     if isinstance(next_page, ChannelError):
         return next_page
-    rows = tuple(_raw_order(bytes(raw)) for raw in listed.order_list or ())
+    rows = tuple(_raw_order(body) for body in bodies or ())
     return Page(orders=rows, detail_needed=(), next_page=next_page)
 
 

@@ -32,6 +32,7 @@ from services.ingest.channels._wire import (
     fen,
     read_json,
     several,
+    sliced,
     text_of,
 )
 from services.ingest.channels.groupbuy import gateway
@@ -64,7 +65,7 @@ class _Request(msgspec.Struct):
 
 class _Listed(msgspec.Struct):
     has_next: bool | None = None
-    rows: list[msgspec.Raw] | None = msgspec.field(default=None, name="list")
+    rows: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="list")
 
 
 class _ListAnswer(gateway.Envelope):
@@ -95,10 +96,11 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> AftersalePage | Cha
     if isinstance(found, ChannelError):
         return found
     listed = found.ktt_after_sales_incermet_list_response
-    if listed is None or (listed.rows is None and listed.has_next is None):
+    raws = sliced(listed.rows) if listed is not None else None
+    if listed is None or (raws is None and listed.has_next is None):
         return calls.no_answer("list")
-    raws = listed.rows or []
-    read = [one for one in (_aftersale(bytes(raw)) for raw in raws) if one is not None]
+    raws = raws or ()
+    read = [one for one in map(_aftersale, raws) if one is not None]
     number = page.number if page else 1
     next_page = PageToken(number=number + 1) if listed.has_next else None
     return AftersalePage(

@@ -21,6 +21,7 @@ from services.ingest.channels._wire import (
     real_id,
     receiver,
     several,
+    sliced,
     text_of,
 )
 from services.ingest.channels.groupbuy import gateway, wire
@@ -98,8 +99,9 @@ def normalise(body: bytes) -> tuple[Normalised, ...]:
     if isinstance(found, Problem):
         return orders.refused(found)
     listed = found.ktt_increment_order_query_response or found.ktt_order_list_response
-    if listed is not None and listed.order_list is not None:
-        return orders.newest([row for raw in listed.order_list for row in _row(bytes(raw))])
+    rows = sliced(listed.order_list) if listed is not None else None
+    if rows is not None:
+        return orders.newest([row for raw in rows for row in _row(raw)])
     if present(found.error_response):
         error = read_json(_decode_error, bytes(found.error_response))
         if isinstance(error, Problem):

@@ -104,7 +104,7 @@ class Order(msgspec.Struct):
 class Listed(msgspec.Struct):
     """One page."""
 
-    order_list: list[msgspec.Raw] | None = None
+    order_list: msgspec.Raw = msgspec.Raw()
     total_count: int | None = None
 
 

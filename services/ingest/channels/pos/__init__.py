@@ -80,13 +80,14 @@ def read(credentials: Credentials, push: PushRequest) -> tuple[Hint | RawOrder, 
     batch = read_json(wire.decode_batch, push.body)
     if isinstance(batch, Problem):
         return calls.error(ErrorKind.REFUSED, batch.code, batch.detail)
-    if batch.schema != wire.SCHEMA or batch.orders is None:
+    receipts = batch.receipts()
+    if batch.schema != wire.SCHEMA or receipts is None:
         return calls.error(ErrorKind.REFUSED, "not_a_batch", f"not {wire.SCHEMA}")
-    if len(batch.orders) > RECEIPTS_MAX:
+    if len(receipts) > RECEIPTS_MAX:
         return calls.error(ErrorKind.REFUSED, "too_many_receipts", f"over {RECEIPTS_MAX}")
     slices: dict[str, RawOrder] = {}
     held: dict[str, list[bytes]] = {}
-    for at, raw in enumerate(map(bytes, batch.orders)):
+    for at, raw in enumerate(receipts):
         receipt = read_json(wire.decode_receipt, raw)
         number, created = "", None
         if isinstance(receipt, wire.Receipt):

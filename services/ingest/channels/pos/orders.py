@@ -82,10 +82,11 @@ def normalise(body: bytes) -> tuple[Normalised, ...]:
     batch = read_json(wire.decode_batch, body)
     if isinstance(batch, Problem):
         return orders.refused(batch)
-    if batch.schema != wire.SCHEMA or batch.orders is None:
-        cause = f"schema is not {wire.SCHEMA}" if batch.orders is not None else "no receipts"
+    receipts = batch.receipts()
+    if batch.schema != wire.SCHEMA or receipts is None:
+        cause = f"schema is not {wire.SCHEMA}" if receipts is not None else "no receipts"
         return orders.refused(problem(ProblemCode.NOT_AN_ORDER, cause, blocks=True))
-    return _without_reuse(_receipt(bytes(raw), batch) for raw in batch.orders)
+    return _without_reuse(_receipt(raw, batch) for raw in receipts)
 
 
 def _without_reuse(found: Iterable[Normalised]) -> tuple[Normalised, ...]:

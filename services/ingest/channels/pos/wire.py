@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.ingest.channels._wire import Amount, Id, Text
+from services.ingest.channels._wire import Amount, Id, Text, sliced
 
 SCHEMA = "pos-upload/1"
 
@@ -70,7 +70,11 @@ class Batch(msgspec.Struct):
     terminal_no: Id = None
     batch_no: Id = None
     business_date: Text = None
-    orders: list[msgspec.Raw] | None = None
+    orders: msgspec.Raw = msgspec.Raw()
+
+    def receipts(self) -> tuple[bytes, ...] | None:
+        """Return the receipts; one alone may stand there without a list."""
+        return sliced(self.orders)
 
 
 class Slice(msgspec.Struct, omit_defaults=True):

@@ -34,7 +34,16 @@ from services.ingest.channels import (
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
-from services.ingest.channels._wire import Amount, Id, Text, present, read_json, text_of, zoned_time
+from services.ingest.channels._wire import (
+    Amount,
+    Id,
+    Text,
+    present,
+    read_json,
+    sliced,
+    text_of,
+    zoned_time,
+)
 from services.ingest.channels.shopify.orders import normalise
 from services.ingest.channels.shopify.pushes import PUSH
 from services.ingest.domain.model import Problem
@@ -69,7 +78,7 @@ class _Row(msgspec.Struct):
 
 
 class _ListAnswer(_Failed):
-    orders: list[msgspec.Raw] | None = None
+    orders: msgspec.Raw = msgspec.Raw()
 
 
 class _DetailAnswer(_Failed):
@@ -159,9 +168,10 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError
     found = _opened(answer, _decode_list)
     if isinstance(found, ChannelError):
         return found
-    if found.orders is None:
+    bodies = sliced(found.orders)
+    if bodies is None:
         return calls.no_answer("orders")
-    rows = tuple(row for raw in found.orders if (row := raw_order(bytes(raw))) is not None)
+    rows = tuple(row for body in bodies if (row := _raw_order(body)) is not None)
     return Page(orders=rows, detail_needed=(), next_page=_next_page(answer, page))
 
 
@@ -173,7 +183,7 @@ def _next_page(answer: HttpAnswer, page: PageToken | None) -> PageToken | None:
     return PageToken(number=(page.number if page else 0) + 1, cursor=cursor) if cursor else None
 
 
-def raw_order(body: bytes) -> RawOrder | None:
+def _raw_order(body: bytes) -> RawOrder | None:
     """Name one order's bytes; None for a test order."""
     row = read_json(_decode_row, body)
     if isinstance(row, Problem):

@@ -20,6 +20,7 @@ from services.ingest.channels._wire import (
     real_id,
     receiver,
     several,
+    sliced,
     text_of,
     zoned_time,
 )
@@ -91,11 +92,18 @@ def normalise(body: bytes) -> tuple[Normalised, ...]:
         return orders.refused(found)
     if found.order is not None:
         return (_normalised(found.order),)
-    if found.orders is not None:
-        return orders.newest([row for raw in found.orders for row in _row(bytes(raw))])
+    listed = sliced(found.orders)
+    if listed is not None:
+        return orders.newest([row for raw in listed for row in _row(raw)])
     if present(found.errors):
         cause = bytes(found.errors).decode("utf-8", "replace")[:200]
         return orders.refused(problem(ProblemCode.CHANNEL_ERROR, cause, blocks=True))
+    named = real_id(found.order_id) or real_id(
+        found.order_edit.order_id if found.order_edit else None
+    )
+    if named:
+        # A refund, a fulfilment or an edit: its own number is not the order's.
+        return (_normalised(wire.Order(id=named), partial=True),)
     if found.line_items is None and found.total_price is None:
         return orders.refused(problem(ProblemCode.NOT_AN_ORDER, "no order", blocks=True))
     return (_normalised(found),)
@@ -106,7 +114,7 @@ def _row(raw: bytes) -> tuple[Normalised, ...]:
     return orders.refused(row) if isinstance(row, Problem) else (_normalised(row),)
 
 
-def _normalised(order: wire.Order) -> Normalised:
+def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
     if order.test:
         cause = problem(ProblemCode.NOT_AN_ORDER, "a test order", blocks=True)
         return Normalised(order=None, problems=(cause,))
@@ -114,7 +122,7 @@ def _normalised(order: wire.Order) -> Normalised:
     currency = clean(order.currency) or "CNY"
     money = Money(currency, problems)
     payable_fen = money.fen(order.total_price, "total_price")
-    if order.total_price is None or order.total_price == "":
+    if not partial and (order.total_price is None or order.total_price == ""):
         problems.append(problem(ProblemCode.AMOUNT_MISSING, "total_price", blocks=True))
     natives = several(order.line_items)
     parcels, shipped = _parcels(order, problems)
@@ -145,6 +153,7 @@ def _normalised(order: wire.Order) -> Normalised:
         extensions=_extension(order, beside, money),
         currency=currency,
         pays_later=_pays_later(order),
+        partial=partial,
     )
     return orders.finish(draft, problems)
 

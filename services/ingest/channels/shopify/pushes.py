@@ -13,21 +13,26 @@ from services.ingest.channels import (
     RawOrder,
 )
 from services.ingest.channels import _calls as calls
-from services.ingest.channels._wire import Id, Text, present, read_json, text_of, zoned_time
+from services.ingest.channels._wire import (
+    Id,
+    Text,
+    present,
+    read_json,
+    real_id,
+    text_of,
+    zoned_time,
+)
+from services.ingest.channels.shopify import wire
 from services.ingest.domain.model import Problem
 
 # Topics whose body is the order itself; edits, refunds and fulfilments only name it.
 _ABOUT_MONEY_BACK = ("refunds/", "returns/", "disputes/")
 
 
-class _Edit(msgspec.Struct):
-    order_id: Id = None
-
-
 class _Body(msgspec.Struct):
     id: Id = None
     order_id: Id = None
-    order_edit: _Edit | None = None
+    order_edit: wire.Edit | None = None
     updated_at: Text = None
     test: bool | None = None
     line_items: msgspec.Raw = msgspec.Raw()
@@ -52,7 +57,8 @@ def read(credentials: Credentials, push: PushRequest) -> tuple[Hint | RawOrder, 
         return calls.error(ErrorKind.REFUSED, found.code, found.detail)
     topic = push.headers.get("x-shopify-topic", "")
     about_orders = topic.startswith("orders/") or not topic
-    if about_orders and not found.test and present(found.line_items):
+    named = real_id(found.order_id)
+    if about_orders and not found.test and not named and present(found.line_items):
         return (
             RawOrder(
                 order_no=text_of(found.id),
@@ -60,7 +66,7 @@ def read(credentials: Credentials, push: PushRequest) -> tuple[Hint | RawOrder, 
                 body=push.body,
             ),
         )
-    order_no = text_of(found.order_id)
+    order_no = named
     if not order_no and found.order_edit is not None:
         order_no = text_of(found.order_edit.order_id)
     kind = HintKind.ORDER if order_no else HintKind.OTHER

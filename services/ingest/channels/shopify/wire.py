@@ -171,9 +171,18 @@ class Order(msgspec.Struct):
     customer: Customer | None = None
 
 
+class Edit(msgspec.Struct):
+    """A change of an order by hand."""
+
+    order_id: Id = None
+
+
 class Answer(Order):
-    """Any answer, or a bare order: read in one pass."""
+    """Any answer, a bare order, or what only names one (`order_id`): read in one pass."""
+
+    order_id: Id = None
+    order_edit: Edit | None = None
 
     order: Order | None = None
-    orders: list[msgspec.Raw] | None = None
+    orders: msgspec.Raw = msgspec.Raw()
     errors: msgspec.Raw = msgspec.Raw()

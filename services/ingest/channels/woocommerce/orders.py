@@ -75,6 +75,7 @@ class WooCommerceExtension(Extension, frozen=True, kw_only=True, tag="woocommerc
 
 
 _decode = msgspec.json.Decoder(wire.Answer).decode
+_decode_names = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -102,8 +103,16 @@ def _one(body: bytes) -> Normalised:
             order=None, problems=(problem(ProblemCode.CHANNEL_ERROR, cause, blocks=True),)
         )
     if found.amount is not None and real_id(found.parent_id):
-        return _normalised(wire.Order(id=found.parent_id, total="0"), partial=True)
+        return _normalised(wire.Order(id=found.parent_id), partial=True)
+    if real_id(found.id) and _only_a_number(body):
+        return _normalised(wire.Order(id=found.id), partial=True)
     return _no_order("a refund, not an order" if found.amount is not None else "no order")
+
+
+def _only_a_number(body: bytes) -> bool:
+    """Say whether nothing but an id is there: what is pushed of an order that was deleted."""
+    names = read_json(_decode_names, body)
+    return not isinstance(names, Problem) and names.keys() == {"id"}
 
 
 def _no_order(why: str) -> Normalised:
@@ -115,7 +124,7 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
     currency = clean(order.currency) or "CNY"
     money = Money(currency, problems)
     payable_fen = money.fen(order.total, "total")
-    if order.total is None or order.total == "":
+    if not partial and (order.total is None or order.total == ""):
         problems.append(problem(ProblemCode.AMOUNT_MISSING, "total", blocks=True))
     raw_state = clean(order.status)
     state = STATES.get(raw_state, S.UNKNOWN)

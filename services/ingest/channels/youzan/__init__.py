@@ -36,6 +36,7 @@ from services.ingest.channels._wire import (
     beijing_text,
     beijing_time,
     read_json,
+    sliced,
     text_of,
 )
 from services.ingest.channels.youzan import gateway
@@ -67,7 +68,7 @@ class _Paginator(msgspec.Struct):
 
 
 class _Listed(msgspec.Struct):
-    full_order_info_list: list[msgspec.Raw] | None = None
+    full_order_info_list: msgspec.Raw = msgspec.Raw()
     total_results: int | None = None
     paginator: _Paginator | None = None
 
@@ -120,12 +121,13 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError
     if isinstance(found, ChannelError):
         return found
     listed = found.data
-    if listed is None or (listed.full_order_info_list is None and listed.total() is None):
+    bodies = sliced(listed.full_order_info_list) if listed is not None else None
+    if listed is None or (bodies is None and listed.total() is None):
         return calls.no_answer("full_order_info_list")
     next_page = calls.page_below(page, total=listed.total() or 0, size=gateway.PAGE_SIZE, first=1)
     if isinstance(next_page, ChannelError):
         return next_page
-    rows = tuple(_raw_order(bytes(raw)) for raw in listed.full_order_info_list or ())
+    rows = tuple(_raw_order(body) for body in bodies or ())
     return Page(orders=rows, detail_needed=(), next_page=next_page)
 
 

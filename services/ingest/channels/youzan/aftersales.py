@@ -32,6 +32,7 @@ from services.ingest.channels._wire import (
     beijing_time,
     clean,
     read_json,
+    sliced,
     text_of,
     yuan,
 )
@@ -65,7 +66,7 @@ class _Refund(msgspec.Struct):
 
 
 class _Listed(msgspec.Struct):
-    refunds: list[msgspec.Raw] | None = None
+    refunds: msgspec.Raw = msgspec.Raw()
     total: int | None = None
 
 
@@ -105,10 +106,11 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> AftersalePage | Cha
     found = gateway.opened(answer, _decode_list)
     if isinstance(found, ChannelError):
         return found
-    if found.data is None or (found.data.refunds is None and found.data.total is None):
+    raws = sliced(found.data.refunds) if found.data is not None else None
+    if found.data is None or (raws is None and found.data.total is None):
         return calls.no_answer("refunds")
-    raws = found.data.refunds or []
-    read = [one for one in (_aftersale(bytes(raw)) for raw in raws) if one is not None]
+    raws = raws or ()
+    read = [one for one in map(_aftersale, raws) if one is not None]
     next_page = calls.page_below(page, total=found.data.total or 0, size=gateway.PAGE_SIZE, first=1)
     if isinstance(next_page, ChannelError):
         return next_page

@@ -19,6 +19,7 @@ from services.ingest.channels._wire import (
     real_id,
     receiver,
     several,
+    sliced,
     text_of,
     yuan,
 )
@@ -111,9 +112,9 @@ def _answered(body: bytes) -> tuple[Normalised, ...]:
         return orders.refused(found)
     if found.full_order_info is not None:
         return (_normalised(found),)
-    if found.full_order_info_list is not None:
-        rows = found.full_order_info_list
-        return orders.newest([row for raw in rows for row in _row(bytes(raw))])
+    listed = sliced(found.full_order_info_list)
+    if listed is not None:
+        return orders.newest([row for raw in listed for row in _row(raw)])
     return orders.refused(problem(ProblemCode.NOT_AN_ORDER, "no order", blocks=True))
 
 

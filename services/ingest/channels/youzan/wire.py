@@ -202,7 +202,7 @@ class Trade(msgspec.Struct):
 class Found(Trade):
     """The data of an answer: a detail or a page."""
 
-    full_order_info_list: list[msgspec.Raw] | None = None
+    full_order_info_list: msgspec.Raw = msgspec.Raw()
 
 
 class Answer(Trade):
