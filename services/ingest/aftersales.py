@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from chassis.ids import request_id
 from chassis.log import logger
@@ -22,6 +23,7 @@ from schemas.events.commands_refunds import RefundRequestLine, RequestRefund
 from services.ingest.channels import (
     Aftersale,
     AftersalePage,
+    Aftersales,
     ChannelError,
     PageToken,
     PollWindow,
@@ -104,11 +106,31 @@ class AftersalesPoller:
             page = answer if isinstance(answer, ChannelError) else calls.read_page(answer, token)
             if isinstance(page, ChannelError):
                 return page
+            page = await self._whole(shop, calls, page)
+            if isinstance(page, ChannelError):
+                return page
             await self._keep(shop, page)
             token = page.next_page
             if token is None:
                 return None
         raise AssertionError(f"{shop.channel} after-sales paging does not end")
+
+    async def _whole(
+        self, shop: Shop, calls: Aftersales, page: AftersalePage
+    ) -> AftersalePage | ChannelError:
+        """The page with the requests it only names fetched one by one."""
+        if calls.detail_request is None or calls.read_detail is None:
+            return page
+        found: list[Aftersale] = []
+        for refund_no in page.detail_needed:
+            now = self._shared.clock.now()
+            request = calls.detail_request(shop.credentials(), refund_no, now)
+            answer = await send(self._shared.outgoing, request, shop.channel, "aftersales")
+            detail = answer if isinstance(answer, ChannelError) else calls.read_detail(answer)
+            if isinstance(detail, ChannelError):
+                return detail
+            found.append(detail)
+        return replace(page, aftersales=(*page.aftersales, *found), detail_needed=())
 
     async def _keep(self, shop: Shop, page: AftersalePage) -> None:
         rows = [

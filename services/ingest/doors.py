@@ -1,7 +1,8 @@
-"""The push doors: POST /push/{channel}/{shop}.
+"""The push doors: POST /push/{channel}/{shop}; GET answers a platform's check that the door is ours.
 
 A push is genuine (signature over the raw bytes, constant-time), bounded in size and depth, and durable in
-Kafka before it is answered with the channel's own "received". Anything else: 401 forged, 404 unknown shop,
+Kafka before it is answered with the channel's own "received": a whole order sealed on the payload topic, a
+hint on the list of what to fetch. Anything else: 401 forged, 404 unknown shop,
 413 too large, 400 not understood, 503 when Kafka does not take it (the channel then pushes again). All are
 counted by reason.
 """
@@ -9,7 +10,9 @@ counted by reason.
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -20,7 +23,8 @@ from chassis.http import Problem, problem_response
 from chassis.metrics import DOOR_REQUESTS, DOOR_SECONDS
 from chassis.producer import DeliveryFailed
 from schemas.events.channel_hints import HintReceived
-from services.ingest.channels import ChannelError, HintKind
+from schemas.events.channel_payloads import PayloadReceived
+from services.ingest.channels import ChannelError, Hint, HintKind, Push, PushRequest, RawOrder
 from services.ingest.settings import IngestSettings
 from services.ingest.shared import Shared
 from services.ingest.shops import Shop, source_key
@@ -61,7 +65,23 @@ class PushDoor:
 
     def app(self) -> Starlette:
         """The ASGI application."""
-        return Starlette(routes=[Route("/push/{channel}/{shop}", self.receive, methods=["POST"])])
+        path = "/push/{channel}/{shop}"
+        return Starlette(
+            routes=[
+                Route(path, self.receive, methods=["POST"]),
+                Route(path, self.greet, methods=["GET"]),
+            ]
+        )
+
+    async def greet(self, request: Request) -> Response:
+        """Answers the check which some platforms make before they push."""
+        shop, push = self._push_of(request)
+        if shop is None or push is None or push.greeting is None:
+            return _refused(UNKNOWN_SHOP)[0]
+        answer = push.greeting(shop.credentials(), self._arrived(request, b""))
+        if answer is None:
+            return _refused(BAD_SIGNATURE)[0]
+        return Response(answer, media_type="text/plain")
 
     async def receive(self, request: Request) -> Response:
         """Takes one push."""
@@ -71,9 +91,7 @@ class PushDoor:
         return answer
 
     async def _receive(self, request: Request) -> tuple[Response, str]:
-        names = request.path_params
-        shop = self._shared.shops.get((names["channel"], names["shop"]))
-        push = self._shared.channels[shop.channel].push if shop else None
+        shop, push = self._push_of(request)
         if shop is None or push is None:
             return _refused(UNKNOWN_SHOP)
         try:
@@ -82,23 +100,42 @@ class PushDoor:
             return _refused(TOO_LARGE)
         except ClientDisconnect:
             return _refused(NOT_UNDERSTOOD)
-        if not push.verify(shop.credentials(), dict(request.headers), body):
+        arrived = self._arrived(request, body)
+        if not push.verify(shop.credentials(), arrived):
             return _refused(BAD_SIGNATURE)
-        if depth_of(body, self._settings.push_depth_max) > self._settings.push_depth_max:
+        if push.opened is not None:
+            text = push.opened(shop.credentials(), arrived)
+            if text is None:
+                return _refused(BAD_SIGNATURE)
+            arrived = replace(arrived, body=text)
+        if depth_of(arrived.body, self._settings.push_depth_max) > self._settings.push_depth_max:
             return _refused(TOO_DEEP)
-        hints = push.read(body)
-        if isinstance(hints, ChannelError):
+        found = push.read(shop.credentials(), arrived)
+        if isinstance(found, ChannelError):
             return _refused(NOT_UNDERSTOOD)
         records = [
-            envelope(self._shared.codec, self._hint(shop, hint.order_no, hint.message_id), "ingest")
-            for hint in hints
-            if hint.kind is not HintKind.PROBE and hint.order_no
+            envelope(self._shared.codec, event, "ingest")
+            for event in [self._event(shop, pushed, arrived.at) for pushed in found]
+            if event is not None
         ]
         try:
             await self._shared.publisher.publish(records)
         except DeliveryFailed:
             return _refused(NOT_DURABLE, {"retry-after": "5"})
         return Response(push.reply, media_type=push.reply_content_type), "accepted"
+
+    def _push_of(self, request: Request) -> tuple[Shop | None, Push | None]:
+        names = request.path_params
+        shop = self._shared.shops.get((names["channel"], names["shop"]))
+        return shop, self._shared.channels[shop.channel].push if shop else None
+
+    def _arrived(self, request: Request, body: bytes) -> PushRequest:
+        return PushRequest(
+            headers=dict(request.headers),
+            query=dict(request.query_params),
+            body=body,
+            at=self._shared.clock.now(),
+        )
 
     async def _bounded_body(self, request: Request) -> bytes:
         limit = self._settings.push_bytes_max
@@ -111,14 +148,29 @@ class PushDoor:
             parts.append(part)
         return b"".join(parts)
 
-    def _hint(self, shop: Shop, order_no: str, message_id: str) -> HintReceived:
+    def _event(
+        self, shop: Shop, pushed: Hint | RawOrder, at: datetime
+    ) -> HintReceived | PayloadReceived | None:
+        """What goes to Kafka: a whole order sealed, a hint as it is; nothing for a probe."""
+        if isinstance(pushed, RawOrder):
+            return PayloadReceived(
+                source_key=source_key(shop.channel, shop.shop, pushed.order_no),
+                channel=shop.channel,
+                shop=shop.shop,
+                channel_order_no=pushed.order_no,
+                door=DOOR,
+                accepted_at=at,
+                body=self._shared.payloads.seal_payload(pushed.body),
+            )
+        if pushed.kind is HintKind.PROBE or not pushed.order_no:
+            return None
         return HintReceived(
-            source_key=source_key(shop.channel, shop.shop, order_no),
+            source_key=source_key(shop.channel, shop.shop, pushed.order_no),
             channel=shop.channel,
             shop=shop.shop,
-            channel_order_no=order_no,
-            message_id=message_id or str(uuid.uuid4()),
-            accepted_at=self._shared.clock.now(),
+            channel_order_no=pushed.order_no,
+            message_id=pushed.message_id or str(uuid.uuid4()),
+            accepted_at=at,
         )
 
 

@@ -250,6 +250,8 @@ class Fetcher:
         if shop is None:
             return ChannelError(kind=ErrorKind.REFUSED, code="unknown_shop", detail="no such shop")
         channel = self._shared.channels[shop.channel]
+        if channel.detail_request is None:
+            return ChannelError(kind=ErrorKind.REFUSED, code="no_details", detail="nothing to ask")
         request = channel.detail_request(
             shop.credentials(), row.channel_order_no, self._shared.clock.now()
         )

@@ -45,6 +45,7 @@ from services.ingest.domain.snapshots import (
     Quarantine,
     Stale,
     read_snapshot,
+    tells_less,
 )
 from services.ingest.domain.text import address_is_vague
 from services.ingest.shanghai import business_day
@@ -370,6 +371,8 @@ def _amended(  # noqa: PLR0917
     moment: Moment,
 ) -> OrderAmended:
     readable = order.receiver.pii is PiiKind.PLAIN
+    # A receiver that is told less well than before must not take the place of what was told.
+    taken_away = tells_less(order.receiver.pii, known.personal_kind)
     return OrderAmended(
         order_id=known.order_id,
         version=0,
@@ -379,9 +382,9 @@ def _amended(  # noqa: PLR0917
         province=known.province,
         city=known.city,
         district=known.district,
-        personal=facts.sealed(known.order_id, arrival.personal),
-        personal_kind=order.receiver.pii,
-        receiver_key=arrival.receiver_key,
+        personal=b"" if taken_away else facts.sealed(known.order_id, arrival.personal),
+        personal_kind=PiiKind.ABSENT if taken_away else order.receiver.pii,
+        receiver_key="" if taken_away else arrival.receiver_key,
         address_vague=readable and address_is_vague(order.receiver.address),
         hold=known.hold,
     )

@@ -39,7 +39,7 @@ FIRST_WINDOW = timedelta(hours=1)
 
 
 class Poller:
-    """Polls every shop in a task of its own."""
+    """Polls every shop whose channel can be asked in a task of its own."""
 
     def __init__(self, shared: Shared, *, interval_s: float) -> None:
         self._shared = shared
@@ -49,7 +49,8 @@ class Poller:
         """Works until cancelled."""
         async with asyncio.TaskGroup() as group:
             for shop in self._shared.shops.values():
-                group.create_task(self._poll_for_ever(shop))
+                if self._shared.channels[shop.channel].poll_request is not None:
+                    group.create_task(self._poll_for_ever(shop))
 
     async def _poll_for_ever(self, shop: Shop) -> None:
         failures = 0
@@ -121,6 +122,8 @@ class Poller:
         self, shop: Shop, channel: Channel, window: PollWindow, token: PageToken | None
     ) -> Page | ChannelError:
         """One page, asked three times at most with growing pauses."""
+        if channel.poll_request is None:
+            raise AssertionError(f"{channel.name} has nothing to poll")
         error: ChannelError | None = None
         for attempt in range(3):
             if attempt and error:

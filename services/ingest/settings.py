@@ -19,7 +19,7 @@ class IngestSettings(Settings):
     """JSON list of shops: channel, shop, app_key, app_secret, access_token, base_url."""
     poll_interval_s: float = Field(default=15.0, gt=0)
     fetch_concurrency: int = Field(default=16, ge=1, le=100)
-    push_bytes_max: int = Field(default=256 * 1024, ge=1024)
-    """A push is a hint of a few hundred bytes; platforms batch at most some dozens of them."""
+    push_bytes_max: int = Field(default=1024 * 1024, ge=1024)
+    """Hints are a few hundred bytes; a whole order of some hundred lines is half a megabyte."""
     push_depth_max: int = Field(default=32, ge=2)
     write_back_attempts_max: int = Field(default=12, ge=1)

@@ -13,7 +13,7 @@ from services.ingest.channels import Channel, Credentials
 
 
 class Shop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One shop on one channel."""
+    """One shop on one channel. `push_secret` and `push_token`: where its pushes have keys of their own."""
 
     channel: str
     shop: str
@@ -21,6 +21,8 @@ class Shop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     app_secret: str
     access_token: str
     base_url: str
+    push_secret: str = ""
+    push_token: str = ""
 
     def credentials(self) -> Credentials:
         """What the channel's pure functions sign with."""
@@ -29,6 +31,8 @@ class Shop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             app_secret=self.app_secret,
             access_token=self.access_token,
             base_url=self.base_url,
+            push_secret=self.push_secret,
+            push_token=self.push_token,
         )
 
 
@@ -44,7 +48,7 @@ def read_shops(path: Path | None, channels: Mapping[str, Channel]) -> Shops:
     except (OSError, msgspec.DecodeError) as error:
         raise StartRefused(
             f"the shops file cannot be used ({error}). It is a JSON list of objects with channel, shop, "
-            "app_key, app_secret, access_token, base_url."
+            "app_key, app_secret, access_token, base_url; push_secret and push_token where pushes need them."
         ) from None
     for shop in shops:
         if shop.channel not in channels:

@@ -32,6 +32,7 @@ from services.ingest.channels import (
     Channel,
     ChannelError,
     Credentials,
+    HttpRequest,
     Refused,
     Retry,
     Shipment,
@@ -259,8 +260,15 @@ class WriteBackDispatcher:
             waybill_no=told.waybill_no,
             request_id=request_id("ship", row["key"], told.document_no),
         )
-        request = channel.shipment_request(credentials, shipment, self._shared.clock.now())
-        if isinstance(request, Unsupported):
+        now = self._shared.clock.now()
+        if channel.prepare_shipment is not None:
+            asked = channel.prepare_shipment(credentials, shipment, now)
+            prepared = await send(self._shared.outgoing, asked, channel.name, "prepare_shipment")
+            if isinstance(prepared, ChannelError):
+                return Retry(error=prepared)
+            shipment = replace(shipment, prepared=prepared)
+        request = channel.shipment_request(credentials, shipment, now)
+        if not isinstance(request, HttpRequest):
             return request
         answer = await send(self._shared.outgoing, request, channel.name, "shipment")
         return (

@@ -72,6 +72,7 @@ class Merchant:
         return HttpAnswer(status=200, headers={}, body=body.body)
 
     def detail(self, order_no: str) -> RawOrder:
+        assert self.channel.detail_request is not None
         request = self.channel.detail_request(self.credentials, order_no, self.now)
         raw = self.channel.read_detail(self.send(request))
         assert isinstance(raw, RawOrder), raw
@@ -82,6 +83,7 @@ class Merchant:
         found: dict[str, Normalised] = {}
         token: PageToken | None = None
         for _ in range(50):
+            assert self.channel.poll_request is not None
             request = self.channel.poll_request(self.credentials, self.window, token, self.now)
             page = self.channel.read_page(self.send(request), token)
             assert isinstance(page, Page), page

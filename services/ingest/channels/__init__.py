@@ -40,12 +40,18 @@ class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """One shop's access. `base_url` is scheme, host and port without a path or trailing slash."""
+    """One shop's access. `base_url` is scheme, host and port without a path or trailing slash.
+
+    `push_secret` opens pushes which come encrypted, `push_token` signs pushes, where the platform
+    gives keys of their own for that.
+    """
 
     app_key: str
     app_secret: str
     access_token: str
     base_url: str
+    push_secret: str = ""
+    push_token: str = ""
 
     def __repr__(self) -> str:
         """Show nothing secret: this value ends up in tracebacks."""
@@ -135,18 +141,33 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime | None
 
 
+class PushRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A push as it arrived. Header names are lower-case; `at` is our own clock, aware UTC."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """How a channel pushes. Header names are lower-case.
+    """How a channel pushes.
 
-    `verify` compares in constant time over the raw bytes. `reply` is the answer which tells the
+    `verify` compares in constant time over the raw bytes, and refuses what a channel that signs the
+    time of sending sent too long ago. `opened` gives the text of a push that is encrypted, None if
+    it cannot be opened; `read` takes that text. `read` gives a `RawOrder` where the push carries the
+    whole order, a `Hint` where its detail is to be fetched. `greeting` answers the platform's check
+    that the door is ours, None to what is no genuine check. `reply` is the answer which tells the
     channel that the push arrived; anything else makes it push again.
     """
 
-    verify: Callable[[Credentials, Mapping[str, str], bytes], bool]
-    read: Callable[[bytes], tuple[Hint, ...] | ChannelError]
+    verify: Callable[[Credentials, PushRequest], bool]
+    read: Callable[[Credentials, PushRequest], tuple[Hint | RawOrder, ...] | ChannelError]
     reply: bytes
     reply_content_type: str = "application/json"
+    opened: Callable[[Credentials, PushRequest], bytes | None] | None = None
+    greeting: Callable[[Credentials, PushRequest], bytes | None] | None = None
 
 
 class ShippedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,7 +181,8 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     """One parcel to tell the channel. `carrier` is our code (SF, YTO, ZTO, STO, YUNDA, EMS, JD, JT).
 
     `whole`: the parcel holds everything of the order that ships. `request_id` is ours and stable
-    over retries, for channels which take one.
+    over retries, for channels which take one. `prepared` is the answer to `Channel.prepare_shipment`
+    where the channel has one.
     """
 
     order_no: str
@@ -169,6 +191,7 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     carrier: str
     waybill_no: str
     request_id: str
+    prepared: HttpAnswer | None = None
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,21 +243,30 @@ class Aftersale(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AftersalePage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of after-sales requests; `unreadable` rows are counted, never dropped in silence."""
+    """One page of after-sales requests; `unreadable` rows are counted, never dropped in silence.
+
+    `detail_needed`: numbers of requests which the page only names, to be fetched one by one.
+    """
 
     aftersales: tuple[Aftersale, ...]
     unreadable: int
     next_page: PageToken | None
+    detail_needed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aftersales:
-    """The calls about money back: fetch requests, agree to one."""
+    """The calls about money back: fetch requests, agree to one.
+
+    The detail calls are None where a page carries whole requests.
+    """
 
     poll_request: Callable[[Credentials, PollWindow, PageToken | None, datetime], HttpRequest]
     read_page: Callable[[HttpAnswer, PageToken | None], AftersalePage | ChannelError]
     agree_request: Callable[[Credentials, Aftersale, datetime], HttpRequest | Unsupported]
     read_agree_answer: Callable[[HttpAnswer], WriteBack]
+    detail_request: Callable[[Credentials, str, datetime], HttpRequest] | None = None
+    read_detail: Callable[[HttpAnswer], Aftersale | ChannelError] | None = None
 
 
 class SignatureVector(msgspec.Struct, frozen=True, kw_only=True):
@@ -251,9 +283,12 @@ class Channel:
     """One sales channel.
 
     `backward_paging`: pages are read from the last to the first, because orders which change
-    meanwhile leave the window and shift the rest towards the front. `detail_request` is None where
-    a page carries whole orders and no push exists. `recompute` gives the signature of a vector, or
-    for a verification "ACCEPT" or "REJECT".
+    meanwhile leave the window and shift the rest towards the front. `poll_request` is None where
+    nothing can be asked for, because the other side uploads; `detail_request` where no push hints.
+    `currency` is what an order is in which names none. `prepare_shipment` is None where shipping
+    takes one call; else its answer goes into the `Shipment`, and what that answer already decides
+    comes out of `shipment_request` without a second call. `recompute` gives the signature of a vector,
+    or for a verification "ACCEPT" or "REJECT".
     """
 
     name: str
@@ -264,13 +299,16 @@ class Channel:
     window_max: timedelta
     window_overlap: timedelta
     history_max: timedelta
-    poll_request: Callable[[Credentials, PollWindow, PageToken | None, datetime], HttpRequest]
+    poll_request: (
+        Callable[[Credentials, PollWindow, PageToken | None, datetime], HttpRequest] | None
+    )
     read_page: Callable[[HttpAnswer, PageToken | None], Page | ChannelError]
-    detail_request: Callable[[Credentials, str, datetime], HttpRequest]
+    detail_request: Callable[[Credentials, str, datetime], HttpRequest] | None
     read_detail: Callable[[HttpAnswer], RawOrder | ChannelError]
     push: Push | None
     normalise: Callable[[bytes], tuple[Normalised, ...]]
-    shipment_request: Callable[[Credentials, Shipment, datetime], HttpRequest | Unsupported]
+    shipment_request: Callable[[Credentials, Shipment, datetime], HttpRequest | WriteBack]
     read_shipment_answer: Callable[[HttpAnswer], WriteBack]
     aftersales: Aftersales | None
     recompute: Callable[[SignatureVector], str]
+    prepare_shipment: Callable[[Credentials, Shipment, datetime], HttpRequest] | None = None

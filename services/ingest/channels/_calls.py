@@ -2,9 +2,11 @@
 
 import hashlib
 import hmac
+import re
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from services.ingest.channels import (
     Applied,
@@ -21,6 +23,7 @@ from services.ingest.channels._wire import read_json
 from services.ingest.domain.model import Problem
 
 PAGES_MAX = 500  # at 100 rows, the 50,000 rows after which channels stop; ask a narrower window
+_SECONDS = re.compile(r"^([0-9]{1,9})(?:\.([0-9])[0-9]*)?$")  # some write "2.0"
 T = TypeVar("T")
 _FORM = (("content-type", "application/x-www-form-urlencoded;charset=utf-8"),)
 
@@ -30,6 +33,11 @@ def form_post(url: str, fields: Mapping[str, str]) -> HttpRequest:
     return HttpRequest(
         method="POST", url=url, headers=_FORM, body=urlencode(fields).encode("ascii")
     )
+
+
+def path_part(number: str) -> str:
+    """Return a number fit for one part of a path: pushes bring them, and a slash leads elsewhere."""
+    return quote(number, safe="")
 
 
 def concatenated(fields: Iterable[tuple[str, str]]) -> str:
@@ -47,6 +55,11 @@ def md5_hex(*parts: str | bytes) -> str:
     return digest.hexdigest()
 
 
+def hmac_base64(secret: str, body: bytes) -> str:
+    """Return the Base64 HMAC-SHA256 of the bytes: how own stores sign their pushes."""
+    return b64encode(hmac.digest(secret.encode(), body, "sha256")).decode()
+
+
 def same(given: str, expected: str) -> bool:
     """Compare signatures in constant time; text outside ASCII is unequal, not an error."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
@@ -55,14 +68,14 @@ def same(given: str, expected: str) -> bool:
 def http_error(answer: HttpAnswer) -> ChannelError | None:
     """Judge the HTTP status alone: throttled, token, platform fault; None when the body decides."""
     if answer.status == 429:
-        after_s = answer.headers.get("retry-after", "")
-        after_ms = int(after_s) * 1000 if after_s.isascii() and after_s.isdecimal() else 0
+        after = _SECONDS.match(answer.headers.get("retry-after", ""))
+        after_ms = int(after[1]) * 1000 + int(after[2] or "0") * 100 if after else 0
         return error(ErrorKind.THROTTLED, "http_429", "too many requests", min(after_ms, 3_600_000))
     if answer.status in {401, 403}:
         return error(ErrorKind.TOKEN, f"http_{answer.status}", "access refused")
     if answer.status >= 500 or answer.status < 200:
         return error(ErrorKind.RETRY, f"http_{answer.status}", "platform fault")
-    if answer.status != 200:
+    if answer.status >= 300:
         return error(ErrorKind.REFUSED, f"http_{answer.status}", "unexpected status")
     return None
 
@@ -89,6 +102,17 @@ def opened(answer: HttpAnswer, decode: Callable[[bytes], T]) -> T | ChannelError
 def no_answer(wanted: str) -> ChannelError:
     """Name an answer with neither what was asked for nor an error."""
     return error(ErrorKind.RETRY, "no_answer", f"no {wanted} in the answer")
+
+
+def no_page(answer: HttpAnswer, page: PageToken | None) -> ChannelError:
+    """Read a page of a channel which has none to ask for."""
+    del page
+    return no_detail(answer)
+
+
+def no_detail(answer: HttpAnswer) -> ChannelError:
+    """Read a detail of a channel which has none to ask for."""
+    return http_error(answer) or error(ErrorKind.REFUSED, "nothing_to_ask", "the channel uploads")
 
 
 def below_or_beyond(

@@ -58,6 +58,7 @@ class LineDraft(msgspec.Struct, kw_only=True):
     is_gift: bool
     refund_state: LineRefundState
     shipped_qty: int
+    refunded_qty: int = 0
 
 
 class Draft(msgspec.Struct, kw_only=True):
@@ -65,7 +66,9 @@ class Draft(msgspec.Struct, kw_only=True):
 
     `goods_fen` is the channel's own total of list prices, None if it gives none. `pays_later`: cash
     on delivery, so that shipping unpaid is no contradiction. `partial`: a list row or a push, which
-    has no lines and asks for the detail. `has_promotions`: promotions should explain the discount.
+    has no lines and asks for the detail. `names_shop`: false where the channel's orders do not say
+    which shop they are of. `rounding_fen`: what list prices are too high because they have to be
+    whole fen. `collected`: the buyer fetches it, or it is handed over already.
     """
 
     order_no: str
@@ -86,8 +89,12 @@ class Draft(msgspec.Struct, kw_only=True):
     buyer_memo: str
     seller_memo: str
     extensions: Extension
+    currency: str = "CNY"
     pays_later: bool = False
     partial: bool = False
+    names_shop: bool = True
+    collected: bool = False
+    rounding_fen: int = 0
 
 
 def finish(draft: Draft, problems: list[Problem]) -> Normalised:
@@ -119,7 +126,7 @@ def finish(draft: Draft, problems: list[Problem]) -> Normalised:
         payable_fen=payable_fen,
         freight_fen=freight_fen,
         discount_total_fen=discount_fen,
-        currency="CNY",
+        currency=draft.currency,
         items=items,
         receiver=draft.receiver,
         promotions=draft.promotions,
@@ -138,18 +145,18 @@ def _check_header(draft: Draft, problems: list[Problem]) -> None:
         problems.append(problem(ProblemCode.ORDER_NO_MISSING, "no order number", blocks=True))
     elif not _ORDER_NO.match(draft.order_no):
         problems.append(problem(ProblemCode.ORDER_NO_MALFORMED, "order number", blocks=True))
-    if draft.times.modified is None:
+    if draft.times.modified is None and not draft.partial:
         # Without it an older snapshot could overwrite a newer one.
         problems.append(problem(ProblemCode.MODIFIED_MISSING, "modified time", blocks=True))
-    if draft.state is S.UNKNOWN:
+    if draft.state is S.UNKNOWN and not (draft.partial and not draft.raw_state):
         problems.append(problem(ProblemCode.STATE_UNKNOWN, draft.raw_state, blocks=False))
     if draft.partial:
         return
-    if not draft.shop:
+    if draft.names_shop and not draft.shop:
         problems.append(problem(ProblemCode.SHOP_MISSING, "shop", blocks=False))
-    if draft.state in SHIPPABLE and (
-        not draft.receiver.province or draft.receiver.pii is PiiKind.ABSENT
-    ):
+    # The channel's e-waybill takes the key in place of a name and an address.
+    nobody = draft.receiver.pii is PiiKind.ABSENT and not draft.receiver.key
+    if draft.state in SHIPPABLE and not draft.collected and (not draft.receiver.province or nobody):
         problems.append(problem(ProblemCode.RECEIVER_MISSING, "receiver", blocks=True))
     paid = draft.times.paid is not None
     if not draft.pays_later and draft.payable_fen > 0:
@@ -198,11 +205,11 @@ def _check_sums(
         problems.append(problem(ProblemCode.PAID_ABOVE_PAYABLE, detail, blocks=False))
     if not draft.lines:
         return
-    if draft.goods_fen is not None and draft.goods_fen != gross_fen:
+    if draft.goods_fen is not None and draft.goods_fen != gross_fen - draft.rounding_fen:
         detail = f"total {draft.goods_fen}, lines {gross_fen}"
         problems.append(problem(ProblemCode.GOODS_DIFFER_FROM_TOTAL, detail, blocks=False))
     promoted_fen = sum(promotion.fen for promotion in draft.promotions)
-    if draft.promotions and promoted_fen != discount_fen:
+    if draft.promotions and promoted_fen != discount_fen - draft.rounding_fen:
         detail = f"promotions {promoted_fen}, discount {discount_fen}"
         problems.append(problem(ProblemCode.PROMOTIONS_DIFFER, detail, blocks=False))
 
@@ -246,6 +253,7 @@ def _share(
                 is_gift=line.is_gift,
                 refund_state=line.refund_state,
                 shipped_qty=line.shipped_qty,
+                refunded_qty=line.refunded_qty,
             )
             for line, payable_fen, paid_fen in zip(lines, payable, paid, strict=True)
         ]
@@ -267,7 +275,8 @@ def _held(draft: Draft) -> tuple[OrderSnapshotState, str]:
     left = [
         line.refund_state
         for line in bought
-        if line.shipped_qty < line.qty and line.refund_state is not LineRefundState.REFUNDED
+        if line.shipped_qty + line.refunded_qty < line.qty
+        and line.refund_state is not LineRefundState.REFUNDED
     ]
     open_count = sum(state in OPEN_REFUNDS for state in left)
     if left and not open_count:
@@ -276,6 +285,20 @@ def _held(draft: Draft) -> tuple[OrderSnapshotState, str]:
     if open_count < len(left) or draft.state is S.PARTLY_SHIPPED:
         return draft.state, hold
     return S.PAID_ON_HOLD, hold
+
+
+def take_off(drafts: Sequence[LineDraft], amount_fen: int) -> None:
+    """Lower the lines by a discount, in proportion and to the fen (ties by line id).
+
+    A coupon may be worth more than what it is used on; the rest of it pays for nothing.
+    """
+    nets = [draft.net_fen for draft in drafts]
+    if amount_fen <= 0 or not nets or min(nets) < 0:
+        return
+    keys = [draft.line_id for draft in drafts]
+    shares = share_out(min(amount_fen, sum(nets)), nets, keys)
+    for draft, share_fen in zip(drafts, shares, strict=True):
+        draft.net_fen -= share_fen
 
 
 def newest(found: Iterable[Normalised]) -> tuple[Normalised, ...]:

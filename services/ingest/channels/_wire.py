@@ -7,6 +7,7 @@ nearest to the text; its shortest decimal form is that text again for every amou
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import TypeVar
 
@@ -24,6 +25,8 @@ Seconds = int | str | None
 
 BEIJING = "+08:00"
 _BEIJING_OFFSET = timedelta(hours=8)
+_CENT = Decimal("0.01")
+_NOISE_MAX = Decimal("0.000001")  # sums of doubles are off by far less, no price by so little
 AMOUNT_MAX = 10**13  # a hundred billion yuan: above it, something else stands in the field
 _EARLIEST_S = 946_684_800  # 2000-01-01; no channel is older
 _LATEST_S = 4_102_444_800  # 2100-01-01
@@ -36,7 +39,10 @@ _LONE_SURROGATE = re.compile(
 _MARKED_CIPHER = re.compile(r"^(?:~.+~\d*~?|\$.+\$|#.+#)$", re.DOTALL)
 _BASE64 = re.compile(r"^[A-Za-z0-9+/_-]{14,}={0,2}$")
 
+_DECIMAL = re.compile(r"^(-?)([0-9]{1,15})(?:\.([0-9]{1,12}))?\Z")
+
 T = TypeVar("T")
+_decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def problem(code: ProblemCode, detail: str, *, blocks: bool) -> Problem:
@@ -77,11 +83,29 @@ def _mended(body: bytes) -> bytes:
     )
 
 
+def present(raw: msgspec.Raw) -> bool:
+    """Say whether a value which is kept as it stands was sent, and not as null."""
+    return bytes(raw) not in {b"", b"null"}
+
+
 def several(value: list[T] | T | None) -> tuple[T, ...]:
     """Return what stands where a list is usual: some gateways send a lone object."""
     if value is None:
         return ()
     return tuple(value) if isinstance(value, list) else (value,)
+
+
+def sliced(raw: msgspec.Raw) -> tuple[bytes, ...] | None:
+    """Return the bytes of each element of a list, or of the lone object in its place.
+
+    None: nothing is there. Bytes which are no JSON do not come here: the answer was decoded.
+    """
+    body = bytes(raw).strip()
+    if body in {b"", b"null"}:
+        return None
+    if not body.startswith(b"["):
+        return (body,)
+    return tuple(bytes(element) for element in _decode_elements(body))
 
 
 def text_of(value: Id) -> str:
@@ -107,11 +131,20 @@ def clean(text: Text) -> str:
 @lru_cache(maxsize=16384, typed=True)
 def _fen_of_yuan(value: str | float) -> int | None:
     # `repr` of a double is the shortest text which reads back as it, see the module docstring.
-    text = value.strip() if isinstance(value, str) else repr(value)
+    text = value.strip() if isinstance(value, str) else _without_noise(repr(value))
     if len(text) > 20:
         return None
     fen = fen_of_yuan(text)
     return fen if fen is not None and abs(fen) <= AMOUNT_MAX else None
+
+
+def _without_noise(text: str) -> str:
+    """Take the traces of a platform's own sum of doubles off: 49.800000000000004 is 49.80."""
+    if len(text.partition(".")[2]) <= 2 or "e" in text or "n" in text:
+        return text
+    amount = Decimal(text)
+    cents = amount.quantize(_CENT)
+    return str(cents) if abs(amount - cents) <= _NOISE_MAX else text
 
 
 @lru_cache(maxsize=16384, typed=True)
@@ -138,6 +171,33 @@ def yuan(value: Amount, field: str, problems: list[Problem]) -> int:
         problems.append(problem(ProblemCode.BAD_AMOUNT, field, blocks=True))
         return 0
     return fen
+
+
+@lru_cache(maxsize=16384, typed=True)
+def _minor_units(value: str | float, decimals: int) -> int | None:
+    text = value.strip() if isinstance(value, str) else _without_noise(repr(value))
+    match = _DECIMAL.match(text)
+    if match is None:
+        return None
+    sign, whole, fraction = match[1], match[2], match[3] or ""
+    if fraction[decimals:].strip("0"):
+        return None
+    units = int(whole + fraction[:decimals].ljust(decimals, "0"))
+    return (-units if sign else units) if units <= AMOUNT_MAX else None
+
+
+def minor_units(value: Amount, decimals: int, field: str, problems: list[Problem]) -> int:
+    """Return an amount in its currency's minor unit; absent is 0, malformed 0 and a problem.
+
+    Decimals which the currency does not have must be zeros: "1000.00" yen are 1000.
+    """
+    if value is None or value == "":
+        return 0
+    units = _minor_units(value, decimals)
+    if units is None:
+        problems.append(problem(ProblemCode.BAD_AMOUNT, field, blocks=True))
+        return 0
+    return units
 
 
 def fen(value: Amount, field: str, problems: list[Problem]) -> int:
@@ -186,6 +246,35 @@ def beijing_text(moment: datetime) -> str:
     return (moment.astimezone(UTC) + _BEIJING_OFFSET).strftime("%Y-%m-%d %H:%M:%S")
 
 
+@lru_cache(maxsize=16384)
+def _zoned(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
+        return None
+    return moment if 2000 <= moment.year < 2100 else None
+
+
+def zoned_time(value: Text, field: str, problems: list[Problem]) -> datetime | None:
+    """Read an ISO 8601 time with its offset; "" and a zero date mean "has not happened"."""
+    if not value or value.startswith(("0000", "0001", "1970-01-01")):
+        return None
+    moment = _zoned(value.strip()) if len(value) > 16 else None
+    if moment is None or moment.tzinfo is None:
+        problems.append(problem(ProblemCode.BAD_TIME, field, blocks=False))
+        return None
+    return moment
+
+
+def utc_time(value: Text, field: str, problems: list[Problem]) -> datetime | None:
+    """Read "yyyy-MM-ddTHH:mm:ss" of UTC; "" and a zero date mean "has not happened"."""
+    text = (value or "").strip().removesuffix("Z")
+    if len(text) == 19:
+        return zoned_time(text + "+00:00", field, problems)
+    return zoned_time(value, field, problems)
+
+
 def epoch_time(value: Seconds, field: str, problems: list[Problem]) -> datetime | None:
     """Read epoch seconds; 0 means "has not happened"."""
     if not value or value == "0":
@@ -195,6 +284,17 @@ def epoch_time(value: Seconds, field: str, problems: list[Problem]) -> datetime 
         problems.append(problem(ProblemCode.BAD_TIME, field, blocks=False))
         return None
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def epoch_ms_time(value: Seconds, field: str, problems: list[Problem]) -> datetime | None:
+    """Read epoch milliseconds; 0 means "has not happened"."""
+    if not value or value == "0":
+        return None
+    moment_ms = _fen(value)
+    if moment_ms is None or not _EARLIEST_S <= moment_ms // 1000 < _LATEST_S:
+        problems.append(problem(ProblemCode.BAD_TIME, field, blocks=False))
+        return None
+    return datetime.fromtimestamp(moment_ms // 1000, UTC) + timedelta(milliseconds=moment_ms % 1000)
 
 
 def pii_kind(text: str) -> PiiKind:
@@ -244,6 +344,67 @@ def receiver(
         name=readable[0],
         phone=readable[1],
         address=readable[2],
+        name_cipher=secret[0],
+        phone_cipher=secret[1],
+        address_cipher=secret[2],
+        key=clean(key),
+    )
+
+
+Person = tuple[Text, Text, Text]
+
+
+def _sorted_out(cipher: Text, mask: Text, clear: Text) -> tuple[str, str, str]:
+    """Return cipher, mask and clear text of one fact, each in its form and not in its field only."""
+    secret, masked, readable = (clean(text).strip() for text in (cipher, mask, clear))
+    if pii_kind(secret) is PiiKind.MASKED:
+        secret, masked = "", masked or secret
+    if pii_kind(readable) is PiiKind.ENCRYPTED:
+        secret, readable = secret or readable, ""
+    if pii_kind(masked) is PiiKind.ENCRYPTED:
+        secret, masked = secret or masked, ""
+    return secret, masked, readable
+
+
+def receiver_told_apart(
+    *,
+    region: tuple[Text, Text, Text],
+    town: Text,
+    ciphers: Person,
+    masks: Person,
+    clear: Person,
+    key: Text,
+    problems: list[Problem],
+) -> Receiver:
+    """Build the receiver of a channel which has a field per form; the forms stay apart.
+
+    Each person is name, phone, address. Clear texts beside ciphers are left out: a receiver that
+    counts as encrypted promises that nothing of it is clear.
+    """
+    forms = [_sorted_out(*texts) for texts in zip(ciphers, masks, clear, strict=True)]
+    secret, masked, readable = ([form[at] for form in forms] for at in range(3))
+    kind, texts = PiiKind.ABSENT, ["", "", ""]
+    if any(secret):
+        # Whatever stands in a field of masks and in one of ciphers is no mask.
+        kind, texts = PiiKind.ENCRYPTED, ["" if text in secret else text for text in masked]
+        if not all(secret):
+            detail = "some receiver fields have no cipher"
+            problems.append(problem(ProblemCode.RECEIVER_MIXED, detail, blocks=False))
+    elif any(readable):
+        kind = PiiKind.MASKED if any("*" in text for text in readable) else PiiKind.PLAIN
+        texts = readable
+    elif any(masked):
+        kind, texts = PiiKind.MASKED, masked
+    place = settle(clean(region[0]), clean(region[1]), clean(region[2]))
+    return Receiver(
+        province=place.province,
+        city=place.city,
+        district=place.district,
+        town=clean(town),
+        pii=kind,
+        name=texts[0],
+        phone=texts[1],
+        address=texts[2],
         name_cipher=secret[0],
         phone_cipher=secret[1],
         address_cipher=secret[2],

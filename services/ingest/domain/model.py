@@ -36,13 +36,17 @@ SHIPPABLE = frozenset({OrderSnapshotState.AWAITING_SHIPMENT, OrderSnapshotState.
 
 
 class LineRefundState(StrEnum):
-    """Where after-sales of one line stands. Those in `OPEN_REFUNDS` forbid shipping the line."""
+    """Where after-sales of one line stands. Those in `OPEN_REFUNDS` forbid shipping the line.
+
+    PARTLY_REFUNDED: `Item.refunded_qty` of its pieces have left the order, the others go on.
+    """
 
     NONE = "none"
     REQUESTED = "requested"
     RETURNING = "returning"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
+    PARTLY_REFUNDED = "partly_refunded"
     REFUNDED = "refunded"
     EXCHANGING = "exchanging"
     EXCHANGED = "exchanged"
@@ -87,6 +91,7 @@ class ProblemCode(StrEnum):
     DETAIL_NEEDED = "detail_needed"  # a list row or a hint: carries no lines, fetch the detail
     ORDER_NO_MISSING = "order_no_missing"
     ORDER_NO_MALFORMED = "order_no_malformed"
+    ORDER_NO_REUSED = "order_no_reused"  # one number, two contents which cannot both be right
     SHOP_MISSING = "shop_missing"
     LINES_MISSING = "lines_missing"
     LINE_ID_MISSING = "line_id_missing"
@@ -97,6 +102,7 @@ class ProblemCode(StrEnum):
     BAD_AMOUNT = "bad_amount"
     NEGATIVE_AMOUNT = "negative_amount"
     AMOUNT_MISSING = "amount_missing"
+    CURRENCY_UNKNOWN = "currency_unknown"
     FREIGHT_ABOVE_TOTAL = "freight_above_total"
     PAID_ABOVE_PAYABLE = "paid_above_payable"
     LINES_DIFFER_FROM_TOTAL = "lines_differ_from_total"
@@ -122,8 +128,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     blocks: bool
 
 
-class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One line. `discount_fen` is negative where the seller raised the price by hand."""
+class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line. `discount_fen` is negative where the seller raised the price by hand.
+
+    `qty` and the amounts are what was bought; `refunded_qty` of these pieces must not ship any more.
+    """
 
     line_id: str
     sku_id: str
@@ -136,6 +145,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     is_gift: bool
     refund_state: LineRefundState
     shipped_qty: int
+    refunded_qty: int = 0
 
     @property
     def payable_fen(self) -> int:

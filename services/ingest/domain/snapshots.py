@@ -2,7 +2,8 @@
 
 Guarantees: a snapshot older than the newest known one changes nothing; the same snapshot any number of
 times is one order; payment and cancellation are told once; what may change later (receiver, hold) is told
-as an amendment with the names of what changed; a payload that cannot be worked with is quarantined with
+as an amendment with the names of what changed; a receiver that the channel takes away again, as some do once
+a parcel has left, stays as it was told; a payload that cannot be worked with is quarantined with
 every reason and does not touch what is known.
 """
 
@@ -12,7 +13,12 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from services.ingest.domain.model import CanonicalOrder, OrderSnapshotState, Problem
+from services.ingest.domain.model import (
+    CanonicalOrder,
+    OrderSnapshotState,
+    PiiKind,
+    Problem,
+)
 
 PAID = frozenset(
     {
@@ -33,6 +39,10 @@ LEFT = frozenset(
 )
 
 
+# How much of the receiver a form tells: a cipher opens with the platform's help, a mask never.
+_TOLD = {PiiKind.ABSENT: 0, PiiKind.MASKED: 1, PiiKind.ENCRYPTED: 2, PiiKind.PLAIN: 2}
+
+
 class KnownOrder(Struct, frozen=True, kw_only=True):
     """What ingest keeps of a channel order. `order_id` is empty while only quarantined payloads came."""
 
@@ -49,6 +59,7 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
     city: str = ""
     district: str = ""
     personal_digest: str = ""
+    personal_kind: str = ""
     hold: str = ""
     lines: tuple[tuple[str, int], ...] = ()
     """(channel's line id, pieces), in the order of our line numbers."""
@@ -104,6 +115,11 @@ def read_snapshot(
     if any(problem.blocks for problem in problems):
         return Quarantine(problems)
     fresh = known is None or not known.order_id
+    personal_kind: str = order.receiver.pii
+    region = (order.receiver.province, order.receiver.city, order.receiver.district)
+    if not fresh and known is not None and tells_less(order.receiver.pii, known.personal_kind):
+        personal_digest, personal_kind = known.personal_digest, known.personal_kind
+        region = region if any(region) else (known.province, known.city, known.district)
     modified = order.times.modified
     if not fresh and known is not None and _older(modified, known.modified_at):
         return Stale()
@@ -117,10 +133,11 @@ def read_snapshot(
         cancelled=order.state in OVER or bool(known and known.cancelled),
         state=order.state,
         raw_state=order.raw_state,
-        province=order.receiver.province,
-        city=order.receiver.city,
-        district=order.receiver.district,
+        province=region[0],
+        city=region[1],
+        district=region[2],
         personal_digest=personal_digest,
+        personal_kind=personal_kind,
         hold=hold_of(order, first=fresh),
         # Line numbers are given once: a later snapshot that drops a line must not shift the others.
         lines=known.lines
@@ -145,6 +162,11 @@ def read_snapshot(
     if change.paid or change.amended or change.cancelled or now_known != known:
         return change
     return Stale()
+
+
+def tells_less(told: PiiKind, known: str) -> bool:
+    """Whether a snapshot's receiver is told in a lesser form than one that is known ("" is none)."""
+    return known != "" and _TOLD[told] < _TOLD[PiiKind(known)]
 
 
 def _older(modified: datetime | None, newest: datetime | None) -> bool:

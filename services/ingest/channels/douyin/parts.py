@@ -1,59 +1,22 @@
 """The receiver and the discounts of a Douyin order."""
 
-from services.ingest.channels._wire import Amount, Text, clean, fen, problem
+from services.ingest.channels._wire import Amount, Text, clean, fen, receiver_told_apart
 from services.ingest.channels.douyin import wire
-from services.ingest.domain.model import (
-    Bearer,
-    PiiKind,
-    Problem,
-    ProblemCode,
-    Promotion,
-    Receiver,
-)
-from services.ingest.domain.region import settle
+from services.ingest.domain.model import Bearer, Problem, Promotion, Receiver
 
 
 def receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
-    """Ciphers, masks and clear texts have fields of their own here; they stay apart."""
+    """Ciphers, masks and clear texts have fields of their own here."""
     address = order.post_addr or wire.Address()
     masked = order.mask_post_addr or wire.Address()
-    ciphers = (
-        clean(order.encrypt_post_receiver),
-        clean(order.encrypt_post_tel),
-        clean(address.encrypt_detail),
-    )
-    masks = (
-        clean(order.mask_post_receiver),
-        clean(order.mask_post_tel),
-        clean(masked.detail),
-    )
-    clear = (clean(order.post_receiver), clean(order.post_tel), clean(address.detail))
-    kind, texts = PiiKind.ABSENT, ("", "", "")
-    if any(ciphers):
-        # Clear texts beside ciphers are left out: this kind promises that nothing here is clear.
-        kind, texts = PiiKind.ENCRYPTED, masks
-        if not all(ciphers):
-            detail = "some receiver fields have no cipher"
-            problems.append(problem(ProblemCode.RECEIVER_MIXED, detail, blocks=False))
-    elif any(clear):
-        kind = PiiKind.MASKED if any("*" in text for text in clear) else PiiKind.PLAIN
-        texts = clear
-    elif any(masks):
-        kind, texts = PiiKind.MASKED, masks
-    place = settle(*(_name(place) for place in (address.province, address.city, address.town)))
-    return Receiver(
-        province=place.province,
-        city=place.city,
-        district=place.district,
+    return receiver_told_apart(
+        region=(_name(address.province), _name(address.city), _name(address.town)),
         town=_name(address.street),
-        pii=kind,
-        name=texts[0],
-        phone=texts[1],
-        address=texts[2],
-        name_cipher=ciphers[0],
-        phone_cipher=ciphers[1],
-        address_cipher=ciphers[2],
-        key=clean(order.open_address_id),
+        ciphers=(order.encrypt_post_receiver, order.encrypt_post_tel, address.encrypt_detail),
+        masks=(order.mask_post_receiver, order.mask_post_tel, masked.detail),
+        clear=(order.post_receiver, order.post_tel, address.detail),
+        key=order.open_address_id,
+        problems=problems,
     )
 
 

@@ -7,7 +7,6 @@ from collections import Counter
 
 import msgspec
 
-from chassis.money import share_out
 from services.ingest.channels import _order as orders
 from services.ingest.channels._wire import (
     beijing_time,
@@ -245,25 +244,12 @@ def _take_off_coupons(
         if _code(coupon) in _SELLER_COUPONS:
             seller_fen += amount_fen
         if lines:
-            _take_off(lines, amount_fen)
+            orders.take_off(lines, amount_fen)
         else:
             whole_fen += amount_fen
     # The header's seller discount counts where the coupons do not explain it.
     unexplained_fen = yuan(order.sellerDiscount, "sellerDiscount", problems) - seller_fen
-    _take_off(drafts, whole_fen + max(0, unexplained_fen))
-
-
-def _take_off(drafts: list[orders.LineDraft], amount_fen: int) -> None:
-    if amount_fen <= 0 or any(draft.net_fen < 0 for draft in drafts):
-        return
-    # A coupon may be worth more than what it is used on; the rest of it pays for nothing.
-    shares = share_out(
-        min(amount_fen, sum(draft.net_fen for draft in drafts)),
-        [draft.net_fen for draft in drafts],
-        [draft.line_id for draft in drafts],
-    )
-    for draft, share_fen in zip(drafts, shares, strict=True):
-        draft.net_fen -= share_fen
+    orders.take_off(drafts, whole_fen + max(0, unexplained_fen))
 
 
 def _code(coupon: wire.Coupon) -> str:

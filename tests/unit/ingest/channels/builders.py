@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from services.ingest.channels import Credentials, HttpAnswer
+from services.ingest.channels import Credentials, HttpAnswer, PushRequest
 from services.ingest.channels.douyin import CHANNEL as DOUYIN
 from services.ingest.channels.jd import CHANNEL as JD
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
@@ -27,6 +27,10 @@ def encoded(native: object) -> bytes:
 
 def answer(native: object, status: int = 200) -> HttpAnswer:
     return HttpAnswer(status=status, headers={}, body=encoded(native))
+
+
+def pushed(body: bytes, headers: dict[str, str] | None = None, at: datetime = NOW) -> PushRequest:
+    return PushRequest(headers=headers or {}, query={}, body=body, at=at)
 
 
 def taobao_line(**changed: Any) -> Native:

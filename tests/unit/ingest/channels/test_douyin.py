@@ -31,6 +31,7 @@ from tests.unit.ingest.channels.builders import (
     encoded,
     only_item,
     order_of,
+    pushed,
 )
 
 P = ProblemCode
@@ -289,15 +290,17 @@ def test_a_push_is_read_into_hints_whatever_its_messages_hold() -> None:
         {"tag": "0", "msg_id": "m3", "data": "hello"},
         {"tag": "999", "msg_id": "m4", "data": "[]"},
     ]  # fmt: skip
-    hints = CHANNEL.push.read(encoded(messages))
+    hints = CHANNEL.push.read(CREDENTIALS, pushed(encoded(messages)))
     assert isinstance(hints, tuple)
-    assert [(hint.kind, hint.order_no, hint.message_id) for hint in hints] == [
+    read = [(hint.kind, hint.order_no, hint.message_id) for hint in hints if isinstance(hint, Hint)]
+    assert read == [
         (HintKind.ORDER, "6900000000000000001", "m1"),
         (HintKind.AFTERSALE, "69", "m2"),
         (HintKind.PROBE, "", "m3"),
         (HintKind.OTHER, "", "m4"),
     ]
-    first: Hint = hints[0]
+    first = hints[0]
+    assert isinstance(first, Hint)
     assert (first.shop, first.kind_code) == ("100001", "101")
     assert first.at is not None
 

@@ -21,7 +21,23 @@ def test_an_amount_in_yuan_is_exact_as_text_and_as_a_json_number(amount_fen: int
 
 
 @pytest.mark.parametrize(
-    "value", ["1e3", "1,000.00", "12.345", "１２", "--1", "+1", ".5", "5.", "NaN", "1" * 30, 1e300]
+    "value",
+    [
+        "1e3",
+        "1,000.00",
+        "12.345",
+        "１２",
+        "--1",
+        "+1",
+        ".5",
+        "5.",
+        "NaN",
+        "1" * 30,
+        1e300,
+        12.345,
+        4.3501,
+        1e-5,
+    ],
 )
 def test_what_is_no_amount_is_a_blocking_problem(value: str | float) -> None:
     problems: list[Problem] = []
@@ -36,7 +52,19 @@ def test_what_is_no_amount_is_a_blocking_problem(value: str | float) -> None:
 
 @pytest.mark.parametrize(
     ("value", "amount_fen"),
-    [(None, 0), ("", 0), ("12.3", 1230), (4.35, 435), ("12.3000", 1230), (" 1.00 ", 100), (7, 700)],
+    [
+        (None, 0),
+        ("", 0),
+        ("12.3", 1230),
+        (4.35, 435),
+        ("12.3000", 1230),
+        (" 1.00 ", 100),
+        (7, 700),
+        (49.800000000000004, 4980),
+        (0.1 + 0.2, 30),
+        (1.1 + 2.2, 330),
+        (-0.0, 0),
+    ],
 )
 def test_yuan_in_all_its_forms(value: str | float | None, amount_fen: int) -> None:
     problems: list[Problem] = []
@@ -111,3 +139,143 @@ def test_a_read_time_is_aware_and_in_utc() -> None:
 )
 def test_the_form_of_one_personal_text_is_told(text: str, kind: PiiKind) -> None:
     assert wire.pii_kind(text) is kind
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        (1779240701000, datetime(2026, 5, 20, 1, 31, 41, tzinfo=UTC)),
+        ("1779240701001", datetime(2026, 5, 20, 1, 31, 41, 1000, tzinfo=UTC)),
+        (0, None),
+        ("0", None),
+        (None, None),
+    ],
+)
+def test_milliseconds_are_a_moment_and_zero_has_not_happened(
+    value: int | str | None, moment: datetime | None
+) -> None:
+    problems: list[Problem] = []
+    assert wire.epoch_ms_time(value, "payTime", problems) == moment
+    assert problems == []
+
+
+@pytest.mark.parametrize("value", [1779240701, "soon", -1, 10**18])
+def test_seconds_where_milliseconds_belong_are_no_time(value: int | str) -> None:
+    problems: list[Problem] = []
+    assert wire.epoch_ms_time(value, "payTime", problems) is None
+    assert [(p.code, p.blocks) for p in problems] == [(ProblemCode.BAD_TIME, False)]
+
+
+CIPHERS = ("#i#c#", "$i$c$", "~i~c~1~")
+MASKS = ("测*", "130****0001", "示例*")
+
+
+@pytest.mark.parametrize(
+    ("ciphers", "masks", "clear", "kind", "name"),
+    [
+        (CIPHERS, MASKS, ("", "", ""), "encrypted", "测*"),
+        (CIPHERS, MASKS, ("张三", "13000000001", "示例路"), "encrypted", "测*"),
+        (("", "", ""), MASKS, ("", "", ""), "masked", "测*"),
+        (("", "", ""), MASKS, ("张三", "13000000001", "示例路"), "plain", "张三"),
+        (("", "", ""), ("", "", ""), MASKS, "masked", "测*"),
+        ((None, None, None), (None, None, None), (None, None, None), "absent", ""),
+        (MASKS, ("", "", ""), ("", "", ""), "masked", "测*"),
+        (("", "", ""), CIPHERS, ("", "", ""), "encrypted", ""),
+        (("", "", ""), MASKS, CIPHERS, "encrypted", "测*"),
+        (("-1", "-1", "-1"), ("-1", "-1", "-1"), ("", "", ""), "encrypted", ""),
+    ],
+)
+def test_forms_with_fields_of_their_own_stay_apart(
+    ciphers: wire.Person, masks: wire.Person, clear: wire.Person, kind: str, name: str
+) -> None:
+    problems: list[Problem] = []
+    found = wire.receiver_told_apart(
+        region=("山东省", "青岛市", "市南区"),
+        town="",
+        ciphers=ciphers,
+        masks=masks,
+        clear=clear,
+        key=None,
+        problems=problems,
+    )
+    assert (found.pii, found.name) == (kind, name)
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "units"),
+    [
+        ("12.30", 2, 1230),
+        ("1000", 0, 1000),
+        ("1000.00", 0, 1000),
+        ("1.234", 3, 1234),
+        ("1.2", 3, 1200),
+        ("-29.00", 2, -2900),
+        (89.0, 2, 8900),
+        (4.35, 2, 435),
+        (None, 2, 0),
+        ("", 0, 0),
+    ],
+)
+def test_an_amount_is_read_in_the_minor_unit_of_its_currency(
+    value: str | float | None, decimals: int, units: int
+) -> None:
+    problems: list[Problem] = []
+    assert wire.minor_units(value, decimals, "price", problems) == units
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals"),
+    [("1000.50", 0), ("12.345", 2), ("1e3", 2), ("١٢", 0), ("NaN", 2), (1e300, 0), ("9" * 15, 2)],
+)
+def test_decimals_which_a_currency_does_not_have_are_no_amount(
+    value: str | float, decimals: int
+) -> None:
+    problems: list[Problem] = []
+    assert wire.minor_units(value, decimals, "price", problems) == 0
+    assert [p.code for p in problems] == [ProblemCode.BAD_AMOUNT]
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-05-20T09:31:02+08:00", datetime(2026, 5, 20, 1, 31, 2, tzinfo=UTC)),
+        ("2026-05-19T21:31:02-04:00", datetime(2026, 5, 20, 1, 31, 2, tzinfo=UTC)),
+        ("2026-05-20T01:31:02Z", datetime(2026, 5, 20, 1, 31, 2, tzinfo=UTC)),
+        (None, None),
+        ("", None),
+        ("0000-00-00T00:00:00Z", None),
+        ("1970-01-01T00:00:00Z", None),
+    ],
+)
+def test_a_time_with_its_offset_is_a_moment(text: str | None, moment: datetime | None) -> None:
+    problems: list[Problem] = []
+    assert wire.zoned_time(text, "created_at", problems) == moment
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-05-20T09:31:02",
+        "2026-05-20",
+        "yesterday",
+        "2026-13-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+    ],
+)
+def test_a_time_without_an_offset_is_named(text: str) -> None:
+    problems: list[Problem] = []
+    assert wire.zoned_time(text, "created_at", problems) is None
+    assert [p.code for p in problems] == [ProblemCode.BAD_TIME]
+    assert not problems[0].blocks
+
+
+def test_the_utc_twin_of_a_time_needs_no_offset() -> None:
+    problems: list[Problem] = []
+    wanted = datetime(2026, 5, 20, 1, 31, 2, tzinfo=UTC)
+    assert wire.utc_time("2026-05-20T01:31:02", "date_created_gmt", problems) == wanted
+    assert wire.utc_time("2026-05-20T01:31:02Z", "date_created_gmt", problems) == wanted
+    assert wire.utc_time(None, "date_created_gmt", problems) is None
+    assert problems == []

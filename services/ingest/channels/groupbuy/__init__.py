@@ -1,0 +1,181 @@
+"""Community group-buys on 快团团 (pdd.ktt.*): pages carry whole orders, nothing is pushed.
+
+Sources: Pinduoduo's Java SDK and niltor/open-pdd-net-sdk. Unlike Pinduoduo's own orders these are
+in fen and milliseconds.
+"""
+
+import re
+from datetime import datetime, timedelta
+
+import msgspec
+
+from services.ingest.channels import (
+    Applied,
+    Channel,
+    ChannelError,
+    Credentials,
+    ErrorKind,
+    HttpAnswer,
+    HttpRequest,
+    Page,
+    PageToken,
+    PollWindow,
+    RawOrder,
+    Refused,
+    Retry,
+    Shipment,
+    SignatureVector,
+    Unsupported,
+    WriteBack,
+)
+from services.ingest.channels import _calls as calls
+from services.ingest.channels._wire import Id, Seconds, epoch_ms_time, read_json, text_of
+from services.ingest.channels.groupbuy import gateway, wire
+from services.ingest.channels.groupbuy.aftersales import AFTERSALES
+from services.ingest.channels.groupbuy.orders import normalise
+from services.ingest.domain.model import Problem
+
+# Pinduoduo's numbers of carriers, with the names it wants beside them.
+CARRIERS = {
+    "SF": ("44", "顺丰快递"),
+    "YTO": ("85", "圆通快递"),
+    "ZTO": ("115", "中通快递"),
+    "STO": ("1", "申通快递"),
+    "YUNDA": ("121", "韵达快递"),
+    "EMS": ("118", "邮政EMS"),
+    "JD": ("120", "京东快递"),
+    "JT": ("384", "极兔速递"),
+}
+_ALREADY = re.compile(r"已发货|已经发货|重复发货|运单号已存在")
+
+
+class _Row(msgspec.Struct):
+    order_sn: Id = None
+    updated_at: Seconds = None
+
+
+class _Created(msgspec.Struct):
+    success: bool | None = None
+    is_success: bool | None = None
+    error_msg: str | None = None
+
+
+class _CreatedAnswer(gateway.Envelope):
+    ktt_order_logistic_create_response: _Created | None = None
+    response: _Created | bool | None = None
+
+
+_decode_row = msgspec.json.Decoder(_Row).decode
+_decode_pages = msgspec.json.Decoder(wire.Pages).decode
+_decode_created = msgspec.json.Decoder(_CreatedAnswer).decode
+
+
+def poll_request(
+    credentials: Credentials, window: PollWindow, page: PageToken | None, now: datetime
+) -> HttpRequest:
+    """Ask for orders updated in the window."""
+    business = {
+        "start_updated_at": gateway.milliseconds(window.since),
+        "end_updated_at": gateway.milliseconds(window.until),
+        "page_number": str(page.number if page else 1),
+        "page_size": str(gateway.PAGE_SIZE),
+    }
+    return gateway.call(credentials, "pdd.ktt.increment.order.query", business, now)
+
+
+def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError:
+    """Slice a page into its orders."""
+    found = gateway.opened(answer, _decode_pages)
+    if isinstance(found, ChannelError):
+        return found
+    listed = found.listed()
+    if listed is None or (listed.order_list is None and listed.total_count is None):
+        return calls.no_answer("order_list")
+    next_page = calls.page_below(
+        page, total=listed.total_count or 0, size=gateway.PAGE_SIZE, first=1
+    )
+    if isinstance(next_page, ChannelError):
+        return next_page
+    rows = tuple(_raw_order(bytes(raw)) for raw in listed.order_list or ())
+    return Page(orders=rows, detail_needed=(), next_page=next_page)
+
+
+def _raw_order(body: bytes) -> RawOrder:
+    row = read_json(_decode_row, body)
+    if isinstance(row, Problem):
+        return RawOrder(order_no="", modified_at=None, body=body)
+    return RawOrder(
+        order_no=text_of(row.order_sn),
+        modified_at=epoch_ms_time(row.updated_at, "updated_at", []),
+        body=body,
+    )
+
+
+def shipment_request(
+    credentials: Credentials, shipment: Shipment, now: datetime
+) -> HttpRequest | WriteBack:
+    """Ship the order, or some of its lines; a part of one line's pieces cannot be told."""
+    carrier = CARRIERS.get(shipment.carrier)
+    if carrier is None:
+        return Unsupported(reason=f"carrier {shipment.carrier} has no number here")
+    business = {
+        "orderSn": shipment.order_no,
+        "logisticsId": carrier[0],
+        "logisticsName": carrier[1],
+        "waybillNo": shipment.waybill_no,
+    }
+    if not shipment.whole:
+        # Gifts have no number of their own and go with the line which they came with.
+        numbers = [line.line_id for line in shipment.lines if "-gift-" not in line.line_id]
+        if not numbers:
+            return Unsupported(reason="a gift alone cannot be told")
+        business["subOrderSnList"] = msgspec.json.encode(numbers).decode()
+    return gateway.call(credentials, "pdd.ktt.order.logistic.create", business, now)
+
+
+def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
+    """Read the answer; "already shipped" is applied: a repeat after a lost first answer."""
+    found = gateway.opened(answer, _decode_created)
+    if isinstance(found, ChannelError):
+        already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
+        return calls.outcome(found, already_done=already)
+    created = found.ktt_order_logistic_create_response
+    if created is None and isinstance(found.response, bool):
+        created = _Created(success=found.response)
+    if created is None and isinstance(found.response, _Created):
+        created = found.response
+    well = None if created is None else created.success
+    if created is not None and well is None:
+        well = created.is_success
+    if created is None or well is None:
+        return Retry(error=calls.no_answer("result"))
+    if well:
+        return Applied()
+    return Refused(code="success", reason=created.error_msg or "false")
+
+
+def recompute(vector: SignatureVector) -> str:
+    """Return the signature of a call; nothing is pushed."""
+    return gateway.sign(vector.secret, dict(vector.fields))
+
+
+CHANNEL = Channel(
+    name="groupbuy",
+    abbreviation="GB",
+    title_zh="社区团购",
+    currency="CNY",
+    backward_paging=True,
+    window_max=timedelta(minutes=30),
+    window_overlap=timedelta(minutes=5),
+    history_max=timedelta(days=90),
+    poll_request=poll_request,
+    read_page=read_page,
+    detail_request=None,
+    read_detail=calls.no_detail,
+    push=None,
+    normalise=normalise,
+    shipment_request=shipment_request,
+    read_shipment_answer=read_shipment_answer,
+    aftersales=AFTERSALES,
+    recompute=recompute,
+)

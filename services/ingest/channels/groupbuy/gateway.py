@@ -1,0 +1,91 @@
+"""快团团 over Pinduoduo's gateway: one signed form POST per call, errors inside HTTP 200."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from services.ingest.channels import (
+    ChannelError,
+    Credentials,
+    ErrorKind,
+    HttpAnswer,
+    HttpRequest,
+)
+from services.ingest.channels import _calls as calls
+from services.ingest.channels._wire import Id, Text, clean, text_of
+
+PATH = "/api/router"
+PAGE_SIZE = 100
+# Public integrations name these numbers; Pinduoduo publishes no list without an account.
+_TOKEN = frozenset({"10019", "10016", "10018"})
+_THROTTLED = frozenset({"70031", "52101", "52102", "52103", "70034"})
+_RETRY = frozenset({"50000", "50001", "52001", "52002"})
+_THROTTLED_WORDS = ("频", "限流", "流量", "上限")
+
+
+class ErrorResponse(msgspec.Struct):
+    """What the gateway says instead of an answer."""
+
+    error_code: Id = None
+    error_msg: Text = None
+    sub_code: Id = None
+    sub_msg: Text = None
+
+
+class Envelope(msgspec.Struct):
+    """Every answer may be an error."""
+
+    error_response: ErrorResponse | None = None
+
+
+E = TypeVar("E", bound=Envelope)
+
+
+def sign(secret: str, fields: Mapping[str, str]) -> str:
+    """Return the signature of a call."""
+    text = calls.concatenated((k, v) for k, v in fields.items() if k != "sign")
+    return calls.md5_hex(secret, text, secret).upper()
+
+
+def call(
+    credentials: Credentials, method: str, business: Mapping[str, str], now: datetime
+) -> HttpRequest:
+    """Return one signed call."""
+    fields = {
+        "type": method,
+        "client_id": credentials.app_key,
+        "access_token": credentials.access_token,
+        "timestamp": str(int(now.timestamp())),
+        "data_type": "JSON",
+        "version": "V1",
+        **business,
+    }
+    fields["sign"] = sign(credentials.app_secret, fields)
+    return calls.form_post(credentials.base_url + PATH, fields)
+
+
+def milliseconds(moment: datetime) -> str:
+    """Write a time as these calls take it."""
+    return str(int(moment.timestamp()) * 1000)
+
+
+def fault_of(found: ErrorResponse) -> ChannelError:
+    """Sort an error by its number, or by its words where the number is not known."""
+    code = text_of(found.error_code) or "no_code"
+    sub = text_of(found.sub_code)
+    detail = " ".join(filter(None, (sub, clean(found.sub_msg) or clean(found.error_msg))))
+    if code in _THROTTLED or any(word in detail for word in _THROTTLED_WORDS):
+        return calls.error(ErrorKind.THROTTLED, code, detail)
+    if code in _TOKEN:
+        return calls.error(ErrorKind.TOKEN, code, detail)
+    return calls.error(ErrorKind.RETRY if code in _RETRY else ErrorKind.REFUSED, code, detail)
+
+
+def opened(answer: HttpAnswer, decode: Callable[[bytes], E]) -> E | ChannelError:
+    """Decode an answer, or return the error it is."""
+    found = calls.opened(answer, decode)
+    if isinstance(found, ChannelError) or found.error_response is None:
+        return found
+    return fault_of(found.error_response)

@@ -1,0 +1,313 @@
+"""Shopify's Admin REST API: pushes and list entries carry whole orders, a cursor leads through pages.
+
+Sources: Shopify's documentation of orders, webhooks and fulfilment orders, and its Python library
+(Shopify/shopify_python_api). Shops give `app_secret` (signs pushes) and `access_token` (calls).
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import msgspec
+
+from services.ingest.channels import (
+    Applied,
+    Channel,
+    ChannelError,
+    Credentials,
+    ErrorKind,
+    HttpAnswer,
+    HttpRequest,
+    Page,
+    PageToken,
+    PollWindow,
+    RawOrder,
+    Refused,
+    Retry,
+    Shipment,
+    SignatureVector,
+    Unsupported,
+    WriteBack,
+)
+from services.ingest.channels import _calls as calls
+from services.ingest.channels._wire import Amount, Id, Text, present, read_json, text_of, zoned_time
+from services.ingest.channels.shopify.orders import normalise
+from services.ingest.channels.shopify.pushes import PUSH
+from services.ingest.domain.model import Problem
+
+VERSION = "2025-10"
+PAGE_SIZE = 250
+# Names which Shopify knows: its tracking links are made from them.
+CARRIERS = {
+    "SF": "SF Express",
+    "YTO": "YTO Express",
+    "ZTO": "ZTO Express",
+    "STO": "STO Express",
+    "YUNDA": "Yunda Express",
+    "EMS": "China Post",
+    "JD": "JD Logistics",
+    "JT": "J&T Express",
+}
+_NEXT = re.compile(r'<([^<>]+)>;\s*rel="?next"?')
+_ALREADY = re.compile(
+    r"already (?:been )?fulfilled|closed|not in an? (?:open|fulfillable)", re.IGNORECASE
+)
+
+
+class _Failed(msgspec.Struct):
+    errors: msgspec.Raw = msgspec.Raw()
+
+
+class _Row(msgspec.Struct):
+    id: Id = None
+    updated_at: Text = None
+    test: bool | None = None
+
+
+class _ListAnswer(_Failed):
+    orders: list[msgspec.Raw] | None = None
+
+
+class _DetailAnswer(_Failed):
+    order: _Row | None = None
+
+
+class _Fulfillable(msgspec.Struct):
+    id: int | None = None
+    line_item_id: Id = None
+    fulfillable_quantity: Amount = None
+
+
+class _FulfillmentOrder(msgspec.Struct):
+    id: int | None = None
+    status: Text = None
+    line_items: list[_Fulfillable] | None = None
+
+
+class _PreparedAnswer(_Failed):
+    fulfillment_orders: list[_FulfillmentOrder] | None = None
+
+
+class _Sent(msgspec.Struct):
+    id: Id = None
+    status: Text = None
+
+
+class _SentAnswer(_Failed):
+    fulfillment: _Sent | None = None
+
+
+A = TypeVar("A", bound=_Failed)
+_decode_row = msgspec.json.Decoder(_Row).decode
+_decode_list = msgspec.json.Decoder(_ListAnswer).decode
+_decode_detail = msgspec.json.Decoder(_DetailAnswer).decode
+_decode_prepared = msgspec.json.Decoder(_PreparedAnswer).decode
+_decode_sent = msgspec.json.Decoder(_SentAnswer).decode
+_decode_failed = msgspec.json.Decoder(_Failed).decode
+
+
+def _call(credentials: Credentials, method: str, path: str, body: bytes = b"") -> HttpRequest:
+    return HttpRequest(
+        method=method,
+        url=f"{credentials.base_url}/admin/api/{VERSION}/{path}",
+        headers=(
+            ("content-type", "application/json"),
+            ("x-shopify-access-token", credentials.access_token),
+        ),
+        body=body,
+    )
+
+
+def _opened(answer: HttpAnswer, decode: Callable[[bytes], A]) -> A | ChannelError:
+    """Decode an answer, or return the error it is; a refusal's own words are in its body."""
+    if answer.status in {404, 406, 422}:
+        failed = read_json(_decode_failed, answer.body)
+        words = bytes(failed.errors) if isinstance(failed, _Failed) else b""
+        detail = words.decode("utf-8", "replace")[:200] or "refused"
+        return calls.error(ErrorKind.REFUSED, f"http_{answer.status}", detail)
+    found = calls.opened(answer, decode)
+    if isinstance(found, ChannelError) or not present(found.errors):
+        return found
+    detail = bytes(found.errors).decode("utf-8", "replace")[:200]
+    return calls.error(ErrorKind.REFUSED, "errors", detail)
+
+
+def poll_request(
+    credentials: Credentials, window: PollWindow, page: PageToken | None, now: datetime
+) -> HttpRequest:
+    """Ask for orders updated in the window; a cursor stands for all of its filters."""
+    del now
+    query = {"limit": str(PAGE_SIZE)}
+    if page is not None and page.cursor:
+        query["page_info"] = page.cursor
+    else:
+        query |= {
+            "status": "any",
+            "order": "updated_at asc",
+            "updated_at_min": window.since.isoformat(),
+            "updated_at_max": window.until.isoformat(),
+        }
+    return _call(credentials, "GET", f"orders.json?{urlencode(query)}")
+
+
+def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError:
+    """Slice a list into its orders; test orders are none."""
+    found = _opened(answer, _decode_list)
+    if isinstance(found, ChannelError):
+        return found
+    if found.orders is None:
+        return calls.no_answer("orders")
+    rows = tuple(row for raw in found.orders if (row := raw_order(bytes(raw))) is not None)
+    return Page(orders=rows, detail_needed=(), next_page=_next_page(answer, page))
+
+
+def _next_page(answer: HttpAnswer, page: PageToken | None) -> PageToken | None:
+    link = _NEXT.search(answer.headers.get("link", ""))
+    if link is None:
+        return None
+    cursor = dict(parse_qsl(urlsplit(link[1]).query)).get("page_info", "")
+    return PageToken(number=(page.number if page else 0) + 1, cursor=cursor) if cursor else None
+
+
+def raw_order(body: bytes) -> RawOrder | None:
+    """Name one order's bytes; None for a test order."""
+    row = read_json(_decode_row, body)
+    if isinstance(row, Problem):
+        return RawOrder(order_no="", modified_at=None, body=body)
+    if row.test:
+        return None
+    return RawOrder(
+        order_no=text_of(row.id),
+        modified_at=zoned_time(row.updated_at, "updated_at", []),
+        body=body,
+    )
+
+
+def detail_request(credentials: Credentials, order_no: str, now: datetime) -> HttpRequest:
+    """Ask for one order."""
+    del now
+    return _call(credentials, "GET", f"orders/{calls.path_part(order_no)}.json")
+
+
+def read_detail(answer: HttpAnswer) -> RawOrder | ChannelError:
+    """Keep the whole answer as evidence."""
+    found = _opened(answer, _decode_detail)
+    if isinstance(found, ChannelError):
+        return found
+    if found.order is None:
+        return calls.no_answer("order")
+    return RawOrder(
+        order_no=text_of(found.order.id),
+        modified_at=zoned_time(found.order.updated_at, "updated_at", []),
+        body=answer.body,
+    )
+
+
+def prepare_shipment(credentials: Credentials, shipment: Shipment, now: datetime) -> HttpRequest:
+    """Ask for the order's fulfilment orders: a fulfilment names their lines, not the order's."""
+    del now
+    return _call(
+        credentials, "GET", f"orders/{calls.path_part(shipment.order_no)}/fulfillment_orders.json"
+    )
+
+
+def shipment_request(
+    credentials: Credentials, shipment: Shipment, now: datetime
+) -> HttpRequest | WriteBack:
+    """Fulfil what the parcel holds; nothing left to fulfil means that it is told already."""
+    del now
+    carrier = CARRIERS.get(shipment.carrier)
+    if carrier is None:
+        return Unsupported(reason=f"carrier {shipment.carrier} has no name here")
+    if shipment.prepared is None:
+        return Retry(error=calls.no_answer("fulfillment_orders"))
+    found = _opened(shipment.prepared, _decode_prepared)
+    if isinstance(found, ChannelError):
+        return calls.outcome(found, already_done=False)
+    if found.fulfillment_orders is None:
+        return Retry(error=calls.no_answer("fulfillment_orders"))
+    held = [one for one in found.fulfillment_orders if one.status in {"on_hold", "scheduled"}]
+    chosen = [lines for one in found.fulfillment_orders if (lines := _chosen(one, shipment))]
+    if not chosen:
+        if held:
+            return Refused(code="on_hold", reason="the fulfilment order is on hold")
+        return Applied(repeated=True)
+    fulfillment = {
+        "tracking_info": {"number": shipment.waybill_no, "company": carrier},
+        "notify_customer": False,
+        "line_items_by_fulfillment_order": chosen,
+    }
+    body = msgspec.json.encode({"fulfillment": fulfillment})
+    return _call(credentials, "POST", "fulfillments.json", body)
+
+
+def _chosen(order: _FulfillmentOrder, shipment: Shipment) -> dict[str, object]:
+    """Return the part of one fulfilment order that is in the parcel; {} when none is."""
+    if order.status not in {"open", "in_progress"} or order.id is None:
+        return {}
+    wanted = {line.line_id: line.qty for line in shipment.lines}
+    lines = []
+    for line in order.line_items or ():
+        left = (
+            int(line.fulfillable_quantity or 0) if str(line.fulfillable_quantity).isdigit() else 0
+        )
+        pieces = left if shipment.whole else min(left, wanted.get(text_of(line.line_item_id), 0))
+        if pieces > 0 and line.id is not None:
+            lines.append({"id": line.id, "quantity": pieces})
+    if not lines:
+        return {}
+    return {"fulfillment_order_id": order.id, "fulfillment_order_line_items": lines}
+
+
+def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
+    """Read a fulfilment's answer."""
+    found = _opened(answer, _decode_sent)
+    if isinstance(found, ChannelError):
+        already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
+        return calls.outcome(found, already_done=already)
+    if found.fulfillment is None or not text_of(found.fulfillment.id):
+        return Retry(error=calls.no_answer("fulfillment"))
+    if found.fulfillment.status in {"failure", "error", "cancelled"}:
+        return Refused(code=str(found.fulfillment.status), reason="the fulfilment did not succeed")
+    return Applied()
+
+
+def recompute(vector: SignatureVector) -> str:
+    """Return the signature of a webhook's body or of an installation's query, or the verdict."""
+    if vector.kind == "oauth":
+        pairs = sorted((k, v) for k, v in vector.fields.items() if k != "hmac")
+        text = "&".join(f"{key}={value}" for key, value in pairs)
+        signature = hmac.new(vector.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    else:
+        signature = calls.hmac_base64(vector.secret, vector.fields.get("raw_body", "").encode())
+    if not vector.given:
+        return signature
+    return "ACCEPT" if calls.same(vector.given, signature) else "REJECT"
+
+
+CHANNEL = Channel(
+    name="shopify",
+    abbreviation="SP",
+    title_zh="Shopify 独立站",
+    currency="CNY",
+    backward_paging=False,
+    window_max=timedelta(days=7),
+    window_overlap=timedelta(minutes=5),
+    history_max=timedelta(days=60),
+    poll_request=poll_request,
+    read_page=read_page,
+    detail_request=detail_request,
+    read_detail=read_detail,
+    push=PUSH,
+    normalise=normalise,
+    shipment_request=shipment_request,
+    read_shipment_answer=read_shipment_answer,
+    # Money goes back by the gateway it came through; what the shop refunded stands in the order.
+    aftersales=None,
+    recompute=recompute,
+    prepare_shipment=prepare_shipment,
+)

@@ -1,0 +1,75 @@
+"""A receiver that a channel takes away again stays known."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from services.ingest.domain.model import CanonicalOrder, PiiKind
+from services.ingest.domain.snapshots import Change, KnownOrder, read_snapshot
+from tests.unit.ingest.channels.builders import order_of, taobao
+
+
+def told(kind: PiiKind, minutes: int, *, memo: str = "") -> CanonicalOrder:
+    order = order_of(taobao(buyer_message=memo))
+    assert order.times.modified is not None
+    later = order.times.modified + timedelta(minutes=minutes)
+    return msgspec.structs.replace(
+        order,
+        receiver=msgspec.structs.replace(order.receiver, pii=kind),
+        times=msgspec.structs.replace(order.times, modified=later),
+    )
+
+
+def read(known: KnownOrder | None, kind: PiiKind, minutes: int, digest: str) -> Change:
+    reading = read_snapshot(
+        known, told(kind, minutes), (), personal_digest=digest, order_id="TB2026052000001"
+    )
+    assert isinstance(reading, Change)
+    return reading
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "amended", "kept"),
+    [
+        (PiiKind.ENCRYPTED, PiiKind.MASKED, (), "first"),
+        (PiiKind.ENCRYPTED, PiiKind.ABSENT, (), "first"),
+        (PiiKind.PLAIN, PiiKind.MASKED, (), "first"),
+        (PiiKind.MASKED, PiiKind.ABSENT, (), "first"),
+        (PiiKind.MASKED, PiiKind.MASKED, ("personal",), "second"),
+        (PiiKind.ENCRYPTED, PiiKind.ENCRYPTED, ("personal",), "second"),
+        (PiiKind.ABSENT, PiiKind.ENCRYPTED, ("personal",), "second"),
+        (PiiKind.MASKED, PiiKind.PLAIN, ("personal",), "second"),
+        (PiiKind.PLAIN, PiiKind.ENCRYPTED, ("personal",), "second"),
+    ],
+)
+def test_a_lesser_form_of_the_receiver_takes_no_better_ones_place(
+    first: PiiKind, second: PiiKind, amended: tuple[str, ...], kept: str
+) -> None:
+    known = read(None, first, 0, "first").known
+    change = read(known, second, 1, "second")
+    assert (change.amended, change.known.personal_digest) == (amended, kept)
+    assert change.known.personal_kind == (first if kept == "first" else second)
+
+
+def test_what_was_kept_is_amended_once_the_channel_tells_it_anew() -> None:
+    known = read(None, PiiKind.ENCRYPTED, 0, "first").known
+    known = read(known, PiiKind.ABSENT, 1, "nobody").known
+    assert read(known, PiiKind.ENCRYPTED, 2, "another").amended == ("personal",)
+
+
+def test_an_order_known_from_before_forms_were_kept_takes_any() -> None:
+    known = msgspec.structs.replace(
+        read(None, PiiKind.ENCRYPTED, 0, "first").known, personal_kind=""
+    )
+    assert read(known, PiiKind.MASKED, 1, "second").amended == ("personal",)
+
+
+def test_a_region_goes_only_where_another_one_comes() -> None:
+    known = read(None, PiiKind.ENCRYPTED, 0, "first").known
+    nowhere = told(PiiKind.ABSENT, 1)
+    receiver = msgspec.structs.replace(nowhere.receiver, province="", city="", district="")
+    nowhere = msgspec.structs.replace(nowhere, receiver=receiver)
+    reading = read_snapshot(known, nowhere, (), personal_digest="second", order_id="")
+    assert isinstance(reading, Change)
+    assert (reading.amended, reading.known.province) == ((), known.province)
