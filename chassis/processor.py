@@ -152,6 +152,8 @@ class Processor(Struct, Generic[S], frozen=True, kw_only=True):
     facts: FactsSource[Any] | None = None
     sources: tuple[str, ...] = ()
     """Topic domains consumed; the map (topics.toml) must say the same."""
+    gather_ms: int = 0
+    """How long records may gather at the broker before they are read: for those whom nobody waits for."""
 
     def check(self, consumed: Iterable[str]) -> None:
         """Raises StartRefused when handlers and the topic map disagree."""

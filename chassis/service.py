@@ -28,7 +28,7 @@ from chassis.postgres import Pool, migrate, open_pool
 from chassis.processor import Processor
 from chassis.producer import Publisher
 from chassis.settings import Settings, read
-from chassis.source import KafkaSource
+from chassis.source import KafkaSource, gathered
 from chassis.storage import PostgresStorage
 from chassis.worker import Worker
 
@@ -166,7 +166,7 @@ class _Run:
         processor.check(topics.consumed_by(processor.name))
         storage = PostgresStorage(context.pool, processor, context.codec)
         source = KafkaSource(
-            self._settings.kafka(),
+            gathered(processor.gather_ms) | self._settings.kafka(),
             prefix=self._settings.topic_prefix,
             processor=processor.name,
             sources=topics.consumed_by(processor.name),

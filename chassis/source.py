@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -57,6 +58,11 @@ GATHER_WITHIN_MS = 100
 transaction and its requests cost the same for one record as for ten. What comes alone does not wait."""
 
 
+COMMIT_EVERY_MS = 1_000
+"""Kafka's offsets feed displays; a commit a batch would cost the broker more than the batch's fetch."""
+GATHERED_BYTES = 1_000_000
+
+
 class Batch(Struct, frozen=True):
     """Records of one poll, decoded, of any partitions of this worker."""
 
@@ -95,6 +101,16 @@ def consumer_options(shared: Mapping[str, Any], group: str) -> dict[str, Any]:
     }
 
 
+def gathered(gather_ms: int) -> dict[str, Any]:
+    """Consumer options for records that may gather at the broker for so long; none for 0.
+
+    A fetch names every partition of every topic whether it brings one record or a thousand.
+    """
+    if not gather_ms:
+        return {}
+    return {"fetch.wait.max.ms": gather_ms, "fetch.min.bytes": GATHERED_BYTES}
+
+
 class KafkaSource:
     """The consumer thread of one processor."""
 
@@ -121,7 +137,8 @@ class KafkaSource:
         self._queue: asyncio.Queue[Batch | BaseException] = asyncio.Queue()
         self._room = threading.Semaphore(QUEUE_BATCHES_MAX)
         self._stopping = threading.Event()
-        self._commits: list[list[TopicPartition]] = []
+        self._progress: deque[Mapping[tuple[str, int], int]] = deque()
+        self._committed_ms = -COMMIT_EVERY_MS
         self._next: dict[tuple[str, int], int] = {}
         self._callback_failure: BaseException | None = None
         self._wait_s = 0.0
@@ -157,10 +174,7 @@ class KafkaSource:
 
     def report_progress(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """Tells Kafka how far we are, asynchronously and for lag displays only."""
-        topic_of = {domain: name for name, domain in self._names.items()}
-        self._commits.append(
-            [TopicPartition(topic_of[s], p, offset) for (s, p), offset in next_offsets.items()]
-        )
+        self._progress.append(next_offsets)
 
     async def stop(self) -> None:
         """Leaves the group; bounded."""
@@ -267,12 +281,20 @@ class KafkaSource:
         )
 
     def _send_commits(self) -> None:
-        newest: dict[tuple[str, int], TopicPartition] = {}
-        while self._commits:
-            for moved in self._commits.pop(0):
-                newest[moved.topic, moved.partition] = moved
-        mine = {(p.topic, p.partition) for p in self._consumer.assignment()} if newest else set()
-        if offsets := [moved for pair, moved in newest.items() if pair in mine]:
+        now_ms = self._clock.monotonic_ms()
+        if not self._progress or now_ms - self._committed_ms < COMMIT_EVERY_MS:
+            return
+        self._committed_ms = now_ms
+        newest: dict[tuple[str, int], int] = {}
+        while self._progress:
+            newest.update(self._progress.popleft())
+        assigned = {(self._names[p.topic], p.partition): p for p in self._consumer.assignment()}
+        offsets = [
+            TopicPartition(assigned[pair].topic, pair[1], at)
+            for pair, at in newest.items()
+            if pair in assigned
+        ]
+        if offsets:
             self._consumer.commit(offsets=offsets, asynchronous=True)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

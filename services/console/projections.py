@@ -42,6 +42,9 @@ ON CONFLICT (hour, channel, state) DO UPDATE SET orders = known.orders + exclude
 """
 """Whoever runs it takes what it sees; two at once share the rows between them, nothing counts twice."""
 
+GATHER_MS = 100
+"""A page that is a tenth of a second behind is not late, and an order's events then come together."""
+
 Announce = Callable[[frozenset[str]], None]
 
 
@@ -139,4 +142,5 @@ def projection(announce: Announce) -> Processor[Card]:
         columns=COLUMNS,
         facts=ProjectionFacts(announce),
         sources=topics.consumed_by("console"),
+        gather_ms=GATHER_MS,
     )

@@ -39,14 +39,15 @@ async def build(context: Context[IngestSettings]) -> Parts:
         channels=channels,
         shops=read_shops(settings.shops_file, channels),
     )
+    fetcher = Fetcher(shared, concurrency=settings.fetch_concurrency)
     facts = NormaliserFactsSource(channels, shared.payloads, PersonalSeal(keys))
     return Parts(
         processors=(normaliser(facts), WRITE_BACKS),
         door=PushDoor(shared, settings).app(),
         tasks=(
             shared.outgoing.close_when_cancelled,
-            _hint_reader(context, shared).run,
-            Fetcher(shared, concurrency=settings.fetch_concurrency).run,
+            _hint_reader(context, fetcher).run,
+            fetcher.run,
             Poller(shared, interval_s=settings.poll_interval_s).run,
             AftersalesPoller(shared, interval_s=settings.poll_interval_s).run,
             WriteBackDispatcher(shared, attempts_max=settings.write_back_attempts_max).run,
@@ -54,7 +55,7 @@ async def build(context: Context[IngestSettings]) -> Parts:
     )
 
 
-def _hint_reader(context: Context[IngestSettings], shared: Shared) -> HintReader:
+def _hint_reader(context: Context[IngestSettings], fetcher: Fetcher) -> HintReader:
     hints: Processor[None] = Processor(
         name="ingest-fetch", table="", state=None, handlers={HintReceived: _never}
     )
@@ -69,7 +70,7 @@ def _hint_reader(context: Context[IngestSettings], shared: Shared) -> HintReader
         batch_records=context.settings.batch_records,
         positions=storage.offsets,
     )
-    return HintReader(source, storage, shared.wake)
+    return HintReader(source, storage, fetcher)
 
 
 def _never(*_: object) -> Decision[None]:

@@ -1,15 +1,16 @@
 """Fetching the detail of orders that a push or a partial row pointed at.
 
 `ingest.fetches` is the durable list of what to fetch: one row an order, however many hints came. Hints move
-from Kafka into the list in one transaction with their offsets; the fetcher takes due rows, asks the channel,
-puts the native answer (sealed) onto the payload topic and removes the row unless a newer hint came meanwhile.
-A channel that is away or throttling delays its own rows only.
+from Kafka into the list in one transaction with their offsets, and the process that listed an order fetches it
+at once; rows of a process that died, of polls and of failed calls are taken when they are due. The native
+answer goes (sealed) onto the payload topic, then the row is crossed off unless a newer hint came meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,15 +34,19 @@ from services.ingest.channels import (
     RawOrder,
 )
 from services.ingest.shared import Shared
-from services.ingest.shops import source_key
 
 IDLE_S = 0.5
-BATCH_ROWS = 100
+LEASE_S = 30.0
+"""Whoever took a row has this long: queue and call are bounded by a fifth of it."""
+QUEUE_MAX = 500
+"""Rows that wait in memory; more wait in the list."""
+GATHER_S = 0.01
+"""Answers that come together are published and crossed off together."""
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """One order to fetch."""
+    """One order to fetch. `asked` counts how often, `attempts` how often in vain."""
 
     source_key: str
     channel: str
@@ -49,20 +54,49 @@ class Wanted(Struct, frozen=True, kw_only=True):
     channel_order_no: str
     door: str
     accepted_at: datetime
+    asked: int = 1
+    attempts: int = 0
 
 
 UPSERT = """
-INSERT INTO ingest.fetches (source_key, channel, shop, channel_order_no, door, accepted_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
-ON CONFLICT (source_key) DO UPDATE SET asked = fetches.asked + 1
+INSERT INTO ingest.fetches AS known
+  (source_key, channel, shop, channel_order_no, door, accepted_at, due_at)
+SELECT *, clock_timestamp() + make_interval(secs => $7)
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+ON CONFLICT (source_key) DO UPDATE SET asked = known.asked + 1
+RETURNING source_key, asked
+"""
+TAKE_DUE = """
+UPDATE ingest.fetches SET due_at = clock_timestamp() + make_interval(secs => $2)
+WHERE source_key IN (SELECT source_key FROM ingest.fetches
+  WHERE due_at <= clock_timestamp() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+RETURNING source_key, channel, shop, channel_order_no, door, accepted_at, asked, attempts
+"""
+CROSS_OFF = """
+WITH fetched AS (SELECT * FROM unnest($1::text[], $2::int[]) AS one(source_key, asked)),
+gone AS (DELETE FROM ingest.fetches AS known USING fetched
+  WHERE known.source_key = fetched.source_key AND known.asked = fetched.asked)
+UPDATE ingest.fetches AS known SET due_at = clock_timestamp(), attempts = 0
+FROM fetched WHERE known.source_key = fetched.source_key AND known.asked <> fetched.asked
+"""
+"""What was asked for again meanwhile is fetched once more, now."""
+PUT_OFF = """
+UPDATE ingest.fetches AS known SET attempts = known.attempts + 1, due_at = late.due_at
+FROM unnest($1::text[], $2::timestamptz[]) AS late(source_key, due_at)
+WHERE known.source_key = late.source_key
 """
 
 
-async def want(connection: Any, wanted: Sequence[Wanted]) -> None:
-    """Adds orders to the list; one already there is asked for once more after the fetch under way."""
+async def want(
+    connection: Any, wanted: Sequence[Wanted], *, lease_s: float = 0.0
+) -> tuple[Wanted, ...]:
+    """Adds orders to the list; one already there is asked for once more after the fetch under way.
+
+    Returns those that are new. With a `lease_s` they are the caller's to fetch that long.
+    """
     unique = {w.source_key: w for w in reversed(wanted)}
     rows = [unique[key] for key in sorted(unique)]
-    await connection.execute(
+    listed = await connection.fetch(
         UPSERT,
         [w.source_key for w in rows],
         [w.channel for w in rows],
@@ -70,16 +104,18 @@ async def want(connection: Any, wanted: Sequence[Wanted]) -> None:
         [w.channel_order_no for w in rows],
         [w.door for w in rows],
         [w.accepted_at for w in rows],
+        lease_s,
     )
+    return tuple(unique[row["source_key"]] for row in listed if row["asked"] == 1)
 
 
 class HintReader:
-    """Moves hints from Kafka into the list."""
+    """Moves hints from Kafka into the list, and what is new there straight on to the fetcher."""
 
-    def __init__(self, source: KafkaSource, storage: PostgresStorage, wake: asyncio.Event) -> None:
+    def __init__(self, source: KafkaSource, storage: PostgresStorage, fetcher: Fetcher) -> None:
         self._source = source
         self._storage = storage
-        self._wake = wake
+        self._fetcher = fetcher
 
     async def run(self) -> None:
         """Works until cancelled."""
@@ -100,11 +136,13 @@ class HintReader:
                 for r in batch.records
                 if isinstance(r.event, HintReceived)
             ]
+            mine: tuple[Wanted, ...] = ()
+            lease_s = LEASE_S if self._fetcher.has_room(len(wanted)) else 0.0
             try:
                 async with self._storage.transaction() as work:
                     swapped = await work.advance(batch.advances)
                     if swapped:
-                        await want(work.connection, wanted)
+                        mine = await want(work.connection, wanted, lease_s=lease_s)
             except Unavailable as error:
                 logger.warning("waiting", part="hints", why=str(error))
                 await asyncio.sleep(1.0)
@@ -112,89 +150,112 @@ class HintReader:
             if not swapped:
                 self._source.restart_from_stored()
                 continue
+            if lease_s:
+                self._fetcher.take(mine)
             moved = {(a.source, a.partition): a.next for a in batch.advances}
             self._source.report_progress(moved)
-            self._wake.set()
 
 
 class Fetcher:
-    """Takes due rows and fetches them."""
+    """Fetches what hint readers hand over and what is due in the list, `concurrency` orders at a time."""
 
     def __init__(self, shared: Shared, *, concurrency: int) -> None:
         self._shared = shared
-        self._slots = asyncio.Semaphore(concurrency)
+        self._concurrency = concurrency
+        self._queue: asyncio.Queue[Wanted] = asyncio.Queue()
+        self._fetched: list[tuple[Wanted, RawOrder | ChannelError]] = []
+        self._some_fetched = asyncio.Event()
+
+    def has_room(self, count: int) -> bool:
+        """Whether so many more may wait in memory."""
+        return self._queue.qsize() + count <= QUEUE_MAX
+
+    def take(self, rows: Iterable[Wanted]) -> None:
+        """Fetches these soon. Their lease runs already."""
+        for row in rows:
+            self._queue.put_nowait(row)
 
     async def run(self) -> None:
         """Works until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._concurrency):
+                group.create_task(self._fetch_for_ever())
+            group.create_task(self._cross_off_for_ever())
+            group.create_task(self._look_for_ever())
+
+    async def _look_for_ever(self) -> None:
         while True:
+            taken = 0
             try:
-                taken = await self._round()
+                if self._queue.qsize() <= self._concurrency:
+                    taken = await self._take_due()
             except AWAY as error:
                 logger.warning("waiting", part="fetches", why=type(error).__name__)
-                taken = 0
-                await asyncio.sleep(1.0)
-            if taken < BATCH_ROWS:
-                try:
-                    await asyncio.wait_for(self._shared.wake.wait(), IDLE_S)
-                except TimeoutError:
-                    continue
-                self._shared.wake.clear()
+            metrics.FETCHES_WAITING.set(self._queue.qsize())
+            if taken:
+                continue
+            try:
+                await asyncio.wait_for(self._shared.wake.wait(), IDLE_S)
+            except TimeoutError:
+                continue
+            self._shared.wake.clear()
 
-    async def _round(self) -> int:
+    async def _take_due(self) -> int:
         async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-            # Rows taken are put off a minute, so that a second process does not fetch them too.
-            rows = await connection.fetch(
-                "UPDATE ingest.fetches SET due_at = clock_timestamp() + interval '60 s' "
-                "WHERE source_key IN (SELECT source_key FROM ingest.fetches "
-                "  WHERE due_at <= clock_timestamp() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) "
-                "RETURNING source_key, channel, shop, channel_order_no, door, accepted_at, asked, attempts",
-                BATCH_ROWS,
-            )
-        metrics.FETCHES_WAITING.set(len(rows))
-        if not rows:
-            return 0
-        fetched = await asyncio.gather(*(self._fetch(row) for row in rows))
-        done = [
-            (row, raw) for row, raw in zip(rows, fetched, strict=True) if isinstance(raw, RawOrder)
-        ]
-        await self._shared.publish_payloads([self._payload(row, raw) for row, raw in done])
-        late = [
-            (row, error)
-            for row, error in zip(rows, fetched, strict=True)
-            if isinstance(error, ChannelError)
-        ]
-        async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-            await connection.executemany(
-                "DELETE FROM ingest.fetches WHERE source_key = $1 AND asked = $2",
-                [(row["source_key"], row["asked"]) for row, _ in done],
-            )
-            # Asked for again meanwhile: fetch once more, now.
-            await connection.execute(
-                "UPDATE ingest.fetches SET due_at = clock_timestamp(), attempts = 0 "
-                "WHERE source_key = ANY($1::text[])",
-                [row["source_key"] for row, _ in done],
-            )
-            await connection.executemany(
-                "UPDATE ingest.fetches SET attempts = attempts + 1, due_at = $2 WHERE source_key = $1",
-                [
-                    (row["source_key"], self._again_at(row["attempts"], error))
-                    for row, error in late
-                ],
-            )
+            rows = await connection.fetch(TAKE_DUE, 4 * self._concurrency, LEASE_S)
+        self.take(Wanted(**dict(row)) for row in rows)
         return len(rows)
 
-    async def _fetch(self, row: Any) -> RawOrder | ChannelError:
-        shop = self._shared.shops.get((row["channel"], row["shop"]))
+    async def _fetch_for_ever(self) -> None:
+        while True:
+            row = await self._queue.get()
+            answer = await self._fetch(row)
+            # Not in one line: the list is looked up before the wait, and may be another one after it.
+            self._fetched.append((row, answer))
+            self._some_fetched.set()
+
+    async def _cross_off_for_ever(self) -> None:
+        while True:
+            await self._some_fetched.wait()
+            await asyncio.sleep(GATHER_S)
+            self._some_fetched.clear()
+            fetched, self._fetched = self._fetched, []
+            try:
+                await self._cross_off(fetched)
+            except AWAY as error:
+                # What was published is fetched once more when its lease is over: a repeat, which changes nothing.
+                logger.warning("waiting", part="fetches", why=type(error).__name__)
+
+    async def _cross_off(self, fetched: Sequence[tuple[Wanted, RawOrder | ChannelError]]) -> None:
+        done = [(row, raw) for row, raw in fetched if isinstance(raw, RawOrder)]
+        late = [(row, error) for row, error in fetched if isinstance(error, ChannelError)]
+        if late:
+            codes = Counter(f"{row.channel}:{error.code}" for row, error in late)
+            logger.warning("details_put_off", codes=dict(codes))
+        await self._shared.publish_payloads([self._payload(row, raw) for row, raw in done])
+        async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            if done:
+                await connection.execute(
+                    CROSS_OFF, [row.source_key for row, _ in done], [row.asked for row, _ in done]
+                )
+            if late:
+                await connection.execute(
+                    PUT_OFF,
+                    [row.source_key for row, _ in late],
+                    [self._again_at(row.attempts, error) for row, error in late],
+                )
+
+    async def _fetch(self, row: Wanted) -> RawOrder | ChannelError:
+        shop = self._shared.shops.get((row.channel, row.shop))
         if shop is None:
             return ChannelError(kind=ErrorKind.REFUSED, code="unknown_shop", detail="no such shop")
         channel = self._shared.channels[shop.channel]
         if channel.detail_request is None:
             return ChannelError(kind=ErrorKind.REFUSED, code="no_details", detail="nothing to ask")
         request = channel.detail_request(
-            shop.credentials(), row["channel_order_no"], self._shared.clock.now()
+            shop.credentials(), row.channel_order_no, self._shared.clock.now()
         )
-        async with self._slots:
-            answer = await send(self._shared.outgoing, request, shop.channel, "detail")
+        answer = await send(self._shared.outgoing, request, shop.channel, "detail")
         return answer if isinstance(answer, ChannelError) else channel.read_detail(answer)
 
     def _again_at(self, attempts: int, error: ChannelError) -> datetime:
@@ -203,14 +264,14 @@ class Fetcher:
             seconds=max(pause_s, error.retry_after_ms / 1000)
         )
 
-    def _payload(self, row: Any, raw: RawOrder) -> PayloadReceived:
+    def _payload(self, row: Wanted, raw: RawOrder) -> PayloadReceived:
         return PayloadReceived(
-            source_key=source_key(row["channel"], row["shop"], row["channel_order_no"]),
-            channel=row["channel"],
-            shop=row["shop"],
-            channel_order_no=row["channel_order_no"],
-            door=row["door"],
-            accepted_at=row["accepted_at"],
+            source_key=row.source_key,
+            channel=row.channel,
+            shop=row.shop,
+            channel_order_no=row.channel_order_no,
+            door=row.door,
+            accepted_at=row.accepted_at,
             body=self._shared.payloads.seal_payload(raw.body),
         )
 

@@ -28,6 +28,8 @@ def processor(table: Table) -> Processor[Account]:
         handlers=HANDLERS,
         columns=COLUMNS,
         facts=CasesOfBatch(table),
+        # Shares are kept long before anybody asks for money back.
+        gather_ms=100,
     )
 
 

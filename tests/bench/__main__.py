@@ -11,6 +11,7 @@ import asyncio
 import json
 import statistics
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from deploy.embedded import stack as embedded
 from deploy.embedded.stack import Stack
 from tests.bench.drain import drain
 from tests.bench.measuring import reference_work_s, surroundings
-from tests.bench.open_loop import open_loop
+from tests.bench.open_loop import QUIET_POLLS, open_loop
 
 RESULTS = Path("bench-results")
 
@@ -41,7 +42,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _fresh_platform(stack: Stack, home: Path, *, waybills: bool) -> Platform:
+async def _fresh_platform(stack: Stack, home: Path, settings: Mapping[str, str]) -> Platform:
     name = f"bench_{uuid.uuid4().hex[:8]}"
     connection = await asyncpg.connect(stack.postgres_url)
     try:
@@ -54,7 +55,7 @@ async def _fresh_platform(stack: Stack, home: Path, *, waybills: bool) -> Platfo
         prefix=name.replace("_", "-"),
         postgres_url=f"{stack.postgres_url.rpartition('/')[0]}/{name}",
         simulator={"seed": 7, "faults": "none", "stock_multiplier": 100},
-        settings={} if waybills else {"DANSHU_FULFILLMENT_WAYBILLS_PAUSED": "true"},
+        settings={"DANSHU_FULFILLMENT_WAYBILLS_PAUSED": "true", **settings},
         services=SERVICES,
     )
 
@@ -63,12 +64,10 @@ async def _rounds(arguments: argparse.Namespace, stack: Stack, home: Path) -> di
     results: dict[str, list[Any]] = {"drain": [], "open_loop": []}
     for number in range(arguments.rounds):
         if arguments.only != "open-loop":
-            async with await _fresh_platform(
-                stack, home / f"drain-{number}", waybills=False
-            ) as one:
+            async with await _fresh_platform(stack, home / f"drain-{number}", {}) as one:
                 results["drain"].append(await drain(one, arguments.orders, seed=7 + number))
         if arguments.only != "drain":
-            async with await _fresh_platform(stack, home / f"open-{number}", waybills=False) as one:
+            async with await _fresh_platform(stack, home / f"open-{number}", QUIET_POLLS) as one:
                 results["open_loop"].append(await open_loop(one, arguments.rate, arguments.seconds))
     return results
 

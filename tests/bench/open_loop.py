@@ -3,7 +3,8 @@
 A push is a hint: the hub fetches the detail from the marketplace before it knows anything, so the figures
 hold one more HTTP round trip and the simulator's own time. Due times are kept: a slow answer does not delay
 the next push. `held` is the time stamp Kafka has of StockReserved, made after its commit; `readable` is when
-a reader that asks every 20 ms first finds the order routed in the console's tables.
+a reader that asks every 20 ms first finds the order routed in the console's tables. The orders are made
+beforehand, so polling rests meanwhile: a poll would find them all before the first push.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from tests.bench.drain import process_ids
 from tests.bench.measuring import percentile, spent, usage
 
 POLL_S = 0.02
+QUIET_POLLS = {"DANSHU_INGEST_POLL_INTERVAL_S": "3600"}
 SETTLE_S = 60.0
 MIX = {"paid_at_once_pct": 100, "paid_later_pct": 0, "cancel_paid_pct": 0, "address_change_pct": 0,
        "seller_memo_pct": 0, "after_sale_pct": 0, "scarce_pct": 0}  # fmt: skip

@@ -235,10 +235,11 @@ def _lines(
 def _off_fen(
     order: wire.Order, lines: list[orders.LineDraft], goods_fen: int, problems: list[Problem]
 ) -> int:
-    """Take the discounts off the lines and return them.
+    """Take the discounts off the lines and return what the order names as discount.
 
     Whether the order's discount contains its item's is not documented: the reading that makes the
-    sums meet is the right one, and where none does, the order's stands and the difference is named.
+    sums meet is the right one. Where none does, and where the price contains the discount already,
+    the order's stands and the difference is named.
     """
     base = order.orderBaseInfo or wire.Base()
     whole_fen = fen(base.discountFee, "discountFee", problems)
@@ -250,7 +251,7 @@ def _off_fen(
     readings = (whole_fen or items_fen, whole_fen + items_fen, items_fen, 0)
     off_fen = next((off for off in readings if gross_fen - off == goods_fen), readings[0])
     orders.take_off(lines, off_fen)
-    return off_fen
+    return off_fen or readings[0]
 
 
 def refund_state(status: str, handling_way: str) -> LineRefundState:

@@ -297,7 +297,9 @@ class _Amounts(msgspec.Struct, frozen=True, kw_only=True):
         ]
         discount_fen = sum(amount_fen for _, amount_fen, _ in parts[1:])
         if order.discount_amount not in {None, ""}:
+            named_fen = discount_fen
             discount_fen = yuan(order.discount_amount, "discount_amount", problems)
+            parts.append(("其他优惠", max(0, discount_fen - named_fen), Bearer.UNKNOWN))
         net_fen = goods_fen - discount_fen + postage_fen
         if net_fen + service_fen - reduced_fen == pay_fen and reduced_fen:
             parts.append(("多多支付立减", reduced_fen, Bearer.PLATFORM))

@@ -101,7 +101,6 @@ def test_one_request_as_an_object_is_one_request() -> None:
         ({"discountFee": 500}, {"discountFee": 500}, 500),
         ({"discountFee": 0}, {"discountFee": 500}, 500),
         ({"discountFee": 300}, {"discountFee": 200}, 500),
-        ({"discountFee": 500, "totalFee": 10580}, {}, 0),
     ],
 )
 def test_the_reading_of_discounts_that_makes_the_sums_meet_counts(
@@ -113,6 +112,12 @@ def test_the_reading_of_discounts_that_makes_the_sums_meet_counts(
     assert order.discount_total_fen == discount_fen
     assert sum(p.fen for p in order.promotions) == discount_fen
     assert only_item(found).paid_fen == order.paid_fen - 600
+
+
+def test_a_discount_the_price_contains_already_is_a_named_contradiction() -> None:
+    found = kuaishou(discountFee=500, totalFee=10580)
+    assert codes(found) == {P.PROMOTIONS_DIFFER}
+    assert only_item(found).paid_fen == 9980
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,15 @@ def test_the_payers_reduction_counts_where_it_explains_what_was_paid() -> None:
     assert len(order_of(beside).promotions) == 2
 
 
+def test_a_discount_nobody_names_is_borne_by_unknown() -> None:
+    found = pdd(platform_discount=0)
+    assert codes(found) == set()
+    assert [(p.name, p.fen, p.borne_by) for p in order_of(found).promotions] == [
+        ("店铺优惠", 400, "seller"),
+        ("其他优惠", 600, "unknown"),
+    ]
+
+
 def test_an_absent_total_discount_is_the_sum_of_its_parts() -> None:
     assert codes(pdd(discount_amount=None)) == set()
 

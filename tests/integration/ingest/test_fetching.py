@@ -1,0 +1,202 @@
+"""The list of details to fetch, on real Postgres and against a party that answers over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chassis.clock import SystemClock
+from chassis.codec import codec
+from chassis.crypto import MasterKeys, PayloadSeal
+from chassis.http import Door, Outgoing
+from chassis.postgres import Pool, migrate, open_pool
+from chassis.service import CHASSIS_MIGRATIONS
+from chassis.testing.memory import MemoryBroker, MemoryPublisher
+from schemas.events.channel_payloads import PayloadReceived
+from services.ingest.__main__ import MIGRATIONS
+from services.ingest.channels import (
+    ChannelError,
+    Credentials,
+    ErrorKind,
+    HttpAnswer,
+    HttpRequest,
+    RawOrder,
+)
+from services.ingest.channels.douyin import CHANNEL
+from services.ingest.fetching import LEASE_S, QUEUE_MAX, Fetcher, Wanted, want
+from services.ingest.shared import Shared
+from services.ingest.shops import Shop
+
+PATIENCE_S = 20.0
+NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
+
+
+class Party:
+    """A channel that answers each detail call with the number it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+        self.failing: Counter[str] = Counter()
+        """How many calls for an order fail from now on."""
+        self.held = asyncio.Event()
+        self.held.set()
+        self.called = asyncio.Event()
+
+    async def detail(self, request: Request) -> Response:
+        order_no = request.path_params["order_no"]
+        self.asked[order_no] += 1
+        self.called.set()
+        # Answers come at different times, as from any platform.
+        await asyncio.sleep(int(order_no) % 7 * 0.004)
+        await self.held.wait()
+        if self.failing[order_no]:
+            self.failing[order_no] -= 1
+            return Response(b"busy", status_code=500)
+        return Response(order_no.encode())
+
+
+def _request(credentials: Credentials, order_no: str, _now: datetime) -> HttpRequest:
+    url = f"{credentials.base_url}/detail/{order_no}"
+    return HttpRequest(method="GET", url=url, headers=(), body=b"")
+
+
+def _read(answer: HttpAnswer) -> RawOrder | ChannelError:
+    if answer.status != 200:
+        return ChannelError(kind=ErrorKind.RETRY, code="busy", detail="")
+    return RawOrder(order_no=answer.body.decode(), modified_at=None, body=answer.body)
+
+
+@dataclass(kw_only=True)
+class Rig:
+    """A fetcher with everything around it."""
+
+    pool: Pool
+    party: Party
+    broker: MemoryBroker
+    fetcher: Fetcher
+
+    async def list(self, wanted: Sequence[Wanted], lease_s: float = 0.0) -> tuple[Wanted, ...]:
+        async with self.pool.acquire() as connection:
+            return await want(connection, wanted, lease_s=lease_s)
+
+    async def until_listed(self, count: int) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while await self.pool.fetchval("SELECT count(*) FROM ingest.fetches") != count:  # noqa: ASYNC110 — Postgres has no event
+                await asyncio.sleep(0.01)
+
+    def payloads(self) -> Counter[str]:
+        """How often each order's payload was published."""
+        events = [codec().decode(value) for value in self.broker.values("channel-payloads")]
+        return Counter(e.channel_order_no for e in events if isinstance(e, PayloadReceived))
+
+
+def wanted(*order_nos: str) -> list[Wanted]:
+    return [
+        Wanted(
+            source_key=f"douyin|shop-1|{order_no}",
+            channel="douyin",
+            shop="shop-1",
+            channel_order_no=order_no,
+            door="push",
+            accepted_at=NOW,
+        )
+        for order_no in order_nos
+    ]
+
+
+@pytest.fixture
+async def rig(database_url: str) -> AsyncIterator[Rig]:
+    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
+    pool = await open_pool(database_url, 4)
+    party, broker = Party(), MemoryBroker()
+    door = Door(Starlette(routes=[Route("/detail/{order_no}", party.detail)]), "127.0.0.1", 0)
+    port = await door.open()
+    shop = Shop(
+        channel="douyin",
+        shop="shop-1",
+        app_key="k",
+        app_secret="s",
+        access_token="t",
+        base_url=f"http://127.0.0.1:{port}",
+    )
+    keys = MasterKeys({1: base64.b64decode(base64.b64encode(b"k" * 32))})
+    async with Outgoing() as outgoing:
+        shared = Shared(
+            pool=pool,
+            outgoing=outgoing,
+            publisher=MemoryPublisher(broker),  # type: ignore[arg-type]  # passes the publisher's suite
+            desk=None,  # type: ignore[arg-type]  # no command is issued here
+            codec=codec(),
+            clock=SystemClock(),
+            payloads=PayloadSeal(keys, SystemClock()),
+            channels={"douyin": replace(CHANNEL, detail_request=_request, read_detail=_read)},
+            shops={("douyin", "shop-1"): shop},
+        )
+        fetcher = Fetcher(shared, concurrency=16)
+        running = asyncio.create_task(fetcher.run())
+        yield Rig(pool=pool, party=party, broker=broker, fetcher=fetcher)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    await door.close()
+    await pool.close()
+
+
+async def test_what_was_handed_over_is_fetched_once_and_crossed_off_whenever_answers_come(
+    rig: Rig,
+) -> None:
+    numbers = [str(number) for number in range(300)]
+    for at in range(0, len(numbers), 10):
+        rig.fetcher.take(await rig.list(wanted(*numbers[at : at + 10]), LEASE_S))
+        await asyncio.sleep(0.005)
+    await rig.until_listed(0)
+    assert rig.payloads() == Counter(numbers)
+    assert rig.party.asked == Counter(numbers)
+
+
+async def test_an_order_asked_for_again_during_its_fetch_is_fetched_once_more(rig: Rig) -> None:
+    rig.party.held.clear()
+    rig.fetcher.take(await rig.list(wanted("5"), LEASE_S))
+    async with asyncio.timeout(PATIENCE_S):
+        await rig.party.called.wait()
+    assert await rig.list(wanted("5"), LEASE_S) == (), "it is on the list already"
+    rig.party.held.set()
+    await rig.until_listed(0)
+    assert rig.payloads() == Counter({"5": 2})
+
+
+async def test_rows_nobody_holds_are_taken_when_they_are_due(rig: Rig) -> None:
+    await rig.list(wanted("1", "2"))
+    left = await rig.list(wanted("3"), lease_s=0.8)
+    assert len(left) == 1, "its process died with it"
+    await rig.until_listed(0)
+    assert rig.payloads() == Counter(["1", "2", "3"])
+
+
+async def test_a_failed_call_is_put_off_and_tried_until_it_succeeds(rig: Rig) -> None:
+    rig.party.failing["4"] = 2
+    rig.fetcher.take(await rig.list(wanted("4", "6"), LEASE_S))
+    await rig.until_listed(1)
+    row = await rig.pool.fetchrow("SELECT channel_order_no, attempts FROM ingest.fetches")
+    assert row is not None
+    assert row["channel_order_no"] == "4"
+    await rig.until_listed(0)
+    assert rig.party.asked["4"] == 3
+    assert rig.payloads() == Counter(["4", "6"])
+
+
+async def test_memory_is_bounded_and_the_list_keeps_the_rest(rig: Rig) -> None:
+    rig.party.held.clear()
+    assert rig.fetcher.has_room(QUEUE_MAX)
+    rig.fetcher.take(wanted(*(str(number) for number in range(QUEUE_MAX))))
+    assert not rig.fetcher.has_room(1)
+    rig.party.held.set()
