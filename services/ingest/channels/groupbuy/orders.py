@@ -305,7 +305,7 @@ def _promotions(
     found = []
     if leader_fen > 0:
         found.append(Promotion(name="团长优惠", fen=leader_fen, borne_by=Bearer.SELLER))
-    if off_goods:
+    if platform_fen > 0:
         found.append(Promotion(name="平台优惠", fen=platform_fen, borne_by=Bearer.PLATFORM))
     return tuple(found)
 

@@ -81,6 +81,14 @@ class ShopifyExtension(Extension, frozen=True, kw_only=True, tag="shopify"):
     refunded_fen: int
 
 
+class _Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """What is paid or let go beside the goods."""
+
+    tax_fen: int
+    tip_fen: int
+    shipping_discount_fen: int
+
+
 _decode = msgspec.json.Decoder(wire.Answer).decode
 _decode_order = msgspec.json.Decoder(wire.Order).decode
 
@@ -131,6 +139,7 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
     state, hold = _state(order, natives)
     freight_fen, beside = _freight(order, lines, payable_fen, money)
     listed_fen = money.fen(order.total_line_items_price, "total_line_items_price")
+    _check_totals(order, lines, beside, money, problems)
     draft = orders.Draft(
         order_no=text_of(order.id),
         shop="",
@@ -156,6 +165,33 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
         partial=partial,
     )
     return orders.finish(draft, problems)
+
+
+def _check_totals(
+    order: wire.Order,
+    lines: list[orders.LineDraft],
+    beside: _Beside,
+    money: Money,
+    problems: list[Problem],
+) -> None:
+    """Name what the header's smaller totals contradict; its great one decides in any case."""
+    if not lines:
+        return
+    nets_fen = sum(line.net_fen for line in lines)
+    off_fen = sum(line.unit_price_fen * line.qty for line in lines) - nets_fen
+    goods_fen = money.fen(order.subtotal_price, "subtotal_price")
+    if order.subtotal_price is not None and goods_fen != nets_fen:
+        detail = f"subtotal {goods_fen}, lines {nets_fen}"
+        problems.append(problem(ProblemCode.GOODS_DIFFER_FROM_TOTAL, detail, blocks=False))
+    told_fen = money.fen(order.total_discounts, "total_discounts")
+    known = {off_fen, off_fen + beside.shipping_discount_fen}
+    if order.total_discounts is not None and told_fen not in known:
+        detail = f"total_discounts {told_fen}, lines {off_fen}"
+        problems.append(problem(ProblemCode.PROMOTIONS_DIFFER, detail, blocks=False))
+    open_fen = money.fen(order.total_outstanding, "total_outstanding")
+    if order.financial_status == "paid" and open_fen > 0:
+        detail = f"paid, total_outstanding {open_fen}"
+        problems.append(problem(ProblemCode.STATE_CONTRADICTS_PAYMENT, detail, blocks=False))
 
 
 def _raw_state(order: wire.Order) -> str:
@@ -322,14 +358,6 @@ def _refunded(order: wire.Order, problems: list[Problem]) -> dict[str, int]:
             pieces = quantity(line.quantity, "refund_line_items.quantity", problems)
             gone[line_id] = gone.get(line_id, 0) + pieces
     return gone
-
-
-class _Beside(msgspec.Struct, frozen=True, kw_only=True):
-    """What is paid or let go beside the goods."""
-
-    tax_fen: int
-    tip_fen: int
-    shipping_discount_fen: int
 
 
 def _freight(

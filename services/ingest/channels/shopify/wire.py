@@ -156,6 +156,8 @@ class Order(msgspec.Struct):
     note: Text = None
     tags: Text = None
     total_line_items_price: Amount = None
+    subtotal_price: Amount = None
+    total_discounts: Amount = None
     total_tax: Amount = None
     total_tip_received: Amount = None
     total_price: Amount = None

@@ -139,6 +139,7 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
     if state is S.AWAITING_SHIPMENT and refunded_fen:
         # The order does not say for which line money went back: shipping it would be a guess.
         state, hold = S.PAID_ON_HOLD, "refunded_line_unknown"
+    _check_discount(order, natives, money, problems)
     draft = orders.Draft(
         order_no=text_of(order.id),
         shop="",
@@ -174,6 +175,23 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
         ),
     )
     return orders.finish(draft, problems)
+
+
+def _check_discount(
+    order: wire.Order, natives: tuple[wire.Line, ...], money: Money, problems: list[Problem]
+) -> None:
+    """Name a total of coupons which the lines do not show."""
+    if order.discount_total is None or not natives:
+        return
+    told_fen = money.fen(order.discount_total, "discount_total")
+    off_fen = sum(
+        money.fen(native.subtotal, "line_items.subtotal")
+        - money.fen(native.total, "line_items.total")
+        for native in natives
+    )
+    if told_fen != off_fen:
+        detail = f"discount_total {told_fen}, lines {off_fen}"
+        problems.append(problem(ProblemCode.PROMOTIONS_DIFFER, detail, blocks=False))
 
 
 def _paid_fen(order: wire.Order, state: OrderSnapshotState, payable_fen: int) -> int:

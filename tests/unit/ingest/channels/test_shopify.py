@@ -184,6 +184,9 @@ def test_what_cannot_be_shipped_or_paid_right_is_quarantined(
     [
         ({"total_price": "99.00"}, P.LINES_DIFFER_FROM_TOTAL),
         ({"total_line_items_price": "90.00"}, P.GOODS_DIFFER_FROM_TOTAL),
+        ({"subtotal_price": "90.00"}, P.GOODS_DIFFER_FROM_TOTAL),
+        ({"total_discounts": "10.00"}, P.PROMOTIONS_DIFFER),
+        ({"total_outstanding": "1.00"}, P.STATE_CONTRADICTS_PAYMENT),
         ({"processed_at": None}, P.STATE_CONTRADICTS_PAYMENT),
         ({"created_at": "soon"}, P.BAD_TIME),
         ({"financial_status": "partially_paid", "total_outstanding": "-5.00"},

@@ -177,6 +177,7 @@ def test_what_cannot_be_shipped_or_paid_right_is_quarantined(
         ({"status": "pending"}, P.STATE_CONTRADICTS_PAYMENT),
         ({"date_created_gmt": "soon"}, P.BAD_TIME),
         ({"status": "packing"}, P.STATE_UNKNOWN),
+        ({"discount_total": "5.00"}, P.PROMOTIONS_DIFFER),
         ({"coupon_lines": [{"code": "ghost", "discount": "5.00"}]}, P.PROMOTIONS_DIFFER),
     ],
 )
@@ -200,7 +201,7 @@ def test_taxes_are_inside_each_line_and_inside_the_freight() -> None:
     taxed = woo_line(subtotal="88.50", subtotal_tax="11.50", total="79.65", total_tax="10.35")
     coupon = {"code": "ten", "discount": "8.85", "discount_tax": "1.15"}
     found = woo(taxed, coupon_lines=[coupon], shipping_total="8.85", shipping_tax="1.15",
-                total="100.00", total_tax="11.50")  # fmt: skip
+                total="100.00", total_tax="11.50", discount_total="8.85")  # fmt: skip
     nasty.assert_taken(found)
     order = order_of(found)
     item = order.items[0]
@@ -220,7 +221,7 @@ def test_a_price_that_does_not_divide_is_a_whole_fen_and_no_contradiction(
     coupon = [{"code": "five", "discount": "5.00"}]
     total_fen = round(float(subtotal) * 100) + 9500
     found = woo(uneven, other, total=f"{total_fen // 100}.{total_fen % 100:02d}",
-                coupon_lines=coupon)  # fmt: skip
+                coupon_lines=coupon, discount_total="5.00")  # fmt: skip
     nasty.assert_taken(found)
     assert order_of(found).items[0].unit_price_fen == unit_fen
 
