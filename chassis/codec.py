@@ -1,23 +1,23 @@
 """The only door to the wire: event values ↔ Confluent-framed Avro (0x00, 4-byte schema id, body).
 
-fastavro is the truth. A record is written with its newest locked schema; what an older schema wrote is
-promoted by Avro's resolution. Every record starts with its key (a string) and, where it belongs to an
+fastavro is the truth; writing takes the same bytes from functions made once a process (`chassis.writing`). A record
+is written with its newest locked schema; what an older schema wrote is promoted by Avro's resolution. Every record starts with its key (a string) and, where it belongs to an
 aggregate's stream, its version: `peek` reads just these two, so that a consumer can skip a record cheaply.
 """
 
 from __future__ import annotations
 
 import struct
-from datetime import datetime
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
 import msgspec
-from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro import parse_schema, schemaless_reader
 from msgspec import Struct
 
 from chassis.errors import Invalid
+from chassis.writing import Writer, writer
 from schemas.events import RECORDS
 from schemas.lock import Locked, newest, read_lock
 
@@ -41,13 +41,15 @@ class Codec:
         types = {str(record.FULL_NAME): record for record in RECORDS}  # type: ignore[attr-defined]
         current = newest(locked)
         self._readers: dict[int, tuple[Any, Any, type[Struct]]] = {}
-        self._writers: dict[type[Struct], tuple[bytes, Any]] = {}
+        self._writers: dict[type[Struct], Writer] = {}
+        parsed_newest = {}
         for full_name, entry in current.items():
-            parsed = parse_schema(entry.schema())
-            self._writers[types[full_name]] = (HEADER.pack(0, entry.schema_id), parsed)
+            schema = entry.schema()
+            parsed_newest[full_name] = parse_schema(schema)
+            self._writers[types[full_name]] = writer(schema, HEADER.pack(0, entry.schema_id))
         for entry in locked:
             parsed = parse_schema(entry.schema())
-            newest_parsed = self._writers[types[entry.full_name]][1]
+            newest_parsed = parsed_newest[entry.full_name]
             same = entry.version == current[entry.full_name].version
             self._readers[entry.schema_id] = (
                 parsed,
@@ -57,14 +59,7 @@ class Codec:
 
     def encode(self, event: Struct, version: int = 0) -> bytes:
         """Framed bytes; a `version` other than 0 replaces the event's own."""
-        fields = msgspec.to_builtins(event, builtin_types=(datetime, bytes))
-        if version:
-            fields["version"] = version
-        header, schema = self._writers[type(event)]
-        out = BytesIO()
-        out.write(header)
-        schemaless_writer(out, schema, fields)
-        return out.getvalue()
+        return self._writers[type(event)](event, version)
 
     def record_type(self, framed: bytes) -> type[Struct]:
         """Which record this is, by its schema id. Raises Invalid."""

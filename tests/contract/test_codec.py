@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from io import BytesIO
 from typing import Any
 
 import msgspec
 import pytest
+from fastavro import parse_schema, schemaless_writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
@@ -95,6 +97,55 @@ def test_peeking_gives_key_and_version_of_decoding(
     peeked = codec().peek(codec().encode(event))
     first = record.__struct_fields__[0]
     assert peeked == Peeked(record, getattr(event, first), getattr(event, "version", 0))
+
+
+@EVERY_RECORD
+@BRIEFLY
+@given(generated=st.data())
+def test_what_is_encoded_are_the_bytes_of_fastavro(
+    record: type[Struct], generated: st.DataObject
+) -> None:
+    event = generated.draw(events(record))
+    framed = codec().encode(event)
+    schema = parse_schema(sources()[record.FULL_NAME])  # type: ignore[attr-defined]
+    reference = BytesIO()
+    fields = msgspec.to_builtins(event, builtin_types=(datetime, bytes))
+    schemaless_writer(reference, schema, fields)
+    assert framed[5:] == reference.getvalue()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"payable_fen": 2**63},
+        {"payable_fen": -(2**63) - 1},
+        {"payable_fen": 1.5},
+        {"payable_fen": None},
+        {"shop": None},
+        {"shop": 7},
+        {"shop": "\ud800"},
+        {"personal": None},
+        {"personal": "text"},
+        {"lines": None},
+        {"lines": (None,)},
+        {"promotions": ("no record",)},
+        {"occurred_at": None},
+        {"occurred_at": datetime(2026, 11, 11, 4, 0)},  # noqa: DTZ001 — nobody knows whose noon it is
+    ],
+)
+def test_what_the_schema_does_not_allow_is_not_written(changes: dict[str, Any]) -> None:
+    broken = msgspec.structs.replace(example(OrderPlaced), **changes)
+    with pytest.raises((TypeError, AttributeError, ValueError, OverflowError)):
+        codec().encode(broken)
+
+
+@given(microseconds=st.integers(-(10**15), 4 * 10**15))
+@settings(deadline=None)
+def test_a_time_keeps_its_milliseconds_and_drops_the_rest(microseconds: int) -> None:
+    moment = EPOCH + timedelta(microseconds=microseconds)
+    event = msgspec.structs.replace(example(OrderPlaced), occurred_at=moment)
+    decoded: Any = codec().decode(codec().encode(event))
+    assert decoded.occurred_at == EPOCH + timedelta(milliseconds=microseconds // 1000)
 
 
 def test_a_version_given_at_encoding_replaces_the_events_own() -> None:
