@@ -37,7 +37,7 @@ def producer_options(shared: Mapping[str, Any]) -> dict[str, Any]:
         "acks": "all",
         # Same partition for a key as the Java and Faust clients choose.
         "partitioner": "murmur2_random",
-        "linger.ms": 10,
+        "linger.ms": 5,
         "compression.type": "lz4",
         "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
         # librdkafka would buffer 1 GiB; 64 MiB is far more than a few batches in flight.

@@ -52,8 +52,8 @@ ENDS_PAUSE_S = 0.1
 RUSH_RECORDS = 50
 RUSH_WAIT_S = 0.04
 """After a batch of this many records the next one may wait this long to become full."""
-GATHER_S = 0.02
-GATHER_WITHIN_MS = 100
+GATHER_S = 0.03
+GATHER_WITHIN_MS = 150
 """Where records come one by one, each that comes this soon after the last waits a little for its neighbours: a
 transaction and its requests cost the same for one record as for ten. What comes alone does not wait."""
 
