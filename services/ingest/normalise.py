@@ -281,6 +281,9 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
         events.append(replace(placed, payment=payment) if change.paid else placed)
     else:
         metrics.ARRIVALS.labels(payload.channel, "changed").inc()
+    # Before the payment: a paid order without a hold is ready at once.
+    if change.amended:
+        events.append(_amended(known, change.amended, order, arrival, facts, moment))
     if change.paid and not change.placed:
         events.append(
             OrderPaid(
@@ -290,8 +293,6 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
                 paid_fen=order.paid_fen,
             )
         )
-    if change.amended:
-        events.append(_amended(known, change.amended, order, arrival, facts, moment))
     if change.cancelled:
         refunded = order.state is OrderSnapshotState.CLOSED_REFUNDED
         events.append(

@@ -4,7 +4,8 @@ Guarantees: a snapshot older than the newest known one changes nothing; the same
 times is one order; payment and cancellation are told once; what may change later (receiver, hold) is told
 as an amendment with the names of what changed; a receiver that the channel takes away again, as some do once
 a parcel has left, stays as it was told; a payload that cannot be worked with is quarantined with
-every reason and does not touch what is known.
+every reason and does not touch what is known. What is told has all of the order to ship: an order of which a
+part is refunded or has left is held.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from datetime import datetime
 from msgspec import Struct
 
 from services.ingest.domain.model import (
+    SHIPPABLE,
     CanonicalOrder,
+    LineRefundState,
     OrderSnapshotState,
     PiiKind,
     Problem,
@@ -30,14 +33,11 @@ PAID = frozenset(
     }
 )
 OVER = frozenset({OrderSnapshotState.CANCELLED, OrderSnapshotState.CLOSED_REFUNDED})
-LEFT = frozenset(
-    {
-        OrderSnapshotState.SHIPPED,
-        OrderSnapshotState.COMPLETED,
-        OrderSnapshotState.PARTLY_SHIPPED,
-    }
-)
+LEFT = frozenset({OrderSnapshotState.SHIPPED, OrderSnapshotState.COMPLETED})
 
+SHIPPED_ELSEWHERE = "shipped_elsewhere"
+PARTLY_SHIPPED_ELSEWHERE = "partly_shipped_elsewhere"
+PARTLY_REFUNDED = "partly_refunded"
 
 # How much of the receiver a form tells: a cipher opens with the platform's help, a mask never.
 _TOLD = {PiiKind.ABSENT: 0, PiiKind.MASKED: 1, PiiKind.ENCRYPTED: 2, PiiKind.PLAIN: 2}
@@ -89,17 +89,26 @@ class Change(Struct, frozen=True, kw_only=True):
 Reading = Stale | Quarantine | Change
 
 
-def hold_of(order: CanonicalOrder, *, first: bool) -> str:
-    """Why the channel forbids shipping now; empty when it does not."""
+def hold_of(order: CanonicalOrder) -> str:
+    """Why a snapshot forbids shipping all of the order now; empty when it does not."""
     if order.hold:
         return order.hold
     if order.state is OrderSnapshotState.UNKNOWN:
         return "state_unknown"
     if order.state is OrderSnapshotState.PAID_ON_HOLD:
         return "paid_on_hold"
-    if first and order.state in LEFT:
-        # Shipped before we ever saw it: not ours to ship again.
-        return "shipped_elsewhere"
+    if order.state in LEFT:
+        # What has left must not leave again, whoever sent it.
+        return SHIPPED_ELSEWHERE
+    if order.state not in SHIPPABLE:
+        return ""
+    # We ship an order as a whole. What is left of one is for a person to decide.
+    if order.state is OrderSnapshotState.PARTLY_SHIPPED or any(i.shipped_qty for i in order.items):
+        return PARTLY_SHIPPED_ELSEWHERE
+    if any(
+        item.refunded_qty or item.refund_state is LineRefundState.REFUNDED for item in order.items
+    ):
+        return PARTLY_REFUNDED
     return ""
 
 
@@ -138,7 +147,7 @@ def read_snapshot(
         district=region[2],
         personal_digest=personal_digest,
         personal_kind=personal_kind,
-        hold=hold_of(order, first=fresh),
+        hold=hold_of(order),
         # Line numbers are given once: a later snapshot that drops a line must not shift the others.
         lines=known.lines
         if known and known.lines
@@ -181,6 +190,11 @@ def _amended(known: KnownOrder, newer: KnownOrder) -> tuple[str, ...]:
         changed.append("personal")
     if (newer.province, newer.city, newer.district) != (known.province, known.city, known.district):
         changed.append("region")
-    if newer.hold != known.hold:
+    if newer.hold != known.hold and not _our_own_shipping(known, newer):
         changed.append("hold")
     return tuple(changed)
+
+
+def _our_own_shipping(known: KnownOrder, newer: KnownOrder) -> bool:
+    """Whether the channel only says back what we told it: the order was free for us to ship."""
+    return newer.hold == SHIPPED_ELSEWHERE and known.paid and not known.hold
