@@ -9,7 +9,7 @@ from chassis.clock import ManualClock
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal, new_master_key_text
 from chassis.processor import Moment, Record
 from schemas.events.channel_payloads import PayloadReceived
-from schemas.events.orders import OrderAmended, OrderPaid, OrderPlaced
+from schemas.events.orders import OrderAmended, OrderCancelled, OrderPaid, OrderPlaced
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.normalise import NormaliserFacts, NormaliserFactsSource, decide_payload
@@ -133,7 +133,52 @@ def test_a_hold_that_comes_with_the_payment_is_told_before_it() -> None:
     assert amended.hold == "paid_forbid_consign"
 
 
+def test_two_contents_of_one_second_end_the_same_whichever_comes_first() -> None:
+    contents = [
+        trade(),
+        trade(ASKED),
+        trade(seller_memo="加急"),
+        trade(status="PAID_FORBID_CONSIGN"),
+    ]
+    held = []
+    for arrivals in (contents, contents[::-1], [*contents[2:], *contents[:2], *contents]):
+        desk = Desk()
+        for content in arrivals:
+            desk.take(content)
+        held.append(desk.known)
+    assert held[0] is not None
+    assert held[0].hold == "refund_open"
+    assert held[0] == held[1] == held[2]
+
+
 def test_the_same_content_again_tells_nothing() -> None:
     desk = Desk()
     assert len(desk.take(trade())) == 1
+    assert desk.take(trade()) == ()
+
+
+def test_an_older_snapshot_tells_the_receiver_that_the_newer_one_has_no_more() -> None:
+    nobody: Native = dict.fromkeys(
+        ("receiver_name", "receiver_mobile", "receiver_address", "oaid"), ""
+    )
+    desk = Desk()
+    (placed,) = desk.take(trade(status=SHIPPED, at="10:00:00", **nobody))
+    assert isinstance(placed, OrderPlaced)
+    assert placed.personal_kind == "absent"
+    (amended,) = desk.take(trade())
+    assert isinstance(amended, OrderAmended)
+    assert (amended.changed, amended.personal_kind) == (("personal",), "masked")
+    assert (amended.channel_state, amended.hold) == (SHIPPED, "shipped_elsewhere")
+    assert amended.personal
+
+
+def test_a_payment_told_after_the_order_was_closed_is_told_once() -> None:
+    desk = Desk()
+    placed, cancelled = desk.take(trade(status="TRADE_CLOSED", at="10:00:00"))
+    assert isinstance(placed, OrderPlaced)
+    assert isinstance(cancelled, OrderCancelled)
+    assert placed.payment is None
+    (paid,) = desk.take(trade())
+    assert isinstance(paid, OrderPaid)
+    assert paid.paid_fen == 20000
     assert desk.take(trade()) == ()

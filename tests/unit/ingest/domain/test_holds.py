@@ -101,6 +101,7 @@ def tell(*snapshots: CanonicalOrder) -> list[Told]:
             known,
             replace(order, times=replace(order.times, modified=modified)),
             (),
+            digest=str(seconds),
             personal_digest="",
             order_id="TB2026052000001",
         )
