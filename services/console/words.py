@@ -195,6 +195,10 @@ CODES: Mapping[str, str] = MappingProxyType(
         "receiver_key": "收件人",
         "address_vague": "地址",
         "channel_state": "平台状态",
+        # why the channel's word keeps an order from shipping
+        "partly_refunded": "部分商品已在平台退款",
+        "partly_shipped_elsewhere": "部分商品已在别处发货",
+        "shipped_elsewhere": "已在别处发货",
         # who acts without being a person
         "orders": "平台",
         "stock": "库存系统",

@@ -45,7 +45,6 @@ from services.ingest.domain.snapshots import (
     Quarantine,
     Stale,
     read_snapshot,
-    tells_less,
 )
 from services.ingest.domain.text import address_is_vague
 from services.ingest.shanghai import business_day
@@ -71,6 +70,7 @@ class Arrival(Struct, frozen=True, kw_only=True):
     """One payload, opened and understood."""
 
     normalised: Normalised
+    digest: str
     personal: bytes
     personal_digest: str
     receiver_key: str
@@ -196,12 +196,16 @@ class NormaliserFactsSource:
         normalised = self._normalised(payload)
         order = normalised.order
         if order is None:
-            return Arrival(normalised=normalised, personal=b"", personal_digest="", receiver_key="")
+            return Arrival(
+                normalised=normalised, digest="", personal=b"", personal_digest="", receiver_key=""
+            )
         personal = personal_block(order)
         receiver = order.receiver
         who = receiver.key or f"{receiver.name}{receiver.phone}{receiver.address}"
         return Arrival(
             normalised=normalised,
+            # Under a key, because the content has personal data and what is known is kept in clear.
+            digest=self._seal.blind_index(msgspec.json.encode(order).decode(), "snapshot"),
             personal=personal,
             personal_digest=self._seal.blind_index(personal.decode(), "personal"),
             receiver_key=self._seal.blind_index(who, "receiver") if who else "",
@@ -248,6 +252,7 @@ def decide_payload(
         known,
         order,
         arrival.normalised.problems,
+        digest=arrival.digest,
         personal_digest=arrival.personal_digest,
         order_id="",
     )
@@ -281,6 +286,9 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
         events.append(replace(placed, payment=payment) if change.paid else placed)
     else:
         metrics.ARRIVALS.labels(payload.channel, "changed").inc()
+    # Before the payment: a paid order without a hold is ready at once.
+    if change.amended:
+        events.append(_amended(known, change.amended, order, arrival, facts, moment))
     if change.paid and not change.placed:
         events.append(
             OrderPaid(
@@ -290,8 +298,6 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
                 paid_fen=order.paid_fen,
             )
         )
-    if change.amended:
-        events.append(_amended(known, change.amended, order, arrival, facts, moment))
     if change.cancelled:
         refunded = order.state is OrderSnapshotState.CLOSED_REFUNDED
         events.append(
@@ -371,20 +377,21 @@ def _amended(  # noqa: PLR0917
     moment: Moment,
 ) -> OrderAmended:
     readable = order.receiver.pii is PiiKind.PLAIN
-    # A receiver that is told less well than before must not take the place of what was told.
-    taken_away = tells_less(order.receiver.pii, known.personal_kind)
+    # What this arrival says of the receiver may be less, or older, than what was told before.
+    told = (order.receiver.pii, arrival.personal_digest)
+    kept = told != (known.personal_kind, known.personal_digest)
     return OrderAmended(
         order_id=known.order_id,
         version=0,
-        occurred_at=order.times.modified or moment.now,
+        occurred_at=known.modified_at or moment.now,
         changed=changed,
-        channel_state=order.raw_state,
+        channel_state=known.raw_state,
         province=known.province,
         city=known.city,
         district=known.district,
-        personal=b"" if taken_away else facts.sealed(known.order_id, arrival.personal),
-        personal_kind=PiiKind.ABSENT if taken_away else order.receiver.pii,
-        receiver_key="" if taken_away else arrival.receiver_key,
+        personal=b"" if kept else facts.sealed(known.order_id, arrival.personal),
+        personal_kind=PiiKind.ABSENT if kept else order.receiver.pii,
+        receiver_key="" if kept else arrival.receiver_key,
         address_vague=readable and address_is_vague(order.receiver.address),
         hold=known.hold,
     )

@@ -7,6 +7,7 @@ All else is taken in: the order's header decides what was paid, and lines share 
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -29,6 +30,7 @@ from services.ingest.domain.model import (
     Receiver,
     Times,
 )
+from services.ingest.domain.snapshots import Rank, rank_of
 
 S = OrderSnapshotState
 PAID_STATES = frozenset(
@@ -302,7 +304,7 @@ def take_off(drafts: Sequence[LineDraft], amount_fen: int) -> None:
 
 
 def newest(found: Iterable[Normalised]) -> tuple[Normalised, ...]:
-    """Keep one snapshot per order number, the newest; equally new ones: the last."""
+    """Keep one snapshot per order number, the newest, whatever order they come in."""
     kept: dict[str, Normalised] = {}
     unnamed: list[Normalised] = []
     for normalised in found:
@@ -310,18 +312,17 @@ def newest(found: Iterable[Normalised]) -> tuple[Normalised, ...]:
         if order is None or not order.order_no:
             unnamed.append(normalised)
             continue
-        before = kept.get(order.order_no)
-        if before is None or not _older(normalised, before):
-            kept[order.order_no] = normalised
+        before = kept.setdefault(order.order_no, normalised)
+        if before is not normalised:
+            kept[order.order_no] = max(before, normalised, key=_standing)
     return (*kept.values(), *unnamed)
 
 
-def _older(one: Normalised, other: Normalised) -> bool:
-    a = one.order.times.modified if one.order else None
-    b = other.order.times.modified if other.order else None
-    if a is None or b is None:
-        return a is None and b is not None
-    return a < b
+def _standing(one: Normalised) -> tuple[datetime, bool, Rank, bytes]:
+    """Of two equally new ones, one that can be worked with goes before one that cannot."""
+    assert one.order is not None, "only orders are compared"
+    rank = rank_of(one.order, "")
+    return rank.modified_at, not one.blocked, rank, msgspec.json.encode(one)
 
 
 def refused(cause: Problem) -> tuple[Normalised, ...]:

@@ -1,20 +1,25 @@
 """What a snapshot of a channel order means, given what is known of the order: the pure heart of ingest.
 
-Guarantees: a snapshot older than the newest known one changes nothing; the same snapshot any number of
-times is one order; payment and cancellation are told once; what may change later (receiver, hold) is told
-as an amendment with the names of what changed; a receiver that the channel takes away again, as some do once
-a parcel has left, stays as it was told; a payload that cannot be worked with is quarantined with
-every reason and does not touch what is known.
+Guarantees: snapshots of one order have a total order (`Rank`), and what is known of the order is the same
+whichever order they came in and however often: the content of the greatest, the receiver as told best, and
+that it was paid or closed if any of them says so. The same snapshot any number of times is one order; payment
+and cancellation are told once; what may change later (receiver, hold) is told as an amendment with the names
+of what changed; a receiver that the channel takes away again, as some do once a parcel has left, stays as it
+was told; a payload that cannot be worked with is quarantined with every reason and does not touch what is
+known. What is told has all of the order to ship: an order of which a part is refunded or has left is held.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from services.ingest.domain.model import (
+    SHIPPABLE,
     CanonicalOrder,
+    LineRefundState,
     OrderSnapshotState,
     PiiKind,
     Problem,
@@ -30,17 +35,57 @@ PAID = frozenset(
     }
 )
 OVER = frozenset({OrderSnapshotState.CANCELLED, OrderSnapshotState.CLOSED_REFUNDED})
-LEFT = frozenset(
-    {
-        OrderSnapshotState.SHIPPED,
-        OrderSnapshotState.COMPLETED,
-        OrderSnapshotState.PARTLY_SHIPPED,
-    }
-)
+LEFT = frozenset({OrderSnapshotState.SHIPPED, OrderSnapshotState.COMPLETED})
 
+SHIPPED_ELSEWHERE = "shipped_elsewhere"
+PARTLY_SHIPPED_ELSEWHERE = "partly_shipped_elsewhere"
+PARTLY_REFUNDED = "partly_refunded"
+
+# How far an order has come. What is unknown must not ship, so it stands above all that may.
+_PROGRESS: dict[str, int] = {
+    state: progress
+    for progress, state in enumerate(
+        (
+            OrderSnapshotState.UNPAID,
+            OrderSnapshotState.DEPOSIT_PAID,
+            OrderSnapshotState.PAID_ON_HOLD,
+            OrderSnapshotState.AWAITING_SHIPMENT,
+            OrderSnapshotState.PARTLY_SHIPPED,
+            OrderSnapshotState.SHIPPED,
+            OrderSnapshotState.COMPLETED,
+            OrderSnapshotState.UNKNOWN,
+            OrderSnapshotState.CANCELLED,
+            OrderSnapshotState.CLOSED_REFUNDED,
+        )
+    )
+}
+assert len(_PROGRESS) == len(OrderSnapshotState), "every state has come so far"
 
 # How much of the receiver a form tells: a cipher opens with the platform's help, a mask never.
-_TOLD = {PiiKind.ABSENT: 0, PiiKind.MASKED: 1, PiiKind.ENCRYPTED: 2, PiiKind.PLAIN: 2}
+# "" stands in orders known from before forms were kept.
+_TOLD: dict[str, int] = {
+    "": -1,
+    PiiKind.ABSENT: 0,
+    PiiKind.MASKED: 1,
+    PiiKind.ENCRYPTED: 2,
+    PiiKind.PLAIN: 2,
+}
+
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+
+
+class Rank(Struct, frozen=True, order=True, array_like=True):
+    """Which of two snapshots of one order is the newer one; equal only for the same snapshot.
+
+    Channels tell modified times in whole seconds, so two contents may share one. Then the state that has
+    come further counts, then the one that is held, and at last a digest of the content: arbitrary, but the
+    same whichever came first.
+    """
+
+    modified_at: datetime
+    progress: int
+    held: bool
+    digest: str
 
 
 class KnownOrder(Struct, frozen=True, kw_only=True):
@@ -64,6 +109,27 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
     lines: tuple[tuple[str, int], ...] = ()
     """(channel's line id, pieces), in the order of our line numbers."""
     quarantine: tuple[Problem, ...] = ()
+    digest: str = ""
+    """Of the newest snapshot's content; empty in orders known from before it was kept."""
+    personal_of: Rank | None = None
+    """The snapshot that told the personal block; None: the newest."""
+    region_of: Rank | None = None
+    """The snapshot that told the region; None: the newest."""
+
+    @property
+    def rank(self) -> Rank:
+        """The newest snapshot's."""
+        return Rank(
+            self.modified_at or _BEFORE_ALL,
+            _PROGRESS.get(self.state, -1),
+            bool(self.hold),
+            self.digest,
+        )
+
+    @property
+    def region(self) -> tuple[str, str, str]:
+        """Province, city, district."""
+        return self.province, self.city, self.district
 
 
 class Stale(Struct, frozen=True):
@@ -89,18 +155,33 @@ class Change(Struct, frozen=True, kw_only=True):
 Reading = Stale | Quarantine | Change
 
 
-def hold_of(order: CanonicalOrder, *, first: bool) -> str:
-    """Why the channel forbids shipping now; empty when it does not."""
+def hold_of(order: CanonicalOrder) -> str:
+    """Why a snapshot forbids shipping all of the order now; empty when it does not."""
     if order.hold:
         return order.hold
     if order.state is OrderSnapshotState.UNKNOWN:
         return "state_unknown"
     if order.state is OrderSnapshotState.PAID_ON_HOLD:
         return "paid_on_hold"
-    if first and order.state in LEFT:
-        # Shipped before we ever saw it: not ours to ship again.
-        return "shipped_elsewhere"
+    if order.state in LEFT:
+        # What has left must not leave again, whoever sent it.
+        return SHIPPED_ELSEWHERE
+    if order.state not in SHIPPABLE:
+        return ""
+    # We ship an order as a whole. What is left of one is for a person to decide.
+    if order.state is OrderSnapshotState.PARTLY_SHIPPED or any(i.shipped_qty for i in order.items):
+        return PARTLY_SHIPPED_ELSEWHERE
+    if any(
+        item.refunded_qty or item.refund_state is LineRefundState.REFUNDED for item in order.items
+    ):
+        return PARTLY_REFUNDED
     return ""
+
+
+def rank_of(order: CanonicalOrder, digest: str) -> Rank:
+    """Where a snapshot stands among those of its order. `digest` is equal only for equal contents."""
+    modified = order.times.modified or _BEFORE_ALL
+    return Rank(modified, _PROGRESS[order.state], bool(hold_of(order)), digest)
 
 
 def read_snapshot(
@@ -108,79 +189,90 @@ def read_snapshot(
     order: CanonicalOrder,
     problems: tuple[Problem, ...],
     *,
+    digest: str,
     personal_digest: str,
     order_id: str,
 ) -> Reading:
     """Compares a snapshot with what is known. `order_id` is used when the order is new to us."""
     if any(problem.blocks for problem in problems):
         return Quarantine(problems)
-    fresh = known is None or not known.order_id
-    personal_kind: str = order.receiver.pii
-    region = (order.receiver.province, order.receiver.city, order.receiver.district)
-    if not fresh and known is not None and tells_less(order.receiver.pii, known.personal_kind):
-        personal_digest, personal_kind = known.personal_digest, known.personal_kind
-        region = region if any(region) else (known.province, known.city, known.district)
-    modified = order.times.modified
-    if not fresh and known is not None and _older(modified, known.modified_at):
-        return Stale()
-    now_known = KnownOrder(
-        order_id=order_id if known is None or not known.order_id else known.order_id,
+    seen = KnownOrder(
+        order_id=order_id,
         channel=order.channel,
         shop=order.shop,
         channel_order_no=order.order_no,
-        modified_at=modified or (known.modified_at if known else None),
-        paid=order.state in PAID or bool(known and known.paid),
-        cancelled=order.state in OVER or bool(known and known.cancelled),
+        modified_at=order.times.modified,
+        paid=order.state in PAID,
+        cancelled=order.state in OVER,
         state=order.state,
         raw_state=order.raw_state,
-        province=region[0],
-        city=region[1],
-        district=region[2],
+        province=order.receiver.province,
+        city=order.receiver.city,
+        district=order.receiver.district,
         personal_digest=personal_digest,
-        personal_kind=personal_kind,
-        hold=hold_of(order, first=fresh),
-        # Line numbers are given once: a later snapshot that drops a line must not shift the others.
-        lines=known.lines
-        if known and known.lines
-        else tuple((item.line_id, item.qty) for item in order.items),
+        personal_kind=order.receiver.pii,
+        hold=hold_of(order),
+        lines=tuple([(item.line_id, item.qty) for item in order.items]),
+        digest=digest,
     )
-    if fresh or known is None:
-        return Change(
-            placed=True,
-            paid=now_known.paid,
-            amended=(),
-            cancelled=now_known.cancelled,
-            known=now_known,
-        )
-    change = Change(
+    if known is None or not known.order_id:
+        return Change(placed=True, paid=seen.paid, amended=(), cancelled=seen.cancelled, known=seen)
+    now_known = _joined(known, seen)
+    if now_known == known:
+        return Stale()
+    return Change(
         placed=False,
         paid=now_known.paid and not known.paid,
         amended=() if now_known.cancelled else _amended(known, now_known),
         cancelled=now_known.cancelled and not known.cancelled,
         known=now_known,
     )
-    if change.paid or change.amended or change.cancelled or now_known != known:
-        return change
-    return Stale()
 
 
-def tells_less(told: PiiKind, known: str) -> bool:
-    """Whether a snapshot's receiver is told in a lesser form than one that is known ("" is none)."""
-    return known != "" and _TOLD[told] < _TOLD[PiiKind(known)]
+def _joined(known: KnownOrder, seen: KnownOrder) -> KnownOrder:
+    """What is known after one more snapshot: the same whichever of the two came first."""
+    newer = seen if seen.rank > known.rank else known
+    personal = max(known, seen, key=lambda one: (_TOLD[one.personal_kind], _personal_rank(one)))
+    region = max(known, seen, key=lambda one: (any(one.region), _region_rank(one)))
+    personal_of, region_of = _personal_rank(personal), _region_rank(region)
+    return replace(
+        newer,
+        order_id=known.order_id,
+        # Money that was taken and an order that was closed are facts, also where they are told late.
+        paid=known.paid or seen.paid,
+        cancelled=known.cancelled or seen.cancelled,
+        province=region.province,
+        city=region.city,
+        district=region.district,
+        region_of=None if region_of == newer.rank else region_of,
+        personal_digest=personal.personal_digest,
+        personal_kind=personal.personal_kind,
+        personal_of=None if personal_of == newer.rank else personal_of,
+        # Line numbers are given once: a later snapshot that drops a line must not shift the others.
+        lines=known.lines or seen.lines,
+        quarantine=known.quarantine if seen.rank < known.rank else (),
+    )
 
 
-def _older(modified: datetime | None, newest: datetime | None) -> bool:
-    if newest is None:
-        return False
-    return modified is None or modified < newest
+def _personal_rank(known: KnownOrder) -> Rank:
+    return known.personal_of or known.rank
+
+
+def _region_rank(known: KnownOrder) -> Rank:
+    return known.region_of or known.rank
 
 
 def _amended(known: KnownOrder, newer: KnownOrder) -> tuple[str, ...]:
     changed = []
     if newer.personal_digest != known.personal_digest:
         changed.append("personal")
-    if (newer.province, newer.city, newer.district) != (known.province, known.city, known.district):
+    if newer.region != known.region:
         changed.append("region")
-    if newer.hold != known.hold:
+    if newer.hold != known.hold and not _our_own_shipping(known, newer):
         changed.append("hold")
     return tuple(changed)
+
+
+def _our_own_shipping(known: KnownOrder, newer: KnownOrder) -> bool:
+    """Whether the channel only says back what we told it: the order was free for us to ship."""
+    return newer.hold == SHIPPED_ELSEWHERE and known.paid and not known.hold

@@ -23,7 +23,12 @@ def told(kind: PiiKind, minutes: int, *, memo: str = "") -> CanonicalOrder:
 
 def read(known: KnownOrder | None, kind: PiiKind, minutes: int, digest: str) -> Change:
     reading = read_snapshot(
-        known, told(kind, minutes), (), personal_digest=digest, order_id="TB2026052000001"
+        known,
+        told(kind, minutes),
+        (),
+        digest=digest,
+        personal_digest=digest,
+        order_id="TB2026052000001",
     )
     assert isinstance(reading, Change)
     return reading
@@ -70,6 +75,8 @@ def test_a_region_goes_only_where_another_one_comes() -> None:
     nowhere = told(PiiKind.ABSENT, 1)
     receiver = msgspec.structs.replace(nowhere.receiver, province="", city="", district="")
     nowhere = msgspec.structs.replace(nowhere, receiver=receiver)
-    reading = read_snapshot(known, nowhere, (), personal_digest="second", order_id="")
+    reading = read_snapshot(
+        known, nowhere, (), digest="second", personal_digest="second", order_id=""
+    )
     assert isinstance(reading, Change)
     assert (reading.amended, reading.known.province) == ((), known.province)

@@ -1,0 +1,156 @@
+"""An order is told as a whole, so one of which a part is refunded or has left is held."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from services.ingest.domain.model import (
+    CanonicalOrder,
+    LineRefundState,
+    Normalised,
+    OrderSnapshotState,
+)
+from services.ingest.domain.snapshots import Change, KnownOrder, Stale, hold_of, read_snapshot
+from tests.unit.ingest.channels.builders import (
+    douyin,
+    douyin_line,
+    order_of,
+    taobao,
+    taobao_line,
+)
+from tests.unit.ingest.channels.natives import shopify, shopify_line
+
+S = OrderSnapshotState
+SECOND = "4000000000000000012"
+REFUNDED = taobao_line(oid_str=SECOND, refund_status="SUCCESS", status="TRADE_CLOSED")
+LEFT = taobao_line(oid_str=SECOND, status="WAIT_BUYER_CONFIRM_GOODS")
+ASKED = {"after_sale_status": 6, "after_sale_type": 2}
+DONE = {"after_sale_status": 12, "after_sale_type": 2}
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "hold"),
+    [
+        (taobao(taobao_line(), taobao_line(oid_str=SECOND)), S.AWAITING_SHIPMENT, ""),
+        (taobao(taobao_line(), REFUNDED), S.AWAITING_SHIPMENT, "partly_refunded"),
+        (
+            taobao(taobao_line(), LEFT, status="SELLER_CONSIGNED_PART"),
+            S.PARTLY_SHIPPED,
+            "partly_shipped_elsewhere",
+        ),
+        (taobao(taobao_line(), LEFT), S.AWAITING_SHIPMENT, "partly_shipped_elsewhere"),
+        (
+            douyin(
+                douyin_line(),
+                douyin_line(order_id="6900000000000000012", after_sale_info=DONE),
+            ),
+            S.AWAITING_SHIPMENT,
+            "partly_refunded",
+        ),
+        (
+            douyin(
+                douyin_line(),
+                douyin_line(order_id="6900000000000000012", after_sale_info=ASKED),
+            ),
+            S.AWAITING_SHIPMENT,
+            "refund_open",
+        ),
+        (
+            shopify(shopify_line(quantity=2, current_quantity=1)),
+            S.AWAITING_SHIPMENT,
+            "partly_refunded",
+        ),
+        (taobao(LEFT, status="WAIT_BUYER_CONFIRM_GOODS"), S.SHIPPED, "shipped_elsewhere"),
+        (taobao(LEFT, status="TRADE_FINISHED"), S.COMPLETED, "shipped_elsewhere"),
+        (taobao(REFUNDED, status="TRADE_CLOSED"), S.CLOSED_REFUNDED, ""),
+    ],
+)
+def test_what_is_not_to_be_shipped_as_a_whole_is_held(
+    found: Normalised, state: OrderSnapshotState, hold: str
+) -> None:
+    order = order_of(found)
+    assert (order.state, hold_of(order)) == (state, hold)
+
+
+def test_a_refund_of_money_alone_holds_nothing() -> None:
+    order = order_of(taobao())
+    (item,) = order.items
+    cheaper = replace(item, refund_state=LineRefundState.PARTLY_REFUNDED, refunded_qty=0)
+    assert hold_of(replace(order, items=(cheaper,))) == ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one snapshot after another led to."""
+
+    hold: str
+    amended: tuple[str, ...]
+
+
+def tell(*snapshots: CanonicalOrder) -> list[Told]:
+    """One line a snapshot, each a second newer than the one before."""
+    known: KnownOrder | None = None
+    lines = []
+    for seconds, order in enumerate(snapshots):
+        assert order.times.modified is not None
+        modified = order.times.modified + timedelta(seconds=seconds)
+        reading = read_snapshot(
+            known,
+            replace(order, times=replace(order.times, modified=modified)),
+            (),
+            digest=str(seconds),
+            personal_digest="",
+            order_id="TB2026052000001",
+        )
+        assert isinstance(reading, Change | Stale)
+        if isinstance(reading, Change):
+            known = reading.known
+        assert known is not None
+        amended = reading.amended if isinstance(reading, Change) else ()
+        lines.append(Told(known.hold, amended))
+    return lines
+
+
+def both(second: Any = None, **changed: Any) -> CanonicalOrder:
+    return order_of(taobao(taobao_line(), second or taobao_line(oid_str=SECOND), **changed))
+
+
+UNPAID = both(status="WAIT_BUYER_PAY", pay_time="")
+FREE = both()
+OPEN = both(taobao_line(oid_str=SECOND, refund_status="WAIT_SELLER_AGREE"))
+AGREED = both(REFUNDED)
+SHIPPED = both(status="WAIT_BUYER_CONFIRM_GOODS")
+FINISHED = both(status="TRADE_FINISHED")
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "told"),
+    [
+        # A refund that ends on the channel never sets the order free.
+        (
+            (FREE, OPEN, AGREED),
+            (("", ()), ("refund_open", ("hold",)), ("partly_refunded", ("hold",))),
+        ),
+        ((FREE, AGREED, AGREED), (("", ()), ("partly_refunded", ("hold",)), ("partly_refunded", ()))),
+        # One that the buyer takes back does.
+        ((FREE, OPEN, FREE), (("", ()), ("refund_open", ("hold",)), ("", ("hold",)))),
+        # What had left before we saw it stays held, however it goes on.
+        ((SHIPPED, FINISHED), (("shipped_elsewhere", ()), ("shipped_elsewhere", ()))),
+        # Our own shipment comes back from the channel: nothing to tell.
+        ((FREE, SHIPPED, FINISHED), (("", ()), ("shipped_elsewhere", ()), ("shipped_elsewhere", ()))),
+        # What we were kept from shipping was shipped by somebody else.
+        (
+            (AGREED, SHIPPED, FINISHED),
+            (("partly_refunded", ()), ("shipped_elsewhere", ("hold",)), ("shipped_elsewhere", ())),
+        ),
+        # So was what we never knew to be paid.
+        ((UNPAID, SHIPPED), (("", ()), ("shipped_elsewhere", ("hold",)))),
+    ],
+)  # fmt: skip
+def test_a_hold_lasts_as_long_as_its_reason(
+    snapshots: tuple[CanonicalOrder, ...], told: tuple[tuple[str, tuple[str, ...]], ...]
+) -> None:
+    assert tell(*snapshots) == [Told(*line) for line in told]
