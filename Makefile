@@ -3,7 +3,8 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-PYTHON ?= python3
+# The fastest Python there is; only setup asks.
+PYTHON ?= $(shell deploy/fastest-python)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/danshu.stamp
@@ -36,7 +37,7 @@ down: setup ## Stop them
 setup: $(STAMP) ## Install the locked dependencies into .venv (once)
 
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	@python=$(PYTHON) && "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Danshu needs Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 		|| { echo "Python's venv module is missing: on Debian install python3-venv" >&2; exit 1; }

@@ -164,6 +164,9 @@ class Door:
                 log_level="warning",
                 lifespan="off",
                 access_log=False,
+                # Nobody's forwarding headers are believed, so nobody needs to read them.
+                proxy_headers=False,
+                server_header=False,
                 timeout_keep_alive=30,
                 timeout_graceful_shutdown=5,
                 backlog=1024,

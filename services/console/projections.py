@@ -42,8 +42,8 @@ ON CONFLICT (hour, channel, state) DO UPDATE SET orders = known.orders + exclude
 """
 """Whoever runs it takes what it sees; two at once share the rows between them, nothing counts twice."""
 
-GATHER_MS = 100
-"""A page that is a tenth of a second behind is not late, and an order's events then come together."""
+GATHER_MS = 200
+"""A page that is a fifth of a second behind is not late, and an order's events then come together."""
 
 Announce = Callable[[frozenset[str]], None]
 

@@ -306,5 +306,6 @@ def processor(table: Table) -> Processor[Parcel]:
         handlers=HANDLERS,
         columns=COLUMNS,
         facts=BatchFactsSource(table),
+        gather_ms=100,
         sources=("fulfillment-requests", "order-closings", "commands-fulfillment"),
     )

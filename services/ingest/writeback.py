@@ -151,6 +151,7 @@ WRITE_BACKS: Processor[WriteBacks] = Processor(
     handlers=HANDLERS,
     columns=(Column("due", "boolean", lambda state: bool(state and state.due())),),
     sources=("commands-ingest", "refunds", "shipments"),
+    gather_ms=200,
 )
 
 _decoder: msgspec.json.Decoder[Kept[WriteBacks]] = msgspec.json.Decoder(Kept[WriteBacks])

@@ -21,6 +21,8 @@ def processor(tables: Tables) -> Processor[Order]:
         handlers=HANDLERS,
         columns=COLUMNS,
         facts=OrderFactsSource(tables),
+        # Stock is held before this: what follows has a moment, and events of one order come together.
+        gather_ms=50,
     )
 
 

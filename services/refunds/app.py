@@ -29,7 +29,7 @@ def processor(table: Table) -> Processor[Account]:
         columns=COLUMNS,
         facts=CasesOfBatch(table),
         # Shares are kept long before anybody asks for money back.
-        gather_ms=100,
+        gather_ms=200,
     )
 
 

@@ -29,6 +29,8 @@ from tests.bench.drain import process_ids
 from tests.bench.measuring import percentile, spent, usage
 
 POLL_S = 0.02
+WARM_UP_S = 10
+"""A broker that was just started compiles for some seconds; no merchant's is that young."""
 QUIET_POLLS = {"DANSHU_INGEST_POLL_INTERVAL_S": "3600"}
 SETTLE_S = 60.0
 MIX = {"paid_at_once_pct": 100, "paid_later_pct": 0, "cancel_paid_pct": 0, "address_change_pct": 0,
@@ -41,7 +43,9 @@ async def open_loop(platform: Platform, rate_per_s: float, seconds: float) -> di
     count = round(rate_per_s * seconds)
     shop = next(s for s in platform.accounts["shops"] if s["channel"] == "douyin")
     await _quiet_pushes(platform)
-    await _push_at(platform, shop, await _orders(platform, round(rate_per_s)), rate_per_s)
+    await _push_at(
+        platform, shop, await _orders(platform, round(rate_per_s * WARM_UP_S)), rate_per_s
+    )
     orders = await _orders(platform, count)
     pids = process_ids(platform)
     before = usage(pids)
