@@ -75,6 +75,8 @@ class Service(Generic[T]):
     settings: type[T]
     migrations: Mapping[str, Path]
     build: Callable[[Context[T]], Awaitable[Parts]]
+    niceness: int = 0
+    """How far this service gives way to others on the same machine when it is full (see nice(1))."""
 
 
 def run(service: Service[Any]) -> None:
@@ -85,6 +87,7 @@ def run(service: Service[Any]) -> None:
         print(f"{service.name}: {refusal}", file=sys.stderr)  # noqa: T201 — logging is not set up yet
         sys.exit(2)
     configure(service.name, settings.log_level)
+    os.nice(service.niceness)
     try:
         import uvloop
 

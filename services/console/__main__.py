@@ -15,5 +15,6 @@ if __name__ == "__main__":
             settings=ConsoleSettings,
             migrations={"console": MIGRATIONS},
             build=build,
+            niceness=5,  # Who looks can wait for those who sell.
         )
     )

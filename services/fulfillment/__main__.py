@@ -13,5 +13,6 @@ if __name__ == "__main__":
             settings=FulfillmentSettings,
             migrations={"fulfillment": Path(__file__).parent / "sql" / "migrations"},
             build=build,
+            niceness=3,  # Stock is promised first; parcels follow.
         )
     )

@@ -15,5 +15,6 @@ if __name__ == "__main__":
             settings=OrdersSettings,
             migrations={"orders": Path(__file__).parent / "sql" / "migrations"},
             build=build,
+            niceness=3,  # Stock is promised first; states follow.
         )
     )

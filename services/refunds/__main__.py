@@ -13,5 +13,6 @@ if __name__ == "__main__":
             settings=RefundsSettings,
             migrations={"refunds": MIGRATIONS},
             build=build,
+            niceness=5,  # Money back takes hours of people; stock is promised in milliseconds.
         )
     )

@@ -5,6 +5,7 @@ from collections import Counter
 
 from msgspec import Struct
 
+from chassis.topics import TOPICS
 from schemas.events.stock import StockReserved, StockShort
 from tests.integration.inventory.rig import House, Running, until
 from tests.unit.inventory.events import paid, placed, receipt
@@ -46,7 +47,8 @@ async def test_two_workers_sell_exactly_what_there_is(inventory: House) -> None:
 async def _shared(one: Running, other: Running) -> bool:
     mine = {pair for pair in one.source.assigned if pair[0] == "orders"}
     theirs = {pair for pair in other.source.assigned if pair[0] == "orders"}
-    return len(mine) == len(theirs) == 3 and not mine & theirs
+    half = TOPICS["orders"].partitions // 2
+    return len(mine) == len(theirs) == half and not mine & theirs
 
 
 async def _rush(inventory: House, seed: int) -> None:
