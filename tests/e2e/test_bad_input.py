@@ -19,9 +19,11 @@ from chassis.crypto import MasterKeys, PayloadSeal
 from chassis.processor import Emitted
 from chassis.producer import Publisher
 from schemas.events.channel_payloads import PayloadReceived
+from services.ingest.settings import IngestSettings
 from tests.e2e.outside import Outside, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.serial]
+PUSH_BYTES_MAX: int = IngestSettings.model_fields["push_bytes_max"].default
 CLONE = Path(__file__).resolve().parents[2]
 
 
@@ -50,7 +52,7 @@ async def _counted(outside: Outside, outcome: str) -> float:
     ("body", "forged", "status", "outcome"),
     [
         (b'[{"tag":"101","msg_id":"1","data":"{}"}]', True, 401, "bad_signature"),
-        (b"x" * 300_000, False, 413, "too_large"),
+        (b"x" * (PUSH_BYTES_MAX + 1), False, 413, "too_large"),
         (b"[" * 40 + b"]" * 40, False, 400, "too_deep"),
         (b"\xff\xfe not json", False, 400, "not_understood"),
         (b'{"tag":', False, 400, "not_understood"),

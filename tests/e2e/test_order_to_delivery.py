@@ -28,13 +28,7 @@ async def test_a_paid_order_is_held_routed_shipped_told_and_delivered(
         "SELECT state FROM inventory.reservations WHERE key = $1", order_id
     )
     assert reservation["state"] == "shipped"
-    kinds = {
-        row["kind"]
-        for row in await outside.rows(
-            "SELECT kind FROM console.timeline WHERE order_id = $1", order_id
-        )
-    }
-    assert kinds >= {
+    expected = {
         "OrderPlaced",
         "StockReserved",
         "OrderReadyToFulfil",
@@ -45,6 +39,12 @@ async def test_a_paid_order_is_held_routed_shipped_told_and_delivered(
         "StockDeducted",
         "WriteBackApplied",
     }
+
+    async def told() -> bool:
+        rows = await outside.rows("SELECT kind FROM console.timeline WHERE order_id = $1", order_id)
+        return {row["kind"] for row in rows} >= expected
+
+    await until(told, f"the timeline of {order_id} tells all of it")
 
 
 async def test_a_buyers_claim_after_delivery_is_approved_paid_once_and_restocked(
