@@ -28,6 +28,8 @@ from schemas.events.stock import StockReserved
 from tests.bench.drain import process_ids
 from tests.bench.measuring import percentile, spent, usage
 
+Sent = dict[str, tuple[float, float]]
+"""Order number → (due, answered) in epoch seconds."""
 POLL_S = 0.02
 WARM_UP_S = 10
 """A broker that was just started compiles for some seconds; no merchant's is that young."""
@@ -43,14 +45,14 @@ async def open_loop(platform: Platform, rate_per_s: float, seconds: float) -> di
     count = round(rate_per_s * seconds)
     shop = next(s for s in platform.accounts["shops"] if s["channel"] == "douyin")
     await _quiet_pushes(platform)
-    await _push_at(
-        platform, shop, await _orders(platform, round(rate_per_s * WARM_UP_S)), rate_per_s
-    )
+    warming = await _orders(platform, round(rate_per_s * WARM_UP_S))
+    await _push_at(platform, shop, warming, rate_per_s, {})
     orders = await _orders(platform, count)
     pids = process_ids(platform)
     before = usage(pids)
-    readable = asyncio.create_task(_readable(platform, orders))
-    sent = await _push_at(platform, shop, orders, rate_per_s)
+    sent: Sent = {}
+    readable = asyncio.create_task(_readable(platform, orders, sent))
+    await _push_at(platform, shop, orders, rate_per_s, sent)
     readable_at = await readable
     cpu = spent(before, usage(pids))
     held_at = await _held_at(platform, orders)
@@ -90,12 +92,15 @@ async def _orders(platform: Platform, count: int) -> list[str]:
 
 
 async def _push_at(
-    platform: Platform, shop: Mapping[str, str], orders: list[str], rate_per_s: float
-) -> dict[str, tuple[float, float]]:
-    """Order number → (due, answered) in epoch seconds."""
+    platform: Platform,
+    shop: Mapping[str, str],
+    orders: list[str],
+    rate_per_s: float,
+    sent: Sent,
+) -> None:
+    """Pushes each order when it is due and notes it in `sent`."""
     url = f"{platform.door('ingest')}/push/douyin/{shop['shop']}"
     start = time.time() + 0.2
-    sent: dict[str, tuple[float, float]] = {}
 
     async def push(number: int, order_no: str) -> None:
         due = start + number / rate_per_s
@@ -116,33 +121,24 @@ async def _push_at(
         connector=aiohttp.TCPConnector(limit=100), timeout=aiohttp.ClientTimeout(total=30.0)
     ) as http:
         await asyncio.gather(*(push(number, order_no) for number, order_no in enumerate(orders)))
-    return sent
 
 
-async def _readable(platform: Platform, orders: list[str]) -> dict[str, float]:
-    """Order number → when it was first found routed."""
-    waiting = set(orders)
+async def _readable(platform: Platform, orders: list[str], sent: Sent) -> dict[str, float]:
+    """Order number → when it was first found routed. Asks for what was pushed only: asking costs, too."""
     found: dict[str, float] = {}
     connection = await asyncpg.connect(platform.postgres_url)
     ends = time.monotonic() + SETTLE_S + len(orders)
     try:
-        while waiting:
+        while len(found) < len(orders):
             rows = await connection.fetch(
                 "SELECT channel_order_no FROM console.cards "
-                "WHERE placed_at > now() - interval '1 hour' AND routed_at IS NOT NULL "
-                "ORDER BY placed_at DESC LIMIT 5000"
-                if not found
-                else "SELECT channel_order_no FROM console.cards "
                 "WHERE channel_order_no = ANY($1::text[]) AND routed_at IS NOT NULL",
-                *([] if not found else [list(waiting)]),
+                [order_no for order_no in sent if order_no not in found],
             )
             now = time.time()
-            for row in rows:
-                if row["channel_order_no"] in waiting:
-                    waiting.discard(row["channel_order_no"])
-                    found[row["channel_order_no"]] = now
+            found.update((row["channel_order_no"], now) for row in rows)
             if time.monotonic() > ends:
-                raise RuntimeError(f"{len(waiting)} orders never became readable")
+                raise RuntimeError(f"{len(orders) - len(found)} orders never became readable")
             await asyncio.sleep(POLL_S)
     finally:
         await connection.close()
