@@ -114,13 +114,17 @@ class Outgoing:
                 trust_env=False,
             )
         try:
-            async with self._session.request(
-                method,
-                URL(url, encoded=True),
-                headers=list(headers),
-                data=body or None,
-                allow_redirects=False,
-            ) as answer:
+            # The client's own deadline leaves out what it does before and after; a call must end in any case.
+            async with (
+                asyncio.timeout(self._timeout_s + CONNECT_TIMEOUT_S),
+                self._session.request(
+                    method,
+                    URL(url, encoded=True),
+                    headers=list(headers),
+                    data=body or None,
+                    allow_redirects=False,
+                ) as answer,
+            ):
                 content = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NoAnswer(type(error).__name__) from error
