@@ -37,9 +37,10 @@ down: setup ## Stop them
 setup: $(STAMP) ## Install the locked dependencies into .venv (once)
 
 $(STAMP): requirements.lock pyproject.toml
-	@python=$(PYTHON) && "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Danshu needs Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+	@python=$(PYTHON); \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Danshu needs Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }; \
+	test -x $(BIN)/python || "$$python" -m venv $(VENV) \
 		|| { echo "Python's venv module is missing: on Debian install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -21,7 +21,6 @@ Writer = Callable[[Struct, int], bytes]
 """(event, version) → framed bytes; a version of 0 leaves the event its own."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BITS = {"int": 31, "long": 63}
 
 
 def _varint(number: int, bits: int) -> bytes:
@@ -73,7 +72,6 @@ def writer(schema: Mapping[str, Any], header: bytes) -> Writer:
     names: dict[str, Any] = {
         "header": header,
         "join": b"".join,
-        "SMALL": SMALL,
         "int_": _int,
         "long": _long,
         "millis": _millis,
