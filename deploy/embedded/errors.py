@@ -75,6 +75,23 @@ class NoFreePort(StackError):
     """
 
 
+class ServerFailed(StackError):
+    """Read the log named above; its last lines are shown. Often: too little memory or disk, or a
+    data directory of another version, which `danshu down --wipe` clears.
+    """
+
+    def __init__(self, what: str, *, log_path: Path) -> None:
+        self.log_path = log_path
+        tail = _last_lines(log_path)
+        super().__init__(f"{what}\n  log: {log_path}" + "".join(f"\n  | {line}" for line in tail))
+
+
+class PortTaken(ServerFailed):
+    """Another program took the port after it was chosen. `danshu down` and `danshu up` choose another;
+    if that program need not run, stop it.
+    """
+
+
 class NoUnprivilegedUser(StackError):
     """Postgres refuses to run as root and this machine has no user `nobody`. Create one with
     `useradd --system danshu` and set DANSHU_POSTGRES_USER=danshu, or run as a normal user.
@@ -85,17 +102,6 @@ class PrivateDirectoryUnsafe(StackError):
     """Remove the directory named above if it is yours, or set TMPDIR to a directory that only
     trusted users can write and everyone can enter.
     """
-
-
-class ServerFailed(StackError):
-    """Read the log named above; its last lines are shown. Often: too little memory or disk, or a
-    data directory of another version, which `danshu down --wipe` clears.
-    """
-
-    def __init__(self, what: str, *, log_path: Path) -> None:
-        self.log_path = log_path
-        tail = _last_lines(log_path)
-        super().__init__(f"{what}\n  log: {log_path}" + "".join(f"\n  | {line}" for line in tail))
 
 
 class ServerWontStop(StackError):

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -132,6 +132,17 @@ def occupants(directory: Path) -> tuple[Identity, ...]:
     processes = psutil.process_iter(["cwd"])
     found = [identify(one.pid) for one in processes if one.info["cwd"] == wanted]
     return tuple(identity for identity in found if identity is not None)
+
+
+def listens(identity: Identity, ports: Collection[int]) -> bool:
+    """Whether this very process accepts connections on all of these ports."""
+    import psutil
+
+    try:
+        sockets = psutil.Process(identity.pid).net_connections(kind="tcp")
+    except psutil.Error:
+        return False
+    return set(ports) <= {one.laddr.port for one in sockets if one.status == psutil.CONN_LISTEN}
 
 
 def wait_until(holds: Callable[[], bool], patience_s: float) -> bool:

@@ -1,8 +1,8 @@
 """The embedded stack: Kafka, registry, Postgres and Valkey of one home, on 127.0.0.1.
 
-Guarantees: after `up` every server has answered a real request; servers outlive the caller; a
-killed predecessor, whole or in part, never hinders the next `up`; no process is signalled unless
-its recorded start time still fits. All functions are safe to call again.
+Guarantees: after `up` every server has answered a real request, and it is the one we started, not
+another on its port; servers outlive the caller; a killed predecessor, whole or in part, never hinders
+the next `up`; no process is signalled unless its recorded start time still fits. All functions are safe to call again.
 """
 
 import threading
@@ -14,11 +14,11 @@ import msgspec
 
 from deploy.embedded import state as states
 from deploy.embedded.artifacts import cache_directory
-from deploy.embedded.errors import HomeNotWritable, ServerFailed, UnknownServer
+from deploy.embedded.errors import HomeNotWritable, PortTaken, ServerFailed, UnknownServer
 from deploy.embedded.kafka import KAFKA
-from deploy.embedded.ports import reserved
+from deploy.embedded.ports import is_listening, reserved
 from deploy.embedded.postgres import POSTGRES
-from deploy.embedded.processes import Identity, end, gated, is_alive, slay, wait_until
+from deploy.embedded.processes import Identity, end, gated, is_alive, listens, slay, wait_until
 from deploy.embedded.progress import OnProgress, Progress, silent
 from deploy.embedded.registry import REGISTRY
 from deploy.embedded.server import Server, Site
@@ -31,6 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 _ANSWER_PATIENCE_S = 10
+_PORT_ATTEMPTS = 3
 
 # The order in which they are stopped: what others lean on comes last.
 SERVERS = {one.name: one for one in (REGISTRY, KAFKA, VALKEY, POSTGRES)}
@@ -83,6 +84,11 @@ def up(home: Path, *, keep: bool, on_progress: OnProgress = silent) -> Stack:
         try:
             if keep:
                 states.mark_kept(home)
+            for _ in range(_PORT_ATTEMPTS - 1):
+                try:
+                    return _start_all(home, recorded, on_progress)
+                except PortTaken as error:
+                    on_progress(Progress(server="stack", step="note", detail=error.what))
             return _start_all(home, recorded, on_progress)
         except OSError as error:
             where = error.filename or home
@@ -270,9 +276,12 @@ class _Starter:
     def _wait(self, server: Server, site: Site, identity: Identity) -> None:
         def answered() -> bool:
             self._check()
-            if not is_alive(identity):
-                raise ServerFailed(f"{server.title} ended while starting", log_path=site.log_path)
-            return server.is_ready(site)
+            if is_alive(identity):
+                return server.is_ready(site) and listens(identity, site.ports.values())
+            what = f"{server.title} ended while starting"
+            if taken := [port for port in site.ports.values() if is_listening(port)]:
+                raise PortTaken(f"{what}: another has its port {taken[0]}", log_path=site.log_path)
+            raise ServerFailed(what, log_path=site.log_path)
 
         if not wait_until(answered, server.start_patience_s):
             raise ServerFailed(

@@ -1,14 +1,19 @@
 """The embedded stack through its lives: up, killed in part and whole, kept, wiped."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Self
 
 import psutil
 import pytest
@@ -18,7 +23,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from deploy.embedded import stack
 from deploy.embedded import state as states
-from deploy.embedded.errors import NotRunning, UnknownServer
+from deploy.embedded.errors import NotRunning, PortTaken, UnknownServer
 from deploy.embedded.processes import Identity, identify, is_alive, wait_until
 from deploy.embedded.progress import Progress
 from deploy.embedded.stack import SERVERS, Stack
@@ -111,6 +116,56 @@ def test_kept_data_outlive_kill_9_of_everything_even_if_ports_must_shift(home: P
     assert (home / "data").exists()
     stack.down(home, wipe=True)
     assert not (home / "data").exists()
+
+
+def test_a_stranger_that_answers_at_a_port_is_not_taken_for_our_server(home: Path) -> None:
+    strangers: list[Stranger] = []
+
+    def interfere(progress: Progress) -> None:
+        # The last moment before ours starts: the port was free when it was chosen.
+        if (progress.server, progress.step) == ("valkey", "starting") and not strangers:
+            port = states.read_started(home).ports["valkey"]["tcp"]
+            strangers.append(Stranger(port))
+
+    first = stack.up(home, keep=False, on_progress=interfere)
+    (stranger,) = strangers
+    with stranger:
+        assert f":{stranger.port}/" not in first.valkey_url
+        with valkey.Valkey.from_url(first.valkey_url) as ours:
+            told: Any = ours.info("server")
+        assert told["process_id"] == first.pids["valkey"]
+    stack.kill(home, "valkey")
+    port = states.read_started(home).ports["valkey"]["tcp"]
+    with Stranger(port), pytest.raises(PortTaken, match=f"another has its port {port}"):
+        stack.start(home, "valkey")
+
+
+class Stranger:
+    """Listens beside the reservation of a port, as any server may, and greets like a Valkey."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self._server = socketserver.ThreadingTCPServer(
+            ("127.0.0.1", port), _Pong, bind_and_activate=False
+        )
+        self._server.allow_reuse_address = True
+        self._server.daemon_threads = True
+        self._server.server_bind()
+        self._server.server_activate()
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Pong(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        for _ in self.rfile:
+            self.wfile.write(b"+PONG\r\n")
 
 
 def test_a_pid_that_now_belongs_to_another_process_is_left_alone(home: Path) -> None:
