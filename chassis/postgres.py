@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -50,7 +51,7 @@ A lost connection at COMMIT is among them: the decision is taken again from the 
 
 
 async def _keep_session(_connection: Connection) -> None:
-    """Nobody here leaves session state behind, so the round trip of a reset after every use is saved."""
+    """Nobody here gives back a session with state in it, so the round trip of a reset after every use is saved."""
 
 
 async def open_pool(url: str, size: int) -> Pool:
@@ -68,6 +69,23 @@ async def open_pool(url: str, size: int) -> Pool:
         )
     except AWAY as error:
         raise Unavailable(f"Postgres does not answer: {type(error).__name__}") from error
+
+
+@asynccontextmanager
+async def leading(pool: Pool, lock: int) -> AsyncIterator[Connection | None]:
+    """The session that holds the advisory lock, or None while another session has it; raises AWAY.
+
+    Whatever ends the block or this process gives the lock back at once.
+    """
+    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as session:
+        if not await session.fetchval("SELECT pg_try_advisory_lock($1)", lock):
+            yield None
+            return
+        try:
+            yield session
+        finally:
+            # The pool keeps sessions as they are: back in it, this one would hold the lock for ever.
+            session.terminate()
 
 
 def named_queries(path: Path) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from chassis.commands import CommandDesk
 from chassis.crypto import PersonalSeal
 from chassis.http import Outgoing
 from chassis.log import logger
-from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool
+from chassis.postgres import AWAY, Connection, Pool, leading
 from services.fulfillment.calls import Caller, Peer
 from services.fulfillment.pacing import Job, Pace, jobs_of
 from services.fulfillment.store import ParcelReader, due
@@ -51,12 +51,13 @@ class Dispatcher:
         """Takes the lease and dispatches; waits while another process has it."""
         while True:
             try:
-                async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as lease:
-                    # Held by the session: whatever ends this process also gives the lease back.
-                    if await lease.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+                async with leading(self._pool, LOCK) as lease:
+                    if lease is not None:
                         await self._lead(lease)
             except AWAY as error:
-                logger.warning("dispatcher waits for Postgres", why=type(error).__name__)
+                logger.warning(
+                    "dispatcher waits for Postgres", why=f"{type(error).__name__}: {error}"
+                )
             await asyncio.sleep(LEASE_RETRY_S)
 
     async def _lead(self, lease: Connection) -> None:

@@ -14,13 +14,15 @@ import msgspec
 from chassis.clock import Clock
 from chassis.errors import Unavailable
 from chassis.log import logger
-from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool
+from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool, leading
 from chassis.processor import Kept
 from services.inventory import metrics
 from services.inventory.counters import Epoch, LiveHold, ValkeyCounters
 from services.inventory.domain.model import Aggregate, Hold
 from services.inventory.store import SQL, EpochInForce
 
+LOCK = 72_668_742
+"""Advisory lock of the one who rebuilds. The number is arbitrary and ours."""
 LOOK_EVERY_S = 1.0
 
 decode_kept = msgspec.json.Decoder(Kept[Aggregate]).decode
@@ -57,14 +59,12 @@ class EpochKeeper:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 if await self._is_in_force(connection):
                     return True
-                if not await connection.fetchval(SQL["try_lead_rebuild"]):
+            async with leading(self._pool, LOCK) as lead:
+                if lead is None:
                     return False
-                try:
-                    # Another process may have done it while we came here.
-                    if not await self._is_in_force(connection):
-                        await self._rebuild(connection)
-                finally:
-                    await connection.execute(SQL["stop_leading_rebuild"])
+                # Another process may have done it while we came here.
+                if not await self._is_in_force(lead):
+                    await self._rebuild(lead)
         except AWAY as error:
             raise Unavailable(f"Postgres: {type(error).__name__}") from error
         return True

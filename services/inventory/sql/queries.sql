@@ -33,12 +33,6 @@ SELECT epoch, run_id, state FROM inventory.epoch
 -- name: void_epoch
 UPDATE inventory.epoch SET state = 'REBUILDING' WHERE epoch = $1 AND state = 'LIVE'
 
--- name: try_lead_rebuild
-SELECT pg_try_advisory_lock(7266874, 2)
-
--- name: stop_leading_rebuild
-SELECT pg_advisory_unlock(7266874, 2)
-
 -- name: begin_rebuild
 UPDATE inventory.epoch SET epoch = greatest(epoch, $1) + 1, state = 'REBUILDING' RETURNING epoch
 
