@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -57,6 +58,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     money_difference_fen: int
     dead_letters: int
     unaccounted_orders: int
+    unfinished: int
     write_backs_applied: int
     write_backs_refused: int
     process_restarts: int
@@ -68,9 +70,10 @@ class Summary(Struct, frozen=True, kw_only=True):
 
     @property
     def good(self) -> bool:
-        """Nothing oversold, nothing unaccounted, the money adds up, and nothing else found."""
+        """Nothing oversold, lost or stuck, the money adds up, and nothing else found."""
         return (
             not self.findings
+            and not self.unfinished
             and self.orders_sent > 0
             and not self.oversold_units
             and not self.unaccounted_orders
@@ -126,8 +129,13 @@ class Figures:
         inside = await read_inside(platform.postgres_url, await self.invariants())
         return check(await read_outside(platform.http, platform.simulators_url), inside)
 
-    async def settled_report(self, timeout_s: float) -> Report:
-        """The first clean report, or the last one when `timeout_s` is over."""
+    async def final_report(
+        self, timeout_s: float, tell: Callable[[Report], None] = lambda _report: None
+    ) -> Report:
+        """The first report with nothing found and no work left, or the last one when `timeout_s` is over.
+
+        `tell` hears of each report that is not the final one, about once a second.
+        """
         loop = asyncio.get_running_loop()
         ends = loop.time() + timeout_s
         while True:
@@ -137,8 +145,9 @@ class Figures:
                 if loop.time() > ends:
                     raise
             else:
-                if report.clean or loop.time() > ends:
+                if (report.clean and not report.unfinished) or loop.time() > ends:
                     return report
+                tell(report)
             await asyncio.sleep(1.0)
 
     async def summary(self, report: Report, seconds: float) -> Summary:
@@ -174,6 +183,7 @@ class Figures:
             money_difference_fen=report.money_difference_fen,
             dead_letters=inside.dead_letters,
             unaccounted_orders=report.unaccounted_orders,
+            unfinished=len(report.unfinished),
             write_backs_applied=told["applied"],
             write_backs_refused=told["refused"],
             process_restarts=platform.supervisor.restarts(),
@@ -181,7 +191,10 @@ class Figures:
             p95_ms=latency["p95"],
             p99_ms=latency["p99"],
             seconds=round(seconds, 1),
-            findings=tuple(f"{f.check}: {f.detail}" for f in report.findings[:20]),
+            findings=(
+                *(f"{f.check}: {f.detail}" for f in report.findings[:20]),
+                *(f"unfinished: {work}" for work in report.unfinished[:20]),
+            ),
         )
 
     async def _write_backs(self) -> dict[str, int]:

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.live import Live
 
 from chassis.clock import SystemClock
+from demo.checker import Report
 from demo.figures import Figures, Summary
 from demo.platform import Platform
 from demo.staff import Staff
@@ -49,6 +50,7 @@ class Demo:
         self._stop = asyncio.Event()
         self._clock = SystemClock()
         self._password = secrets.token_urlsafe(9)
+        self._told_ms = self._clock.monotonic_ms()
 
     async def run(self) -> Summary:
         """Returns the summary; printing it is the caller's."""
@@ -64,21 +66,32 @@ class Demo:
             users=users,
             say=lambda text: self._console.print(f"  … {text}", highlight=False),
         )
-        async with platform:
+        async with platform, asyncio.TaskGroup() as group:
             staff = Staff(platform)
             units = await staff.stock_up()
             self._console.print(f"  … {units} units booked into three warehouses", highlight=False)
-            working = asyncio.create_task(staff.run())
+            # Where the people stop working the run ends: nothing would leave the warehouse any more.
+            working = group.create_task(staff.run())
             figures = Figures(platform)
             view = View(self._addresses(platform))
             await self._traffic(platform)
             await self._watch(figures, view)
             await platform.http.delete(f"{platform.simulators_url}/_sim/traffic")
             self._console.print("收尾: 停止下单, 等待在途订单落定…", highlight=False)
-            report = await figures.settled_report(SETTLE_TIMEOUT_S)
+            report = await figures.final_report(SETTLE_TIMEOUT_S, self._tell_what_is_left)
             working.cancel()
             seconds = (self._clock.monotonic_ms() - started_ms) / 1000
             return await figures.summary(report, seconds)
+        raise AssertionError  # a task group does not swallow what ends it
+
+    def _tell_what_is_left(self, report: Report) -> None:
+        now_ms = self._clock.monotonic_ms()
+        if now_ms - self._told_ms >= PLAIN_PERIOD_S * 1000:
+            self._told_ms = now_ms
+            self._console.print(
+                f"  … {len(report.unfinished)} 件未完, {len(report.findings)} 处未对上",
+                highlight=False,
+            )
 
     def _addresses(self, platform: Platform) -> tuple[tuple[str, str], ...]:
         return (

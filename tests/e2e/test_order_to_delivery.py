@@ -113,9 +113,10 @@ async def test_an_order_that_is_paid_later_is_held_first_and_shipped_after_the_p
 
 async def test_both_worlds_agree_at_the_end(outside: Outside) -> None:
     """The checker finds nothing after everything above."""
-    report = await outside.figures.settled_report(60.0)
+    report = await outside.figures.final_report(60.0)
 
     assert report.clean, report.findings
+    assert report.unfinished == ()
     assert report.looked_at["orders"] >= 5
     assert report.looked_at["parcels"] >= 4
     assert report.looked_at["refunds"] >= 1

@@ -98,12 +98,7 @@ class Market:
         platform = self.platform
         started_ms = self._clock.monotonic_ms()
         await platform.http.delete(f"{platform.simulators_url}/_sim/traffic")
-        report = await self._figures.settled_report(SETTLE_TIMEOUT_S)
-        while (
-            report.unfinished and self._clock.monotonic_ms() - started_ms < SETTLE_TIMEOUT_S * 1000
-        ):
-            await asyncio.sleep(0.5)
-            report = await self._figures.settled_report(SETTLE_TIMEOUT_S)
+        report = await self._figures.final_report(SETTLE_TIMEOUT_S)
         took_s = (self._clock.monotonic_ms() - started_ms) / 1000
         restarts = platform.supervisor.restarts()
         print(  # noqa: T201 — read with `pytest -s`, and shown where a test fails
