@@ -101,28 +101,38 @@ def read(kind: type[S], environment: Mapping[str, str] | None = None) -> S:
             "`danshu settings` lists every setting."
         )
     own_prefix = str(kind.model_config.get("env_prefix", PREFIX))
+    named = {
+        name: (PREFIX if name in Settings.model_fields else own_prefix) + name.upper()
+        for name in kind.model_fields
+    }
     given: dict[str, Any] = {}
-    for name in kind.model_fields:
-        shared = name in Settings.model_fields
-        for variable in (own_prefix + name, PREFIX + name if shared else ""):
-            if variable.upper() in environment:
-                given[name] = environment[variable.upper()]
+    for name, variable in named.items():
+        for asked in (own_prefix + name.upper(), variable):
+            if asked in environment:
+                given[name] = _decoded(kind, name, asked, environment[asked])
                 break
     try:
-        return kind(**_decoded(kind, given))
+        return kind(**given)
     except ValidationError as error:
         wrong = "; ".join(
-            f"{PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            f"{_variable(named, problem['loc'])}: {problem['msg']}"
             for problem in error.errors(include_input=False)
         )
         raise StartRefused(f"settings are not usable: {wrong}") from None
 
 
-def _decoded(kind: type[Settings], given: Mapping[str, str]) -> dict[str, Any]:
-    """Texts of structured fields are JSON."""
-    decoded: dict[str, Any] = {}
-    for name, text in given.items():
-        annotation = kind.model_fields[name].annotation
-        structured = str(annotation).startswith(("dict", "list", "tuple"))
-        decoded[name] = json.loads(text) if structured else text
-    return decoded
+def _variable(named: Mapping[str, str], where: tuple[int | str, ...]) -> str:
+    """The variable a problem is about, and where in its value."""
+    name, *inside = map(str, where or ("",))
+    return "/".join([named.get(name, name), *inside])
+
+
+def _decoded(kind: type[Settings], name: str, variable: str, text: str) -> Any:
+    """Texts of structured fields are JSON. Raises StartRefused naming the variable."""
+    annotation = kind.model_fields[name].annotation
+    if not str(annotation).startswith(("dict", "list", "tuple")):
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise StartRefused(f"{variable} is not JSON: {error}") from None

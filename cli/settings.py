@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -93,7 +94,20 @@ def _default(field: FieldInfo) -> str:
         return "(required)"
     value = field.get_default(call_default_factory=True, validated_data={})
     # A default is written in the code and so no secret.
-    return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
+    return _written(value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+
+def _written(value: object) -> str:
+    """A value as its variable takes it: what is structured is JSON, what is not there is empty."""
+    match value:
+        case None:
+            return ""
+        case dict() | list() | tuple():
+            return json.dumps(value, ensure_ascii=False)
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)
 
 
 def _meanings(kind: type[Settings]) -> dict[str, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 from chassis import topics
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal
 from chassis.http import Outgoing
@@ -24,7 +27,7 @@ from services.ingest.writeback import WRITE_BACKS, WriteBackDispatcher
 
 
 async def build(context: Context[IngestSettings]) -> Parts:
-    """Doors, pollers, fetcher, normaliser and write-backs over one set of channels and shops."""
+    """What the process's roles ask for, over one set of channels and shops."""
     settings = context.settings
     channels = load("services.ingest.channels", "CHANNEL", Channel)
     keys = MasterKeys.parse(settings.master_keys.get_secret_value())
@@ -39,19 +42,26 @@ async def build(context: Context[IngestSettings]) -> Parts:
         channels=channels,
         shops=read_shops(settings.shops_file, channels),
     )
-    fetcher = Fetcher(shared, concurrency=settings.fetch_concurrency)
-    facts = NormaliserFactsSource(channels, shared.payloads, PersonalSeal(keys))
-    return Parts(
-        processors=(normaliser(facts), WRITE_BACKS),
-        door=PushDoor(shared, settings).app(),
-        tasks=(
-            shared.outgoing.close_when_cancelled,
+    roles = settings.roles
+    processors: list[Processor[Any]] = []
+    tasks: list[Callable[[], Awaitable[None]]] = [shared.outgoing.close_when_cancelled]
+    if "normalise" in roles:
+        facts = NormaliserFactsSource(channels, shared.payloads, PersonalSeal(keys))
+        processors.append(normaliser(facts))
+    if "channels" in roles:
+        fetcher = Fetcher(shared, concurrency=settings.fetch_concurrency)
+        processors.append(WRITE_BACKS)
+        tasks += [
             _hint_reader(context, fetcher).run,
             fetcher.run,
             Poller(shared, interval_s=settings.poll_interval_s).run,
             AftersalesPoller(shared, interval_s=settings.poll_interval_s).run,
             WriteBackDispatcher(shared, attempts_max=settings.write_back_attempts_max).run,
-        ),
+        ]
+    return Parts(
+        processors=processors,
+        door=PushDoor(shared, settings).app() if "doors" in roles else None,
+        tasks=tasks,
     )
 
 

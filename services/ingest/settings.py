@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal, get_args
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import Settings
+
+Role = Literal["doors", "channels", "normalise"]
+"""`doors` take pushes, `channels` fetches, polls and writes back, `normalise` makes orders of payloads."""
 
 
 class IngestSettings(Settings):
@@ -15,6 +19,9 @@ class IngestSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="DANSHU_INGEST_", frozen=True, extra="ignore")
 
+    roles: tuple[Role, ...] = Field(default=get_args(Role), min_length=1)
+    """What this process does. One process does all; where doors must answer at once while thousands of orders
+    are read, they get a process of their own: `["doors"]` in one, `["channels", "normalise"]` in another."""
     shops_file: Path | None = None
     """JSON list of shops: channel, shop, app_key, app_secret, access_token, base_url."""
     poll_interval_s: float = Field(default=15.0, gt=0)
