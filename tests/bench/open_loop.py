@@ -44,15 +44,15 @@ async def open_loop(platform: Platform, rate_per_s: float, seconds: float) -> di
     await Staff(platform).stock_up()
     count = round(rate_per_s * seconds)
     shop = next(s for s in platform.accounts["shops"] if s["channel"] == "douyin")
-    await _quiet_pushes(platform)
-    warming = await _orders(platform, round(rate_per_s * WARM_UP_S))
-    await _push_at(platform, shop, warming, rate_per_s, {})
-    orders = await _orders(platform, count)
+    await quiet_pushes(platform)
+    warming = await place_orders(platform, round(rate_per_s * WARM_UP_S))
+    await push_at(platform, shop, warming, rate_per_s, {})
+    orders = await place_orders(platform, count)
     pids = process_ids(platform)
     before = usage(pids)
     sent: Sent = {}
     readable = asyncio.create_task(_readable(platform, orders, sent))
-    await _push_at(platform, shop, orders, rate_per_s, sent)
+    await push_at(platform, shop, orders, rate_per_s, sent)
     readable_at = await readable
     cpu = spent(before, usage(pids))
     held_at = await _held_at(platform, orders)
@@ -62,26 +62,28 @@ async def open_loop(platform: Platform, rate_per_s: float, seconds: float) -> di
     return {
         "rate_per_s": rate_per_s,
         "orders": count,
-        "answer_ms": _figures(to_answer),
-        "accept_to_held_ms": _figures(to_held),
-        "accept_to_readable_ms": _figures(to_readable),
+        "answer_ms": figures_ms(to_answer),
+        "accept_to_held_ms": figures_ms(to_held),
+        "accept_to_readable_ms": figures_ms(to_readable),
         "cpu_s_per_1000_orders": {n: round(s / count * 1000, 3) for n, s in cpu.items()},
     }
 
 
-def _figures(sorted_s: list[float]) -> dict[str, float]:
+def figures_ms(sorted_s: list[float]) -> dict[str, float]:
+    """Percentiles of seconds in rising order, in milliseconds."""
     return {
         name: round(percentile(sorted_s, share) * 1000, 1)
         for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
     }
 
 
-async def _quiet_pushes(platform: Platform) -> None:
+async def quiet_pushes(platform: Platform) -> None:
     """The simulator keeps its own pushes to itself: ours are the load."""
     await platform.http.post(f"{platform.simulators_url}/_sim/doors", json={"douyin_push_url": ""})
 
 
-async def _orders(platform: Platform, count: int) -> list[str]:
+async def place_orders(platform: Platform, count: int) -> list[str]:
+    """Paid Douyin orders that exist at the marketplace; returns their numbers."""
     answer = await platform.http.post(
         f"{platform.simulators_url}/_sim/orders",
         json={"count": count, "channel": "douyin", "mix": MIX},
@@ -91,7 +93,7 @@ async def _orders(platform: Platform, count: int) -> list[str]:
     return [order["order_no"] for order in answer.json()]
 
 
-async def _push_at(
+async def push_at(
     platform: Platform,
     shop: Mapping[str, str],
     orders: list[str],
