@@ -88,9 +88,12 @@ class Demo:
         now_ms = self._clock.monotonic_ms()
         if now_ms - self._told_ms >= PLAIN_PERIOD_S * 1000:
             self._told_ms = now_ms
+            left = [*report.unfinished, *(f"{f.check}: {f.detail}" for f in report.findings)]
             self._console.print(
-                f"  … {len(report.unfinished)} 件未完, {len(report.findings)} 处未对上",
+                f"  … {len(report.unfinished)} 件未完, {len(report.findings)} 处未对上"
+                f" ({left[0]})",
                 highlight=False,
+                soft_wrap=True,
             )
 
     def _addresses(self, platform: Platform) -> tuple[tuple[str, str], ...]:
