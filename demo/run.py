@@ -90,8 +90,7 @@ class Demo:
             self._told_ms = now_ms
             left = [*report.unfinished, *(f"{f.check}: {f.detail}" for f in report.findings)]
             self._console.print(
-                f"  … {len(report.unfinished)} 件未完, {len(report.findings)} 处未对上"
-                f" ({left[0]})",
+                f"  … {len(report.unfinished)} 件未完, {len(report.findings)} 处未对上 ({left[0]})",
                 highlight=False,
                 soft_wrap=True,
             )

@@ -56,7 +56,11 @@ async def build(context: Context[IngestSettings]) -> Parts:
             fetcher.run,
             Poller(shared, interval_s=settings.poll_interval_s).run,
             AftersalesPoller(shared, interval_s=settings.poll_interval_s).run,
-            WriteBackDispatcher(shared, attempts_max=settings.write_back_attempts_max).run,
+            WriteBackDispatcher(
+                shared,
+                attempts_max=settings.write_back_attempts_max,
+                per_shop_per_s=settings.write_backs_per_shop_per_s,
+            ).run,
         ]
     return Parts(
         processors=processors,

@@ -30,3 +30,6 @@ class IngestSettings(Settings):
     """Hints are a few hundred bytes; a whole order of some hundred lines is half a megabyte."""
     push_depth_max: int = Field(default=32, ge=2)
     write_back_attempts_max: int = Field(default=12, ge=1)
+    """After so many failures a write-back is given up as refused; failures of the whole shop do not count."""
+    write_backs_per_shop_per_s: float = Field(default=20.0, gt=0)
+    """What a shop is told a second at most. Platforms allow 10 to 40 calls a second to one application."""

@@ -9,8 +9,8 @@ which the aggregate refuses.
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
-from typing import Any, assert_never
+from collections.abc import Sequence
+from typing import Any, assert_never, cast
 
 import msgspec
 from msgspec import Struct
@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from chassis.ids import request_id
 from chassis.log import logger
-from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY
+from chassis.postgres import AWAY, Connection, leading
 from chassis.processor import Column, Decision, Handlers, Kept, Moment, Processor
 from chassis.producer import DeliveryFailed
 from schemas.events.commands_ingest import RecordWriteBack
@@ -32,6 +32,7 @@ from services.ingest.channels import (
     Channel,
     ChannelError,
     Credentials,
+    ErrorKind,
     HttpRequest,
     Refused,
     Retry,
@@ -41,12 +42,16 @@ from services.ingest.channels import (
     WriteBack,
 )
 from services.ingest.fetching import send
+from services.ingest.pacing import Due, Pace
 from services.ingest.shared import Shared
 
-IDLE_S = 0.5
-ROWS_MAX = 50
-CONCURRENCY = 8
-BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
+LOCK = 5_101_341
+"""Advisory lock of the one active dispatcher. The number is arbitrary and ours."""
+LEASE_RETRY_S = 2.0
+IDLE_MS = 500
+ROWS_MAX = 200
+THROTTLED_MS = 1_000
+"""How long a shop rests that throttles without saying for how long."""
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -158,57 +163,76 @@ _decoder: msgspec.json.Decoder[Kept[WriteBacks]] = msgspec.json.Decoder(Kept[Wri
 
 
 class WriteBackDispatcher:
-    """Calls the channels for everything due."""
+    """Calls the channels for everything due. One works at a time, however many processes run."""
 
-    def __init__(self, shared: Shared, *, attempts_max: int) -> None:
+    def __init__(self, shared: Shared, *, attempts_max: int, per_shop_per_s: float) -> None:
         self._shared = shared
         self._attempts_max = attempts_max
-        self._slots = asyncio.Semaphore(CONCURRENCY)
-        # How often each was tried in this process; a restart may try again from the start.
-        self._attempts: dict[tuple[str, str], int] = {}
-        self._not_before: dict[tuple[str, str], datetime] = {}
+        self._per_shop_per_s = per_shop_per_s
 
     async def run(self) -> None:
-        """Works until cancelled."""
+        """Works until cancelled; waits while another process does."""
         while True:
             try:
-                worked = await self._round()
+                async with leading(self._shared.pool, LOCK) as lead:
+                    if lead is not None:
+                        await self._lead(lead)
             except (*AWAY, DeliveryFailed) as away:
-                logger.warning("waiting", part="write-backs", why=type(away).__name__)
-                worked = 0
-            if not worked:
-                await asyncio.sleep(IDLE_S)
+                logger.warning("waiting", part="write-backs", why=f"{type(away).__name__}: {away}")
+            await asyncio.sleep(LEASE_RETRY_S)
 
-    async def _round(self) -> int:
-        waiting = [key for key, at in self._not_before.items() if at > self._shared.clock.now()]
-        async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-            rows = await connection.fetch(
-                "SELECT w.key, w.document, o.channel, o.shop, o.channel_order_no "
-                "FROM ingest.write_backs w JOIN ingest.orders o ON o.order_id = w.key "
-                "WHERE w.due AND NOT w.key = ANY($2::text[]) ORDER BY w.key LIMIT $1",
-                ROWS_MAX,
-                [order_id for order_id, _ in waiting],
+    async def _lead(self, lead: Connection) -> None:
+        pace = Pace(self._per_shop_per_s)
+        running: set[asyncio.Task[RecordWriteBack | None]] = set()
+        clock = self._shared.clock
+        looked_at_ms = -IDLE_MS
+        try:
+            while True:
+                now_ms = clock.monotonic_ms()
+                if pace.idle or now_ms - looked_at_ms >= IDLE_MS:
+                    looked_at_ms = now_ms
+                    pace.add(await self._due(lead, pace.left_out(now_ms)))
+                for due in pace.take(now_ms):
+                    running.add(asyncio.create_task(self._tell(due, pace)))
+                if not running:
+                    await asyncio.sleep(IDLE_MS / 1000)
+                    continue
+                done, running = await asyncio.wait(
+                    running, timeout=IDLE_MS / 1000, return_when=asyncio.FIRST_COMPLETED
+                )
+                commands = [command for ended in done if (command := ended.result()) is not None]
+                if commands:
+                    await self._shared.desk.issue(commands)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _due(self, lead: Connection, left_out: Sequence[str]) -> list[Due]:
+        rows = await lead.fetch(
+            "SELECT w.key, w.document, o.channel, o.shop, o.channel_order_no "
+            "FROM ingest.write_backs w JOIN ingest.orders o ON o.order_id = w.key "
+            "WHERE w.due AND NOT w.key = ANY($2::text[]) ORDER BY w.key LIMIT $1",
+            ROWS_MAX,
+            left_out,
+        )
+        return [
+            Due(
+                document=(row["key"], told.document_no),
+                shop=(row["channel"], row["shop"]),
+                job=(row, told),
             )
-        due = [
-            (row, told)
             for row in rows
             if (state := _decoder.decode(row["document"]).state) is not None
             for told in state.due()
         ]
-        commands = await asyncio.gather(*(self._tell(row, told) for row, told in due))
-        settled = [command for command in commands if command is not None]
-        if settled:
-            await self._shared.desk.issue(settled)
-            for command in settled:
-                # Recorded soon; until then it must not be told again.
-                self._put_off((command.order_id, command.document_no), 2.0)
-        return len(settled)
 
-    async def _tell(self, row: Any, told: Told) -> RecordWriteBack | None:
-        key = (row["key"], told.document_no)
-        attempts = self._attempts[key] = self._attempts.get(key, 0) + 1
-        async with self._slots:
-            answer = await self._call(row, told)
+    async def _tell(self, due: Due, pace: Pace) -> RecordWriteBack | None:
+        """One call; the command that records its answer, or None where it has to be made again."""
+        row, told = cast("tuple[Any, Told]", due.job)
+        attempts = pace.attempt(due.document)
+        answer = await self._call(row, told)
+        now_ms = self._shared.clock.monotonic_ms()
         match answer:
             case Applied():
                 outcome, reason = "applied", ""
@@ -216,16 +240,15 @@ class WriteBackDispatcher:
                 outcome, reason = "refused", f"{code}: {reason}"
             case Unsupported(reason=reason):
                 outcome, reason = "refused", f"unsupported: {reason}"
-            case Retry(error=error) if attempts < self._attempts_max:
-                pause_s = BACKOFF_S[min(attempts - 1, len(BACKOFF_S) - 1)]
-                self._put_off(key, max(pause_s, error.retry_after_ms / 1000))
+            case Retry(error=error) if pace.failed(due.document) < self._attempts_max:
+                pace.again(due.document, now_ms, shop_rests_ms=_shop_rests_ms(error))
                 return None
             case Retry(error=error):
                 outcome, reason = "refused", f"gave up after {attempts} attempts: {error.code}"
             case _:
                 assert_never(answer)
         metrics.WRITE_BACKS.labels(row["channel"], told.kind, outcome).inc()
-        self._attempts.pop(key, None)
+        pace.settled(due.document, now_ms)
         return RecordWriteBack(
             order_id=row["key"],
             command_id=request_id("writeback", row["key"], told.kind, told.document_no),
@@ -237,9 +260,6 @@ class WriteBackDispatcher:
             attempts=attempts,
             reason=reason,
         )
-
-    def _put_off(self, key: tuple[str, str], pause_s: float) -> None:
-        self._not_before[key] = self._shared.clock.now() + timedelta(seconds=pause_s)
 
     async def _call(self, row: Any, told: Told) -> WriteBack:
         shop = self._shared.shops.get((row["channel"], row["shop"]))
@@ -293,3 +313,9 @@ class WriteBackDispatcher:
             if isinstance(answer, ChannelError)
             else channel.aftersales.read_agree_answer(answer)
         )
+
+
+def _shop_rests_ms(error: ChannelError) -> int:
+    """Throttling is about the shop, anything else about the one call."""
+    throttled = THROTTLED_MS if error.kind is ErrorKind.THROTTLED else 0
+    return max(error.retry_after_ms, throttled)

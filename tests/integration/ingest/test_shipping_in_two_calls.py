@@ -64,7 +64,9 @@ async def tell(base_url: str) -> WriteBack:
             channels=MappingProxyType({"shopify": CHANNEL}),
             shops={("shopify", "s1"): shop},
         )
-        return await WriteBackDispatcher(shared, attempts_max=3)._call(ROW, TOLD)
+        return await WriteBackDispatcher(shared, attempts_max=3, per_shop_per_s=10.0)._call(
+            ROW, TOLD
+        )
 
 
 @pytest.fixture
