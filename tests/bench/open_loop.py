@@ -78,7 +78,9 @@ def _figures(sorted_s: list[float]) -> dict[str, float]:
 
 async def _quiet_pushes(platform: Platform) -> None:
     """The simulator keeps its own pushes to itself: ours are the load."""
-    await platform.http.post(f"{platform.simulators_url}/_sim/doors", json={"douyin_push_url": ""})
+    await platform.http.post(
+        f"{platform.simulators_url}/_sim/doors", json={"push_urls": {"douyin-1": ""}}
+    )
 
 
 async def _orders(platform: Platform, count: int) -> list[str]:

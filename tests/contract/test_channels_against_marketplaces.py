@@ -6,7 +6,7 @@ No socket: requests go straight into the marketplaces' own check of signatures a
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
@@ -32,13 +32,17 @@ from services.ingest.domain.model import (
     OrderSnapshotState,
 )
 from simulators.clock import ManualClock
+from simulators.doors import Call
 from simulators.orders import Shop
 from simulators.payments.alipay import Keys
-from simulators.settings import SHOPS, Settings
+from simulators.registry import SHOPS
+from simulators.settings import Settings
 from simulators.simulation import Simulation
 
 CHANNELS = load("services.ingest.channels", "CHANNEL", Channel)
 ORDERS = 300
+# How these share an order's discounts out among its lines, they do not say.
+STATES_NO_SHARES = {"jd"}
 S = OrderSnapshotState
 
 
@@ -63,13 +67,15 @@ class Merchant:
 
     def send(self, request: HttpRequest) -> HttpAnswer:
         url = urlsplit(request.url)
-        if self.shop.channel == "douyin":
-            path = url.path.strip("/").replace("/", ".")
-            body = self.simulation.douyin.answer(path, dict(parse_qsl(url.query)), request.body)
-        else:
-            door = getattr(self.simulation, self.shop.channel)
-            body = door.answer(dict(parse_qsl(request.body.decode(), keep_blank_values=True)))
-        return HttpAnswer(status=200, headers={}, body=body.body)
+        call = Call(
+            method=request.method,
+            path=unquote(url.path),
+            query=dict(parse_qsl(url.query, keep_blank_values=True)),
+            headers={name.lower(): value for name, value in request.headers},
+            body=request.body,
+        )
+        answer = self.simulation.servers[self.shop.channel].answer(call)
+        return HttpAnswer(status=answer.status, headers=answer.headers, body=answer.body)
 
     def detail(self, order_no: str) -> RawOrder:
         assert self.channel.detail_request is not None
@@ -139,7 +145,10 @@ def test_every_order_arrives_once_without_contradiction_and_with_its_money(
         assert order.freight_fen == native.freight_fen
         assert [item.qty for item in order.items] == [line.quantity for line in native.lines]
         goods = [item.payable_fen for item in order.items]
-        assert goods == [line.paid_fen for line in native.lines]
+        shares = [line.paid_fen for line in native.lines]
+        assert sum(goods) == sum(shares)
+        if merchant.channel.name not in STATES_NO_SHARES:
+            assert goods == shares
 
 
 def first(merchant: Merchant, state: OrderSnapshotState) -> CanonicalOrder:
@@ -186,7 +195,7 @@ def test_a_refund_is_asked_for_holds_the_order_and_is_agreed_to(merchant: Mercha
     assert aftersales is not None
     order = first(merchant, S.AWAITING_SHIPMENT)
     world = merchant.simulation.world
-    assert world.act((merchant.channel.name, order.order_no), "cancel_paid")  # type: ignore[arg-type]
+    assert world.act((merchant.channel.name, order.order_no), "cancel_paid")
     assert merchant.order(order.order_no).state is S.PAID_ON_HOLD
     page = asked(merchant, aftersales)
     assert page.unreadable == 0
