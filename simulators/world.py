@@ -116,19 +116,21 @@ class World:
     ) -> tuple[AfterSale, ...]:
         """Open a claim over paid-for lines (None = all); empty when nothing can be claimed.
 
-        One claim per line, or one for all where the marketplace has it so. The whole of an order not yet shipped
+        One claim per line, one for all of them, or one for the whole order: as the marketplace has it. The whole of an order not yet shipped
         takes its freight with it, on the first claim. `amount_fen` asks for less than is due and
         counts for a single line only. No further claim is opened while one is open.
         """
         if order.state in {"unpaid", "cancelled", "closed"} or order.refund_open:
             return ()
         worth = [line for line in order.lines if line.paid_fen and line.refund != "agreed"]
+        covers = self.marketplaces[order.channel].claim_covers
+        if covers == "order":
+            line_nos = None
         lines = [line for line in worth if line_nos is None or line.line_no in line_nos]
         before_shipping = order.state == "paid"
         whole = before_shipping and len(lines) == len(worth)
         freight_fen = order.freight_fen if whole else 0
-        per_line = self.marketplaces[order.channel].claims_per_line
-        groups = [[line] for line in lines] if per_line else [lines]
+        groups = [[line] for line in lines] if covers == "line" else [lines]
         opened = []
         for group in groups if lines else ():
             due_fen = sum(line.paid_fen for line in group) + freight_fen

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from simulators.doors import Answer, Call
 from simulators.orders import Change, Order, Shop
@@ -47,7 +47,8 @@ class Marketplace:
 
     `weight` is its share of the default traffic (0: only when asked for). `order_no(namespace, serial)`
     and `line_no(namespace, serial, place)` number orders and lines. `lines_max` is None where an order
-    may hold any number of lines; `claims_per_line` is False where one claim covers the whole order.
+    may hold any number of lines. `claim_covers` says whether a claim is over one line, over some of them
+    or always over the whole order.
     `paths` are its doors: route to HTTP methods. `throttled` answers a call too many. `native_payload`
     is an order as its detail call answers it.
     """
@@ -64,7 +65,7 @@ class Marketplace:
     weight: int = 0
     lines_max: int | None = None
     platform_coupons: bool = True
-    claims_per_line: bool = True
+    claim_covers: Literal["line", "lines", "order"] = "line"
 
 
 def shop_of(channel: str, number: int, native_shop_id: int, app_key: str, **keys: str) -> Shop:

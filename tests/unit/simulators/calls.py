@@ -136,6 +136,29 @@ def douyin(simulation: Simulation, shop: Shop, method: str, **business: Any) -> 
     return douyin_answer(simulation, method, params, body)
 
 
+def pdd_params(simulation: Simulation, shop: Shop, method: str, **business: str) -> dict[str, str]:
+    params = {
+        "type": method,
+        "client_id": shop.app_key,
+        "access_token": shop.access_token,
+        "timestamp": str(simulation.clock() // 1_000),
+        "data_type": "JSON",
+        "version": "V1",
+        **business,
+    }
+    text = "".join(f"{name}{params[name]}" for name in sorted(params))
+    whole = f"{shop.app_secret}{text}{shop.app_secret}".encode()
+    return params | {"sign": hashlib.md5(whole).hexdigest().upper()}
+
+
+def pdd_answer(simulation: Simulation, params: dict[str, str]) -> dict[str, Any]:
+    return as_json(simulation.servers["pdd"].answer(form_call("/api/router", params)).body)
+
+
+def pdd(simulation: Simulation, shop: Shop, method: str, **business: str) -> dict[str, Any]:
+    return pdd_answer(simulation, pdd_params(simulation, shop, method, **business))
+
+
 def cainiao_params(msg_type: str, content: dict[str, Any]) -> dict[str, str]:
     text = json.dumps(content, ensure_ascii=False)
     digest = hashlib.md5((text + cainiao.SECRET).encode()).digest()
