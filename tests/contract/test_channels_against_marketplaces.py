@@ -26,6 +26,7 @@ from services.ingest.channels import (
 )
 from services.ingest.domain.model import CanonicalOrder, LineRefundState, OrderSnapshotState
 from simulators.clock import ManualClock
+from simulators.drawing import Step
 from simulators.orders import CHANNELS, Shop
 from simulators.payments.alipay import Keys
 from simulators.registry import MARKETPLACES, SHOPS
@@ -44,6 +45,8 @@ UNSIGNED = {"wechat_channels", "youzan"}
 PUSH_URLS = {
     shop.shop: "http://127.0.0.1:9/push" for shop in SHOPS if MARKETPLACES[shop.channel].push
 }
+AT_ONCE = Mix(paid_at_once_pct=100)
+STEPS: tuple[Step, ...] = ("address", "memo", "cancel_paid")
 S = OrderSnapshotState
 
 
@@ -246,8 +249,11 @@ def test_an_order_nobody_placed_is_refused_not_invented(merchant: Merchant) -> N
 def test_pushes_are_genuine_name_their_order_and_its_detail_can_be_read(pushing: Merchant) -> None:
     push, queue = pushing.channel.push, pushing.simulation.pushes[pushing.shop.shop]
     assert push is not None
-    order = pushing.simulation.world.place(channel=pushing.channel.name)
-    hinted: set[str] = set()
+    world = pushing.simulation.world
+    order = world.place(channel=pushing.channel.name, mix=AT_ONCE)
+    for step in STEPS:
+        assert world.act(order.key, step)
+    hinted: list[tuple[str, HintKind]] = []
     while batch := queue.take():
         posting = queue.encode(batch[0].group, [one.content for one in batch])
         queue.settle(batch, accepted=queue.accepted(push.reply))
@@ -266,9 +272,11 @@ def test_pushes_are_genuine_name_their_order_and_its_detail_can_be_read(pushing:
         assert not isinstance(found, ChannelError)
         for one in found:
             assert isinstance(one, Hint)
-            assert one.kind in {HintKind.ORDER, HintKind.AFTERSALE}
-            hinted.add(one.order_no)
-    assert order.order_no in hinted
+            hinted.append((one.order_no, one.kind))
+    assert {kind for _, kind in hinted} == {HintKind.ORDER, HintKind.AFTERSALE}
+    mine = [kind for number, kind in hinted if number == order.order_no]
+    assert mine.count(HintKind.ORDER) == len(("placed", "paid")) + STEPS.index("cancel_paid")
+    assert HintKind.AFTERSALE in mine
     assert queue.counts["failed_postings"] == 0
     assert pushing.order(order.order_no).order_no == order.order_no
 
