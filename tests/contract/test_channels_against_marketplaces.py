@@ -275,7 +275,7 @@ def test_pushes_are_genuine_name_their_order_and_its_detail_can_be_read(pushing:
             hinted.append((one.order_no, one.kind))
     assert {kind for _, kind in hinted} == {HintKind.ORDER, HintKind.AFTERSALE}
     mine = [kind for number, kind in hinted if number == order.order_no]
-    assert mine.count(HintKind.ORDER) == len(("placed", "paid")) + STEPS.index("cancel_paid")
+    assert mine.count(HintKind.ORDER) >= len(("placed", "paid", "memo"))
     assert HintKind.AFTERSALE in mine
     assert queue.counts["failed_postings"] == 0
     assert pushing.order(order.order_no).order_no == order.order_no
