@@ -157,10 +157,13 @@ class Platform:
 
     async def point_pushes(self) -> None:
         """Tells the simulators where our doors are."""
-        doors: dict[str, str] = {}
+        doors: dict[str, Any] = {}
         if "ingest" in self.services:
-            shop = next(s for s in self.accounts["shops"] if s["channel"] == "douyin")
-            doors["douyin_push_url"] = f"{self.door('ingest')}/push/douyin/{shop['shop']}"
+            doors["push_urls"] = {
+                shop["shop"]: f"{self.door('ingest')}/push/{shop['channel']}/{shop['shop']}"
+                for shop in self.accounts["shops"]
+                if shop["shop"] in self.accounts["pushing_shops"]
+            }
         if "fulfillment" in self.services:
             doors["tracking_push_url"] = f"{self.door('fulfillment')}/tracking/kuaidi100"
         answer = await self.http.post(f"{self.simulators_url}/_sim/doors", json=doors)

@@ -5,17 +5,23 @@ moves by itself while the application runs, and stops with it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx2
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from simulators.clock import Clock, system_clock
 from simulators.control import Control
+from simulators.doors import Door, call_of
+from simulators.marketplaces import Server
 from simulators.payments.alipay import Keys
 from simulators.pushes import deliver_for_ever
+from simulators.registry import MARKETPLACES
 from simulators.settings import Settings
 from simulators.simulation import Simulation
 
@@ -32,7 +38,7 @@ async def _tick_for_ever(simulation: Simulation) -> None:
 async def _living(app: Starlette) -> AsyncIterator[None]:
     simulation: Simulation = app.state.simulation
     workers = simulation.settings.push_workers
-    queues = (simulation.douyin_pushes.queue, simulation.tracking.queue)
+    queues = (*simulation.pushes.values(), simulation.tracking.queue)
     # The only target is this machine: no proxy of the environment may step between.
     async with httpx2.AsyncClient(trust_env=False) as client, asyncio.TaskGroup() as group:
         tasks = [group.create_task(_tick_for_ever(simulation))]
@@ -44,16 +50,31 @@ async def _living(app: Starlette) -> AsyncIterator[None]:
                 task.cancel()
 
 
+def _platform_routes(simulation: Simulation) -> Iterator[Route]:
+    for name, marketplace in MARKETPLACES.items():
+        door = Door(
+            name,
+            throttled=marketplace.throttled,
+            plan=simulation.plan,
+            hold_s=simulation.settings.hold_s,
+        )
+        answer = partial(_answer, door, simulation.servers[name])
+        for path, methods in marketplace.paths.items():
+            yield Route(path, answer, methods=list(methods))
+
+
+async def _answer(door: Door, server: Server, request: Request) -> Response:
+    call = await call_of(request)
+    return await door.pass_through(lambda: server.answer(call))
+
+
 def build(
     settings: Settings, *, clock: Clock = system_clock, keys: Keys | None = None
 ) -> Starlette:
     """Return the application; `app.state.simulation` is the world behind it."""
     simulation = Simulation(settings, clock, keys)
     routes = [
-        Route("/router/rest", simulation.taobao.router, methods=["POST"]),
-        Route("/routerjson", simulation.jd.router, methods=["GET", "POST"]),
-        Route("/order/{method}", simulation.douyin.call, methods=["POST"]),
-        Route("/afterSale/{method}", simulation.douyin.call, methods=["POST"]),
+        *_platform_routes(simulation),
         Route("/gateway/link.do", simulation.cainiao.gateway, methods=["POST"]),
         Route("/gateway.do", simulation.alipay.gateway, methods=["POST"]),
         *Control(simulation).routes(),

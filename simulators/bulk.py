@@ -5,14 +5,15 @@ order each — and the same arguments give the same bytes.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import msgspec
 
 from simulators.catalog import catalog
 from simulators.drawing import OrderDrawer
-from simulators.marketplaces import douyin_payloads, jd_payloads, taobao_payloads
 from simulators.orders import Channel, Order
-from simulators.settings import SHOPS, Mix
+from simulators.registry import MARKETPLACES, SHOPS
+from simulators.settings import Mix
 
 # 2026-05-20 09:31:02 in Beijing: a fixed moment keeps the bytes the same from run to run.
 FIXED_AT_MS = 1_779_240_662_000
@@ -20,21 +21,14 @@ FIXED_AT_MS = 1_779_240_662_000
 BULK_RUN = 1_008
 _SHOPS = {shop.shop: shop for shop in SHOPS}
 # One shop a channel: whoever preloads must know whose orders these are.
-BULK_SHOPS = tuple(shop for shop in SHOPS if shop.shop.endswith("-1"))
+_BULK_MARKETPLACES = {name: replace(one, shops=one.shops[:1]) for name, one in MARKETPLACES.items()}
 _ENCODER = msgspec.json.Encoder()
 
 
 def native_payload(order: Order) -> bytes:
     """Return an order as its channel's detail answer (JD: a search answer of one order)."""
-    shop = _SHOPS[order.shop]
-    match order.channel:
-        case "taobao":
-            return _ENCODER.encode(taobao_payloads.detail(order, shop))
-        case "jd":
-            rows = [jd_payloads.order_row(order, shop)]
-            return _ENCODER.encode(jd_payloads.search_answer(rows, 1))
-        case "douyin":
-            return _ENCODER.encode(douyin_payloads.detail(order, shop))
+    marketplace = MARKETPLACES[order.channel]
+    return _ENCODER.encode(marketplace.native_payload(order, _SHOPS[order.shop]))
 
 
 def bulk_orders(
@@ -43,7 +37,7 @@ def bulk_orders(
     """Draw `count` paid orders of shop `<channel>-1`, none of them contradictory."""
     drawer = OrderDrawer(
         catalog=catalog(seed),
-        shops=BULK_SHOPS,
+        marketplaces=_BULK_MARKETPLACES,
         seed=seed,
         run=BULK_RUN,
         mix=mix or Mix(scarce_pct=0),

@@ -1,7 +1,7 @@
 """What the merchant sells and where it lies.
 
-Guarantees: `catalog(seed)` is the same for the same seed, on every machine: 400 SKUs with the ids
-each channel gives them, three warehouses, and the stock each of them starts with. Hot SKUs sell most;
+Guarantees: `catalog(seed)` is the same for the same seed, on every machine: 400 SKUs,
+three warehouses, and the stock each of them starts with. Hot SKUs sell most;
 scarce ones have so few pieces that they run out early.
 """
 
@@ -42,8 +42,9 @@ SCARCE_COUNT = 12
 
 
 class Sku(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing the merchant sells; `code` is the merchant's own, the ids are the channels'."""
+    """One thing the merchant sells; `code` is the merchant's own, channels make their ids of `number`."""
 
+    number: int
     code: str
     product_code: str
     title: str
@@ -51,9 +52,6 @@ class Sku(msgspec.Struct, frozen=True, kw_only=True):
     category: str
     unit_price_fen: int
     weight_g: int
-    taobao_sku_id: str
-    jd_sku_id: str
-    douyin_sku_id: str
 
 
 class Warehouse(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,10 +113,10 @@ def _draw_skus(rng: Random) -> tuple[Sku, ...]:
             price_fen = rng.randrange(prices_fen[0], prices_fen[1], 10)
             weight_g = rng.randrange(*weights_g, 10)
             for variant_no, variant in enumerate(VARIANTS, start=1):
-                place = len(skus) + 1
                 product_code = f"{prefix}{product_no:02d}"
                 skus.append(
                     Sku(
+                        number=len(skus) + 1,
                         code=f"{product_code}-{variant_no:02d}",
                         product_code=product_code,
                         title=f"示例 {name} {variant}",
@@ -126,9 +124,6 @@ def _draw_skus(rng: Random) -> tuple[Sku, ...]:
                         category=category,
                         unit_price_fen=price_fen + 100 * (variant_no % 3),
                         weight_g=weight_g,
-                        taobao_sku_id=str(5_000_000_000_000 + place),
-                        jd_sku_id=str(100_000_000_000 + place),
-                        douyin_sku_id=str(1_700_000_000_000_000 + place),
                     )
                 )
     return tuple(skus)

@@ -18,19 +18,20 @@ from simulators.bulk import bulk_orders, native_payload
 from simulators.carriers import cainiao
 from simulators.carriers.tracking import SALT
 from simulators.drawing import CANARY_PREFIX, Step
-from simulators.orders import Channel
+from simulators.orders import Channel, check_channel
 from simulators.payments.alipay import APP_ID
-from simulators.settings import SHOPS, Mix
-from simulators.simulation import Simulation, TrafficOrder
+from simulators.registry import SHOPS
+from simulators.settings import Mix
+from simulators.simulation import NobodyPushes, Simulation, TrafficOrder
 
 JSON = "application/json"
 _T = TypeVar("_T")
 
 
 class Doors(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where pushes go; what is left out stays, an empty text unsubscribes."""
+    """Where pushes go, marketplaces' by shop; what is left out stays, an empty text unsubscribes."""
 
-    douyin_push_url: str | None = None
+    push_urls: dict[str, str] = {}
     tracking_push_url: str | None = None
 
 
@@ -40,6 +41,10 @@ class OrdersWanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     count: int
     channel: Channel | None = None
     mix: Mix | None = None
+
+    def __post_init__(self) -> None:
+        if self.channel is not None:
+            check_channel(self.channel)
 
 
 class ActWanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,9 +76,12 @@ def accounts(simulation: Simulation, base_url: str) -> dict[str, Any]:
                 "app_secret": shop.app_secret,
                 "access_token": shop.access_token,
                 "base_url": base_url,
+                "push_secret": shop.push_secret,
+                "push_token": shop.push_token,
             }
             for shop in SHOPS
         ],
+        "pushing_shops": list(simulation.pushes),
         "cainiao": {
             "url": f"{base_url}/gateway/link.do",
             "logistic_provider_id": cainiao.PROVIDER_ID,
@@ -239,17 +247,17 @@ class Control:
         return {"done": bool(opened), "after_sale_ids": [one.after_sale_id for one in opened]}
 
     async def doors(self, request: Request) -> Response:
-        """POST {douyin_push_url?, tracking_push_url?}: where pushes go from now on."""
+        """POST {push_urls?: {shop: url}, tracking_push_url?}: where pushes go from now on."""
         return await _told(request, Doors, self._subscribe)
 
-    def _subscribe(self, doors: Doors) -> dict[str, str]:
+    def _subscribe(self, doors: Doors) -> dict[str, Any]:
         simulation = self._simulation
-        douyin, tracking = simulation.douyin_pushes.queue, simulation.tracking.queue
-        if doors.douyin_push_url is not None:
-            douyin.url = doors.douyin_push_url
+        simulation.subscribe(doors.push_urls)
+        tracking = simulation.tracking.queue
         if doors.tracking_push_url is not None:
             tracking.url = doors.tracking_push_url
-        return {"douyin_push_url": douyin.url, "tracking_push_url": tracking.url}
+        urls = {shop: queue.url for shop, queue in simulation.pushes.items()}
+        return {"push_urls": urls, "tracking_push_url": tracking.url}
 
     async def handover(self, request: Request) -> Response:
         """POST {waybill | waybills}: the carrier takes parcels; answers which it took and which not."""
@@ -266,13 +274,16 @@ class _PayloadsWanted(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     seed: int = 7
 
+    def __post_init__(self) -> None:
+        check_channel(self.channel)
+
 
 async def _told(request: Request, kind: type[_T], act: Callable[[_T], object]) -> Response:
     try:
         wanted = msgspec.json.decode(await request.body() or b"{}", type=kind)
-    except msgspec.MsgspecError as error:
+        return _json(act(wanted))
+    except (msgspec.MsgspecError, NobodyPushes) as error:
         return _json({"error": str(error)}, 400)
-    return _json(act(wanted))
 
 
 def _own_url(request: Request) -> str:

@@ -6,7 +6,7 @@ the answer of a write that really was done.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -20,11 +20,29 @@ from simulators.orders import Outcome
 JSON_TYPE = "application/json;charset=UTF-8"
 
 
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A call of the merchant. Header names are lower-case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = {}
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The parameters of query and form together; the form wins."""
+        text = self.body.decode("utf-8", "replace")
+        return {**self.query, **dict(parse_qsl(text, keep_blank_values=True))}
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """A platform's answer; `wrote` when the call changed something (or repeated a change)."""
 
     body: bytes
     wrote: bool = False
+    status: int = 200
+    headers: Mapping[str, str] = {}
 
 
 class Tally:
@@ -64,7 +82,7 @@ class Door:
 
     __slots__ = ("_hold_s", "_name", "_plan", "_throttled")
 
-    def __init__(self, name: str, *, throttled: bytes, plan: FaultPlan, hold_s: float) -> None:
+    def __init__(self, name: str, *, throttled: Answer, plan: FaultPlan, hold_s: float) -> None:
         self._name = name
         self._throttled = throttled
         self._plan = plan
@@ -74,7 +92,7 @@ class Door:
         """Let a call act and answer, unless the plan has it otherwise."""
         match self._plan.before(self._name):
             case "throttled":
-                return Response(self._throttled, media_type=JSON_TYPE)
+                return _response(self._throttled)
             case "error":
                 return Response(b"upstream unavailable", status_code=502)
             case "half_open":
@@ -90,14 +108,19 @@ class Door:
             case "error":
                 return Response(b"internal error", status_code=500)
             case None:
-                return Response(answer.body, media_type=JSON_TYPE)
+                return _response(answer)
 
 
-async def params_of(request: Request) -> dict[str, str]:
-    """Return the parameters of query and form together; the form wins."""
-    params = dict(request.query_params)
-    body = await request.body()
-    if body:
-        text = body.decode("utf-8", "replace")
-        params |= dict(parse_qsl(text, keep_blank_values=True))
-    return params
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, headers=dict(answer.headers), media_type=JSON_TYPE)
+
+
+async def call_of(request: Request) -> Call:
+    """Return a request as the value the servers read."""
+    return Call(
+        method=request.method,
+        path=request.url.path,
+        query=dict(request.query_params),
+        headers=dict(request.headers),
+        body=await request.body(),
+    )

@@ -4,7 +4,8 @@ Guarantees: every draw comes from the one `Random` given, in a fixed order, so t
 seed is always the same order; amounts add up to the fen unless `contradiction` names what does not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from itertools import accumulate
 from random import Random
 from typing import Literal
 
@@ -12,16 +13,15 @@ import msgspec
 
 from simulators.catalog import Catalog, Sku
 from simulators.clock import SECOND_MS, whole_second_ms
+from simulators.marketplaces import Marketplace
 from simulators.money import apportion
 from simulators.orders import (
-    CHANNELS,
     CONTRADICTIONS,
     Channel,
     Contradiction,
     Line,
     Order,
     Receiver,
-    Shop,
 )
 from simulators.regions import NOWHERE, REGIONS
 from simulators.settings import Mix
@@ -50,31 +50,9 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     after_ms: int
 
 
-class Numbering(msgspec.Struct, frozen=True, kw_only=True):
-    """Order numbers of one seed and run: 19 digits at Taobao and Douyin, 15 at JD."""
-
-    namespace: int
-
-    def order_no(self, channel: Channel, serial: int) -> str:
-        """Return the platform's number of the `serial`-th order."""
-        if channel == "taobao":
-            return f"4{self.namespace:06d}{serial:07d}10001"
-        if channel == "jd":
-            return f"29{self.namespace:06d}{serial:07d}"
-        return f"69{self.namespace:06d}{serial:08d}001"
-
-    def line_no(self, channel: Channel, serial: int, place: int) -> str:
-        """Return the number of a line; the first one repeats the order's, JD has none of its own."""
-        if channel == "taobao":
-            return f"4{self.namespace:06d}{serial:07d}{place + 1}0001"
-        if channel == "jd":
-            return str(place + 1)
-        return f"69{self.namespace:06d}{serial:08d}{place + 1:03d}"
-
-
-def numbering(seed: int, run: int) -> Numbering:
-    """Return the numbering of a seed and a run."""
-    return Numbering(namespace=(seed * 1_009 + run) % 1_000_000)
+def namespace_of(seed: int, run: int) -> int:
+    """Return the six digits which set the numbers of a seed and a run apart."""
+    return (seed * 1_009 + run) % 1_000_000
 
 
 class Assortment:
@@ -107,30 +85,27 @@ class OrderDrawer:
     __slots__ = (
         "_assortment",
         "_contradiction_odds",
+        "_marketplaces",
         "_mix",
-        "_numbering",
+        "_namespace",
         "_rng",
         "_serial",
-        "_shops",
     )
 
     def __init__(
         self,
         *,
         catalog: Catalog,
-        shops: Sequence[Shop],
+        marketplaces: Mapping[Channel, Marketplace],
         seed: int,
         run: int,
         mix: Mix,
         contradiction_odds: float,
     ) -> None:
         self._rng = Random(f"orders:{seed}:{run}")
-        self._numbering = numbering(seed, run)
+        self._namespace = namespace_of(seed, run)
         self._assortment = Assortment(catalog)
-        self._shops = {
-            channel: [shop.shop for shop in shops if shop.channel == channel]
-            for channel in CHANNELS
-        }
+        self._marketplaces = marketplaces
         self._mix = mix
         self._contradiction_odds = contradiction_odds
         self._serial = 0
@@ -142,19 +117,21 @@ class OrderDrawer:
         rng, mix = self._rng, mix or self._mix
         self._serial += 1
         chosen = self._draw_channel(mix)
-        channel = channel or chosen
+        marketplace = self._marketplaces[channel or chosen]
         contradiction = self._draw_contradiction()
-        lines, shop_coupon_fen, platform_coupon_fen = self._draw_lines(channel, mix, contradiction)
+        lines, shop_coupon_fen, platform_coupon_fen = self._draw_lines(
+            marketplace, mix, contradiction
+        )
         freight_fen = int(rng.random() * 7 + 6) * 100 if rng.random() < 0.2 else 0
         paid_fen = sum(line.paid_fen for line in lines) + freight_fen
         wrong_fen = (int(rng.random() * 50) + 1) * 100
         receiver = self._draw_receiver(contradiction)
         at_ms = whole_second_ms(now_ms)
-        shops = self._shops[channel]
+        shops = marketplace.shops
         order = Order(
-            channel=channel,
-            shop=shops[self._serial % len(shops)],
-            order_no=self._numbering.order_no(channel, self._serial),
+            channel=marketplace.name,
+            shop=shops[self._serial % len(shops)].shop,
+            order_no=marketplace.order_no(self._namespace, self._serial),
             serial=self._serial,
             lines=lines,
             freight_fen=freight_fen,
@@ -171,10 +148,10 @@ class OrderDrawer:
         return order, self._draw_intents(mix)
 
     def _draw_channel(self, mix: Mix) -> Channel:
-        dice = self._rng.random() * (mix.taobao_weight + mix.jd_weight + mix.douyin_weight)
-        if dice < mix.taobao_weight:
-            return "taobao"
-        return "jd" if dice < mix.taobao_weight + mix.jd_weight else "douyin"
+        weights = mix.weights or {name: one.weight for name, one in self._marketplaces.items()}
+        dice = self._rng.random() * sum(weights.values())
+        ends = accumulate(weights.values())
+        return next(name for name, end in zip(weights, ends, strict=True) if dice < end)
 
     def _draw_contradiction(self) -> Contradiction:
         if self._rng.random() >= self._contradiction_odds:
@@ -182,22 +159,24 @@ class OrderDrawer:
         return CONTRADICTIONS[int(self._rng.random() * len(CONTRADICTIONS))]
 
     def _draw_lines(
-        self, channel: Channel, mix: Mix, contradiction: Contradiction
+        self, marketplace: Marketplace, mix: Mix, contradiction: Contradiction
     ) -> tuple[tuple[Line, ...], int, int]:
         rng, serial = self._rng, self._serial
-        skus = self._assortment.draw(rng, 1 + int(rng.random() * mix.lines_max), mix.scarce_pct)
+        count = 1 + int(rng.random() * mix.lines_max)
+        count = min(count, marketplace.lines_max or count)
+        skus = self._assortment.draw(rng, count, mix.scarce_pct)
         if contradiction == "unknown_sku":
             skus[0] = msgspec.structs.replace(skus[0], code=f"UNKNOWN-{serial}")
         gift_at = len(skus) - 1 if len(skus) > 1 and rng.random() < 0.15 else -1
         bare = [
-            self._draw_line(channel, place, sku, gift=place == gift_at)
+            self._draw_line(marketplace, place, sku, gift=place == gift_at)
             for place, sku in enumerate(skus)
         ]
         net_fen = [line.goods_fen - line.discount_fen for line in bare]
         shop_coupon_fen = platform_coupon_fen = 0
         if rng.random() < 0.25:
             shop_coupon_fen = sum(net_fen) * (5 + int(rng.random() * 15)) // 100
-        if channel != "taobao" and rng.random() < 0.2:
+        if marketplace.platform_coupons and rng.random() < 0.2:
             platform_coupon_fen = sum(net_fen) * (3 + int(rng.random() * 10)) // 100
         shop_shares = apportion(shop_coupon_fen, net_fen)
         platform_shares = apportion(platform_coupon_fen, net_fen)
@@ -214,14 +193,14 @@ class OrderDrawer:
         )
         return lines, shop_coupon_fen, platform_coupon_fen
 
-    def _draw_line(self, channel: Channel, place: int, sku: Sku, *, gift: bool) -> Line:
+    def _draw_line(self, marketplace: Marketplace, place: int, sku: Sku, *, gift: bool) -> Line:
         rng = self._rng
         quantity = 1 if gift or rng.random() < 0.75 else 2 + int(rng.random() * 2)
         discount_fen = 0
         if not gift and rng.random() < 0.3:
             discount_fen = sku.unit_price_fen * quantity * (5 + int(rng.random() * 20)) // 100
         return Line(
-            line_no=self._numbering.line_no(channel, self._serial, place),
+            line_no=marketplace.line_no(self._namespace, self._serial, place),
             sku=sku,
             quantity=quantity,
             gift=gift,
@@ -232,7 +211,7 @@ class OrderDrawer:
         region = REGIONS[int(self._rng.random() * len(REGIONS))]
         return Receiver(
             region=NOWHERE if contradiction == "address_missing" else region,
-            canary=f"{CANARY_PREFIX}{self._numbering.namespace:06d}{self._serial:07d}",
+            canary=f"{CANARY_PREFIX}{self._namespace:06d}{self._serial:07d}",
             mobile=f"1300000{self._serial % 10_000:04d}",
         )
 

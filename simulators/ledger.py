@@ -148,7 +148,7 @@ def totals(simulation: Simulation) -> dict[str, Any]:
 
 
 def _sections(simulation: Simulation) -> dict[str, Any]:
-    pushes = (simulation.douyin_pushes.queue, simulation.tracking.queue)
+    pushes = (*simulation.pushes.values(), simulation.tracking.queue)
     return {
         "totals": totals(simulation),
         "after_sales": list(simulation.world.records.after_sales.values()),

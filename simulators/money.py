@@ -6,6 +6,8 @@ Guarantees: no float anywhere; a sum shared over parts is shared to the last fen
 import re
 from collections.abc import Sequence
 
+import msgspec
+
 _YUAN = re.compile(r"(\d{1,9})(?:\.(\d{1,2}))?")
 
 
@@ -13,6 +15,11 @@ def yuan(amount_fen: int) -> str:
     """Return fen as yuan text with two decimals: 990 → `9.90`."""
     whole, part = divmod(abs(amount_fen), 100)
     return f"{'-' if amount_fen < 0 else ''}{whole}.{part:02d}"
+
+
+def yuan_number(amount_fen: int) -> msgspec.Raw:
+    """Return fen as a JSON number in yuan, as short as it can be: 5980 → `59.8`."""
+    return msgspec.Raw(yuan(amount_fen).rstrip("0").rstrip(".").encode())
 
 
 def fen(text: str) -> int | None:

@@ -5,6 +5,8 @@ Guarantees: an order is frozen; each change makes a new one with a higher `versi
 `contradiction` says so.
 """
 
+from pathlib import Path
+from pkgutil import iter_modules
 from typing import Literal
 
 import msgspec
@@ -12,8 +14,10 @@ import msgspec
 from simulators.catalog import Sku
 from simulators.regions import Region
 
-Channel = Literal["taobao", "jd", "douyin"]
-CHANNELS: tuple[Channel, ...] = ("taobao", "jd", "douyin")
+Channel = str
+CHANNELS: tuple[Channel, ...] = tuple(
+    sorted(one.name for one in iter_modules([str(Path(__file__).parent / "marketplaces")]))
+)
 
 State = Literal["unpaid", "paid", "part_shipped", "shipped", "finished", "cancelled", "closed"]
 Outcome = Literal["applied", "duplicate", "refused"]
@@ -41,8 +45,19 @@ ChangeKind = Literal[
 ]
 
 
+def check_channel(channel: Channel) -> None:
+    """Raise ValueError naming the marketplaces there are when `channel` is none of them."""
+    if channel not in CHANNELS:
+        message = f"no marketplace {channel!r}; there are {', '.join(CHANNELS)}"
+        raise ValueError(message)
+
+
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
-    """One shop and what its merchant was given to call the platform with."""
+    """One shop and what its merchant was given to call the platform with.
+
+    `push_secret` opens encrypted pushes, `push_token` signs pushes, where the platform gives keys for
+    that.
+    """
 
     channel: Channel
     shop: str
@@ -51,6 +66,8 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     app_key: str
     app_secret: str
     access_token: str
+    push_secret: str = ""
+    push_token: str = ""
 
 
 class Receiver(msgspec.Struct, frozen=True, kw_only=True):

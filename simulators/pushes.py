@@ -33,10 +33,11 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Posting(msgspec.Struct, frozen=True, kw_only=True):
-    """The HTTP form of some pushes."""
+    """The HTTP form of some pushes; `query` is what the platform adds to the URL."""
 
     headers: dict[str, str]
     body: bytes
+    query: dict[str, str] = {}
 
 
 class PushQueue:
@@ -157,7 +158,11 @@ async def _post(
     accepted = False
     try:
         response = await client.post(
-            queue.url, content=posting.body, headers=posting.headers, timeout=TIMEOUT_S
+            queue.url,
+            params=posting.query,
+            content=posting.body,
+            headers=posting.headers,
+            timeout=TIMEOUT_S,
         )
         accepted = response.is_success and queue.accepted(response.content)
     except httpx2.HTTPError:

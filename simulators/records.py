@@ -28,6 +28,7 @@ class Records:
         self.orders: dict[Key, Order] = {}
         self.before: dict[Key, Order] = {}
         self.after_sales: dict[str, AfterSale] = {}
+        self._claims: dict[Key, list[str]] = {}
         self.listeners: list[Callable[[Change], None]] = []
 
     def enter(self, order: Order) -> None:
@@ -56,6 +57,8 @@ class Records:
         self.before[order.key] = previous
         self.orders[order.key] = order
         if after_sale is not None:
+            if after_sale.after_sale_id not in self.after_sales:
+                self._claims.setdefault(order.key, []).append(after_sale.after_sale_id)
             self.after_sales[after_sale.after_sale_id] = after_sale
         self.tell(kind, order, after_sale)
 
@@ -73,6 +76,11 @@ class Records:
         low, high = bisect_left(rows, (start_ms, "")), bisect_right(rows, (end_ms, "~"))
         channel = self._channels[shop]
         return [self.orders[channel, order_no] for _, order_no in rows[low:high]]
+
+    def claims_of(self, order: Order) -> list[AfterSale]:
+        """Return the claims opened over this version of an order, oldest first."""
+        claims = [self.after_sales[claim_id] for claim_id in self._claims.get(order.key, ())]
+        return [claim for claim in claims if claim.created_at_ms <= order.modified_at_ms]
 
     def claims_window(
         self, shop: str, *, start_ms: int, end_ms: int, by_created: bool = False

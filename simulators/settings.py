@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from simulators.orders import Channel, Shop
+from simulators.orders import Channel, check_channel
 
 FaultLevel = Literal["none", "default", "storm"]
 
@@ -16,15 +16,14 @@ FaultLevel = Literal["none", "default", "storm"]
 class Mix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What buyers do. `*_pct` are shares of a hundred.
 
+    `weights` shares orders out among the channels it names; empty, the marketplaces' own weights do.
     Orders are paid at once, paid later (`pay_after_s`) or, what remains, never; of the last,
     `cancel_unpaid_pct` are cancelled by the buyer. Of the paid ones some change the address, get a
     seller memo or are cancelled, `change_after_s` later; of the shipped ones `after_sale_pct` open a
     claim over one line, `after_sale_after_s` later.
     """
 
-    taobao_weight: int = 40
-    jd_weight: int = 25
-    douyin_weight: int = 35
+    weights: dict[Channel, int] = {}
     paid_at_once_pct: int = 60
     paid_later_pct: int = 30
     cancel_unpaid_pct: int = 40
@@ -39,12 +38,22 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     change_after_s: tuple[int, int] = (2, 10)
     after_sale_after_s: tuple[int, int] = (3, 10)
 
+    def __post_init__(self) -> None:
+        for channel, weight in self.weights.items():
+            check_channel(channel)
+            if weight < 0:
+                message = f"the weight of {channel} must not be negative"
+                raise ValueError(message)
+        if self.weights and not any(self.weights.values()):
+            message = "weights must not all be 0"
+            raise ValueError(message)
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of one simulator process.
 
     `run` moves order numbers, so that a second run with the same seed against kept records makes new
-    orders. `faults` is a level, `odds` overrides single kinds of it (see `simulators.faults.Odds`).
+    orders. `push_urls` is where each shop's pushes go. `faults` is a level, `odds` overrides single kinds of it (see `simulators.faults.Odds`).
     `hold_s` is how long a call that never answers is held. `handover_on_write_back` starts tracking
     when a marketplace hears of a waybill, instead of waiting for `POST /_sim/handover`.
     """
@@ -55,7 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     odds: dict[str, float] = {}
     mix: Mix = Mix()
     stock_multiplier: int = 1
-    douyin_push_url: str = ""
+    push_urls: dict[str, str] = {}
     tracking_push_url: str = ""
     tracking_step_s: float = 2.0
     confirm_after_s: float = 3.0
@@ -80,23 +89,3 @@ def load(path: Path | None, **given: object) -> Settings:
     )
     told |= {name: value for name, value in given.items() if value is not None}
     return msgspec.convert(told, Settings)
-
-
-def _shop(channel: Channel, number: int, native_shop_id: int, app_key: str) -> Shop:
-    return Shop(
-        channel=channel,
-        shop=f"{channel}-{number}",
-        shop_name=f"示例旗舰店{number}",
-        native_shop_id=native_shop_id,
-        app_key=app_key,
-        app_secret=f"{channel}-secret-{number}-{app_key[-4:]}",
-        access_token=f"{channel}-session-{number}",
-    )
-
-
-SHOPS: tuple[Shop, ...] = (
-    _shop("taobao", 1, 200_001, "23000001"),
-    _shop("taobao", 2, 200_002, "23000002"),
-    _shop("jd", 1, 10_000_001, "JDAPPKEY0001"),
-    _shop("douyin", 1, 100_001, "7000000000000000001"),
-)

@@ -4,19 +4,22 @@ Guarantees: what happens at a marketplace is pushed, what the carrier delivers e
 paid back is checked against what the marketplace took — in one process, without a network of its own.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from msgspec import Struct
 
 from simulators.carriers.cainiao import Cainiao
 from simulators.carriers.tracking import Tracking
 from simulators.clock import Clock
+from simulators.desk import Desk
 from simulators.doors import Tally
 from simulators.faults import FaultPlan, odds_of
-from simulators.marketplaces.douyin import Douyin
-from simulators.marketplaces.douyin_pushes import DouyinPushes
-from simulators.marketplaces.jd import Jd
-from simulators.marketplaces.taobao import Taobao
-from simulators.orders import Change
+from simulators.marketplaces import Marketplace, PushForm
+from simulators.orders import Change, Shop
 from simulators.payments.alipay import Alipay, Keys
+from simulators.pushes import Posting, PushQueue
+from simulators.registry import MARKETPLACES, SHOPS
 from simulators.settings import Mix, Settings
 from simulators.world import World
 
@@ -75,6 +78,10 @@ class Traffic:
         return now
 
 
+class NobodyPushes(ValueError):
+    """A URL was given for a shop which does not exist or whose platform does not push."""
+
+
 class Simulation:
     """The outside world of one merchant."""
 
@@ -84,12 +91,16 @@ class Simulation:
         self.keys = keys or Keys()
         self.plan = FaultPlan(settings.seed, odds_of(settings))
         self.tally = Tally()
-        self.world = World(settings, clock)
+        self.world = World(settings, clock, MARKETPLACES)
         self.traffic = Traffic(self.world)
-        self.taobao = Taobao(world=self.world, plan=self.plan, tally=self.tally)
-        self.jd = Jd(world=self.world, plan=self.plan, tally=self.tally)
-        self.douyin = Douyin(world=self.world, plan=self.plan, tally=self.tally)
-        self.douyin_pushes = DouyinPushes(settings=settings, plan=self.plan, clock=clock)
+        self.servers = {name: one.server(self._desk(one)) for name, one in MARKETPLACES.items()}
+        self.pushes = {
+            shop.shop: self._queue(shop, form)
+            for shop in SHOPS
+            if (form := MARKETPLACES[shop.channel].push) is not None
+        }
+        self._push_no = 0
+        self.subscribe(settings.push_urls)
         self.tracking = Tracking(
             settings=settings, plan=self.plan, clock=clock, on_delivered=self._confirm_later
         )
@@ -98,7 +109,7 @@ class Simulation:
         )
         self.alipay = Alipay(world=self.world, plan=self.plan, tally=self.tally, keys=self.keys)
         self._confirmations: list[tuple[int, str]] = []
-        self.world.records.listeners.append(self.douyin_pushes.hear)
+        self.world.records.listeners.append(self._push)
         if settings.handover_on_write_back:
             self.world.records.listeners.append(self._hand_over)
 
@@ -112,6 +123,41 @@ class Simulation:
         while self._confirmations and self._confirmations[0][0] <= now_ms:
             _, waybill = self._confirmations.pop(0)
             self.world.deliver(waybill)
+
+    def subscribe(self, urls: Mapping[str, str]) -> None:
+        """Send the pushes of shops to these URLs from now on ("" = nowhere); NobodyPushes."""
+        for shop in urls:
+            if shop not in self.pushes:
+                message = f"no shop {shop!r} pushes; those that do: {', '.join(self.pushes)}"
+                raise NobodyPushes(message)
+        for shop, url in urls.items():
+            self.pushes[shop].url = url
+
+    def _desk(self, marketplace: Marketplace) -> Desk:
+        return Desk(marketplace, world=self.world, plan=self.plan, tally=self.tally)
+
+    def _queue(self, shop: Shop, form: PushForm) -> PushQueue:
+        def encode(_group: str, messages: Sequence[Any]) -> Posting:
+            return form.encode(shop, messages, self.clock())
+
+        return PushQueue(
+            f"{shop.shop}:push",
+            encode=encode,
+            accepted=form.accepted,
+            batch_max=form.batch_max or self.settings.push_batch,
+            plan=self.plan,
+            clock=self.clock,
+        )
+
+    def _push(self, change: Change) -> None:
+        queue, form = self.pushes.get(change.order.shop), MARKETPLACES[change.order.channel].push
+        if queue is None or form is None:
+            return
+        self._push_no += 1
+        shop = next(shop for shop in SHOPS if shop.shop == change.order.shop)
+        message = form.message(change, shop, self._push_no)
+        if message is not None:
+            queue.add(shop.shop, message)
 
     def _confirm_later(self, waybill: str) -> None:
         # The pause is the same for all, so the list stays sorted.

@@ -6,14 +6,16 @@ told apart from a refusal, and a refusal names its reason.
 """
 
 import heapq
+from collections.abc import Mapping
 from random import Random
 
 from msgspec.structs import replace
 
 from simulators.catalog import Catalog, catalog
 from simulators.clock import Clock
-from simulators.drawing import Intent, OrderDrawer, Step, between_ms, numbering
+from simulators.drawing import Intent, OrderDrawer, Step, between_ms, namespace_of
 from simulators.faults import odds_of
+from simulators.marketplaces import Marketplace
 from simulators.orders import (
     AfterSale,
     ChangeKind,
@@ -26,7 +28,7 @@ from simulators.orders import (
     State,
 )
 from simulators.records import Key, Records
-from simulators.settings import SHOPS, Mix, Settings
+from simulators.settings import Mix, Settings
 
 Verdict = tuple[Outcome, str]
 
@@ -34,22 +36,24 @@ Verdict = tuple[Outcome, str]
 class World:
     """The lives of all orders of all shops; one thread owns it."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, marketplaces: Mapping[Channel, Marketplace]
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.catalog: Catalog = catalog(settings.seed, settings.stock_multiplier)
-        self.records = Records(SHOPS, clock)
+        self.marketplaces = marketplaces
+        shops = [shop for one in marketplaces.values() for shop in one.shops]
+        self.records = Records(shops, clock)
         self._agenda: list[tuple[int, int, Key, Step]] = []
         self._agenda_no = 0
         self._claims = Random(f"claims:{settings.seed}:{settings.run}")
-        self._first_claim_no = (
-            71 * 10**14 + 10**8 * numbering(settings.seed, settings.run).namespace
-        )
+        self._first_claim_no = 71 * 10**14 + 10**8 * namespace_of(settings.seed, settings.run)
         self._by_waybill: dict[str, Key] = {}
         self._arrived: set[str] = set()
         self._drawer = OrderDrawer(
             catalog=self.catalog,
-            shops=SHOPS,
+            marketplaces=marketplaces,
             seed=settings.seed,
             run=settings.run,
             mix=settings.mix,
@@ -112,18 +116,21 @@ class World:
     ) -> tuple[AfterSale, ...]:
         """Open a claim over paid-for lines (None = all); empty when nothing can be claimed.
 
-        Taobao and Douyin open one claim per line, JD one for all. The whole of an order not yet shipped
+        One claim per line, one for all of them, or one for the whole order: as the marketplace has it. The whole of an order not yet shipped
         takes its freight with it, on the first claim. `amount_fen` asks for less than is due and
         counts for a single line only. No further claim is opened while one is open.
         """
         if order.state in {"unpaid", "cancelled", "closed"} or order.refund_open:
             return ()
         worth = [line for line in order.lines if line.paid_fen and line.refund != "agreed"]
+        covers = self.marketplaces[order.channel].claim_covers
+        if covers == "order":
+            line_nos = None
         lines = [line for line in worth if line_nos is None or line.line_no in line_nos]
         before_shipping = order.state == "paid"
         whole = before_shipping and len(lines) == len(worth)
         freight_fen = order.freight_fen if whole else 0
-        groups = [lines] if order.channel == "jd" else [[line] for line in lines]
+        groups = [[line] for line in lines] if covers == "line" else [lines]
         opened = []
         for group in groups if lines else ():
             due_fen = sum(line.paid_fen for line in group) + freight_fen

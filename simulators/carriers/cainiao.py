@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from simulators.carriers.tracking import Tracking
-from simulators.doors import Answer, Door, Tally, params_of
-from simulators.drawing import numbering
+from simulators.doors import Answer, Door, Tally, call_of
+from simulators.drawing import namespace_of
 from simulators.faults import FaultPlan
 from simulators.settings import Settings
 from simulators.signing import link_digest, same
@@ -87,17 +87,17 @@ class Cainiao:
         self._plan = plan
         self._tally = tally
         self._tracking = tracking
-        self._namespace = numbering(settings.seed, settings.run).namespace
+        self._namespace = namespace_of(settings.seed, settings.run)
         self._door = Door(
             "cainiao",
-            throttled=failure("S07", "调用频率超限，请稍后重试"),
+            throttled=Answer(body=failure("S07", "调用频率超限，请稍后重试")),
             plan=plan,
             hold_s=settings.hold_s,
         )
 
     async def gateway(self, request: Request) -> Response:
         """POST /gateway/link.do."""
-        params = await params_of(request)
+        params = (await call_of(request)).params
         return await self._door.pass_through(lambda: self.answer(params))
 
     def answer(self, params: dict[str, str]) -> Answer:

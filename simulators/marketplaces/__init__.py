@@ -1,0 +1,82 @@
+"""What a marketplace is: one package in this folder whose `MARKETPLACE` is a frozen value.
+
+Guarantees: nothing outside a package knows its name; `simulators.registry` finds what is here. A server
+does no I/O: a call comes in, an answer goes out, so that it can be spoken to without a socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from simulators.doors import Answer, Call
+from simulators.orders import Change, Order, Shop
+from simulators.pushes import Posting
+
+if TYPE_CHECKING:
+    from simulators.desk import Desk
+
+
+class Server(Protocol):
+    """The platform's side of its own protocol."""
+
+    def answer(self, call: Call) -> Answer:
+        """Check a call and act on it; what is wrong is answered as the platform does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushForm:
+    """How a marketplace pushes.
+
+    `message` makes one message of a change (None: the platform tells nobody), given its running number;
+    `encode` posts some of them for a shop at a time in epoch ms; `accepted` reads the merchant's answer.
+    `batch_max` is None where the settings may decide it.
+    """
+
+    message: Callable[[Change, Shop, int], Any]
+    encode: Callable[[Shop, Sequence[Any], int], Posting]
+    accepted: Callable[[bytes], bool]
+    batch_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marketplace:
+    """One marketplace.
+
+    `weight` is its share of the default traffic (0: only when asked for). `order_no(namespace, serial)`
+    and `line_no(namespace, serial, place)` number orders and lines. `lines_max` is None where an order
+    may hold any number of lines. `claim_covers` says whether a claim is over one line, over some of them
+    or always over the whole order.
+    `paths` are its doors: route to HTTP methods. `throttled` answers a call too many. `native_payload`
+    is an order as its detail call answers it.
+    """
+
+    name: str
+    shops: tuple[Shop, ...]
+    order_no: Callable[[int, int], str]
+    line_no: Callable[[int, int, int], str]
+    paths: Mapping[str, Sequence[str]]
+    throttled: Answer
+    server: Callable[[Desk], Server]
+    native_payload: Callable[[Order, Shop], Any]
+    push: PushForm | None = None
+    weight: int = 0
+    lines_max: int | None = None
+    platform_coupons: bool = True
+    claim_covers: Literal["line", "lines", "order"] = "line"
+
+
+def shop_of(channel: str, number: int, native_shop_id: int, app_key: str, **keys: str) -> Shop:
+    """Return the `number`-th shop of a channel; `keys` are what it needs beside the usual three."""
+    return Shop(
+        channel=channel,
+        shop=f"{channel}-{number}",
+        shop_name=f"示例旗舰店{number}",
+        native_shop_id=native_shop_id,
+        app_key=app_key,
+        app_secret=f"{channel}-secret-{number}-{app_key[-4:]}",
+        access_token=f"{channel}-session-{number}",
+        **keys,
+    )

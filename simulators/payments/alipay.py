@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from starlette.requests import Request
 from starlette.responses import Response
 
-from simulators.doors import Answer, Door, Tally, params_of
+from simulators.doors import Answer, Door, Tally, call_of
 from simulators.faults import FaultPlan
 from simulators.money import fen, yuan
 from simulators.orders import CHANNELS, Order
@@ -96,14 +96,14 @@ class Alipay:
         self._pending: dict[tuple[str, str], Refund] = {}
         self._door = Door(
             "alipay",
-            throttled=msgspec.json.encode({"error_response": _BUSY}),
+            throttled=Answer(body=msgspec.json.encode({"error_response": _BUSY})),
             plan=plan,
             hold_s=world.settings.hold_s,
         )
 
     async def gateway(self, request: Request) -> Response:
         """POST /gateway.do."""
-        params = await params_of(request)
+        params = (await call_of(request)).params
         return await self._door.pass_through(lambda: self.answer(params))
 
     def answer(self, params: dict[str, str]) -> Answer:

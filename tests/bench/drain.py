@@ -42,7 +42,7 @@ STAGES = {
 def native(count: int, seed: int) -> Iterator[tuple[str, str, bytes]]:
     """(channel, order number, native bytes) of `count` paid orders, channels mixed."""
     made = {
-        channel: iter(bulk_payloads(channel, count * share // 100 + 1, seed))  # type: ignore[arg-type]
+        channel: iter(bulk_payloads(channel, count * share // 100 + 1, seed))
         for channel, share in SHARES.items()
     }
     pattern = [channel for channel, share in SHARES.items() for _ in range(share // 5)]

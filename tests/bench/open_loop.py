@@ -79,7 +79,9 @@ def figures_ms(sorted_s: list[float]) -> dict[str, float]:
 
 async def quiet_pushes(platform: Platform) -> None:
     """The simulator keeps its own pushes to itself: ours are the load."""
-    await platform.http.post(f"{platform.simulators_url}/_sim/doors", json={"douyin_push_url": ""})
+    await platform.http.post(
+        f"{platform.simulators_url}/_sim/doors", json={"push_urls": {"douyin-1": ""}}
+    )
 
 
 async def place_orders(platform: Platform, count: int) -> list[str]:

@@ -5,6 +5,7 @@ import hmac
 import json
 from base64 import b64encode
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from cryptography.hazmat.primitives import hashes
@@ -12,9 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from simulators.carriers import cainiao
 from simulators.clock import beijing_text
+from simulators.doors import Call
 from simulators.orders import Channel, Order, Shop
 from simulators.payments.alipay import APP_ID
-from simulators.settings import SHOPS
+from simulators.registry import SHOPS
 from simulators.simulation import Simulation
 
 TRADE_FIELDS = (
@@ -28,7 +30,31 @@ JD_FIELDS = (
 
 
 def shop_of(order: Order) -> Shop:
-    return next(shop for shop in SHOPS if shop.shop == order.shop)
+    return shop_named(order.shop)
+
+
+def shop_named(name: str) -> Shop:
+    return next(shop for shop in SHOPS if shop.shop == name)
+
+
+def form_call(path: str, params: dict[str, str]) -> Call:
+    return Call(method="POST", path=path, body=urlencode(params).encode())
+
+
+def taobao_answer(simulation: Simulation, params: dict[str, str]) -> dict[str, Any]:
+    return as_json(simulation.servers["taobao"].answer(form_call("/router/rest", params)).body)
+
+
+def jd_answer(simulation: Simulation, params: dict[str, str]) -> dict[str, Any]:
+    return as_json(simulation.servers["jd"].answer(form_call("/routerjson", params)).body)
+
+
+def douyin_answer(
+    simulation: Simulation, method: str, params: dict[str, str], body: bytes
+) -> dict[str, Any]:
+    path = f"/{method.replace('.', '/')}"
+    call = Call(method="POST", path=path, query=params, body=body)
+    return as_json(simulation.servers["douyin"].answer(call).body)
 
 
 def place(simulation: Simulation, channel: Channel, *, paid: bool = True) -> Order:
@@ -59,8 +85,7 @@ def taobao_params(
 
 def taobao(simulation: Simulation, shop: Shop, method: str, **business: str) -> dict[str, Any]:
     params = taobao_params(simulation, shop, method, **business)
-    answer: dict[str, Any] = json.loads(simulation.taobao.answer(params).body)
-    return answer
+    return taobao_answer(simulation, params)
 
 
 def jd_params(
@@ -81,8 +106,7 @@ def jd_params(
 
 def jd(simulation: Simulation, shop: Shop, method: str, **business: Any) -> dict[str, Any]:
     params = jd_params(simulation, shop, method, business)
-    answer: dict[str, Any] = json.loads(simulation.jd.answer(params).body)
-    return answer
+    return jd_answer(simulation, params)
 
 
 def douyin_call(
@@ -109,8 +133,30 @@ def douyin_call(
 
 def douyin(simulation: Simulation, shop: Shop, method: str, **business: Any) -> dict[str, Any]:
     params, body = douyin_call(simulation, shop, method, business)
-    answer: dict[str, Any] = json.loads(simulation.douyin.answer(method, params, body).body)
-    return answer
+    return douyin_answer(simulation, method, params, body)
+
+
+def pdd_params(simulation: Simulation, shop: Shop, method: str, **business: str) -> dict[str, str]:
+    params = {
+        "type": method,
+        "client_id": shop.app_key,
+        "access_token": shop.access_token,
+        "timestamp": str(simulation.clock() // 1_000),
+        "data_type": "JSON",
+        "version": "V1",
+        **business,
+    }
+    text = "".join(f"{name}{params[name]}" for name in sorted(params))
+    whole = f"{shop.app_secret}{text}{shop.app_secret}".encode()
+    return params | {"sign": hashlib.md5(whole).hexdigest().upper()}
+
+
+def pdd_answer(simulation: Simulation, params: dict[str, str]) -> dict[str, Any]:
+    return as_json(simulation.servers["pdd"].answer(form_call("/api/router", params)).body)
+
+
+def pdd(simulation: Simulation, shop: Shop, method: str, **business: str) -> dict[str, Any]:
+    return pdd_answer(simulation, pdd_params(simulation, shop, method, **business))
 
 
 def cainiao_params(msg_type: str, content: dict[str, Any]) -> dict[str, str]:

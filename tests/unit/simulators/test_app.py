@@ -11,8 +11,9 @@ from starlette.applications import Starlette
 
 from simulators.app import build
 from simulators.clock import ManualClock
+from simulators.orders import CHANNELS
 from simulators.payments.alipay import Keys
-from simulators.settings import SHOPS, Settings
+from simulators.settings import Settings
 from simulators.simulation import Simulation
 from tests.unit.simulators.calls import (
     alipay_params,
@@ -20,6 +21,7 @@ from tests.unit.simulators.calls import (
     douyin_call,
     jd_params,
     place,
+    shop_named,
     shop_of,
     taobao_params,
     waybill_request,
@@ -101,7 +103,7 @@ def test_every_platform_answers_under_its_own_path(app: Starlette) -> None:
             tid=order.order_no,
             fields="tid",
         ),
-        "/routerjson": jd_params(simulation, SHOPS[2], "jingdong.pop.order.get", {}),
+        "/routerjson": jd_params(simulation, shop_named("jd-1"), "jingdong.pop.order.get", {}),
         "/gateway/link.do": cainiao_params("TMS_WAYBILL_GET", waybill_request("1")),
         "/gateway.do": alipay_params(simulation, "alipay.trade.refund", {}),
     }
@@ -114,7 +116,9 @@ def test_every_platform_answers_under_its_own_path(app: Starlette) -> None:
     assert b"jingdong_pop_order_get_responce" in answers["/routerjson"][2]
     assert b"waybillCloudPrintResponseList" in answers["/gateway/link.do"][2]
     assert b"isv.invalid-parameter" in answers["/gateway.do"][2]
-    params, body = douyin_call(simulation, SHOPS[3], "order.orderDetail", {"shop_order_id": "1"})
+    params, body = douyin_call(
+        simulation, shop_named("douyin-1"), "order.orderDetail", {"shop_order_id": "1"}
+    )
     _, _, answer, _ = speak(app, "POST", "/order/orderDetail", query=urlencode(params), body=body)
     assert json.loads(answer)["sub_msg"] == "订单不存在"
 
@@ -244,14 +248,23 @@ def test_traffic_by_count_and_by_hand(app: Starlette, clock: ManualClock) -> Non
 
 
 def test_doors_are_set_later_and_unknown_words_are_refused(app: Starlette) -> None:
-    url = "http://127.0.0.1:8080/push/douyin/douyin-1"
-    assert ask(app, "POST", "/_sim/doors", {"douyin_push_url": url}) == {
-        "douyin_push_url": url,
-        "tracking_push_url": "",
-    }
-    status, _, answer, _ = speak(app, "POST", "/_sim/doors", body=b'{"douyin": "x"}')
-    assert status == 400
-    assert b"douyin" in answer
+    urls = {"douyin-1": "http://127.0.0.1:8080/push/douyin/douyin-1"}
+    told = ask(app, "POST", "/_sim/doors", {"push_urls": urls})
+    assert {shop: url for shop, url in told["push_urls"].items() if url} == urls
+    assert told["tracking_push_url"] == ""
+    for wrong in (b'{"douyin": "x"}', b'{"push_urls": {"jd-1": "x"}}'):
+        status, _, answer, _ = speak(app, "POST", "/_sim/doors", body=wrong)
+        assert status == 400
+        assert b"douyin" in answer
+
+
+def test_a_marketplace_nobody_plays_is_refused_with_those_that_are(app: Starlette) -> None:
+    for wanted in ({"count": 1, "channel": "ebay"}, {"count": 1, "mix": {"weights": {"ebay": 1}}}):
+        body = json.dumps(wanted).encode()
+        status, _, answer, _ = speak(app, "POST", "/_sim/orders", body=body)
+        assert status == 400
+        assert b"'ebay'" in answer
+        assert b"taobao" in answer
 
 
 def test_payloads_become_orders_of_the_world_only_when_posted(app: Starlette) -> None:
@@ -277,7 +290,9 @@ def test_handover_tells_what_was_taken(app: Starlette) -> None:
 
 def test_accounts_hold_all_a_merchant_needs(app: Starlette) -> None:
     told = ask(app, "GET", "/_sim/accounts")
-    assert [shop["channel"] for shop in told["shops"]] == ["taobao", "taobao", "jd", "douyin"]
+    assert {shop["channel"] for shop in told["shops"]} == set(CHANNELS)
+    assert len({shop["app_key"] for shop in told["shops"]}) == len(told["shops"])
+    assert "douyin-1" in told["pushing_shops"]
     assert "PRIVATE KEY" in told["alipay"]["merchant_private_key_pem"]
     assert "PUBLIC KEY" in told["alipay"]["alipay_public_key_pem"]
     assert ask(app, "GET", "/_sim/shops") == told["shops"]

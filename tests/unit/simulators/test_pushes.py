@@ -6,30 +6,30 @@ import pytest
 
 from simulators.clock import ManualClock
 from simulators.pushes import ATTEMPTS_MAX
-from simulators.settings import SHOPS
 from simulators.simulation import Simulation
-from tests.unit.simulators.calls import place
+from tests.unit.simulators.calls import place, shop_named
 
-SHOP = SHOPS[3]
+SHOP = shop_named("douyin-1")
 URL = "http://127.0.0.1:9/push"
 
 
 @pytest.fixture
 def subscribed(simulate: Callable[..., Simulation]) -> Callable[..., Simulation]:
-    return lambda **settings: simulate(douyin_push_url=URL, tracking_push_url=URL, **settings)
+    urls = {SHOP.shop: URL}
+    return lambda **settings: simulate(push_urls=urls, tracking_push_url=URL, **settings)
 
 
 def test_nobody_is_told_who_has_not_subscribed(simulation: Simulation) -> None:
     place(simulation, "douyin")
-    assert simulation.douyin_pushes.queue.take() == ()
-    assert simulation.douyin_pushes.queue.counts["unsubscribed"] > 0
+    assert simulation.pushes[SHOP.shop].take() == ()
+    assert simulation.pushes[SHOP.shop].counts["unsubscribed"] > 0
 
 
 def test_a_posting_is_a_signed_list_of_messages_in_order(
     subscribed: Callable[..., Simulation],
 ) -> None:
     simulation = subscribed()
-    queue = simulation.douyin_pushes.queue
+    queue = simulation.pushes[SHOP.shop]
     place(simulation, "jd")
     order = place(simulation, "douyin")
     batch = queue.take()
@@ -50,14 +50,14 @@ def test_a_posting_is_a_signed_list_of_messages_in_order(
     [(b'{"code":0,"msg":"success"}', True), (b'{"code":1}', False), (b"ok", False), (b"", False)],
 )
 def test_only_code_zero_is_received(simulation: Simulation, body: bytes, expected: bool) -> None:
-    assert simulation.douyin_pushes.queue.accepted(body) is expected
+    assert simulation.pushes[SHOP.shop].accepted(body) is expected
 
 
 def test_what_is_not_accepted_comes_again_later_with_the_same_id(
     subscribed: Callable[..., Simulation], clock: ManualClock
 ) -> None:
     simulation = subscribed()
-    queue = simulation.douyin_pushes.queue
+    queue = simulation.pushes[SHOP.shop]
     place(simulation, "douyin")
     first = queue.take()
     queue.settle(first, accepted=False)
@@ -104,7 +104,7 @@ def test_every_push_may_come_twice_and_late(
 def test_groups_do_not_share_a_posting_and_lose_nothing(
     subscribed: Callable[..., Simulation],
 ) -> None:
-    queue = subscribed().douyin_pushes.queue
+    queue = subscribed().pushes[SHOP.shop]
     for number in range(6):
         queue.add("odd" if number % 2 else "even", number)
     assert [push.content for push in queue.take()] == [0, 2, 4]

@@ -125,10 +125,10 @@ def _hinted(body: bytes) -> tuple[Normalised, ...]:
     hinted: list[Normalised] = []
     for message in found:
         about = pushes.info_of(message)
-        if message.test or about is None or about.oid is None:
+        if message.test or about is None or about.order_no is None:
             continue
         base = wire.Base(
-            oid=about.oid,
+            oid=about.order_no,
             status=about.status,
             sellerOpenId=message.openId,
             updateTime=about.updateTime or message.createTime,

@@ -89,7 +89,7 @@ def read(credentials: Credentials, push: PushRequest) -> tuple[Hint, ...] | Chan
 
 def _hint(message: wire.Message) -> Hint:
     about = info_of(message) or wire.Info()
-    order_no = text_of(about.oid)
+    order_no = text_of(about.order_no)
     kind = HintKind.ORDER if order_no else HintKind.OTHER
     if order_no and about.refundId:
         kind = HintKind.AFTERSALE

@@ -146,9 +146,16 @@ class Message(msgspec.Struct):
 
 
 class Info(msgspec.Struct):
-    """What a message is about."""
+    """What a message is about: claims name their order `orderId`, notes theirs `bizId`."""
 
     oid: Id = None
+    orderId: Id = None
+    bizId: Id = None
     refundId: Id = None
     status: Id = None
     updateTime: Seconds = None
+
+    @property
+    def order_no(self) -> int | str | None:
+        """The order's number, whatever it is called."""
+        return next((one for one in (self.oid, self.orderId, self.bizId) if one is not None), None)

@@ -290,7 +290,7 @@ def _parcels(trade: wire.Trade) -> tuple[tuple[Parcel, ...], frozenset[str]]:
     found = []
     sent: set[str] = set()
     for delivery in trade.delivery_order or ():
-        line_ids = tuple(filter(None, (text_of(named.oid) for named in delivery.oids or ())))
+        line_ids = wire.line_ids(delivery.oids)
         if text_of(delivery.express_state) == "1":
             sent.update(line_ids)
         for dispatch in delivery.dists or ():

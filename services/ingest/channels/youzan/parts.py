@@ -3,7 +3,7 @@
 import msgspec
 
 from services.ingest.channels import _order as orders
-from services.ingest.channels._wire import Amount, clean, text_of, yuan
+from services.ingest.channels._wire import Amount, clean, several, text_of, yuan
 from services.ingest.channels.youzan import wire
 from services.ingest.domain.model import (
     OPEN_REFUNDS,
@@ -46,8 +46,7 @@ def refunds(
     amounts: dict[str, int] = {}
     for request in trade.refund_order or ():
         state = REQUESTS.get(text_of(request.refund_state), R.UNKNOWN)
-        for named in request.oids or ():
-            line_id = text_of(named.oid)
+        for line_id in wire.line_ids(request.oids):
             before = states.get(line_id, R.NONE)
             if before not in OPEN_REFUNDS and (state in OPEN_REFUNDS or before is not R.REFUNDED):
                 states[line_id] = state
@@ -79,12 +78,12 @@ def promotions(
     if native is None:
         return ()
     found = [
-        _promotion(discount, discount.discount_fee, problems) for discount in native.order or ()
+        _promotion(discount, discount.discount_fee, problems) for discount in several(native.order)
     ]
     of_lines = [
         _promotion(discount, discount.decrease or discount.discount_fee, problems)
-        for line in native.item or ()
-        for discount in line.promotions or ()
+        for line in several(native.item)
+        for discount in several(line.promotions)
     ]
     rest_fen = yuan(native.item_discount_fee, "item_discount_fee", problems) - sum(
         promotion.fen for promotion in of_lines

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.ingest.channels._wire import Amount, Id, Text
+from services.ingest.channels._wire import Amount, Id, Text, several, text_of
 from services.ingest.channels.youzan.gateway import GatewayError
 
 
@@ -143,7 +143,7 @@ class Discount(msgspec.Struct):
 class LineDiscounts(msgspec.Struct):
     """The discounts of one line."""
 
-    promotions: list[Discount] | None = None
+    promotions: list[Discount] | Discount | None = None
 
 
 class Promotions(msgspec.Struct):
@@ -151,8 +151,8 @@ class Promotions(msgspec.Struct):
 
     item_discount_fee: Amount = None
     adjust_fee: Amount = None
-    order: list[Discount] | None = None
-    item: list[LineDiscounts] | None = None
+    order: list[Discount] | Discount | None = None
+    item: list[LineDiscounts] | LineDiscounts | None = None
 
 
 class Named(msgspec.Struct):
@@ -161,12 +161,23 @@ class Named(msgspec.Struct):
     oid: Id = None
 
 
+# The platform's documents name lines both ways.
+LineIds = list[Named | int | str] | Named | int | str | None
+
+
+def line_ids(named: LineIds) -> tuple[str, ...]:
+    """Return the numbers of the lines which a claim or a delivery names."""
+    listed: tuple[Named | int | str, ...] = several(named)
+    found = (text_of(one.oid if isinstance(one, Named) else one) for one in listed)
+    return tuple(filter(None, found))
+
+
 class Refund(msgspec.Struct):
     """One after-sales request of an order; its states are numbers of their own."""
 
     refund_state: Id = None
     refund_fee: Amount = None
-    oids: list[Named] | None = None
+    oids: LineIds = None
 
 
 class Express(msgspec.Struct):
@@ -186,7 +197,7 @@ class Delivery(msgspec.Struct):
     """Lines that went together. `express_state` 1: they went."""
 
     express_state: Id = None
-    oids: list[Named] | None = None
+    oids: LineIds = None
     dists: list[Dispatch] | None = None
 
 

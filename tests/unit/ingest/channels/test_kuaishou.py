@@ -227,6 +227,12 @@ def test_a_message_gives_the_order_it_names(wrapped: bool) -> None:
     assert P.DETAIL_NEEDED in codes(found)
 
 
+@pytest.mark.parametrize("name", ["oid", "orderId", "bizId"])
+def test_claims_and_notes_name_their_order_in_words_of_their_own(name: str) -> None:
+    (found,) = CHANNEL.normalise(encoded(message(info=f'{{"{name}":7}}')))
+    assert order_of(found).order_no == "7"
+
+
 @pytest.mark.parametrize(
     "sent",
     [

@@ -267,6 +267,8 @@ def test_a_shop_without_a_usable_key_takes_no_push(key: str) -> None:
     [
         ({}, HintKind.ORDER, "2605900000001"),
         ({"info": '{"oid":1,"refundId":2}'}, HintKind.AFTERSALE, "1"),
+        ({"info": '{"orderId":1,"refundId":2}'}, HintKind.AFTERSALE, "1"),
+        ({"info": '{"bizId":1,"note":"改发顺丰"}'}, HintKind.ORDER, "1"),
         ({"info": "{}"}, HintKind.OTHER, ""),
         ({"info": None}, HintKind.OTHER, ""),
         ({"test": True}, HintKind.PROBE, ""),

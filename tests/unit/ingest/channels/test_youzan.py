@@ -222,6 +222,28 @@ def test_a_request_is_for_the_lines_which_it_names(state: object, wanted: LineRe
 
 
 @pytest.mark.parametrize(
+    "oids",
+    [["2820000000000000001"], [2820000000000000001], "2820000000000000001",
+     {"oid": "2820000000000000001"}],
+)  # fmt: skip
+def test_a_request_may_name_its_lines_by_bare_numbers(oids: object) -> None:
+    asked = refund(1) | {"oids": oids}
+    found = youzan(youzan_line(), youzan_line(oid=SECOND), around={"refund_order": [asked]},
+                   payment="200.00", total_fee="200.00", refund_state=1)  # fmt: skip
+    assert [item.refund_state for item in order_of(found).items] == [R.REQUESTED, R.NONE]
+
+
+def test_a_lone_discount_may_stand_where_a_list_is_usual() -> None:
+    of_line = {"promotion_title": "满减送", "decrease": "3.00"}
+    promotion = {
+        "order": {"promotion_title": "十元券", "discount_fee": "10.00"},
+        "item": {"oid": "2820000000000000001", "promotions": of_line},
+    }
+    found = order_of(youzan(around={"order_promotion": promotion}))
+    assert [(one.name, one.fen) for one in found.promotions] == [("十元券", 1_000), ("满减送", 300)]
+
+
+@pytest.mark.parametrize(
     ("states", "wanted"),
     [
         ((10, 60), R.REFUNDED),

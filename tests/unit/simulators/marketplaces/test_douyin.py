@@ -1,13 +1,11 @@
-import json
 from typing import Any
 
 from simulators.clock import ManualClock
 from simulators.orders import Order
-from simulators.settings import SHOPS
 from simulators.simulation import Simulation
-from tests.unit.simulators.calls import douyin, douyin_call, place
+from tests.unit.simulators.calls import douyin, douyin_answer, douyin_call, place, shop_named
 
-SHOP = SHOPS[3]
+SHOP = shop_named("douyin-1")
 
 
 def search(simulation: Simulation, clock: ManualClock, page: int, size: int) -> dict[str, Any]:
@@ -45,7 +43,7 @@ def test_one_changed_byte_of_body_or_parameters_is_refused(simulation: Simulatio
     params, body = douyin_call(simulation, SHOP, method, {"shop_order_id": order.order_no})
 
     def code(params: dict[str, str], body: bytes) -> int:
-        return int(json.loads(simulation.douyin.answer(method, params, body).body)["code"])
+        return int(douyin_answer(simulation, method, params, body)["code"])
 
     assert code(params, body) == 10000
     assert code(params, body.replace(b"001", b"002", 1)) == 40003
@@ -57,7 +55,7 @@ def test_one_changed_byte_of_body_or_parameters_is_refused(simulation: Simulatio
 
 def test_the_path_must_name_the_signed_method(simulation: Simulation) -> None:
     params, body = douyin_call(simulation, SHOP, "order.orderDetail", {"shop_order_id": "1"})
-    answer = json.loads(simulation.douyin.answer("order.logisticsAdd", params, body).body)
+    answer = douyin_answer(simulation, "order.logisticsAdd", params, body)
     assert answer["code"] == 40002
 
 

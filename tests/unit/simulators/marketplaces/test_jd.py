@@ -1,15 +1,13 @@
-import json
 from typing import Any
 
 import pytest
 
 from simulators.clock import ManualClock, beijing_text
 from simulators.money import fen
-from simulators.settings import SHOPS
 from simulators.simulation import Simulation
-from tests.unit.simulators.calls import JD_FIELDS, jd, jd_params, place
+from tests.unit.simulators.calls import JD_FIELDS, jd, jd_answer, jd_params, place, shop_named
 
-SHOP = SHOPS[2]
+SHOP = shop_named("jd-1")
 STATES = "WAIT_SELLER_STOCK_OUT,NOT_PAY,LOCKED,TRADE_CANCELED,WAIT_GOODS_RECEIVE_CONFIRM"
 
 
@@ -33,9 +31,9 @@ def search(simulation: Simulation, clock: ManualClock, **changes: Any) -> dict[s
 
 def test_one_changed_byte_is_refused(simulation: Simulation) -> None:
     params = jd_params(simulation, SHOP, "jingdong.pop.order.get", {"order_id": "1"})
-    assert b"error_response" not in simulation.jd.answer(params).body
+    assert "error_response" not in jd_answer(simulation, params)
     for name in ("360buy_param_json", "timestamp", "access_token", "v"):
-        answer = json.loads(simulation.jd.answer(params | {name: params[name] + " "}).body)
+        answer = jd_answer(simulation, params | {name: params[name] + " "})
         assert answer["error_response"]["code"] == "12"
 
 

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -7,11 +6,18 @@ import pytest
 from simulators.clock import ManualClock, beijing_text
 from simulators.money import fen
 from simulators.orders import Shop
-from simulators.settings import SHOPS
 from simulators.simulation import Simulation
-from tests.unit.simulators.calls import TRADE_FIELDS, place, shop_of, taobao, taobao_params
+from tests.unit.simulators.calls import (
+    TRADE_FIELDS,
+    place,
+    shop_named,
+    shop_of,
+    taobao,
+    taobao_answer,
+    taobao_params,
+)
 
-SHOP = SHOPS[0]
+SHOP, OTHER = shop_named("taobao-1"), shop_named("taobao-2")
 
 
 def window(clock: ManualClock) -> dict[str, str]:
@@ -30,7 +36,7 @@ def page(simulation: Simulation, shop: Shop, clock: ManualClock, **params: str) 
 
 
 def error_code(simulation: Simulation, params: dict[str, str]) -> int:
-    answer = json.loads(simulation.taobao.answer(params).body)
+    answer = taobao_answer(simulation, params)
     return int(answer["error_response"]["code"])
 
 
@@ -39,7 +45,7 @@ def test_one_changed_byte_of_any_signed_value_is_refused(simulation: Simulation)
     params = taobao_params(
         simulation, shop_of(order), "taobao.trade.fullinfo.get", tid=order.order_no, fields="tid"
     )
-    assert b"error_response" not in simulation.taobao.answer(params).body
+    assert "error_response" not in taobao_answer(simulation, params)
     for name in ("tid", "fields", "timestamp", "session", "v"):
         assert error_code(simulation, params | {name: params[name] + "0"}) == 25
     assert error_code(simulation, params | {"sign": params["sign"].lower()}) == 25
@@ -123,7 +129,7 @@ def test_only_named_fields_come_and_amounts_add_up(simulation: Simulation) -> No
 
 def test_another_shops_trade_does_not_exist(simulation: Simulation) -> None:
     order = place(simulation, "taobao")
-    other = next(shop for shop in SHOPS[:2] if shop.shop != order.shop)
+    other = next(shop for shop in (SHOP, OTHER) if shop.shop != order.shop)
     answer = taobao(
         simulation, other, "taobao.trade.fullinfo.get", tid=order.order_no, fields="tid"
     )

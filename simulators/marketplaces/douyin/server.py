@@ -8,13 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
 
 from simulators.clock import SECOND_MS
-from simulators.doors import Answer, Door, Tally
-from simulators.faults import FaultPlan
-from simulators.marketplaces.douyin_payloads import (
+from simulators.desk import Desk
+from simulators.doors import Answer, Call
+from simulators.marketplaces.douyin.payloads import (
     answer,
     claim_row,
     detail,
@@ -22,13 +20,11 @@ from simulators.marketplaces.douyin_payloads import (
     status_of,
 )
 from simulators.orders import Order, Shop
-from simulators.settings import SHOPS
 from simulators.signing import doudian_canonical, doudian_sign, same
-from simulators.world import World, refusal_to_ship
+from simulators.world import refusal_to_ship
 
 TOLERANCE_MS = 10 * 60_000
 ROWS_MAX = 50_000
-LAG_MS = 2_000
 AGREE_TYPES = frozenset({101, 111, 201})
 REFUSE_TYPES = frozenset({102, 112, 202})
 Business = dict[str, Any]
@@ -49,7 +45,7 @@ def failure(code: int, message: str, sub_code: str, sub_message: str) -> bytes:
     )
 
 
-THROTTLED = failure(60000, "触发限流，请稍后重试", "isv.flow-limited:0", "触发限流")
+THROTTLED = Answer(body=failure(60000, "触发限流，请稍后重试", "isv.flow-limited:0", "触发限流"))
 _FAILED = "业务处理失败"
 _SHIP_REFUSALS = {
     "unknown": ("isv.business-failed:60001", "订单不存在"),
@@ -78,12 +74,8 @@ def _wrong(name: str) -> Answer:
 class Douyin:
     """The platform's side of the open API."""
 
-    def __init__(self, *, world: World, plan: FaultPlan, tally: Tally) -> None:
-        self._world = world
-        self._plan = plan
-        self._tally = tally
-        self._shops = {shop.app_key: shop for shop in SHOPS if shop.channel == "douyin"}
-        self._door = Door("douyin", throttled=THROTTLED, plan=plan, hold_s=world.settings.hold_s)
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
         self._calls: dict[str, Callable[[Shop, Business], Answer]] = {
             "order.searchList": self._search,
             "order.orderDetail": self._detail,
@@ -94,15 +86,10 @@ class Douyin:
             "afterSale.operate": self._operate,
         }
 
-    async def call(self, request: Request) -> Response:
-        """POST /{domain}/{method}."""
-        params, body = dict(request.query_params), await request.body()
-        path = request.url.path.strip("/").replace("/", ".")
-        return await self._door.pass_through(lambda: self.answer(path, params, body))
-
-    def answer(self, path: str, params: dict[str, str], body: bytes) -> Answer:
-        """Check a call and act on it; `path` is the method the path names."""
-        shop = self._shops.get(params.get("app_key", ""))
+    def answer(self, call: Call) -> Answer:
+        """Check a call and act on it; the path names the method once more."""
+        path, params, body = call.path.strip("/").replace("/", "."), dict(call.query), call.body
+        shop = self._desk.shops.get(params.get("app_key", ""))
         if shop is None:
             return Answer(body=failure(30001, "app_key不合法", "isv.app-key-invalid", ""))
         try:
@@ -115,13 +102,13 @@ class Douyin:
         if params.get("access_token") != shop.access_token:
             return Answer(body=failure(30001, "access_token不合法", "isv.access-token-invalid", ""))
         at = params.get("timestamp", "")
-        if not at.isdecimal() or abs(int(at) * SECOND_MS - self._world.clock()) > TOLERANCE_MS:
+        if not at.isdecimal() or abs(int(at) * SECOND_MS - self._desk.clock()) > TOLERANCE_MS:
             return Answer(body=failure(30002, "timestamp不合法", "isv.timestamp-invalid", ""))
-        call = self._calls.get(path)
-        if call is None or params.get("method") != path:
+        act = self._calls.get(path)
+        if act is None or params.get("method") != path:
             return Answer(body=failure(40002, "方法不存在", "isv.method-invalid", path))
         try:
-            return call(shop, business)
+            return act(shop, business)
         except (KeyError, TypeError, ValueError) as error:
             return _wrong(str(error))
 
@@ -135,7 +122,7 @@ class Douyin:
         page, size = int(business["page"]), int(business["size"])
         if page < 0 or not 1 <= size <= 100 or (page + 1) * size > ROWS_MAX:
             return _wrong("page")
-        found = self._world.records.window(
+        found = self._desk.records.window(
             shop.shop,
             start_ms=int(business[start]) * SECOND_MS,
             end_ms=int(business[end]) * SECOND_MS,
@@ -146,28 +133,19 @@ class Douyin:
             found = [order for order in found if status_of(order)[0] in statuses]
         if not business.get("order_asc", False):
             found.reverse()
-        rows: list[dict[str, Any]] = []
-        for order in found[page * size : (page + 1) * size]:
-            rows.append(shop_order(self._version(order), shop))
-            if self._plan.hit("duplicate_row", "douyin"):
-                rows.append(shop_order(order, shop))
+        shown = self._desk.doubled(found[page * size : (page + 1) * size])
+        rows = [shop_order(order, shop) for order in shown]
         content = {"page": page, "size": size, "total": len(found), "shop_order_list": rows}
         return _ok(content)
 
     def _detail(self, shop: Shop, business: Business) -> Answer:
-        order = self._own_order(shop, business["shop_order_id"])
+        order = self._desk.order(shop, business["shop_order_id"])
         if order is None:
             return Answer(body=failure(50002, _FAILED, *_SHIP_REFUSALS["unknown"]))
-        return Answer(body=msgspec.json.encode(detail(self._version(order), shop)))
-
-    def _version(self, order: Order) -> Order:
-        young = self._world.clock() - order.modified_at_ms < LAG_MS
-        if young and order.version > 1 and self._plan.hit("stale_snapshot", "douyin"):
-            return self._world.records.before[order.key]
-        return order
+        return Answer(body=msgspec.json.encode(detail(self._desk.shown(order), shop)))
 
     def _ship_whole(self, shop: Shop, business: Business) -> Answer:
-        order = self._own_order(shop, business["order_id"])
+        order = self._desk.order(shop, business["order_id"])
         packs = [(str(business["logistics_code"]), str(business["company_code"]), None)]
         return self._ship(order, packs)
 
@@ -178,7 +156,7 @@ class Douyin:
         return self._ship(order, packs)
 
     def _ship_multi_pack(self, shop: Shop, business: Business) -> Answer:
-        order = self._own_order(shop, business["order_id"])
+        order = self._desk.order(shop, business["order_id"])
         packs = [
             (
                 str(pack["logistics_code"]),
@@ -191,7 +169,7 @@ class Douyin:
 
     def _ship(self, order: Order | None, packs: Sequence[Pack]) -> Answer:
         if order is None or not packs or not all(code and company for code, company, _ in packs):
-            self._tally.note("douyin:send", "refused")
+            self._desk.note("send", "refused")
             return _ship_refused("unknown", wrote=False)
         known = {shipment.waybill for shipment in order.shipments}
         new = [pack for pack in packs if pack[0] not in known]
@@ -199,17 +177,17 @@ class Douyin:
         for _, _, line_nos in new:
             reason = refusal_to_ship(order, line_nos)
             if reason:
-                self._tally.note("douyin:send", "refused")
+                self._desk.note("send", "refused")
                 return _ship_refused(reason, wrote=False)
         for code, company, line_nos in packs:
-            self._world.ship(order.key, waybill=code, company=company, line_nos=line_nos)
+            self._desk.world.ship(order.key, waybill=code, company=company, line_nos=line_nos)
         if new:
-            return _ok({}, wrote=self._tally.note("douyin:send", "applied"))
-        return _ship_refused("already_shipped", wrote=self._tally.note("douyin:send", "duplicate"))
+            return _ok({}, wrote=self._desk.note("send", "applied"))
+        return _ship_refused("already_shipped", wrote=self._desk.note("send", "duplicate"))
 
     def _claims(self, shop: Shop, business: Business) -> Answer:
         page, size = int(business["page"]), int(business["size"])
-        found = self._world.records.claims_window(
+        found = self._desk.records.claims_window(
             shop.shop,
             start_ms=int(business["update_start_time"]) * SECOND_MS,
             end_ms=int(business["update_end_time"]) * SECOND_MS,
@@ -228,23 +206,14 @@ class Douyin:
         results, wrote = [], False
         for item in business["items"]:
             claim_id = str(item["aftersale_id"])
-            claim = self._world.records.after_sales.get(claim_id)
-            if claim is None or claim.shop != shop.shop:
-                self._tally.note("douyin:agree", "refused")
-                results.append(_operated(claim_id, "unknown"))
-                continue
-            act = self._world.agree if agree else self._world.refuse
-            outcome, reason = act(claim_id)
-            wrote |= self._tally.note("douyin:agree" if agree else "douyin:refuse", outcome)
+            claim = self._desk.claim(shop, claim_id)
+            outcome, reason = self._desk.answer_claim(claim, agree=agree)
+            wrote |= outcome != "refused"
             results.append(_operated(claim_id, reason))
         return _ok({"items": results}, wrote=wrote)
 
-    def _own_order(self, shop: Shop, order_no: object) -> Order | None:
-        order = self._world.records.orders.get(("douyin", str(order_no)))
-        return order if order is not None and order.shop == shop.shop else None
-
     def _order_of_line(self, shop: Shop, line_no: str) -> Order | None:
-        return self._own_order(shop, f"{line_no[:-3]}001")
+        return self._desk.order(shop, f"{line_no[:-3]}001")
 
 
 def _operated(claim_id: str, reason: str) -> dict[str, Any]:

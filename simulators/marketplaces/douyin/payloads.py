@@ -207,7 +207,7 @@ def _line_money(line: Line) -> dict[str, int]:
 
 
 def _sku_order(order: Order, line: Line, quantity: int, shared: dict[str, Any]) -> dict[str, Any]:
-    code = int(line.sku.douyin_sku_id)
+    code = 1_700_000_000_000_000 + line.sku.number
     return {
         **shared,
         "order_id": line.line_no,

@@ -11,6 +11,7 @@ from simulators.money import yuan
 from simulators.orders import AfterSale, Line, Order, Shop
 
 REQUEST_ID = "15r0sim"
+FIRST_SKU_ID = 5_000_000_000_000
 _STATUS = {
     "unpaid": "WAIT_BUYER_PAY",
     "paid": "WAIT_SELLER_SEND_GOODS",
@@ -50,7 +51,7 @@ def _sub_order(order: Order, line: Line, quantity: int) -> dict[str, Any]:
         "is_daixiao": False,
         "is_oversold": False,
         "num": quantity,
-        "num_iid": 600_000_000_000 + int(line.sku.taobao_sku_id) % 1_000_000,
+        "num_iid": 600_000_000_000 + line.sku.number,
         "oid": int(line.line_no),
         "oid_str": line.line_no,
         "order_from": "WAP,WAP",
@@ -63,7 +64,7 @@ def _sub_order(order: Order, line: Line, quantity: int) -> dict[str, Any]:
         "refund_status": _LINE_REFUND[line.refund],
         "seller_rate": False,
         "seller_type": "B",
-        "sku_id": line.sku.taobao_sku_id,
+        "sku_id": str(FIRST_SKU_ID + line.sku.number),
         "sku_properties_name": f"颜色分类:{line.sku.variant}",
         "snapshot_url": f"t:{line.line_no}_1",
         "status": _line_status(order, line),

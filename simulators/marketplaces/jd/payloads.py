@@ -9,7 +9,7 @@ from typing import Any
 
 from simulators.clock import beijing_text
 from simulators.money import yuan
-from simulators.orders import AfterSale, Order, Shop
+from simulators.orders import AfterSale, Line, Order, Shop
 
 _STATE = {
     "unpaid": ("NOT_PAY", "等待付款"),
@@ -34,6 +34,11 @@ def state_of(order: Order) -> tuple[str, str]:
     if order.state == "paid" and order.refund_open:
         return ("LOCKED", "已锁定")
     return _STATE[order.state]
+
+
+def sku_id(line: Line) -> str:
+    """Return JD's number of what a line sells."""
+    return str(100_000_000_000 + line.sku.number)
 
 
 def _cipher(kind: str, order: Order) -> str:
@@ -71,9 +76,9 @@ def _items(order: Order) -> list[dict[str, Any]]:
             "newStoreId": "0",
             "outerSkuId": line.sku.code,
             "productNo": line.sku.product_code,
-            "skuId": line.sku.jd_sku_id,
+            "skuId": sku_id(line),
             "skuName": line.sku.title,
-            "wareId": str(int(line.sku.jd_sku_id) // 100),
+            "wareId": str(int(sku_id(line)) // 100),
         }
         for place, line in enumerate(order.lines)
     ]
@@ -81,7 +86,7 @@ def _items(order: Order) -> list[dict[str, Any]]:
 
 def _coupons(order: Order) -> list[dict[str, Any]]:
     found = [
-        ("30-单品促销优惠", line.discount_fen, line.sku.jd_sku_id)
+        ("30-单品促销优惠", line.discount_fen, sku_id(line))
         for line in order.lines
         if line.discount_fen
     ]
@@ -159,6 +164,11 @@ def search_answer(rows: list[dict[str, Any]], total: int) -> dict[str, Any]:
             },
         }
     }
+
+
+def native_payload(order: Order, shop: Shop) -> dict[str, Any]:
+    """Return a search answer of one order."""
+    return search_answer([order_row(order, shop)], 1)
 
 
 def get_answer(row: dict[str, Any] | None) -> dict[str, Any]:

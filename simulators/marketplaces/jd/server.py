@@ -8,13 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
 
 from simulators.clock import beijing_ms
-from simulators.doors import Answer, Door, Tally, params_of
-from simulators.faults import FaultPlan
-from simulators.marketplaces.jd_payloads import (
+from simulators.desk import Desk
+from simulators.doors import Answer, Call
+from simulators.marketplaces.jd.payloads import (
     claim_row,
     get_answer,
     order_row,
@@ -22,13 +20,11 @@ from simulators.marketplaces.jd_payloads import (
     state_of,
 )
 from simulators.orders import Order, Shop
-from simulators.settings import SHOPS
 from simulators.signing import jos_sign, same
-from simulators.world import Verdict, World
+from simulators.world import Verdict
 
 TOLERANCE_MS = 6 * 60_000
 WINDOW_MAX_MS = 31 * 24 * 3_600_000
-LAG_MS = 2_000
 Business = dict[str, Any]
 
 
@@ -38,7 +34,7 @@ def failure(code: str, chinese: str, english: str) -> bytes:
     return msgspec.json.encode({"error_response": fields})
 
 
-THROTTLED = failure("2", "限制访问", "App Call Limited")
+THROTTLED = Answer(body=failure("2", "限制访问", "App Call Limited"))
 _SHIP_REFUSALS = {
     "unknown": ("10400001", "订单不存在"),
     "not_paid": ("10400002", "订单状态不允许出库"),
@@ -50,12 +46,8 @@ _SHIP_REFUSALS = {
 class Jd:
     """The platform's side of JOS."""
 
-    def __init__(self, *, world: World, plan: FaultPlan, tally: Tally) -> None:
-        self._world = world
-        self._plan = plan
-        self._tally = tally
-        self._shops = {shop.app_key: shop for shop in SHOPS if shop.channel == "jd"}
-        self._door = Door("jd", throttled=THROTTLED, plan=plan, hold_s=world.settings.hold_s)
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
         self._calls: dict[str, Callable[[Shop, Business], Answer]] = {
             "jingdong.pop.order.search": self._search,
             "jingdong.pop.order.enSearch": self._search,
@@ -65,14 +57,10 @@ class Jd:
             "jingdong.pop.afs.soa.refundapply.replyRefund": self._reply_to_claim,
         }
 
-    async def router(self, request: Request) -> Response:
-        """GET or POST /routerjson."""
-        params = await params_of(request)
-        return await self._door.pass_through(lambda: self.answer(params))
-
-    def answer(self, params: dict[str, str]) -> Answer:
+    def answer(self, call: Call) -> Answer:
         """Check a call and act on it."""
-        shop = self._shops.get(params.get("app_key", ""))
+        params = call.params
+        shop = self._desk.shops.get(params.get("app_key", ""))
         if shop is None:
             return Answer(body=failure("10", "无效app_key", "Invalid app_key"))
         if not same(params.get("sign", ""), jos_sign(params, shop.app_secret)):
@@ -80,16 +68,16 @@ class Jd:
         if params.get("access_token") != shop.access_token:
             return Answer(body=failure("19", "无效access_token", "Invalid access_token"))
         try:
-            early_ms = beijing_ms(params.get("timestamp", "")) - self._world.clock()
+            early_ms = beijing_ms(params.get("timestamp", "")) - self._desk.clock()
             business = msgspec.json.decode(params.get("360buy_param_json", "{}"), type=Business)
         except (ValueError, msgspec.DecodeError):
             return Answer(body=failure("8", "无效参数", "Invalid timestamp or parameters"))
         if abs(early_ms) > TOLERANCE_MS:
             return Answer(body=failure("8", "无效时间戳", "Invalid timestamp"))
-        call = self._calls.get(params.get("method", ""))
-        if call is None:
+        act = self._calls.get(params.get("method", ""))
+        if act is None:
             return Answer(body=failure("22", "无效方法", "Invalid method"))
-        return call(shop, business)
+        return act(shop, business)
 
     def _search(self, shop: Shop, business: Business) -> Answer:
         wrong = _wrong_search(business)
@@ -98,7 +86,7 @@ class Jd:
         wanted = set(business["order_state"].split(","))
         found = [
             order
-            for order in self._world.records.window(
+            for order in self._desk.records.window(
                 shop.shop,
                 start_ms=beijing_ms(business["start_date"]),
                 end_ms=beijing_ms(business["end_date"]),
@@ -116,37 +104,33 @@ class Jd:
         return Answer(body=msgspec.json.encode(search_answer(rows, len(found))))
 
     def _rows(self, order: Order, shop: Shop, fields: set[str]) -> list[dict[str, Any]]:
-        versions = [order]
-        young = self._world.clock() - order.modified_at_ms < LAG_MS
-        if self._plan.hit("duplicate_row", "jd"):
-            versions.append(order)
-        if young and order.version > 1 and self._plan.hit("stale_snapshot", "jd"):
-            versions.append(self._world.records.before[order.key])
+        # A row of a lagging replica stands beside the row it lags behind.
+        shown = self._desk.shown(order)
+        versions = [order] if shown is order else [order, shown]
+        if self._desk.repeats():
+            versions.insert(0, order)
         return [
             {name: value for name, value in order_row(one, shop).items() if name in fields}
             for one in versions
         ]
 
     def _get(self, shop: Shop, business: Business) -> Answer:
-        order = self._world.records.orders.get(("jd", str(business.get("order_id", ""))))
-        if order is None or order.shop != shop.shop or not business.get("optional_fields"):
+        order = self._desk.order(shop, business.get("order_id", ""))
+        if order is None or not business.get("optional_fields"):
             return Answer(body=msgspec.json.encode(get_answer(None)))
-        young = self._world.clock() - order.modified_at_ms < LAG_MS
-        if young and order.version > 1 and self._plan.hit("stale_snapshot", "jd"):
-            order = self._world.records.before[order.key]
-        fields, row = _fields(business), order_row(order, shop)
+        fields, row = _fields(business), order_row(self._desk.shown(order), shop)
         wanted = {name: value for name, value in row.items() if name in fields}
         return Answer(body=msgspec.json.encode(get_answer(wanted)))
 
     def _ship(self, shop: Shop, business: Business) -> Answer:
-        order = self._world.records.orders.get(("jd", str(business.get("orderId", ""))))
+        order = self._desk.order(shop, business.get("orderId", ""))
         waybills = [text for text in str(business.get("logiNo", "")).split(",") if text]
         company = str(business.get("logiCoprId", ""))
-        if order is None or order.shop != shop.shop or not waybills or not company:
-            self._tally.note("jd:send", "refused")
+        if order is None or not waybills or not company:
+            self._desk.note("send", "refused")
             return _ship_answer("unknown")
         outcome, reason = self._ship_parcels(order, waybills, company)
-        wrote = self._tally.note("jd:send", outcome)
+        wrote = self._desk.note("send", outcome)
         return Answer(body=_ship_answer(reason).body, wrote=wrote)
 
     def _ship_parcels(self, order: Order, waybills: list[str], company: str) -> Verdict:
@@ -156,7 +140,7 @@ class Jd:
         verdict: Verdict = ("refused", "unknown")
         for place, waybill in enumerate(waybills):
             last = place == len(waybills) - 1
-            verdict = self._world.ship(
+            verdict = self._desk.world.ship(
                 order.key,
                 waybill=waybill,
                 company=company,
@@ -166,7 +150,7 @@ class Jd:
 
     def _claims(self, shop: Shop, business: Business) -> Answer:
         try:
-            found = self._world.records.claims_window(
+            found = self._desk.records.claims_window(
                 shop.shop,
                 start_ms=beijing_ms(str(business.get("applyTimeStart", ""))),
                 end_ms=beijing_ms(str(business.get("applyTimeEnd", ""))),
@@ -181,16 +165,11 @@ class Jd:
         return _claims_answer(rows[(page - 1) * size : page * size], len(rows), success=True)
 
     def _reply_to_claim(self, shop: Shop, business: Business) -> Answer:
-        claim = self._world.records.after_sales.get(str(business.get("id", "")))
         status = str(business.get("status", ""))
-        if claim is None or claim.shop != shop.shop or status not in {"1", "2"}:
-            self._tally.note("jd:agree", "refused")
-            return _reply_answer("无此申请")
-        agree = status == "1"
-        act = self._world.agree if agree else self._world.refuse
-        outcome, reason = act(claim.after_sale_id)
-        wrote = self._tally.note("jd:agree" if agree else "jd:refuse", outcome)
-        return Answer(body=_reply_answer(reason and "状态不符").body, wrote=wrote)
+        claim = self._desk.claim(shop, business.get("id", "")) if status in {"1", "2"} else None
+        outcome, reason = self._desk.answer_claim(claim, agree=status == "1")
+        wrong = "无此申请" if reason == "unknown" else reason and "状态不符"
+        return Answer(body=_reply_answer(wrong).body, wrote=outcome != "refused")
 
 
 def _fields(business: Business) -> set[str]:

@@ -8,21 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
 
 from simulators.clock import beijing_ms
-from simulators.doors import Answer, Door, Tally, params_of
-from simulators.faults import FaultPlan
-from simulators.marketplaces.taobao_payloads import REQUEST_ID, detail, list_row, refund_row
+from simulators.desk import Desk
+from simulators.doors import Answer, Call
+from simulators.marketplaces.taobao.payloads import REQUEST_ID, detail, list_row, refund_row
 from simulators.orders import Order, Shop
-from simulators.settings import SHOPS
 from simulators.signing import same, top_sign
-from simulators.world import World
 
 TOLERANCE_MS = 10 * 60_000
 WINDOW_MAX_MS = 24 * 3_600_000
-LAG_MS = 2_000
 Params = dict[str, str]
 
 
@@ -34,17 +29,25 @@ def failure(code: int, message: str, sub_code: str = "", sub_message: str = "") 
     return msgspec.json.encode({"error_response": fields | {"request_id": REQUEST_ID}})
 
 
-THROTTLED = failure(
-    7,
-    "App Call Limited",
-    "accesscontrol.limited-by-api-access-count",
-    "This ban will last for 1 more seconds",
+THROTTLED = Answer(
+    body=failure(
+        7,
+        "App Call Limited",
+        "accesscontrol.limited-by-api-access-count",
+        "This ban will last for 1 more seconds",
+    )
 )
 _SEND_REFUSALS = {
     "unknown": ("isv.trade-not-exist", "交易不存在"),
     "not_paid": ("isv.logistics-offline-service-error:B01", "订单状态不允许发货"),
     "refund_open": ("isv.logistics-offline-service-error:B27", "订单存在退款申请"),
     "already_shipped": ("isv.logistics-offline-service-error:B04", "订单已经发货"),
+}
+
+
+_CLAIM_REFUSALS = {
+    "unknown": ("isv.refund-not-exist", "退款不存在"),
+    "already_agreed": ("isv.refund-status-error", "退款状态不符"),
 }
 
 
@@ -59,12 +62,8 @@ class Refused(Exception):
 class Taobao:
     """The platform's side of TOP."""
 
-    def __init__(self, *, world: World, plan: FaultPlan, tally: Tally) -> None:
-        self._world = world
-        self._plan = plan
-        self._tally = tally
-        self._shops = {shop.app_key: shop for shop in SHOPS if shop.channel == "taobao"}
-        self._door = Door("taobao", throttled=THROTTLED, plan=plan, hold_s=world.settings.hold_s)
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
         self._calls: dict[str, Callable[[Shop, Params], Answer]] = {
             "taobao.trades.sold.increment.get": self._increment,
             "taobao.trade.fullinfo.get": self._fullinfo,
@@ -75,24 +74,20 @@ class Taobao:
             "taobao.refund.refuse": self._refuse,
         }
 
-    async def router(self, request: Request) -> Response:
-        """POST /router/rest."""
-        params = await params_of(request)
-        return await self._door.pass_through(lambda: self.answer(params))
-
-    def answer(self, params: Params) -> Answer:
+    def answer(self, call: Call) -> Answer:
         """Check a call and act on it."""
+        params = call.params
         try:
             shop = self._identify(params)
-            call = self._calls.get(params.get("method", ""))
-            if call is None:
+            act = self._calls.get(params.get("method", ""))
+            if act is None:
                 return Answer(body=failure(22, "Invalid Method"))
-            return call(shop, params)
+            return act(shop, params)
         except Refused as refused:
             return Answer(body=refused.answer)
 
     def _identify(self, params: Params) -> Shop:
-        shop = self._shops.get(params.get("app_key", ""))
+        shop = self._desk.shops.get(params.get("app_key", ""))
         if shop is None:
             raise Refused(failure(29, "Invalid App Key"))
         expected = top_sign(params, shop.app_secret, params.get("sign_method", "md5"))
@@ -100,7 +95,7 @@ class Taobao:
             raise Refused(failure(25, "Invalid signature"))
         if params.get("session") != shop.access_token:
             raise Refused(failure(27, "Invalid session", "invalid-sessionkey", "session无效"))
-        if abs(_call_time_ms(params) - self._world.clock()) > TOLERANCE_MS:
+        if abs(_call_time_ms(params) - self._desk.clock()) > TOLERANCE_MS:
             raise Refused(failure(31, "Invalid Timestamp"))
         return shop
 
@@ -108,7 +103,7 @@ class Taobao:
         start_ms, end_ms = _window(params)
         found = [
             order
-            for order in self._world.records.window(shop.shop, start_ms=start_ms, end_ms=end_ms)
+            for order in self._desk.records.window(shop.shop, start_ms=start_ms, end_ms=end_ms)
             if _status_wanted(order, params)
         ]
         found.reverse()
@@ -119,7 +114,7 @@ class Taobao:
         for order in orders:
             row = {name: value for name, value in list_row(order).items() if name in wanted}
             rows.append(row)
-            if self._plan.hit("duplicate_row", "taobao"):
+            if self._desk.repeats():
                 rows.append(row)
         more = {"has_next": page * size < len(found)}
         total = {"total_results": len(found)}
@@ -129,10 +124,7 @@ class Taobao:
         return _reply(params, content)
 
     def _fullinfo(self, shop: Shop, params: Params) -> Answer:
-        order = self._own_order(shop, params)
-        young = self._world.clock() - order.modified_at_ms < LAG_MS
-        if young and order.version > 1 and self._plan.hit("stale_snapshot", "taobao"):
-            order = self._world.records.before[order.key]
+        order = self._desk.shown(self._own_order(shop, params))
         whole = detail(order, shop)
         trade = whole["trade_fullinfo_get_response"]["trade"]
         wanted = _fields(params)
@@ -145,13 +137,13 @@ class Taobao:
         line_nos = None
         if params.get("is_split") == "1":
             line_nos = tuple(_required(params, "sub_tid").split(","))
-        outcome, reason = self._world.ship(
+        outcome, reason = self._desk.world.ship(
             order.key,
             waybill=_required(params, "out_sid"),
             company=_required(params, "company_code"),
             line_nos=line_nos,
         )
-        wrote = self._tally.note("taobao:send", outcome)
+        wrote = self._desk.note("send", outcome)
         if reason:
             sub_code, sub_message = _SEND_REFUSALS[reason]
             body = failure(15, "Remote service error", sub_code, sub_message)
@@ -160,12 +152,11 @@ class Taobao:
 
     def _refunds(self, shop: Shop, params: Params) -> Answer:
         start_ms, end_ms = _window(params)
-        found = self._world.records.claims_window(shop.shop, start_ms=start_ms, end_ms=end_ms)
+        found = self._desk.records.claims_window(shop.shop, start_ms=start_ms, end_ms=end_ms)
         found.reverse()
         page, size = _page(params)
-        records = self._world.records
         rows = [
-            refund_row(one, records.orders[one.channel, one.order_no])
+            refund_row(one, self._desk.records.orders[one.channel, one.order_no])
             for one in found[(page - 1) * size : page * size]
         ]
         more = {"has_next": page * size < len(found)}
@@ -179,13 +170,11 @@ class Taobao:
         results, wrote = [], False
         for part in _required(params, "refund_infos").split(","):
             refund_id, amount, *_ = [*part.split("|"), "", ""]
-            claim = self._world.records.after_sales.get(refund_id)
-            if claim is None or claim.shop != shop.shop or amount != str(claim.amount_fen):
-                self._tally.note("taobao:agree", "refused")
-                results.append({"refund_id": refund_id, "succ": False, "message": "退款单不符"})
-                continue
-            outcome, reason = self._world.agree(refund_id)
-            wrote |= self._tally.note("taobao:agree", outcome)
+            claim = self._desk.claim(shop, refund_id)
+            if claim is not None and amount != str(claim.amount_fen):
+                claim = None
+            outcome, reason = self._desk.answer_claim(claim, agree=True)
+            wrote |= outcome != "refused"
             results.append({"refund_id": refund_id, "succ": not reason, "message": reason})
         done = sum(bool(result["succ"]) for result in results)
         code = "OP_SUCC" if done == len(results) else "SOME_OP_SUCC" if done else "OP_FAILURE_UE"
@@ -199,19 +188,15 @@ class Taobao:
 
     def _refuse(self, shop: Shop, params: Params) -> Answer:
         refund_id = _required(params, "refund_id")
-        claim = self._world.records.after_sales.get(refund_id)
-        if claim is None or claim.shop != shop.shop:
-            raise Refused(failure(15, "Remote service error", "isv.refund-not-exist", "退款不存在"))
-        outcome, reason = self._world.refuse(refund_id)
-        wrote = self._tally.note("taobao:refuse", outcome)
+        claim = self._desk.claim(shop, refund_id)
+        _, reason = self._desk.answer_claim(claim, agree=False)
         if reason:
-            body = failure(15, "Remote service error", "isv.refund-status-error", "退款状态不符")
-            return Answer(body=body)
-        return _reply(params, {"is_success": True}, wrote=wrote)
+            raise Refused(failure(15, "Remote service error", *_CLAIM_REFUSALS[reason]))
+        return _reply(params, {"is_success": True}, wrote=True)
 
     def _own_order(self, shop: Shop, params: Params) -> Order:
-        order = self._world.records.orders.get(("taobao", _required(params, "tid")))
-        if order is None or order.shop != shop.shop:
+        order = self._desk.order(shop, _required(params, "tid"))
+        if order is None:
             sub_code, sub_message = _SEND_REFUSALS["unknown"]
             raise Refused(failure(15, "Remote service error", sub_code, sub_message))
         return order

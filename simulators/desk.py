@@ -1,0 +1,75 @@
+"""What every marketplace's server needs: its shops, their orders and claims, and its own faults.
+
+Guarantees: a shop sees its own orders and claims only; a lagging replica shows the version before the
+last one, and only while the last change is young.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from simulators.doors import Tally
+from simulators.faults import FaultPlan
+from simulators.marketplaces import Marketplace
+from simulators.orders import AfterSale, Order, Outcome, Shop
+from simulators.world import Verdict, World
+
+LAG_MS = 2_000
+
+
+class Desk:
+    """One marketplace's view of the world."""
+
+    def __init__(
+        self, marketplace: Marketplace, *, world: World, plan: FaultPlan, tally: Tally
+    ) -> None:
+        self.name = marketplace.name
+        self.world = world
+        self.records = world.records
+        self.shops = {shop.app_key: shop for shop in marketplace.shops}
+        self._plan = plan
+        self._tally = tally
+
+    def clock(self) -> int:
+        """Return now in epoch milliseconds."""
+        return self.world.clock()
+
+    def order(self, shop: Shop, order_no: object) -> Order | None:
+        """Return a shop's own order."""
+        order = self.records.orders.get((self.name, str(order_no)))
+        return order if order is not None and order.shop == shop.shop else None
+
+    def claim(self, shop: Shop, after_sale_id: object) -> AfterSale | None:
+        """Return a shop's own claim."""
+        claim = self.records.after_sales.get(str(after_sale_id))
+        return claim if claim is not None and claim.shop == shop.shop else None
+
+    def shown(self, order: Order) -> Order:
+        """Return the order as a replica shows it: now and then its version before the last one."""
+        young = self.clock() - order.modified_at_ms < LAG_MS
+        if young and order.version > 1 and self._plan.hit("stale_snapshot", self.name):
+            return self.records.before[order.key]
+        return order
+
+    def doubled(self, orders: Iterable[Order]) -> Iterator[Order]:
+        """Yield a page's orders as replicas show them, some of them twice."""
+        for order in orders:
+            yield self.shown(order)
+            if self.repeats():
+                yield order
+
+    def repeats(self) -> bool:
+        """Draw whether a row stands twice in its page."""
+        return self._plan.hit("duplicate_row", self.name)
+
+    def note(self, call: str, outcome: Outcome) -> bool:
+        """Count a write of the merchant; True when it was applied or repeated."""
+        return self._tally.note(f"{self.name}:{call}", outcome)
+
+    def answer_claim(self, claim: AfterSale | None, *, agree: bool) -> Verdict:
+        """Let the merchant agree to or refuse a claim, and count it."""
+        if claim is None:
+            verdict: Verdict = ("refused", "unknown")
+        else:
+            act = self.world.agree if agree else self.world.refuse
+            verdict = act(claim.after_sale_id)
+        self.note("agree" if agree else "refuse", verdict[0])
+        return verdict
