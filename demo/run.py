@@ -28,6 +28,7 @@ from demo.staff import Staff
 from demo.view import View
 from deploy.embedded.stack import Stack
 from services.console.signin import hash_password
+from simulators.registry import MARKETPLACES
 
 RATE_PER_S = 20.0
 SECONDS = 60.0
@@ -62,7 +63,14 @@ class Demo:
         platform = Platform(
             self._stack,
             self._home,
-            simulator={"seed": 7, "faults": "default", "stock_multiplier": 5},
+            simulator={
+                "seed": 7,
+                "faults": "default",
+                "stock_multiplier": 5,
+                # Pinduoduo lists what is three minutes old; whoever watches waits five seconds.
+                "settled_after_s": 5,
+                "mix": {"weights": dict.fromkeys(MARKETPLACES, 1)},
+            },
             users=users,
             say=lambda text: self._console.print(f"  … {text}", highlight=False),
         )

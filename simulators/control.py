@@ -78,6 +78,7 @@ def accounts(simulation: Simulation, base_url: str) -> dict[str, Any]:
                 "base_url": base_url,
                 "push_secret": shop.push_secret,
                 "push_token": shop.push_token,
+                "settled_after_s": simulation.settings.settled_after_s,
             }
             for shop in SHOPS
         ],

@@ -10,11 +10,13 @@ from typing import Literal
 
 import msgspec
 
+from simulators.clock import Clock, system_clock
 from simulators.settings import FaultLevel, Settings
 
 Before = Literal["throttled", "slow", "error", "half_open"]
 After = Literal["timeout", "error"]
 THROTTLED_CALLS = (5, 20)
+THROTTLED_MS = (500, 3_000)
 SLOW_MS = (50, 400)
 
 
@@ -24,7 +26,8 @@ class Odds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     Pushes: `duplicate_push` twice, `late_push` seconds later than its successors. Reading:
     `duplicate_row` a row twice in a page, `stale_snapshot` the version before the last one, only
     while the last change is young (a lagging replica). Orders: `contradiction`. Calls:
-    `throttle_window` begins a run of throttled calls, `slow`, `error_before` and `half_open` (no
+    `throttle_window` begins a run of
+    throttled calls that also ends by itself after some seconds, as platforms count by the second, `slow`, `error_before` and `half_open` (no
     answer, then a closed connection) without acting, `act_then_timeout` and `error_after` after a
     write was done. Carriers: `short_list` leaves a parcel out of an answer, `stalled_parcel` never moves
     again. Money: `system_error` without acting, `late_success` acts later than it answers.
@@ -93,13 +96,17 @@ def odds_of(settings: Settings) -> Odds:
 class FaultPlan:
     """Draws misbehaviour door by door and counts it."""
 
-    __slots__ = ("_odds", "_seed", "_streams", "_throttled", "counts")
+    __slots__ = (
+        "_clock", "_odds", "_seed", "_streams", "_throttled", "_throttled_until_ms", "counts",
+    )  # fmt: skip
 
-    def __init__(self, seed: int, odds: Odds) -> None:
+    def __init__(self, seed: int, odds: Odds, clock: Clock = system_clock) -> None:
         self._seed = seed
         self._odds = odds
         self._streams: dict[str, Random] = {}
+        self._clock = clock
         self._throttled: Counter[str] = Counter()
+        self._throttled_until_ms: dict[str, int] = {}
         self.counts: Counter[str] = Counter()
 
     def hit(self, kind: str, door: str) -> bool:
@@ -112,8 +119,11 @@ class FaultPlan:
 
     def before(self, door: str) -> Before | None:
         """Draw what happens to a call before the platform acts on it."""
+        if self._throttled[door] and self._clock() >= self._throttled_until_ms[door]:
+            self._throttled[door] = 0
         if not self._throttled[door] and self.hit("throttle_window", door):
             self._throttled[door] = self._between(door, THROTTLED_CALLS)
+            self._throttled_until_ms[door] = self._clock() + self._between(door, THROTTLED_MS)
         if self._throttled[door]:
             self._throttled[door] -= 1
             return "throttled"

@@ -54,7 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `run` moves order numbers, so that a second run with the same seed against kept records makes new
     orders. `push_urls` is where each shop's pushes go. `faults` is a level, `odds` overrides single kinds of it (see `simulators.faults.Odds`).
-    `hold_s` is how long a call that never answers is held. `handover_on_write_back` starts tracking
+    `hold_s` is how long a call that never answers is held, `settled_after_s` how old a change is before
+    a platform that waits for its replicas (Pinduoduo) lists it. `handover_on_write_back` starts tracking
     when a marketplace hears of a waybill, instead of waiting for `POST /_sim/handover`.
     """
 
@@ -70,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     confirm_after_s: float = 3.0
     handover_on_write_back: bool = False
     hold_s: float = 6.0
+    settled_after_s: float = 180.0
     push_workers: int = 4
     push_batch: int = 20
 

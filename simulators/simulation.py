@@ -89,7 +89,7 @@ class Simulation:
         self.settings = settings
         self.clock = clock
         self.keys = keys or Keys()
-        self.plan = FaultPlan(settings.seed, odds_of(settings))
+        self.plan = FaultPlan(settings.seed, odds_of(settings), clock)
         self.tally = Tally()
         self.world = World(settings, clock, MARKETPLACES)
         self.traffic = Traffic(self.world)

@@ -23,6 +23,8 @@ class Shop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     base_url: str
     push_secret: str = ""
     push_token: str = ""
+    settled_after_s: float | None = None
+    """How old a change must be before the platform lists it; None: what the channel's documents say."""
 
     def credentials(self) -> Credentials:
         """What the channel's pure functions sign with."""
@@ -33,6 +35,7 @@ class Shop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             base_url=self.base_url,
             push_secret=self.push_secret,
             push_token=self.push_token,
+            settled_after_s=self.settled_after_s,
         )
 
 

@@ -43,7 +43,8 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     """One shop's access. `base_url` is scheme, host and port without a path or trailing slash.
 
     `push_secret` opens pushes which come encrypted, `push_token` signs pushes, where the platform
-    gives keys of their own for that.
+    gives keys of their own for that. `settled_after_s`: how old a change must be before the platform
+    lists it, where that is not what its documents say.
     """
 
     app_key: str
@@ -52,6 +53,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str
     push_secret: str = ""
     push_token: str = ""
+    settled_after_s: float | None = None
 
     def __repr__(self) -> str:
         """Show nothing secret: this value ends up in tracebacks."""

@@ -23,7 +23,6 @@ from simulators.signing import md5_hex, same
 
 TOLERANCE_MS = 10 * 60_000
 WINDOW_MAX_MS = 30 * 60_000
-SETTLED_AFTER_MS = 3 * 60_000
 ALL = "5"
 Params = dict[str, str]
 
@@ -64,6 +63,7 @@ class Pdd:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._settled_after_ms = desk.world.settings.settled_after_s * SECOND_MS
         self._calls: dict[str, Callable[[Shop, Params], Answer]] = {
             "pdd.order.number.list.increment.get": self._increment,
             "pdd.order.information.get": self._information,
@@ -96,7 +96,7 @@ class Pdd:
 
     def _increment(self, shop: Shop, params: Params) -> Answer:
         start_ms, end_ms = _window(params)
-        if end_ms > self._desk.clock() - SETTLED_AFTER_MS:
+        if end_ms > self._desk.clock() - self._settled_after_ms:
             raise _Invalid("end_updated_at不能晚于当前时间前3分钟")
         found = [
             order

@@ -98,7 +98,9 @@ def poll_request(
 
     What is younger lies in the overlap of the next window.
     """
-    until = max(window.since, min(window.until, now - SETTLED_AFTER))
+    told = credentials.settled_after_s
+    settled = now - (SETTLED_AFTER if told is None else timedelta(seconds=told))
+    until = max(window.since, min(window.until, settled))
     business = {
         "start_updated_at": str(int(window.since.timestamp())),
         "end_updated_at": str(int(until.timestamp())),
