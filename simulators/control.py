@@ -79,6 +79,7 @@ def accounts(simulation: Simulation, base_url: str) -> dict[str, Any]:
                 "push_secret": shop.push_secret,
                 "push_token": shop.push_token,
                 "settled_after_s": simulation.settings.settled_after_s,
+                "carriers": shop.carriers,
             }
             for shop in SHOPS
         ],

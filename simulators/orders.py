@@ -56,7 +56,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     """One shop and what its merchant was given to call the platform with.
 
     `push_secret` opens encrypted pushes, `push_token` signs pushes, where the platform gives keys for
-    that.
+    that. `carriers`: carrier → the platform's number, where it tells these to its shops only.
     """
 
     channel: Channel
@@ -68,6 +68,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     access_token: str
     push_secret: str = ""
     push_token: str = ""
+    carriers: dict[str, str] = {}
 
 
 class Receiver(msgspec.Struct, frozen=True, kw_only=True):

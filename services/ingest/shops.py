@@ -25,6 +25,8 @@ class Shop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     push_token: str = ""
     settled_after_s: float | None = None
     """How old a change must be before the platform lists it; None: what the channel's documents say."""
+    carriers: Mapping[str, str] = {}
+    """Our carrier → the platform's code, for carriers the channel has no code of."""
 
     def credentials(self) -> Credentials:
         """What the channel's pure functions sign with."""

@@ -44,6 +44,7 @@ from services.ingest.channels import (
 from services.ingest.fetching import send
 from services.ingest.pacing import Due, Pace
 from services.ingest.shared import Shared
+from services.ingest.shops import Shop
 
 LOCK = 5_101_341
 """Advisory lock of the one active dispatcher. The number is arbitrary and ours."""
@@ -267,12 +268,11 @@ class WriteBackDispatcher:
             return Unsupported(reason="the shop is not configured any more")
         channel = self._shared.channels[shop.channel]
         if told.kind == "shipment":
-            return await self._tell_shipment(channel, shop.credentials(), row, told)
+            return await self._tell_shipment(channel, shop, row, told)
         return await self._tell_refund(channel, shop.credentials(), told)
 
-    async def _tell_shipment(
-        self, channel: Channel, credentials: Credentials, row: Any, told: Told
-    ) -> WriteBack:
+    async def _tell_shipment(self, channel: Channel, shop: Shop, row: Any, told: Told) -> WriteBack:
+        credentials = shop.credentials()
         shipment = Shipment(
             order_no=row["channel_order_no"],
             lines=tuple(ShippedLine(line_id=line_id, qty=qty) for line_id, qty in told.lines),
@@ -280,6 +280,7 @@ class WriteBackDispatcher:
             carrier=told.carrier,
             waybill_no=told.waybill_no,
             request_id=request_id("ship", row["key"], told.document_no),
+            carrier_code=shop.carriers.get(told.carrier, ""),
         )
         now = self._shared.clock.now()
         if channel.prepare_shipment is not None:

@@ -68,8 +68,16 @@ class Marketplace:
     claim_covers: Literal["line", "lines", "order"] = "line"
 
 
-def shop_of(channel: str, number: int, native_shop_id: int, app_key: str, **keys: str) -> Shop:
-    """Return the `number`-th shop of a channel; `keys` are what it needs beside the usual three."""
+def shop_of(
+    channel: str,
+    number: int,
+    native_shop_id: int,
+    app_key: str,
+    *,
+    push_secret: str = "",
+    push_token: str = "",
+) -> Shop:
+    """Return the `number`-th shop of a channel."""
     return Shop(
         channel=channel,
         shop=f"{channel}-{number}",
@@ -78,5 +86,6 @@ def shop_of(channel: str, number: int, native_shop_id: int, app_key: str, **keys
         app_key=app_key,
         app_secret=f"{channel}-secret-{number}-{app_key[-4:]}",
         access_token=f"{channel}-session-{number}",
-        **keys,
+        push_secret=push_secret,
+        push_token=push_token,
     )

@@ -184,7 +184,8 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
 
     `whole`: the parcel holds everything of the order that ships. `request_id` is ours and stable
     over retries, for channels which take one. `prepared` is the answer to `Channel.prepare_shipment`
-    where the channel has one.
+    where the channel has one. `carrier_code` is the platform's code of this carrier where the shop was told
+    it, "" where the channel's own list decides.
     """
 
     order_no: str
@@ -194,6 +195,11 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     waybill_no: str
     request_id: str
     prepared: HttpAnswer | None = None
+    carrier_code: str = ""
+
+    def carrier_in(self, known: Mapping[str, str]) -> str | None:
+        """The platform's code of the carrier; None where neither the shop nor the channel has one."""
+        return self.carrier_code or known.get(self.carrier)
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,9 +1,12 @@
 """Kuaishou shop: a cursor list of whole orders, and encrypted pushes.
 
-An order holds one line. `app_secret` is the signSecret, `push_secret` the message key.
+An order holds one line. `app_secret` is the signSecret, `push_secret` the message key. The platform tells
+its numbers of carriers to shops only, so the shop has one of its own.
 """
 
 from base64 import b64encode
+
+from msgspec.structs import replace
 
 from simulators.marketplaces import Marketplace, shop_of
 from simulators.marketplaces.kuaishou.payloads import native_payload
@@ -23,9 +26,13 @@ def line_no(namespace: int, serial: int, _place: int) -> str:
     return f"26{namespace:06d}{serial:07d}2"
 
 
+SHOP = replace(
+    shop_of("kuaishou", 1, 400_001, "ks000000000000000001", push_secret=MESSAGE_KEY),
+    carriers={"ZTO": "5"},
+)
 MARKETPLACE = Marketplace(
     name="kuaishou",
-    shops=(shop_of("kuaishou", 1, 400_001, "ks000000000000000001", push_secret=MESSAGE_KEY),),
+    shops=(SHOP,),
     order_no=order_no,
     line_no=line_no,
     lines_max=1,

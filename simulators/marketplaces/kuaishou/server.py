@@ -46,6 +46,7 @@ def failure(result: int, message: str, *, wrote: bool = False) -> Answer:
 
 
 THROTTLED = failure(1017, "[1017] exceed quota limit,[apiId:sim;primaryUserId:400001]")
+PUBLIC_COMPANIES = ("4", "6")
 _SEND_REFUSALS = {
     "unknown": "订单不存在",
     "not_paid": "订单状态不允许发货",
@@ -156,6 +157,8 @@ class Kuaishou:
         company, waybill = _number(param, "expressCode"), param.get("expressNo")
         if not isinstance(waybill, str) or not waybill:
             raise _Invalid("expressNo")
+        if str(company) not in {*PUBLIC_COMPANIES, *shop.carriers.values()}:
+            raise _Invalid("expressCode")
         order = self._desk.order(shop, param.get("orderId", ""))
         if order is None:
             self._desk.note("send", "refused")

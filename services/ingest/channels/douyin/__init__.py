@@ -140,7 +140,7 @@ def shipment_request(
     credentials: Credentials, shipment: Shipment, now: datetime
 ) -> HttpRequest | Unsupported:
     """Ship the whole order, or one parcel of it with its pieces per line."""
-    carrier = CARRIERS.get(shipment.carrier)
+    carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no code here")
     parameters: dict[str, gateway.Parameter] = {

@@ -35,16 +35,16 @@ from services.ingest.channels.groupbuy.aftersales import AFTERSALES
 from services.ingest.channels.groupbuy.orders import normalise
 from services.ingest.domain.model import Problem
 
-# Pinduoduo's numbers of carriers, with the names it wants beside them.
+# Pinduoduo's numbers of carriers, each with the name it wants beside it.
 CARRIERS = {
-    "SF": ("44", "顺丰快递"),
-    "YTO": ("85", "圆通快递"),
-    "ZTO": ("115", "中通快递"),
-    "STO": ("1", "申通快递"),
-    "YUNDA": ("121", "韵达快递"),
-    "EMS": ("118", "邮政EMS"),
-    "JD": ("120", "京东快递"),
-    "JT": ("384", "极兔速递"),
+    "SF": "44 顺丰快递",
+    "YTO": "85 圆通快递",
+    "ZTO": "115 中通快递",
+    "STO": "1 申通快递",
+    "YUNDA": "121 韵达快递",
+    "EMS": "118 邮政EMS",
+    "JD": "120 京东快递",
+    "JT": "384 极兔速递",
 }
 _ALREADY = re.compile(r"已发货|已经发货|重复发货|运单号已存在")
 
@@ -116,13 +116,14 @@ def shipment_request(
     credentials: Credentials, shipment: Shipment, now: datetime
 ) -> HttpRequest | WriteBack:
     """Ship the order, or some of its lines; a part of one line's pieces cannot be told."""
-    carrier = CARRIERS.get(shipment.carrier)
+    carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no number here")
+    number, _, name = carrier.partition(" ")
     business = {
         "orderSn": shipment.order_no,
-        "logisticsId": carrier[0],
-        "logisticsName": carrier[1],
+        "logisticsId": number,
+        "logisticsName": name,
         "waybillNo": shipment.waybill_no,
     }
     if not shipment.whole:

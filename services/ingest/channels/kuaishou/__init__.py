@@ -37,8 +37,8 @@ PAGE_SIZE = 50
 ALL_ORDERS = 1  # orderViewStatus
 NEWEST_FIRST = 1  # sort
 BY_UPDATE = 2  # queryType
-# The platform's numbers of carriers are listed to shops only; these two stand in its samples.
-CARRIERS = {"SF": 4, "YTO": 6}
+# The platform lists its numbers of carriers to shops only; these two stand in its samples. More: the shop's `carriers`.
+CARRIERS = {"SF": "4", "YTO": "6"}
 _ALREADY = re.compile(r"已发货|已经发货|重复发货")
 
 
@@ -126,7 +126,7 @@ def shipment_request(
     credentials: Credentials, shipment: Shipment, now: datetime
 ) -> HttpRequest | Unsupported:
     """Ship the whole order: one item each, so only pieces of it could be told apart."""
-    carrier = CARRIERS.get(shipment.carrier)
+    carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no code here")
     if not shipment.whole:
@@ -135,7 +135,7 @@ def shipment_request(
     parameters: dict[str, int | str] = {
         "orderId": int(order_no) if order_no.isdecimal() else order_no,
         "expressNo": shipment.waybill_no,
-        "expressCode": carrier,
+        "expressCode": int(carrier) if carrier.isdecimal() else carrier,
     }
     method = "open.seller.order.goods.deliver"
     return gateway.call(credentials, method, parameters, now, writes=True)

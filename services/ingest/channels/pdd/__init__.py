@@ -173,7 +173,7 @@ def shipment_request(
     credentials: Credentials, shipment: Shipment, now: datetime
 ) -> HttpRequest | Unsupported:
     """Ship the whole order: the call flips all of it, so parts of one cannot be told."""
-    carrier = CARRIERS.get(shipment.carrier)
+    carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no code here")
     if not shipment.whole:

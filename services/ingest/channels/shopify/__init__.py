@@ -230,7 +230,7 @@ def shipment_request(
 ) -> HttpRequest | WriteBack:
     """Fulfil what the parcel holds; nothing left to fulfil means that it is told already."""
     del now
-    carrier = CARRIERS.get(shipment.carrier)
+    carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no name here")
     if shipment.prepared is None:

@@ -188,7 +188,7 @@ def shipment_request(
     credentials: Credentials, shipment: Shipment, now: datetime
 ) -> HttpRequest | Unsupported:
     """Ship the order, or some of its sub-orders; a part of one line's pieces cannot be told."""
-    carrier = CARRIERS.get(shipment.carrier)
+    carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no code here")
     business = {

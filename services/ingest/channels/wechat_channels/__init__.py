@@ -121,7 +121,7 @@ def shipment_request(
     credentials: Credentials, shipment: Shipment, now: datetime
 ) -> HttpRequest | Unsupported:
     """Ship one parcel with its pieces per line; whole orders are told the same way."""
-    carrier = CARRIERS.get(shipment.carrier)
+    carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no code here")
     packed: list[dict[str, int | str]] = []

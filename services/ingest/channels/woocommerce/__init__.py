@@ -125,7 +125,7 @@ def shipment_request(
 
     The shop itself knows neither carriers nor parcels, and no part of an order: its plug-ins do.
     """
-    carrier = CARRIERS.get(shipment.carrier)
+    carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no name here")
     if not shipment.whole:

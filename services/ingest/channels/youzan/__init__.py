@@ -171,7 +171,7 @@ def shipment_request(
 ) -> HttpRequest | WriteBack:
     """Ship the order, or some of its lines; a part of one line's pieces cannot be told."""
     del now
-    carrier = CARRIERS.get(shipment.carrier)
+    carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no number here")
     parameters: dict[str, object] = {

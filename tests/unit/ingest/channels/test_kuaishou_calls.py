@@ -144,6 +144,15 @@ def test_a_shipment_is_told_as_a_whole_or_not_at_all() -> None:
     assert isinstance(part, Unsupported)
 
 
+def test_a_carrier_without_a_public_number_is_told_by_the_one_the_shop_was_given() -> None:
+    unknown = CHANNEL.shipment_request(CREDENTIALS, shipment(carrier="ZTO"), NOW)
+    assert unknown == Unsupported(reason="carrier ZTO has no code here")
+    request = CHANNEL.shipment_request(CREDENTIALS, shipment(carrier="ZTO", carrier_code="5"), NOW)
+    assert isinstance(request, HttpRequest)
+    fields = dict(parse_qsl(request.body.decode()))
+    assert json.loads(fields["param"])["expressCode"] == 5
+
+
 def test_a_shipment_answer_is_read() -> None:
     read = CHANNEL.read_shipment_answer
     assert read(answer({"result": 1})) == Applied()
