@@ -5,9 +5,11 @@ No socket: requests go straight into the marketplaces' own check of signatures a
 """
 
 from collections import Counter
+from functools import partial
 
 import msgspec
 import pytest
+from starlette.routing import Match, Route
 
 from services.ingest.channels import (
     AftersalePage,
@@ -25,6 +27,7 @@ from services.ingest.channels import (
     Unsupported,
 )
 from services.ingest.domain.model import CanonicalOrder, LineRefundState, OrderSnapshotState
+from simulators.app import build
 from simulators.clock import ManualClock
 from simulators.drawing import Step
 from simulators.orders import CHANNELS, Shop
@@ -32,7 +35,7 @@ from simulators.payments.alipay import Keys
 from simulators.registry import MARKETPLACES, SHOPS
 from simulators.settings import Mix, Settings
 from simulators.simulation import Simulation
-from tests.contract.merchants import SETTLED_AFTER_MS, Merchant, pushed
+from tests.contract.merchants import SETTLED_AFTER_MS, Merchant, call_of, pushed
 
 ORDERS = 120
 """Of each channel, about: more than a page."""
@@ -244,6 +247,31 @@ def test_an_order_nobody_placed_is_refused_not_invented(merchant: Merchant) -> N
     found = channel.read_detail(merchant.send(request))
     assert isinstance(found, ChannelError)
     assert found.kind in {ErrorKind.REFUSED, ErrorKind.RETRY}
+
+
+def test_calls_find_their_marketplace_by_their_path(merchant: Merchant) -> None:
+    channel, aftersales = merchant.channel, merchant.channel.aftersales
+    assert channel.poll_request is not None
+    assert channel.detail_request is not None
+    assert aftersales is not None
+    asked = (merchant.credentials, merchant.window, None, merchant.now)
+    requests = (
+        channel.poll_request(*asked),
+        channel.detail_request(merchant.credentials, "1", merchant.now),
+        aftersales.poll_request(*asked),
+    )
+    app = build(Settings(faults="none"), clock=merchant.simulation.clock)
+    mine = app.state.simulation.servers[channel.name]
+    for request in requests:
+        call = call_of(request)
+        scope = {"type": "http", "method": call.method, "path": call.path}
+        (route,) = [
+            route
+            for route in app.routes
+            if isinstance(route, Route) and route.matches(scope)[0] is Match.FULL
+        ]
+        assert isinstance(route.endpoint, partial)
+        assert mine in route.endpoint.args
 
 
 def test_pushes_are_genuine_name_their_order_and_its_detail_can_be_read(pushing: Merchant) -> None:
