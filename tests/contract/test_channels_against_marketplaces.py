@@ -26,12 +26,19 @@ from services.ingest.channels import (
     ShippedLine,
     Unsupported,
 )
-from services.ingest.domain.model import CanonicalOrder, LineRefundState, OrderSnapshotState
+from services.ingest.domain.model import (
+    CanonicalOrder,
+    LineRefundState,
+    OrderSnapshotState,
+    ProblemCode,
+)
 from simulators.app import build
+from simulators.bulk import native_payload
 from simulators.clock import ManualClock
 from simulators.drawing import Step
-from simulators.orders import CHANNELS, Shop
+from simulators.orders import CHANNELS, Contradiction, Order, Shop
 from simulators.payments.alipay import Keys
+from simulators.pushes import Posting
 from simulators.registry import MARKETPLACES, SHOPS
 from simulators.settings import Mix, Settings
 from simulators.simulation import Simulation
@@ -50,15 +57,29 @@ PUSH_URLS = {
 }
 AT_ONCE = Mix(paid_at_once_pct=100)
 STEPS: tuple[Step, ...] = ("address", "memo", "cancel_paid")
+NAMED: dict[Contradiction, set[ProblemCode]] = {
+    "amount_mismatch": {
+        ProblemCode.LINES_DIFFER_FROM_TOTAL,
+        ProblemCode.GOODS_DIFFER_FROM_TOTAL,
+        ProblemCode.PROMOTIONS_DIFFER,
+    },
+    "quantity_impossible": {ProblemCode.BAD_QUANTITY},
+    "address_missing": {ProblemCode.RECEIVER_MISSING},
+}
 S = OrderSnapshotState
 
 
 @pytest.fixture(scope="module")
-def simulation() -> Simulation:
+def keys() -> Keys:
+    return Keys()
+
+
+@pytest.fixture(scope="module")
+def simulation(keys: Keys) -> Simulation:
     clock = ManualClock(1_800_000_000_000)
     mix = Mix(weights=dict.fromkeys(CHANNELS, 1))
     settings = Settings(faults="none", push_urls=PUSH_URLS, mix=mix)
-    simulation = Simulation(settings, clock, Keys())
+    simulation = Simulation(settings, clock, keys)
     for _ in range(ORDERS):
         for _ in CHANNELS:
             simulation.world.place()
@@ -117,6 +138,22 @@ def test_no_page_holds_an_order_twice(merchant: Merchant) -> None:
     first_page_again = 100 if merchant.channel.backward_paging else 0
     assert len(numbers) - len(set(numbers)) <= first_page_again
     assert min(Counter(numbers).values()) == 1
+
+
+@pytest.mark.parametrize("contradiction", sorted(NAMED))
+def test_a_planted_contradiction_is_named(
+    merchant: Merchant, contradiction: Contradiction, keys: Keys
+) -> None:
+    settings = Settings(faults="none", odds={"contradiction": 1.0}, mix=AT_ONCE)
+    world = Simulation(settings, ManualClock(1_800_000_000_000), keys).world
+    planted: Order = next(
+        order
+        for order in iter(lambda: world.place(channel=merchant.channel.name), None)
+        if order.contradiction == contradiction
+    )
+    payload = native_payload(planted)
+    (found,) = merchant.channel.normalise(payload)
+    assert NAMED[contradiction] & {problem.code for problem in found.problems}
 
 
 def first(merchant: Merchant, state: OrderSnapshotState, *, lines_min: int = 1) -> CanonicalOrder:
@@ -249,7 +286,7 @@ def test_an_order_nobody_placed_is_refused_not_invented(merchant: Merchant) -> N
     assert found.kind in {ErrorKind.REFUSED, ErrorKind.RETRY}
 
 
-def test_calls_find_their_marketplace_by_their_path(merchant: Merchant) -> None:
+def test_calls_find_their_marketplace_by_their_path(merchant: Merchant, keys: Keys) -> None:
     channel, aftersales = merchant.channel, merchant.channel.aftersales
     assert channel.poll_request is not None
     assert channel.detail_request is not None
@@ -260,7 +297,7 @@ def test_calls_find_their_marketplace_by_their_path(merchant: Merchant) -> None:
         channel.detail_request(merchant.credentials, "1", merchant.now),
         aftersales.poll_request(*asked),
     )
-    app = build(Settings(faults="none"), clock=merchant.simulation.clock)
+    app = build(Settings(faults="none"), clock=merchant.simulation.clock, keys=keys)
     mine = app.state.simulation.servers[channel.name]
     for request in requests:
         call = call_of(request)
@@ -307,6 +344,19 @@ def test_pushes_are_genuine_name_their_order_and_its_detail_can_be_read(pushing:
     assert HintKind.AFTERSALE in mine
     assert queue.counts["failed_postings"] == 0
     assert pushing.order(order.order_no).order_no == order.order_no
+
+
+def test_a_door_that_is_asked_first_knows_the_answer(pushing: Merchant) -> None:
+    push, greeting = pushing.channel.push, pushing.simulation.pushes[pushing.shop.shop].greeting
+    assert push is not None
+    assert (greeting is None) == (push.greeting is None)
+    if greeting is None or push.greeting is None:
+        return
+    asked = greeting()
+    request = pushed(Posting(headers={}, body=b"", query=asked.query), pushing.now)
+    assert push.greeting(pushing.credentials, request) == asked.answer
+    forged = msgspec.structs.replace(request, query=asked.query | {"nonce": "7"})
+    assert push.greeting(pushing.credentials, forged) is None
 
 
 def test_a_push_says_by_its_message_whether_it_came_before(pushing: Merchant) -> None:

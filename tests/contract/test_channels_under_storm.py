@@ -158,8 +158,13 @@ class Stormed(Merchant):
                 self.hinted.add(one.order_no)
 
 
+@pytest.fixture(scope="module")
+def keys() -> Keys:
+    return Keys()
+
+
 @pytest.fixture(params=SHOPS, ids=lambda shop: shop.shop)
-def merchant(request: pytest.FixtureRequest) -> Stormed:
+def merchant(request: pytest.FixtureRequest, keys: Keys) -> Stormed:
     shop: Shop = request.param
     urls = {shop.shop: "http://127.0.0.1:9/push"} if MARKETPLACES[shop.channel].push else {}
     weights = {shop.channel: 1}
@@ -169,7 +174,7 @@ def merchant(request: pytest.FixtureRequest) -> Stormed:
         push_urls=urls,
         mix=msgspec.structs.replace(RESTLESS, weights=weights),
     )
-    return Stormed(Simulation(settings, ManualClock(1_800_000_000_000), Keys()), shop)
+    return Stormed(Simulation(settings, ManualClock(1_800_000_000_000), keys), shop)
 
 
 def read(merchant: Stormed, raw: RawOrder) -> Normalised:
