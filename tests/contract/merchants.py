@@ -6,6 +6,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from chassis.plugins import load
+from services.ingest.aftersales import LOOK_BACK
 from services.ingest.channels import (
     Aftersale,
     Aftersales,
@@ -123,11 +124,12 @@ class Merchant:
         return found.order
 
     def asked(self, calls: Aftersales) -> list[Aftersale]:
-        """Read all pages of after-sales requests, and fetch what they only name."""
+        """Read all pages of after-sales requests as the service does, fetch what they only name."""
+        window = PollWindow(since=self.window.until - LOOK_BACK, until=self.window.until)
         found: list[Aftersale] = []
         token: PageToken | None = None
         for _ in range(PAGES_MAX):
-            request = calls.poll_request(self.credentials, self.window, token, self.now)
+            request = calls.poll_request(self.credentials, window, token, self.now)
             page = self.ask(request, lambda answer: calls.read_page(answer, token))  # noqa: B023 — asked at once
             assert page.unreadable == 0
             found += [*page.aftersales, *(self._asked(calls, no) for no in page.detail_needed)]
