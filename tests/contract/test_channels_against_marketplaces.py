@@ -249,6 +249,30 @@ def test_a_refund_is_asked_for_holds_the_order_and_is_agreed_to(merchant: Mercha
     assert LineRefundState.REQUESTED not in {one.state for one in again}
 
 
+def test_a_claim_over_one_line_of_a_shipped_order_is_agreed_to(merchant: Merchant) -> None:
+    aftersales, world = merchant.channel.aftersales, merchant.simulation.world
+    assert aftersales is not None
+    placed = first(merchant, S.AWAITING_SHIPMENT, lines_min=1 if is_single(merchant) else 2)
+    key = (merchant.channel.name, placed.order_no)
+    world.ship(key, waybill=f"1{placed.order_no}", company="44")
+    native = world.records.orders[key]
+    (claim,) = world.claim(native, line_nos=(native.lines[0].line_no,))
+    (one,) = [found for found in merchant.asked(aftersales) if found.order_no == placed.order_no]
+    assert (one.state, one.amount_fen) == (LineRefundState.REQUESTED, claim.amount_fen)
+    assert one.line_id in {"", placed.items[0].line_id}
+    assert merchant.order(placed.order_no).state is S.SHIPPED
+    request = aftersales.agree_request(merchant.credentials, one, merchant.now)
+    assert isinstance(request, HttpRequest)
+    assert aftersales.read_agree_answer(merchant.send(request)) == Applied()
+    whole = world.records.orders[key].state == "closed"
+    after = merchant.order(placed.order_no)
+    assert after.state is (S.CLOSED_REFUNDED if whole else S.SHIPPED)
+    if not whole and one.line_id:
+        states = [item.refund_state for item in after.items]
+        assert states[0] is LineRefundState.REFUNDED
+        assert {*states[1:]} == {LineRefundState.NONE}
+
+
 def asked_page(merchant: Merchant, answer: HttpAnswer) -> AftersalePage | ChannelError:
     assert merchant.channel.aftersales is not None
     return merchant.channel.aftersales.read_page(answer, None)
