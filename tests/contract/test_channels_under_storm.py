@@ -121,7 +121,7 @@ class Stormed(Merchant):
             request_id="2f0c1d9e",
         )
         for attempt in range(1, ATTEMPTS_MAX):
-            request = self.channel.shipment_request(self.credentials, parcel, self.now)
+            request = self.shipment(parcel)
             assert isinstance(request, HttpRequest)
             answer = self.tried(request)
             if answer is None:
