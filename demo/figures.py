@@ -157,7 +157,7 @@ class Figures:
         inside = await read_inside(platform.postgres_url, {})
         pushes = await self._get(f"{platform.simulators_url}/_sim/ledger/pushes")
         totals = await self._get(f"{platform.simulators_url}/_sim/ledger/totals")
-        repeated = sum(queue.get("duplicates", 0) for queue in pushes.values())
+        repeated = sum(queue.get("duplicates_sent", 0) for queue in pushes.values())
         sent = repeated + totals["duplicate_rows"]
         ids = [o.order_id for o in inside.orders if o.order_id]
         doubled = len(ids) - len(set(ids))

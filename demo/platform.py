@@ -144,7 +144,7 @@ class Platform:
         self.home.mkdir(parents=True, exist_ok=True)
         if orphans := self.supervisor.end_orphans():
             self._say(f"{orphans} processes of a run that was killed are ended")
-        self._say("simulators: three marketplaces, a carrier, a payment gateway")
+        self._say("simulators: marketplaces, a carrier, a payment gateway")
         await self._start_simulators()
         (self.home / "shops.json").write_text(json.dumps(self.accounts["shops"]), encoding="utf-8")
         # The first service lays out schemas, topics and tables; the others find them.

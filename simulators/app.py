@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from simulators.clock import Clock, system_clock
 from simulators.control import Control
-from simulators.doors import Door, call_of
+from simulators.doors import Door, Quota, call_of
 from simulators.marketplaces import Server
 from simulators.payments.alipay import Keys
 from simulators.pushes import deliver_for_ever
@@ -57,6 +57,7 @@ def _platform_routes(simulation: Simulation) -> Iterator[Route]:
             throttled=marketplace.throttled,
             plan=simulation.plan,
             hold_s=simulation.settings.hold_s,
+            quota=Quota(simulation.settings.calls_per_minute.get(name), simulation.clock),
         )
         answer = partial(_answer, door, simulation.servers[name])
         for path, methods in marketplace.paths.items():

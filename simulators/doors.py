@@ -14,9 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from simulators.clock import Clock
 from simulators.faults import FaultPlan
 from simulators.orders import Outcome
 
+MINUTE_MS = 60_000
 JSON_TYPE = "application/json;charset=UTF-8"
 
 
@@ -77,19 +79,53 @@ class Severed(Response):
             await send({"type": "http.response.start", "status": 200, "headers": headers})
 
 
+class Quota:
+    """So many calls in each minute of a clock; None is any number."""
+
+    __slots__ = ("_clock", "_left", "_limit", "_minute")
+
+    def __init__(self, calls_per_minute: int | None, clock: Clock) -> None:
+        self._limit = calls_per_minute
+        self._clock = clock
+        self._minute = -1
+        self._left = 0
+
+    def spend(self) -> bool:
+        """Take one call from the minute's; False when none is left."""
+        if self._limit is None:
+            return True
+        minute = self._clock() // MINUTE_MS
+        if minute != self._minute:
+            self._minute, self._left = minute, self._limit
+        self._left -= 1
+        return self._left >= 0
+
+
 class Door:
-    """One platform's entrance: its name, its throttling answer, and the faults in front of it."""
+    """One platform's entrance: its name, its throttling answer, its quota, and the faults in front of it."""
 
-    __slots__ = ("_hold_s", "_name", "_plan", "_throttled")
+    __slots__ = ("_hold_s", "_name", "_plan", "_quota", "_throttled")
 
-    def __init__(self, name: str, *, throttled: Answer, plan: FaultPlan, hold_s: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        throttled: Answer,
+        plan: FaultPlan,
+        hold_s: float,
+        quota: Quota | None = None,
+    ) -> None:
         self._name = name
         self._throttled = throttled
         self._plan = plan
         self._hold_s = hold_s
+        self._quota = quota
 
     async def pass_through(self, act: Callable[[], Answer]) -> Response:
-        """Let a call act and answer, unless the plan has it otherwise."""
+        """Let a call act and answer, unless the quota is spent or the plan has it otherwise."""
+        if self._quota is not None and not self._quota.spend():
+            self._plan.counts[f"{self._name}:quota_spent"] += 1
+            return _response(self._throttled)
         match self._plan.before(self._name):
             case "throttled":
                 return _response(self._throttled)

@@ -1,7 +1,7 @@
 """The outside truth, for checkers to compare with what the hub believes.
 
 Guarantees: nothing here was learnt from the hub except what it wrote to the platforms' doors. Lines of
-JD orders carry shares the platform never states (largest remainder over discounted amounts, ties to the
+JD and Pinduoduo orders carry shares the platform never states (largest remainder over discounted amounts, ties to the
 earlier line): compare their sum, not each.
 """
 

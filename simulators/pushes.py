@@ -40,6 +40,13 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     query: dict[str, str] = {}
 
 
+class Greeting(msgspec.Struct, frozen=True, kw_only=True):
+    """What a platform asks a new URL before it pushes there, and the only right answer."""
+
+    query: dict[str, str]
+    answer: bytes
+
+
 class PushQueue:
     """Pushes to one door, in the order in which they are due."""
 
@@ -52,9 +59,12 @@ class PushQueue:
         batch_max: int,
         plan: FaultPlan,
         clock: Clock,
+        greeting: Callable[[], Greeting] | None = None,
     ) -> None:
         self.name = name
         self.url = ""
+        self.greeted_url = ""
+        self.greeting = greeting
         self.encode = encode
         self.accepted = accepted
         self.counts: Counter[str] = Counter()
@@ -154,20 +164,34 @@ async def deliver_for_ever(queue: PushQueue, client: httpx2.AsyncClient, workers
 async def _post(
     queue: PushQueue, client: httpx2.AsyncClient, batch: Sequence[Push], slots: asyncio.Semaphore
 ) -> None:
-    posting = queue.encode(batch[0].group, [push.content for push in batch])
     accepted = False
     try:
-        response = await client.post(
-            queue.url,
-            params=posting.query,
-            content=posting.body,
-            headers=posting.headers,
-            timeout=TIMEOUT_S,
-        )
-        accepted = response.is_success and queue.accepted(response.content)
+        if await _greeted(queue, client):
+            posting = queue.encode(batch[0].group, [push.content for push in batch])
+            response = await client.post(
+                queue.url,
+                params=posting.query or None,
+                content=posting.body,
+                headers=posting.headers,
+                timeout=TIMEOUT_S,
+            )
+            accepted = response.is_success and queue.accepted(response.content)
     except httpx2.HTTPError:
         # Whoever does not answer has not received it.
         pass
     finally:
         queue.settle(batch, accepted=accepted)
         slots.release()
+
+
+async def _greeted(queue: PushQueue, client: httpx2.AsyncClient) -> bool:
+    """Ask a URL which has not answered before whether it knows the platform's word."""
+    if queue.greeting is None or queue.greeted_url == queue.url:
+        return True
+    url, greeting = queue.url, queue.greeting()
+    response = await client.get(url, params=greeting.query, timeout=TIMEOUT_S)
+    if not response.is_success or response.content != greeting.answer:
+        queue.counts["greetings_failed"] += 1
+        return False
+    queue.greeted_url = url
+    return True

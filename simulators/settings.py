@@ -53,10 +53,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Settings of one simulator process.
 
     `run` moves order numbers, so that a second run with the same seed against kept records makes new
-    orders. `push_urls` is where each shop's pushes go. `faults` is a level, `odds` overrides single kinds of it (see `simulators.faults.Odds`).
-    `hold_s` is how long a call that never answers is held, `settled_after_s` how old a change is before
-    a platform that waits for its replicas (Pinduoduo) lists it. `handover_on_write_back` starts tracking
-    when a marketplace hears of a waybill, instead of waiting for `POST /_sim/handover`.
+    orders. `push_urls` is where each shop's pushes go; `calls_per_minute` is the quota of a channel's
+    platform, which has none otherwise. `faults` is a level, `odds` overrides single kinds of it (see
+    `simulators.faults.Odds`). `hold_s` is how long a call that never answers is held, `settled_after_s` how
+    old a change is before a platform that waits for its replicas (Pinduoduo) lists it.
+    `handover_on_write_back` starts tracking when a marketplace hears of a waybill, instead of waiting for
+    `POST /_sim/handover`.
     """
 
     seed: int = 7
@@ -66,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mix: Mix = Mix()
     stock_multiplier: int = 1
     push_urls: dict[str, str] = {}
+    calls_per_minute: dict[Channel, int] = {}
     tracking_push_url: str = ""
     tracking_step_s: float = 2.0
     confirm_after_s: float = 3.0
@@ -79,6 +82,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if not 0 <= self.run < 1_009:
             message = f"run must be 0..1008, not {self.run}"
             raise ValueError(message)
+        for channel, calls in self.calls_per_minute.items():
+            check_channel(channel)
+            if calls < 1:
+                message = f"calls_per_minute of {channel} must be at least 1, not {calls}"
+                raise ValueError(message)
 
 
 def load(path: Path | None, **given: object) -> Settings:

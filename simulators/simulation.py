@@ -140,6 +140,7 @@ class Simulation:
         def encode(_group: str, messages: Sequence[Any]) -> Posting:
             return form.encode(shop, messages, self.clock())
 
+        greeting = form.greeting
         return PushQueue(
             f"{shop.shop}:push",
             encode=encode,
@@ -147,6 +148,7 @@ class Simulation:
             batch_max=form.batch_max or self.settings.push_batch,
             plan=self.plan,
             clock=self.clock,
+            greeting=greeting and (lambda: greeting(shop, self.clock())),
         )
 
     def _push(self, change: Change) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from simulators.doors import Answer, Call
 from simulators.orders import Change, Order, Shop
-from simulators.pushes import Posting
+from simulators.pushes import Greeting, Posting
 
 if TYPE_CHECKING:
     from simulators.desk import Desk
@@ -32,13 +32,14 @@ class PushForm:
 
     `message` makes one message of a change (None: the platform tells nobody), given its running number;
     `encode` posts some of them for a shop at a time in epoch ms; `accepted` reads the merchant's answer.
-    `batch_max` is None where the settings may decide it.
+    `batch_max` is None where the settings may decide it, `greeting` where a new URL is not checked.
     """
 
     message: Callable[[Change, Shop, int], Any]
     encode: Callable[[Shop, Sequence[Any], int], Posting]
     accepted: Callable[[bytes], bool]
     batch_max: int | None = None
+    greeting: Callable[[Shop, int], Greeting] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

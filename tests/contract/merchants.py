@@ -1,14 +1,19 @@
 """A merchant at a simulated marketplace, calling through its channel and without a socket."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import msgspec
+
 from chassis.plugins import load
+from services.ingest.aftersales import LOOK_BACK
 from services.ingest.channels import (
     Aftersale,
-    AftersalePage,
     Aftersales,
     Channel,
+    ChannelError,
     Credentials,
     HttpAnswer,
     HttpRequest,
@@ -17,14 +22,17 @@ from services.ingest.channels import (
     PollWindow,
     PushRequest,
     RawOrder,
+    Shipment,
+    WriteBack,
 )
 from services.ingest.domain.model import CanonicalOrder, Normalised
-from simulators.doors import Call
+from simulators.doors import Answer, Call
 from simulators.orders import Shop
 from simulators.pushes import Posting
 from simulators.simulation import Simulation
 
 CHANNELS = load("services.ingest.channels", "CHANNEL", Channel)
+T = TypeVar("T")
 PAGES_MAX = 50
 SETTLED_AFTER_MS = 4 * 60_000
 """After so long every platform answers for what happened."""
@@ -72,23 +80,35 @@ class Merchant:
         until = self.now + timedelta(seconds=30)
         return PollWindow(since=until - timedelta(minutes=29), until=until)
 
+    def served(self, request: HttpRequest) -> Answer:
+        return self.simulation.servers[self.shop.channel].answer(call_of(request))
+
     def send(self, request: HttpRequest) -> HttpAnswer:
-        answer = self.simulation.servers[self.shop.channel].answer(call_of(request))
+        answer = self.served(request)
         return HttpAnswer(status=answer.status, headers=answer.headers, body=answer.body)
+
+    def ask(self, request: HttpRequest, read: Callable[[HttpAnswer], T | ChannelError]) -> T:
+        found = read(self.send(request))
+        assert not isinstance(found, ChannelError), found
+        return found
 
     def detail(self, order_no: str) -> RawOrder:
         assert self.channel.detail_request is not None
         request = self.channel.detail_request(self.credentials, order_no, self.now)
-        raw = self.channel.read_detail(self.send(request))
-        assert isinstance(raw, RawOrder), raw
-        return raw
+        return self.ask(request, self.channel.read_detail)
 
     def page(self, token: PageToken | None) -> Page:
         assert self.channel.poll_request is not None
         request = self.channel.poll_request(self.credentials, self.window, token, self.now)
-        page = self.channel.read_page(self.send(request), token)
-        assert isinstance(page, Page), page
-        return page
+        return self.ask(request, lambda answer: self.channel.read_page(answer, token))
+
+    def shipment(self, parcel: Shipment) -> HttpRequest | WriteBack:
+        """Return the call that tells of a parcel, prepared first where the channel needs that."""
+        prepare = self.channel.prepare_shipment
+        if prepare is not None:
+            prepared = self.send(prepare(self.credentials, parcel, self.now))
+            parcel = msgspec.structs.replace(parcel, prepared=prepared)
+        return self.channel.shipment_request(self.credentials, parcel, self.now)
 
     def raws(self) -> list[RawOrder]:
         """Read all pages, and fetch what they only name."""
@@ -116,13 +136,13 @@ class Merchant:
         return found.order
 
     def asked(self, calls: Aftersales) -> list[Aftersale]:
-        """Read all pages of after-sales requests, and fetch what they only name."""
+        """Read all pages of after-sales requests as the service does, fetch what they only name."""
+        window = PollWindow(since=self.window.until - LOOK_BACK, until=self.window.until)
         found: list[Aftersale] = []
         token: PageToken | None = None
         for _ in range(PAGES_MAX):
-            request = calls.poll_request(self.credentials, self.window, token, self.now)
-            page = calls.read_page(self.send(request), token)
-            assert isinstance(page, AftersalePage), page
+            request = calls.poll_request(self.credentials, window, token, self.now)
+            page = self.ask(request, lambda answer: calls.read_page(answer, token))  # noqa: B023 — asked at once
             assert page.unreadable == 0
             found += [*page.aftersales, *(self._asked(calls, no) for no in page.detail_needed)]
             token = page.next_page
@@ -135,6 +155,4 @@ class Merchant:
         assert calls.detail_request is not None
         assert calls.read_detail is not None
         request = calls.detail_request(self.credentials, refund_no, self.now)
-        found = calls.read_detail(self.send(request))
-        assert isinstance(found, Aftersale), found
-        return found
+        return self.ask(request, calls.read_detail)

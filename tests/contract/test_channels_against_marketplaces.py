@@ -5,9 +5,11 @@ No socket: requests go straight into the marketplaces' own check of signatures a
 """
 
 from collections import Counter
+from functools import partial
 
 import msgspec
 import pytest
+from starlette.routing import Match, Route
 
 from services.ingest.channels import (
     AftersalePage,
@@ -24,15 +26,23 @@ from services.ingest.channels import (
     ShippedLine,
     Unsupported,
 )
-from services.ingest.domain.model import CanonicalOrder, LineRefundState, OrderSnapshotState
+from services.ingest.domain.model import (
+    CanonicalOrder,
+    LineRefundState,
+    OrderSnapshotState,
+    ProblemCode,
+)
+from simulators.app import build
+from simulators.bulk import native_payload
 from simulators.clock import ManualClock
 from simulators.drawing import Step
-from simulators.orders import CHANNELS, Shop
+from simulators.orders import CHANNELS, Contradiction, Order, Shop
 from simulators.payments.alipay import Keys
+from simulators.pushes import Posting
 from simulators.registry import MARKETPLACES, SHOPS
 from simulators.settings import Mix, Settings
 from simulators.simulation import Simulation
-from tests.contract.merchants import SETTLED_AFTER_MS, Merchant, pushed
+from tests.contract.merchants import SETTLED_AFTER_MS, Merchant, call_of, pushed
 
 ORDERS = 120
 """Of each channel, about: more than a page."""
@@ -47,15 +57,29 @@ PUSH_URLS = {
 }
 AT_ONCE = Mix(paid_at_once_pct=100)
 STEPS: tuple[Step, ...] = ("address", "memo", "cancel_paid")
+NAMED: dict[Contradiction, set[ProblemCode]] = {
+    "amount_mismatch": {
+        ProblemCode.LINES_DIFFER_FROM_TOTAL,
+        ProblemCode.GOODS_DIFFER_FROM_TOTAL,
+        ProblemCode.PROMOTIONS_DIFFER,
+    },
+    "quantity_impossible": {ProblemCode.BAD_QUANTITY},
+    "address_missing": {ProblemCode.RECEIVER_MISSING},
+}
 S = OrderSnapshotState
 
 
 @pytest.fixture(scope="module")
-def simulation() -> Simulation:
+def keys() -> Keys:
+    return Keys()
+
+
+@pytest.fixture(scope="module")
+def simulation(keys: Keys) -> Simulation:
     clock = ManualClock(1_800_000_000_000)
     mix = Mix(weights=dict.fromkeys(CHANNELS, 1))
     settings = Settings(faults="none", push_urls=PUSH_URLS, mix=mix)
-    simulation = Simulation(settings, clock, Keys())
+    simulation = Simulation(settings, clock, keys)
     for _ in range(ORDERS):
         for _ in CHANNELS:
             simulation.world.place()
@@ -116,6 +140,22 @@ def test_no_page_holds_an_order_twice(merchant: Merchant) -> None:
     assert min(Counter(numbers).values()) == 1
 
 
+@pytest.mark.parametrize("contradiction", sorted(NAMED))
+def test_a_planted_contradiction_is_named(
+    merchant: Merchant, contradiction: Contradiction, keys: Keys
+) -> None:
+    settings = Settings(faults="none", odds={"contradiction": 1.0}, mix=AT_ONCE)
+    world = Simulation(settings, ManualClock(1_800_000_000_000), keys).world
+    planted: Order = next(
+        order
+        for order in iter(lambda: world.place(channel=merchant.channel.name), None)
+        if order.contradiction == contradiction
+    )
+    payload = native_payload(planted)
+    (found,) = merchant.channel.normalise(payload)
+    assert NAMED[contradiction] & {problem.code for problem in found.problems}
+
+
 def first(merchant: Merchant, state: OrderSnapshotState, *, lines_min: int = 1) -> CanonicalOrder:
     return next(
         order
@@ -144,7 +184,7 @@ def shipment(order: CanonicalOrder, places: slice, *, whole: bool) -> Shipment:
 def test_a_shipment_told_twice_is_applied_once(merchant: Merchant) -> None:
     order = first(merchant, S.AWAITING_SHIPMENT)
     parcel = shipment(order, slice(None), whole=True)
-    request = merchant.channel.shipment_request(merchant.credentials, parcel, merchant.now)
+    request = merchant.shipment(parcel)
     assert isinstance(request, HttpRequest)
     read = merchant.channel.read_shipment_answer
     assert read(merchant.send(request)) == Applied()
@@ -162,7 +202,7 @@ def test_an_order_leaves_part_by_part_where_the_platform_can(merchant: Merchant)
     channel, states = merchant.channel, []
     for places in (slice(0, 1), slice(1, None)):
         parcel = shipment(order, places, whole=False)
-        request = channel.shipment_request(merchant.credentials, parcel, merchant.now)
+        request = merchant.shipment(parcel)
         if channel.name in NO_PARTS:
             assert isinstance(request, Unsupported)
             return
@@ -184,7 +224,7 @@ def test_an_unpaid_order_cannot_be_shipped(merchant: Merchant) -> None:
     )
     order = merchant.order(unpaid.order_no)
     parcel = shipment(order, slice(None), whole=True)
-    request = merchant.channel.shipment_request(merchant.credentials, parcel, merchant.now)
+    request = merchant.shipment(parcel)
     assert isinstance(request, HttpRequest)
     assert isinstance(merchant.channel.read_shipment_answer(merchant.send(request)), Refused)
 
@@ -207,6 +247,30 @@ def test_a_refund_is_asked_for_holds_the_order_and_is_agreed_to(merchant: Mercha
     assert merchant.order(order.order_no).state is S.CLOSED_REFUNDED
     again = [one for one in merchant.asked(aftersales) if one.order_no == order.order_no]
     assert LineRefundState.REQUESTED not in {one.state for one in again}
+
+
+def test_a_claim_over_one_line_of_a_shipped_order_is_agreed_to(merchant: Merchant) -> None:
+    aftersales, world = merchant.channel.aftersales, merchant.simulation.world
+    assert aftersales is not None
+    placed = first(merchant, S.AWAITING_SHIPMENT, lines_min=1 if is_single(merchant) else 2)
+    key = (merchant.channel.name, placed.order_no)
+    world.ship(key, waybill=f"1{placed.order_no}", company="44")
+    native = world.records.orders[key]
+    (claim,) = world.claim(native, line_nos=(native.lines[0].line_no,))
+    (one,) = [found for found in merchant.asked(aftersales) if found.order_no == placed.order_no]
+    assert (one.state, one.amount_fen) == (LineRefundState.REQUESTED, claim.amount_fen)
+    assert one.line_id in {"", placed.items[0].line_id}
+    assert merchant.order(placed.order_no).state is S.SHIPPED
+    request = aftersales.agree_request(merchant.credentials, one, merchant.now)
+    assert isinstance(request, HttpRequest)
+    assert aftersales.read_agree_answer(merchant.send(request)) == Applied()
+    whole = world.records.orders[key].state == "closed"
+    after = merchant.order(placed.order_no)
+    assert after.state is (S.CLOSED_REFUNDED if whole else S.SHIPPED)
+    if not whole and one.line_id:
+        states = [item.refund_state for item in after.items]
+        assert states[0] is LineRefundState.REFUNDED
+        assert {*states[1:]} == {LineRefundState.NONE}
 
 
 def asked_page(merchant: Merchant, answer: HttpAnswer) -> AftersalePage | ChannelError:
@@ -246,6 +310,31 @@ def test_an_order_nobody_placed_is_refused_not_invented(merchant: Merchant) -> N
     assert found.kind in {ErrorKind.REFUSED, ErrorKind.RETRY}
 
 
+def test_calls_find_their_marketplace_by_their_path(merchant: Merchant, keys: Keys) -> None:
+    channel, aftersales = merchant.channel, merchant.channel.aftersales
+    assert channel.poll_request is not None
+    assert channel.detail_request is not None
+    assert aftersales is not None
+    asked = (merchant.credentials, merchant.window, None, merchant.now)
+    requests = (
+        channel.poll_request(*asked),
+        channel.detail_request(merchant.credentials, "1", merchant.now),
+        aftersales.poll_request(*asked),
+    )
+    app = build(Settings(faults="none"), clock=merchant.simulation.clock, keys=keys)
+    mine = app.state.simulation.servers[channel.name]
+    for request in requests:
+        call = call_of(request)
+        scope = {"type": "http", "method": call.method, "path": call.path}
+        (route,) = [
+            route
+            for route in app.routes
+            if isinstance(route, Route) and route.matches(scope)[0] is Match.FULL
+        ]
+        assert isinstance(route.endpoint, partial)
+        assert mine in route.endpoint.args
+
+
 def test_pushes_are_genuine_name_their_order_and_its_detail_can_be_read(pushing: Merchant) -> None:
     push, queue = pushing.channel.push, pushing.simulation.pushes[pushing.shop.shop]
     assert push is not None
@@ -271,14 +360,27 @@ def test_pushes_are_genuine_name_their_order_and_its_detail_can_be_read(pushing:
         found = push.read(pushing.credentials, request)
         assert not isinstance(found, ChannelError)
         for one in found:
-            assert isinstance(one, Hint)
-            hinted.append((one.order_no, one.kind))
+            kind = one.kind if isinstance(one, Hint) else HintKind.ORDER
+            hinted.append((one.order_no, kind))
     assert {kind for _, kind in hinted} == {HintKind.ORDER, HintKind.AFTERSALE}
     mine = [kind for number, kind in hinted if number == order.order_no]
     assert mine.count(HintKind.ORDER) >= len(("placed", "paid", "memo"))
     assert HintKind.AFTERSALE in mine
     assert queue.counts["failed_postings"] == 0
     assert pushing.order(order.order_no).order_no == order.order_no
+
+
+def test_a_door_that_is_asked_first_knows_the_answer(pushing: Merchant) -> None:
+    push, greeting = pushing.channel.push, pushing.simulation.pushes[pushing.shop.shop].greeting
+    assert push is not None
+    assert (greeting is None) == (push.greeting is None)
+    if greeting is None or push.greeting is None:
+        return
+    asked = greeting()
+    request = pushed(Posting(headers={}, body=b"", query=asked.query), pushing.now)
+    assert push.greeting(pushing.credentials, request) == asked.answer
+    forged = msgspec.structs.replace(request, query=asked.query | {"nonce": "7"})
+    assert push.greeting(pushing.credentials, forged) is None
 
 
 def test_a_push_says_by_its_message_whether_it_came_before(pushing: Merchant) -> None:

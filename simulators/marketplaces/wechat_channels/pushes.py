@@ -1,7 +1,8 @@
 """WeChat's pushes: one encrypted event a posting, signed in the query over its cipher.
 
 Guarantees: the cipher is AES-256-CBC over 16 bytes, the length of the event, the event and the app it
-is for; a posting counts as received only when it is answered `success`. Events have no number.
+is for; a posting counts as received only when it is answered `success`, and a new URL is sent nothing before it echoes what
+it was asked. Events have no number.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from simulators.clock import SECOND_MS
 from simulators.marketplaces import PushForm
 from simulators.marketplaces.wechat_channels.payloads import claim_status
 from simulators.orders import Change, ChangeKind, Shop
-from simulators.pushes import Posting
+from simulators.pushes import Greeting, Posting
 
 _EVENTS: dict[ChangeKind, str] = {
     "placed": "channels_ec_order_new",
@@ -89,8 +90,18 @@ def _encode(shop: Shop, messages: Sequence[Any], at_ms: int) -> Posting:
     return Posting(headers={"content-type": "application/json"}, body=body, query=query)
 
 
+def _greeting(shop: Shop, at_ms: int) -> Greeting:
+    timestamp, nonce = str(at_ms // SECOND_MS), str(at_ms % 1_000_003)
+    echo = f"sim{at_ms}"
+    signature = sign(shop.push_token, timestamp, nonce)
+    query = {"signature": signature, "timestamp": timestamp, "nonce": nonce, "echostr": echo}
+    return Greeting(query=query, answer=echo.encode())
+
+
 def _accepted(body: bytes) -> bool:
     return body == b"success"
 
 
-PUSH = PushForm(message=_message, encode=_encode, accepted=_accepted, batch_max=1)
+PUSH = PushForm(
+    message=_message, encode=_encode, accepted=_accepted, batch_max=1, greeting=_greeting
+)

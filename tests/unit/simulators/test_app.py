@@ -164,6 +164,27 @@ def test_a_fault_before_acting_leaves_everything_as_it_was(
         assert b"isp.unknow-error" in answer
 
 
+def test_a_spent_quota_is_answered_as_the_platform_does_until_the_minute_is_over(
+    make_app: Callable[..., Starlette], clock: ManualClock
+) -> None:
+    app = make_app(calls_per_minute={"taobao": 2})
+    simulation = simulation_of(app)
+    order = place(simulation, "taobao")
+    form = taobao_params(
+        simulation, shop_of(order), "taobao.trade.fullinfo.get", tid=order.order_no, fields="tid"
+    )
+    body = urlencode(form).encode()
+
+    def limited() -> bool:
+        _, _, answer, _ = speak(app, "POST", "/router/rest", body=body)
+        return b"App Call Limited" in answer
+
+    assert [limited() for _ in range(4)] == [False, False, True, True]
+    assert ask(app, "GET", "/_sim/ledger/faults") == {"taobao:quota_spent": 2}
+    clock.advance(60_000)
+    assert not limited()
+
+
 def test_reading_is_never_hidden_by_a_fault_after_acting(
     make_app: Callable[..., Starlette],
 ) -> None:

@@ -1,11 +1,14 @@
+import asyncio
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable
 
+import httpx2
 import pytest
 
 from simulators.clock import ManualClock
-from simulators.pushes import ATTEMPTS_MAX
+from simulators.pushes import ATTEMPTS_MAX, deliver_for_ever
 from simulators.simulation import Simulation
 from tests.unit.simulators.calls import place, shop_named
 
@@ -81,6 +84,40 @@ def test_a_door_that_never_accepts_is_given_up_at_last(
         clock.advance(60_000)
     assert len(queue) == 0
     assert queue.counts["given_up"] == 1
+
+
+async def test_a_door_hears_nothing_before_it_knows_the_platforms_word(
+    simulation: Simulation, clock: ManualClock
+) -> None:
+    shop = shop_named("wechat_channels-1")
+    queue = simulation.pushes[shop.shop]
+    simulation.subscribe({shop.shop: URL})
+    place(simulation, "wechat_channels")
+    asked: list[str] = []
+    echoes = False
+
+    def door(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.method)
+        if request.method == "POST":
+            return httpx2.Response(200, content=b"success")
+        echo = request.url.params["echostr"] if echoes else "?"
+        return httpx2.Response(200, content=echo.encode())
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(door)) as client:
+        delivery = asyncio.create_task(deliver_for_ever(queue, client, 1))
+        while not queue.counts["greetings_failed"]:  # noqa: ASYNC110 — nobody tells of a failed one
+            await asyncio.sleep(0)
+        assert "POST" not in asked
+        echoes = True
+        while not queue.counts["delivered"]:
+            clock.advance(1_000)
+            queue.changed.set()
+            await asyncio.sleep(0)
+        delivery.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await delivery
+    assert queue.greeted_url == URL
+    assert asked.index("POST") > 0
 
 
 def test_every_push_may_come_twice_and_late(

@@ -37,6 +37,12 @@ def test_weights_nobody_can_be_dealt_by_are_refused(weights: dict[str, int], rea
         Mix(weights=weights)
 
 
+@pytest.mark.parametrize(("quota", "reason"), [({"ebay": 1}, "ebay"), ({"jd": 0}, "jd")])
+def test_a_quota_nobody_can_live_with_is_refused(quota: dict[str, int], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Settings(calls_per_minute=quota)
+
+
 def test_a_run_outside_its_range_is_refused() -> None:
     with pytest.raises(ValueError, match="run"):
         Settings(run=1_009)

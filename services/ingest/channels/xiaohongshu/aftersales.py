@@ -1,6 +1,6 @@
 """Xiaohongshu's after-sales: amounts in yuan as JSON numbers, times in milliseconds."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -36,6 +36,7 @@ from services.ingest.domain.model import OPEN_REFUNDS, LineRefundState, Problem
 
 R = LineRefundState
 BY_UPDATE = 2
+WINDOW_MAX = timedelta(minutes=30)
 PAGE_SIZE = 50
 AGREE = 1
 RETURN_GOODS, EXCHANGE = "1", "2"
@@ -84,11 +85,12 @@ _decode_answer = msgspec.json.Decoder(gateway.Envelope).decode
 def poll_request(
     credentials: Credentials, window: PollWindow, page: PageToken | None, now: datetime
 ) -> HttpRequest:
-    """Ask for requests updated in the window."""
+    """Ask for requests updated in the window, or in the half hour at its end if it is longer."""
+    since = max(window.since, window.until - WINDOW_MAX)
     parameters: dict[str, gateway.Parameter] = {
         "pageNo": page.number if page else 1,
         "pageSize": PAGE_SIZE,
-        "startTime": int(window.since.timestamp()) * 1000,
+        "startTime": int(since.timestamp()) * 1000,
         "endTime": int(window.until.timestamp()) * 1000,
         "timeType": BY_UPDATE,
     }

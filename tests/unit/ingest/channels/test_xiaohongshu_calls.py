@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from services.ingest.channels import (
     HttpRequest,
     Page,
     PageToken,
+    PollWindow,
     Refused,
     Retry,
     Shipment,
@@ -192,6 +194,16 @@ def asked(**changed: Any) -> Native:
         "expectedRefundAmountYuan": 79.9,
         **changed,
     }
+
+
+@pytest.mark.parametrize(("asked_for", "given"), [(60, 30), (30, 30), (10, 10)])
+def test_after_sales_are_asked_for_by_half_an_hour_at_most(asked_for: int, given: int) -> None:
+    assert CHANNEL.aftersales is not None
+    window = PollWindow(since=NOW - timedelta(minutes=asked_for), until=NOW)
+    request = CHANNEL.aftersales.poll_request(CREDENTIALS, window, None, NOW)
+    told = json.loads(request.body)
+    assert told["endTime"] == int(NOW.timestamp()) * 1_000
+    assert told["endTime"] - told["startTime"] == given * 60_000
 
 
 def aftersales(*rows: Native) -> AftersalePage:
