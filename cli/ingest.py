@@ -15,13 +15,13 @@ import msgspec
 import typer
 
 from chassis.plugins import load
-from services.ingest.channels import Channel, SignatureVector
+from chassis.signatures import ACCEPT, REJECT, SignatureVector
+from services.ingest.channels import Channel
 from services.ingest.domain.model import CanonicalOrder, Normalised, ProblemCode
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 UNKNOWN_CHANNEL, UNUSABLE = 1, 2
-ACCEPT, REJECT = "ACCEPT", "REJECT"
 FILE_BYTES_MAX: Final = 64 * 2**20  # a page of the most talkative channel is a thousandth of it
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
