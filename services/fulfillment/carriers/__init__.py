@@ -16,6 +16,8 @@ from enum import StrEnum
 
 import msgspec
 
+from chassis.signatures import SignatureVector
+
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One POST ready to send. It carries receivers: log the call's name, never the rest."""
@@ -172,10 +174,10 @@ class Tracking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """One provider. `sign` gives the signature of a content under a secret, as sent."""
+    """One provider. `recompute` gives the signature of a vector, or for a verification its verdict."""
 
     name: str
     title_zh: str
-    sign: Callable[[str, str], str]
+    recompute: Callable[[SignatureVector], str]
     waybills: Waybills | None = None
     tracking: Tracking | None = None

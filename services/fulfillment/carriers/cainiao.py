@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from chassis.signatures import SignatureVector
 from services.fulfillment.carriers import (
     Account,
     Address,
@@ -166,10 +167,15 @@ def _read(answer: HttpAnswer) -> _Answer | CallFailed:
     )
 
 
+def recompute(vector: SignatureVector) -> str:
+    """Return the data_digest of a call."""
+    return sign(vector.fields.get("logistics_interface", ""), vector.secret)
+
+
 PROVIDER = Provider(
     name="cainiao",
     title_zh="菜鸟电子面单",
-    sign=sign,
+    recompute=recompute,
     waybills=Waybills(
         per_call_max=PER_CALL_MAX,
         get_request=get_request,

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from chassis.signatures import REJECT, SignatureVector
 from services.fulfillment.carriers import Provider, PushRefused, Seen, Tracking
 
 BEIJING = timezone(timedelta(hours=8))
@@ -46,6 +47,11 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "delivered": "已签收",
     }
 )
+
+
+class _Access(msgspec.Struct):
+    key: str
+    customer: str
 
 
 class _Step(msgspec.Struct):
@@ -125,9 +131,21 @@ def _moved_at(text: str) -> datetime | None:
     return moved_at if moved_at.year >= _YEAR_MIN else None
 
 
+def recompute(vector: SignatureVector) -> str:
+    """Return the signature of a push under its salt, or of a query under `{"key", "customer"}`."""
+    secret = vector.secret
+    if vector.kind == "request":
+        try:
+            access = msgspec.json.decode(secret, type=_Access)
+        except (msgspec.MsgspecError, RecursionError):
+            return REJECT
+        secret = access.key + access.customer
+    return sign(vector.fields.get("param", ""), secret)
+
+
 PROVIDER = Provider(
     name="kuaidi100",
     title_zh="快递100",
-    sign=sign,
+    recompute=recompute,
     tracking=Tracking(read_push=read_push, reply=reply),
 )

@@ -7,6 +7,8 @@ Guarantees which the contract tests hold over every gateway:
 - no answer raises, and only a genuine answer about this very payment is `Settled` or `Declined`: what
   cannot be read, checked or attributed is `Unclear`;
 - secrets appear in no value but `Credentials`.
+
+Files whose name starts with "_" are shared by gateways and are no gateways themselves.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from msgspec import Struct
 
 from chassis.errors import StartRefused
 from chassis.plugins import load
+from chassis.signatures import SignatureVector
 from services.refunds.domain.payout import Answer, Payment
 
 
@@ -63,6 +66,7 @@ class Gateway:
 
     `check` says what is wrong with credentials, or nothing. `read_refund` gives any answer but
     `NotFound`; `read_query` says `NotFound` only where the gateway surely has no such refund by now.
+    `recompute` gives what a vector signs or opens, or for a verification "ACCEPT" or "REJECT".
     """
 
     name: str
@@ -72,6 +76,7 @@ class Gateway:
     read_refund: Read
     query_request: Build
     read_query: Read
+    recompute: Callable[[SignatureVector], str]
 
 
 def gateways() -> Mapping[str, Gateway]:
