@@ -34,6 +34,7 @@ from services.refunds.domain.payout import (
     Settled,
     Stage,
     Unclear,
+    Underway,
     after_asking,
     after_sending,
 )
@@ -172,7 +173,7 @@ class Dispatcher:
 
 def _outcome(answer: Answer) -> str:
     match answer:
-        case Settled() | NotFound():
+        case Settled() | Underway() | NotFound():
             return "ok"
         case NotNow():
             return "throttled"

@@ -35,6 +35,8 @@ class RefundsSettings(Settings):
     """How often one refund is sent, always under the same number."""
     asks_max: int = Field(default=20, ge=1, le=100)
     """Unusable answers to queries, one after another, before a person is needed."""
+    underway_max: int = Field(default=400, ge=1, le=10_000)
+    """How often a gateway may say that the money is on its way; half an hour apart, 400 are eight days."""
     lease_s: float = Field(default=20.0, gt=0)
     """How long a payout is one dispatcher's; longer than a call, or it is asked for while on its way."""
     calls_max: int = Field(default=16, ge=1, le=50)
@@ -56,5 +58,8 @@ class RefundsSettings(Settings):
     def limits(self) -> Limits:
         """How patient a payout is."""
         return Limits(
-            query_wait_s=self.query_wait_s, sends_max=self.sends_max, asks_max=self.asks_max
+            query_wait_s=self.query_wait_s,
+            sends_max=self.sends_max,
+            asks_max=self.asks_max,
+            underway_max=self.underway_max,
         )

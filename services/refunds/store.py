@@ -252,6 +252,7 @@ class Journal:
                 str(payout.stage),
                 payout.asks,
                 payout.not_found,
+                payout.underway,
                 payout.declined,
                 payout.note,
                 following.wait_s,

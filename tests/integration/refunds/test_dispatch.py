@@ -134,6 +134,7 @@ async def test_a_new_number_for_every_sending_would_be_found(
             trade_no=self.trade_no,
             request_no=f"{self.refund_id}-{self.sends}-{self.turn}",
             amount_fen=self.amount_fen,
+            paid_fen=self.paid_fen,
             reason=self.reason,
         )
 
