@@ -132,7 +132,7 @@ class Dispatcher:
         except NoAnswer as error:
             answer: Answer = Unclear(str(error))
         else:
-            came_back = HttpAnswer(status=came.status, body=came.body)
+            came_back = HttpAnswer(status=came.status, headers=came.headers, body=came.body)
             answer = read(self.credentials, payment, came_back)
         outcome = _outcome(answer)
         shared.FOREIGN_CALLS.labels(self.gateway.name, call, outcome).inc()

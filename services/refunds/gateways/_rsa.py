@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from cryptography.x509 import load_pem_x509_certificate
 
 
 def sign(text: str, private_key: str) -> str:
@@ -34,7 +35,7 @@ def genuine(content: bytes, signature: str, public_key: str) -> bool:
 
 
 def usable(private_key: str, public_key: str) -> bool:
-    """Whether both are RSA keys: PEM texts, or their bare base64."""
+    """Whether both are RSA keys: PEM texts, or their bare base64; the public one may be a certificate."""
     try:
         _private(private_key)
         _public(public_key)
@@ -53,7 +54,9 @@ def _private(text: str) -> RSAPrivateKey:
 
 @lru_cache(maxsize=4)
 def _public(text: str) -> RSAPublicKey:
-    key = load_pem_public_key(_pem(text, "PUBLIC KEY"))
+    pem = _pem(text, "PUBLIC KEY")
+    certified = pem.startswith(b"-----BEGIN CERTIFICATE")
+    key = load_pem_x509_certificate(pem).public_key() if certified else load_pem_public_key(pem)
     if not isinstance(key, RSAPublicKey):
         raise TypeError("not an RSA key")
     return key
