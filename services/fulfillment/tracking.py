@@ -17,6 +17,7 @@ from starlette.routing import Route
 from chassis import metrics
 from chassis.clock import Clock
 from chassis.commands import CommandDesk
+from chassis.http import read_body
 from chassis.ids import request_id
 from chassis.postgres import AWAY
 from chassis.producer import DeliveryFailed
@@ -114,15 +115,3 @@ class TrackingDoor:
             place=seen.place,
             text=seen.text,
         )
-
-
-async def read_body(request: Request, bytes_max: int) -> bytes | None:
-    """Return the body, or None as soon as it is larger than allowed."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > bytes_max:
-            return None
-        parts.append(part)
-    return b"".join(parts)

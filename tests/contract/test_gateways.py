@@ -6,7 +6,6 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -18,9 +17,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.refunds.domain.payout import Payment, Unclear
+from services.refunds.domain.payout import Unclear
 from services.refunds.gateways import (
-    Credentials,
     Gateway,
     HttpAnswer,
     HttpRequest,
@@ -32,55 +30,10 @@ from services.refunds.gateways import (
     wechatpay,
 )
 from services.refunds.gateways._rsa import genuine
+from tests.contract.gateway_samples import SAMPLES, AnswerSample, NoticeSample, samples_of
 
-SAMPLES = Path(__file__).parent / "gateways"
 NOW = datetime(2026, 5, 20, 2, 11, 12, tzinfo=UTC)
 CALLS = ("refund", "query")
-
-
-class AnswerSample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One native answer and what it means."""
-
-    note: str
-    status: int
-    body: str
-    expected: str
-    headers: dict[str, str] = {}
-
-    def came(self, body: bytes | None = None) -> HttpAnswer:
-        """The answer, or one with another body."""
-        sent = self.body.encode() if body is None else body
-        return HttpAnswer(status=self.status, headers=self.headers, body=sent)
-
-
-class NoticeSample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One native notice; `expected` is the refund it is about, "" for none, or why it is refused."""
-
-    note: str
-    headers: dict[str, str]
-    body: str
-    expected: str
-
-    def came(self, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Notice:
-        """The notice, or one with another body or other headers."""
-        sent = self.body.encode() if body is None else body
-        return Notice(headers={**self.headers, **(headers or {})}, body=sent)
-
-
-class Samples(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The sample file of one gateway."""
-
-    note: str
-    credentials: Credentials
-    merchant_public_key: str
-    payment: Payment
-    refund_answers: tuple[AnswerSample, ...]
-    query_answers: tuple[AnswerSample, ...]
-    notices: tuple[NoticeSample, ...] = ()
-
-
-def samples_of(name: str) -> Samples:
-    return msgspec.json.decode((SAMPLES / f"{name}.json").read_bytes(), type=Samples)
 
 
 GATEWAYS: Mapping[str, Gateway] = gateways()

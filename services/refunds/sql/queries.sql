@@ -56,6 +56,12 @@ SET stage = $4, asks = $5, not_found = $6, underway = $7, declined = $8, note = 
     due_at = clock_timestamp() + make_interval(secs => $10), changed_at = clock_timestamp()
 WHERE order_id = $1 AND refund_id = $2 AND turn = $3
 
+-- name: hurry_payout
+-- The gateway has news of it. Only rows that are due some day are looked through: they have an index.
+UPDATE refunds.payouts
+SET due_at = clock_timestamp(), changed_at = clock_timestamp()
+WHERE refund_id = $1 AND stage = 'unknown' AND due_at IS NOT NULL
+
 -- name: look_again
 -- A person asks the gateway once more, with fresh patience and the same number.
 UPDATE refunds.payouts
