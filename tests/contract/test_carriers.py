@@ -52,7 +52,7 @@ ACCOUNT = Account(
     template_url="template/standard/1/1",
 )
 NOW = datetime(2026, 5, 20, 2, 11, 12, tzinfo=UTC)
-CARRIERS = {"cainiao": "ZTO"}
+CARRIERS = {"cainiao": "ZTO", "sf": "SF"}
 """A carrier each giver of waybills serves."""
 DATED = {"timestamp", "requestID", "msgDigest"}
 """Fields that date a request and sign the date."""
@@ -126,6 +126,9 @@ def test_a_provider_is_named_like_its_file_and_does_something(name: str) -> None
 
 PUSHES: Mapping[str, Callable[[str], TrackingPush]] = {
     "kuaidi100": lambda secret: push(trace("3", "2026-11-11 12:00:00"), secret),
+    "sf": lambda secret: TrackingPush(
+        body=(EXAMPLES / "sf_route_push.json").read_bytes(), key=secret
+    ),
 }
 """A genuine push of every provider that pushes, under a secret."""
 
@@ -219,6 +222,16 @@ def test_no_answer_raises(name: str, body: bytes, status: int) -> None:
     answer = HttpAnswer(status=status, body=body)
     assert isinstance(calls(name).read_get_answer(answer), CallFailed)
     assert isinstance(calls(name).read_discard_answer(answer), CallFailed)
+    if (find := calls(name).find) is not None:
+        assert isinstance(find.read(answer), CallFailed)
+
+
+@pytest.mark.parametrize("name", [one for one in TRACKERS if tracking(one).routes])
+@given(body=st.binary(max_size=300), status=st.integers(100, 599))
+def test_no_answer_about_routes_raises(name: str, body: bytes, status: int) -> None:
+    routes = tracking(name).routes
+    assert routes is not None
+    assert isinstance(routes.read(HttpAnswer(status=status, body=body)), CallFailed)
 
 
 @pytest.mark.parametrize("name", [one for one in TRACKERS if tracking(one).signed])

@@ -209,8 +209,17 @@ class TrackingPush(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Routes:
+    """The call that asks where a parcel is: news of every step, the oldest first."""
+
+    request: Callable[[Account, str, str, datetime], HttpRequest]
+    """(account, waybill number, a phone of sender or receiver, now) → request."""
+    read: Callable[[HttpAnswer], tuple[Seen, ...] | CallFailed]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tracking:
-    """How a provider pushes. `read_push` verifies in constant time, then reads.
+    """How a provider pushes, and how it is asked where it can be. `read_push` verifies in constant time, then reads.
 
     A push without news (a probe, the end of a subscription) reads as `()`. A provider that signs its pushes
     (`signed`) is held to the raw body; of one that does not, the address we gave it carries the secret.
@@ -220,6 +229,7 @@ class Tracking:
     read_push: Callable[[TrackingPush, str], tuple[Seen, ...] | PushRefused]
     reply: Callable[[str], bytes]
     """Refusal code ("" = taken) → body of our answer."""
+    routes: Routes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
