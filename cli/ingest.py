@@ -81,7 +81,7 @@ def normalise(
 def sign(
     vectors: Annotated[Path, typer.Option("--vectors", help="A JSON file of vectors.")],
 ) -> None:
-    """Print each vector's signature, or ACCEPT or REJECT where one is to be verified."""
+    """Print what each vector signs or opens, or ACCEPT or REJECT where one is to be verified."""
     try:
         read = msgspec.json.decode(_content(vectors), type=Vectors).vectors
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
