@@ -53,6 +53,18 @@ def unauthorised(request: Request, token: str) -> Response | None:
     return problem_response(Problem(status=401, code="unauthorised", title="缺少或错误的访问令牌"))
 
 
+async def read_body(request: Request, bytes_max: int) -> bytes | None:
+    """Return the body, or None as soon as it is larger than allowed."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > bytes_max:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
 def client(**options: Any) -> httpx2.AsyncClient:
     """The outgoing client: bounded in time and connections, no redirects, no environment proxies, no retries."""
     return httpx2.AsyncClient(

@@ -1,4 +1,4 @@
-"""`danshu fulfillment show | pick | pack | ship`: one parcel, seen and moved on from a terminal.
+"""`danshu fulfillment show | pick | pack | ship | trace`: one parcel, seen and moved on from a terminal.
 
 Guarantees: nothing here writes a parcel; a step is a command to the fulfillment service, whose answer is
 printed. Exit status 0: done; 1: refused, or a server that does not answer; 2: no such parcel; 3: no
@@ -12,7 +12,7 @@ import getpass
 import os
 import sys
 from collections.abc import Coroutine
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import asyncpg
 import msgspec
@@ -23,13 +23,17 @@ from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.commands import CommandDesk, StillPending
 from chassis.errors import StartRefused, Unavailable
+from chassis.http import Outgoing
 from chassis.postgres import AWAY, open_pool
 from chassis.producer import DeliveryFailed, Publisher
 from chassis.settings import Settings, read
 from deploy.embedded import stack
 from schemas.events.command_results import CommandSettled
+from services.fulfillment import trace as tracing
+from services.fulfillment.carriers import CallFailed, Seen
 from services.fulfillment.domain.model import REFUSALS, Parcel
 from services.fulfillment.domain.rules import Step
+from services.fulfillment.settings import FulfillmentSettings
 from services.fulfillment.steps import step_command
 from services.fulfillment.store import ParcelReader
 from services.fulfillment.views import view
@@ -46,17 +50,18 @@ Actor = Annotated[str, typer.Option("--actor", help="Who; your login unless give
 CommandId = Annotated[str, typer.Option("--command-id", help="To ask the same again.")]
 
 _T = TypeVar("_T")
+_S = TypeVar("_S", bound=Settings)
 
 
 @app.callback()
 def _fulfillment() -> None:
-    """Show an order's parcel, or take its next step: pick, pack, ship."""
+    """Show an order's parcel, take its next step (pick, pack, ship), or ask its carrier where it is."""
 
 
 @app.command()
 def show(order_id: OrderId) -> None:
     """Print the parcel as JSON, without personal data."""
-    parcel = _run(_fetched(_settings(), order_id))
+    parcel = _run(_fetched(_settings(Settings), order_id))
     if parcel is None:
         typer.echo(f"danshu: {REFUSALS['unknown_parcel']} {order_id}", err=True)
         raise typer.Exit(UNKNOWN)
@@ -82,18 +87,50 @@ def ship(order_id: OrderId, actor: Actor = "", command_id: CommandId = "") -> No
     _step(Step.SHIP, order_id, actor, command_id)
 
 
-def _settings() -> Settings:
+@app.command()
+def trace(
+    waybill_no: Annotated[str, typer.Argument(metavar="WAYBILL", help="The carrier's number.")],
+    phone: Annotated[
+        str, typer.Option("--phone", help="Of sender or receiver; its last four digits do.")
+    ] = "",
+) -> None:
+    """Print each step the waybill provider knows, the oldest first, as JSON lines."""
+    settings = _settings(FulfillmentSettings)
+    try:
+        found = _run(_traced(settings, waybill_no, phone))
+    except StartRefused as refusal:
+        _give_up(str(refusal))
+    if isinstance(found, CallFailed):
+        _give_up(
+            f"{settings.waybill_provider} gives no answer: {found.code} {found.detail}".strip()
+        )
+    for step in found:
+        typer.echo(msgspec.json.encode(step).decode())
+
+
+def _give_up(why: str) -> NoReturn:
+    typer.echo(f"danshu: {why}", err=True)
+    raise typer.Exit(REFUSED) from None
+
+
+def _settings(kind: type[_S]) -> _S:
     running = stack.running(stack.default_home())
     addresses = running.environment() if running is not None else {}
     try:
-        return read(Settings, {**addresses, **os.environ})
+        return read(kind, {**addresses, **os.environ})
     except StartRefused as refusal:
-        typer.echo(f"danshu: {refusal}", err=True)
-        raise typer.Exit(REFUSED) from None
+        _give_up(str(refusal))
+
+
+async def _traced(
+    settings: FulfillmentSettings, waybill_no: str, phone: str
+) -> tuple[Seen, ...] | CallFailed:
+    async with Outgoing() as outgoing:
+        return await tracing.trace(settings, waybill_no, phone, SystemClock(), outgoing)
 
 
 def _step(step: Step, order_id: str, actor: str, command_id: str) -> None:
-    answer = _run(_asked(_settings(), step, order_id, actor, command_id))
+    answer = _run(_asked(_settings(Settings), step, order_id, actor, command_id))
     if isinstance(answer, StillPending):
         typer.echo(f"还没有回音；再问一次：--command-id {answer.command_id}", err=True)
         raise typer.Exit(PENDING)

@@ -1,13 +1,15 @@
-"""`danshu ingest normalise | sign`: what a channel's payload means, and its signatures, without any server.
+"""`danshu ingest normalise | sign`: what a channel's payload means, and signatures, without any server.
 
-Guarantees: both read one file and write nothing. Exit status 0: done, also for a payload which is refused;
-1: some vectors belong to no channel here; 2: no such channel, or a file that cannot be read.
+Guarantees: both read one file and write nothing. `sign` speaks for carriers and payment gateways too. Exit
+status 0: done, also for a payload which is refused; 1: some vectors belong to none of them; 2: no such
+channel, or a file that cannot be read.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
@@ -15,15 +17,18 @@ import msgspec
 import typer
 
 from chassis.plugins import load
-from services.ingest.channels import Channel, SignatureVector
+from chassis.signatures import ACCEPT, REJECT, SignatureVector
+from services.fulfillment.carriers import Provider
+from services.ingest.channels import Channel
 from services.ingest.domain.model import CanonicalOrder, Normalised, ProblemCode
+from services.refunds.gateways import gateways
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
-UNKNOWN_CHANNEL, UNUSABLE = 1, 2
-ACCEPT, REJECT = "ACCEPT", "REJECT"
+UNKNOWN_PARTY, UNUSABLE = 1, 2
 FILE_BYTES_MAX: Final = 64 * 2**20  # a page of the most talkative channel is a thousandth of it
 
+Signer = Callable[[SignatureVector], str]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
 
 
@@ -36,11 +41,12 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Vector(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a vectors file; only some secrets are one text."""
+    """One line of a vectors file. `channel` may be a carrier or a gateway; some secrets are no text."""
 
     id: str
     channel: str
     kind: str = "request"
+    algorithm: str = ""
     secret: Any = ""
     input: dict[str, Any]
 
@@ -53,7 +59,7 @@ class Vectors(msgspec.Struct, frozen=True, kw_only=True):
 
 @app.callback()
 def _ingest() -> None:
-    """See what a channel's payload means, and check its signatures."""
+    """See what a channel's payload means, and check signatures."""
 
 
 @app.command()
@@ -75,27 +81,39 @@ def normalise(
 def sign(
     vectors: Annotated[Path, typer.Option("--vectors", help="A JSON file of vectors.")],
 ) -> None:
-    """Print each vector's signature, or ACCEPT or REJECT where one is to be verified."""
+    """Print what each vector signs or opens, or ACCEPT or REJECT where one is to be verified."""
     try:
         read = msgspec.json.decode(_content(vectors), type=Vectors).vectors
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         _give_up(f"{vectors} holds no signature vectors: {error}")
-    known = channels()
+    known = signers()
     strangers = 0
     for vector in read:
         if vector.channel not in known:
-            typer.echo(f"danshu: {vector.id}: there is no channel {vector.channel!r}", err=True)
+            why = f"there is no channel, carrier or gateway {vector.channel!r}"
+            typer.echo(f"danshu: {vector.id}: {why}", err=True)
             strangers += 1
             continue
-        result = _verdict(known[vector.channel], signature_vector(vector))
+        result = recomputed(vector)
         typer.echo(msgspec.json.encode({"id": vector.id, "result": result}).decode())
     if strangers:
-        raise typer.Exit(UNKNOWN_CHANNEL)
+        raise typer.Exit(UNKNOWN_PARTY)
 
 
 def channels() -> Mapping[str, Channel]:
     """Every channel there is, by name."""
     return load("services.ingest.channels", "CHANNEL", Channel)
+
+
+@cache
+def signers() -> Mapping[str, Signer]:
+    """How to recompute a vector, by the name of its channel, carrier or gateway."""
+    carriers = load("services.fulfillment.carriers", "PROVIDER", Provider)
+    return (
+        {name: channel.recompute for name, channel in channels().items()}
+        | {name: carrier.recompute for name, carrier in carriers.items()}
+        | {name: gateway.recompute for name, gateway in gateways().items()}
+    )
 
 
 def meaning(found: Iterable[Normalised]) -> Meaning:
@@ -117,24 +135,33 @@ def usable(found: Normalised) -> bool:
     return blocking <= {ProblemCode.DETAIL_NEEDED}
 
 
-def signature_vector(vector: Vector) -> SignatureVector:
-    """A vector as channels take it: every field a text, none null, the given signature apart."""
-    fields = {
-        name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        for name, value in vector.input.items()
-        if value is not None
-    }
-    given = fields.pop("given_sign", "")
-    secret = vector.secret if isinstance(vector.secret, str) else ""
-    return SignatureVector(kind=vector.kind, secret=secret, fields=fields, given=given)
+def recomputed(vector: Vector) -> str:
+    """The plug-in's own verdict where it verifies; else what it signs, beside what was given.
 
-
-def _verdict(channel: Channel, vector: SignatureVector) -> str:
-    """The channel's own verdict where it verifies; else what it signs, beside what was given."""
-    computed = channel.recompute(vector)
-    if not vector.given or computed in {ACCEPT, REJECT}:
+    Raises KeyError where `signers` does not know the vector's channel.
+    """
+    asked = signature_vector(vector)
+    computed = signers()[vector.channel](asked)
+    if not asked.given or computed in {ACCEPT, REJECT}:
         return computed
-    return ACCEPT if computed == vector.given else REJECT
+    return ACCEPT if computed == asked.given else REJECT
+
+
+def signature_vector(vector: Vector) -> SignatureVector:
+    """A vector as plug-ins take it: every field a text, none null, the given signature apart."""
+    fields = {name: _text(value) for name, value in vector.input.items() if value is not None}
+    given = fields.pop("given_sign", "")
+    return SignatureVector(
+        kind=vector.kind,
+        secret="" if vector.secret is None else _text(vector.secret),
+        fields=fields,
+        given=given,
+        algorithm=vector.algorithm,
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _reasons(found: Normalised) -> Iterable[str]:

@@ -31,12 +31,15 @@ from services.fulfillment.carriers import (
     Ask,
     CallFailed,
     FailureKind,
+    GivenBefore,
     HttpAnswer,
     HttpRequest,
     Item,
+    Label,
     Provider,
     Sender,
     Waybills,
+    WaybillsGiven,
 )
 from services.fulfillment.domain.model import Parcel
 from services.fulfillment.pacing import Discard, Forget, Get, Job, Pace
@@ -61,7 +64,10 @@ class Peer:
 
 
 def peer_of(settings: FulfillmentSettings) -> Peer:
-    """The waybill provider the settings name. Raises StartRefused when there is none such."""
+    """The waybill provider the settings name.
+
+    Raises StartRefused when there is none such, or when it has a URL and not what else it needs.
+    """
     found = plugins.load("services.fulfillment.carriers", "PROVIDER", Provider)
     provider = found.get(settings.waybill_provider)
     if provider is None or provider.waybills is None:
@@ -70,10 +76,15 @@ def peer_of(settings: FulfillmentSettings) -> Peer:
             f"DANSHU_FULFILLMENT_WAYBILL_PROVIDER: {settings.waybill_provider!r} gives no waybills; "
             f"choose one of {able}"
         )
+    account = settings.account()
+    missing = [name for name in provider.waybills.needs if not getattr(account, name)]
+    if account.url and missing:
+        variables = ", ".join(f"DANSHU_FULFILLMENT_WAYBILL_{name.upper()}" for name in missing)
+        raise StartRefused(f"waybills of {provider.name} need {variables}")
     return Peer(
         name=provider.name,
         calls=provider.waybills,
-        account=settings.account(),
+        account=account,
         senders=read_senders(settings.warehouses_file),
     )
 
@@ -108,15 +119,12 @@ class Caller:
             reason = f"warehouse_unknown:{job.warehouse}"
             await self._issue([(p, self._refused(p, reason)) for p in job.parcels])
             return
-        asks = await self._addressed(job.parcels)
+        asks = await self._addressed(job)
         if not asks:
             return
         await self.reader.intend([parcel.order_id for parcel, _ in asks])
-        request = self.peer.calls.get_request(
-            self.peer.account, sender, job.carrier, tuple(ask for _, ask in asks)
-        )
-        answer = await self._call("waybill_get", request, self.peer.calls.read_get_answer)
         parcels = [parcel for parcel, _ in asks]
+        answer = await self._given(sender, job.carrier, tuple(ask for _, ask in asks))
         if isinstance(answer, CallFailed):
             await self._not_given(parcels, answer)
             return
@@ -128,12 +136,25 @@ class Caller:
             if parcel.parcel_id not in given:
                 self._again(parcel, "left_out")
 
-    async def _addressed(self, parcels: Sequence[Parcel]) -> list[tuple[Parcel, Ask]]:
-        """Open the receivers. Parcels that cannot be addressed are refused here and now."""
-        keys = await self.reader.wrapped_keys([parcel.order_id for parcel in parcels])
+    async def _given(
+        self, sender: Sender, carrier: str, asks: tuple[Ask, ...]
+    ) -> WaybillsGiven | CallFailed:
+        calls, account = self.peer.calls, self.peer.account
+        request = calls.get_request(account, sender, carrier, asks, self.clock.now())
+        answer: WaybillsGiven | GivenBefore | CallFailed
+        answer = await self._call("waybill_get", request, calls.read_get_answer)
+        if not isinstance(answer, GivenBefore):
+            return answer
+        assert calls.find is not None, "who answers GivenBefore can be asked"
+        request = calls.find.request(account, asks[0].parcel_id, self.clock.now())
+        return await self._call("waybill_find", request, calls.find.read)
+
+    async def _addressed(self, job: Get) -> list[tuple[Parcel, Ask]]:
+        """Open the receivers. Parcels that cannot be addressed or served are refused here and now."""
+        keys = await self.reader.wrapped_keys([parcel.order_id for parcel in job.parcels])
         asks: list[tuple[Parcel, Ask]] = []
         refused: list[tuple[Parcel, Struct]] = []
-        for parcel in parcels:
+        for parcel in job.parcels:
             recipient = recipient_of(self.seal, parcel, keys)
             if isinstance(recipient, Unaddressed):
                 refused.append((parcel, self._refused(parcel, recipient.code)))
@@ -145,6 +166,9 @@ class Caller:
                 recipient=recipient,
                 items=tuple(Item(name=line.title, count=line.quantity) for line in parcel.lines),
             )
+            if why := self.peer.calls.unfit(job.carrier, ask):
+                refused.append((parcel, self._refused(parcel, why)))
+                continue
             asks.append((parcel, ask))
         await self._issue(refused)
         return asks
@@ -162,9 +186,10 @@ class Caller:
             await self._issue([(parcels[0], self._refused(parcels[0], reason))])
 
     async def _discard(self, parcel: Parcel) -> None:
-        request = self.peer.calls.discard_request(
-            self.peer.account, parcel.carrier, parcel.waybill_no
+        label = Label(
+            parcel_id=parcel.parcel_id, carrier=parcel.carrier, waybill_no=parcel.waybill_no
         )
+        request = self.peer.calls.discard_request(self.peer.account, label, self.clock.now())
         answer = await self._call("waybill_discard", request, self.peer.calls.read_discard_answer)
         if isinstance(answer, CallFailed) and answer.kind is FailureKind.AGAIN:
             self._again(parcel, answer.code)

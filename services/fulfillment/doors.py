@@ -17,14 +17,13 @@ from starlette.routing import Route
 
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
-from chassis.http import Problem, problem_response, unauthorised
+from chassis.http import Problem, problem_response, read_body, unauthorised
 from chassis.postgres import AWAY
 from chassis.producer import DeliveryFailed
 from services.fulfillment.domain.model import OPEN, REFUSALS, Stage
 from services.fulfillment.domain.rules import Step
 from services.fulfillment.steps import step_command
 from services.fulfillment.store import ParcelReader
-from services.fulfillment.tracking import read_body
 from services.fulfillment.views import view
 
 ASK_TIMEOUT_S = 5.0

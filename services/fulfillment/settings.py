@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from pydantic import Field, SecretStr
@@ -21,11 +22,18 @@ class FulfillmentSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="DANSHU_FULFILLMENT_", frozen=True, extra="ignore")
 
     waybill_provider: str = "cainiao"
-    """File name in services/fulfillment/carriers."""
+    """File name in services/fulfillment/carriers: cainiao, sf."""
     waybill_url: str = ""
     """Whole URL of the provider's gateway; empty = no waybills are asked for, and /readyz says so."""
     waybill_partner_id: str = ""
     waybill_secret: SecretStr = SecretStr("")
+    """Cainiao: the secret key. SF: the check word (校验码)."""
+    waybill_monthly_card: str = ""
+    """SF: the monthly account (月结卡号) that pays."""
+    waybill_product_id: int = 1
+    """SF: expressTypeId, the product bought."""
+    waybill_digest: Literal["standard_md5", "simple_md5", "sm3"] = "standard_md5"
+    """SF: how calls are signed, as SF has it on record for us."""
     waybill_user_id: int = 1
     waybill_template_url: str = "template/standard/1/1"
     waybills_paused: bool = False
@@ -33,7 +41,8 @@ class FulfillmentSettings(Settings):
     waybill_calls_max: int = Field(default=8, ge=1, le=50)
     """Calls to the provider at once; each holds up to ten parcels."""
     tracking_secrets: dict[str, SecretStr] = Field(default_factory=dict)
-    """Provider → salt of its pushes, as JSON. A provider without one is refused."""
+    """Provider → salt of its pushes, as JSON. A provider without one is refused. SF signs nothing: its secret is
+    the `key` of the address it is given, /tracking/sf?key=…, so choose a long one."""
     tracking_bytes_max: int = Field(default=64 * 1024, ge=1024)
     """A push carries one parcel's whole trace: some kilobytes."""
     warehouses_file: Path = Path(__file__).parent / "warehouses.toml"
@@ -47,6 +56,9 @@ class FulfillmentSettings(Settings):
             secret=self.waybill_secret.get_secret_value(),
             user_id=self.waybill_user_id,
             template_url=self.waybill_template_url,
+            monthly_card=self.waybill_monthly_card,
+            product_id=self.waybill_product_id,
+            digest=self.waybill_digest,
         )
 
 

@@ -1,7 +1,8 @@
-"""The door for tracking pushes: POST /tracking/{provider}.
+"""The door for tracking pushes: POST /tracking/{provider}, with `?key=` for those who sign nothing.
 
-Guarantees: a push that is not signed by its provider is 401, garbage is 4xx, both counted; success is
-answered only when the command is in Kafka, so that the provider pushes again whatever was lost before.
+Guarantees: a push that is not its provider's is 401, garbage is 4xx, both counted; success is answered only
+when all its commands are in Kafka, so that the provider pushes again whatever was lost before; a parcel that
+is not ours keeps none of the others in a push back.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from starlette.routing import Route
 from chassis import metrics
 from chassis.clock import Clock
 from chassis.commands import CommandDesk
+from chassis.http import read_body
 from chassis.ids import request_id
 from chassis.postgres import AWAY
 from chassis.producer import DeliveryFailed
 from schemas.events.commands_fulfillment import RecordTracking
-from services.fulfillment.carriers import Provider, PushRefused, Seen
+from services.fulfillment.carriers import Provider, PushRefused, Seen, TrackingPush
 from services.fulfillment.store import ParcelReader
 
 FUTURE_MAX = timedelta(days=1)
@@ -79,7 +81,8 @@ class TrackingDoor:
         body = await read_body(request, self.bytes_max)
         if body is None:
             return _Verdict(413, "too_large")
-        news = provider.tracking.read_push(body, secret)
+        push = TrackingPush(body=body, key=request.query_params.get("key", ""))
+        news = provider.tracking.read_push(push, secret)
         if isinstance(news, PushRefused):
             return _Verdict(news.status, news.code)
         latest = self.clock.now() + FUTURE_MAX
@@ -92,13 +95,12 @@ class TrackingDoor:
 
     async def _record(self, provider: Provider, news: Sequence[Seen]) -> _Verdict:
         orders = await self.reader.holders([seen.waybill_no for seen in news]) if news else {}
-        if any(seen.waybill_no not in orders for seen in news):
-            # Perhaps not ours, perhaps not recorded yet: the provider tries again.
-            return _Verdict(404, "unknown_waybill")
+        known = [seen for seen in news if seen.waybill_no in orders]
         await self.desk.issue(
-            [self._command(provider, orders[seen.waybill_no], seen) for seen in news]
+            [self._command(provider, orders[seen.waybill_no], seen) for seen in known]
         )
-        return TAKEN
+        # Perhaps not ours, perhaps not recorded yet: the provider tries again.
+        return TAKEN if len(known) == len(news) else _Verdict(404, "unknown_waybill")
 
     def _command(self, provider: Provider, order_id: str, seen: Seen) -> RecordTracking:
         now = self.clock.now()
@@ -114,15 +116,3 @@ class TrackingDoor:
             place=seen.place,
             text=seen.text,
         )
-
-
-async def read_body(request: Request, bytes_max: int) -> bytes | None:
-    """Return the body, or None as soon as it is larger than allowed."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > bytes_max:
-            return None
-        parts.append(part)
-    return b"".join(parts)

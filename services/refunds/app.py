@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from starlette.applications import Starlette
+
 from chassis.http import Outgoing
 from chassis.processor import Processor
 from chassis.rules import Table
@@ -13,6 +15,7 @@ from services.refunds.domain.model import Account
 from services.refunds.doors import Doors
 from services.refunds.gateways import usable_gateway
 from services.refunds.handlers import HANDLERS
+from services.refunds.notices import NoticeDoor
 from services.refunds.settings import RefundsSettings
 from services.refunds.store import COLUMNS, CasesOfBatch, Desk, Journal, tier_table
 
@@ -37,10 +40,12 @@ async def build(context: Context[RefundsSettings]) -> Parts:
     """The service's parts on a running process."""
     settings = context.settings
     journal = Journal(context.pool)
+    credentials = settings.credentials()
+    gateway = usable_gateway(settings.gateway, credentials)
     dispatcher = Dispatcher(
         journal=journal,
-        gateway=usable_gateway(settings.gateway, settings.credentials()),
-        credentials=settings.credentials(),
+        gateway=gateway,
+        credentials=credentials,
         limits=settings.limits(),
         clock=context.clock,
         issue=context.desk.issue,
@@ -57,8 +62,11 @@ async def build(context: Context[RefundsSettings]) -> Parts:
         clock=context.clock,
         answer_timeout_s=settings.answer_timeout_s,
     )
+    notices = NoticeDoor(
+        gateway=gateway, credentials=credentials, hurry=journal.hurry, clock=context.clock
+    )
     return Parts(
         processors=(processor(tier_table(settings.rules_dir)),),
-        door=doors.app(),
+        door=Starlette(routes=[*doors.routes(), *notices.routes()]),
         tasks=(dispatcher.run,),
     )

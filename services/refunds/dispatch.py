@@ -34,6 +34,7 @@ from services.refunds.domain.payout import (
     Settled,
     Stage,
     Unclear,
+    Underway,
     after_asking,
     after_sending,
 )
@@ -131,7 +132,7 @@ class Dispatcher:
         except NoAnswer as error:
             answer: Answer = Unclear(str(error))
         else:
-            came_back = HttpAnswer(status=came.status, body=came.body)
+            came_back = HttpAnswer(status=came.status, headers=came.headers, body=came.body)
             answer = read(self.credentials, payment, came_back)
         outcome = _outcome(answer)
         shared.FOREIGN_CALLS.labels(self.gateway.name, call, outcome).inc()
@@ -172,7 +173,7 @@ class Dispatcher:
 
 def _outcome(answer: Answer) -> str:
     match answer:
-        case Settled() | NotFound():
+        case Settled() | Underway() | NotFound():
             return "ok"
         case NotNow():
             return "throttled"

@@ -1,6 +1,6 @@
 """HTTP doors of the refunds service: ask, approve, refuse, confirm a return, look.
 
-Every door needs the bearer token. A change is a command to the order's single writer; its result decides the
+Every door here needs the bearer token (gateways come by `notices.py`). A change is a command to the order's single writer; its result decides the
 status: 201 or 200 done, 409 refused (problem with the reason), 202 durable but not decided yet: ask again
 with the same `request_key`, which never makes a second refund.
 """
@@ -13,7 +13,6 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,7 +21,7 @@ from chassis import metrics
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
 from chassis.errors import Unavailable
-from chassis.http import Problem, problem_response, unauthorised
+from chassis.http import Problem, problem_response, read_body, unauthorised
 from chassis.ids import request_id
 from schemas.events.commands_refunds import (
     ApproveRefund,
@@ -99,20 +98,18 @@ class Doors:
     clock: Clock
     answer_timeout_s: float
 
-    def app(self) -> Starlette:
-        """The ASGI application."""
+    def routes(self) -> list[Route]:
+        """The doors."""
         case = "/refunds/{order_id}/{refund_id}"
-        return Starlette(
-            routes=[
-                self._route("/refunds", "request", self.request, "POST"),
-                self._route("/refunds", "list", self.list_cases, "GET"),
-                self._route(f"{case}/approve", "approve", self.approve, "POST"),
-                self._route(f"{case}/refuse", "refuse", self.refuse, "POST"),
-                self._route(f"{case}/returned", "returned", self.returned, "POST"),
-                self._route(f"{case}/look-again", "look_again", self.look_again, "POST"),
-                self._route("/totals", "totals", self.totals, "GET"),
-            ]
-        )
+        return [
+            self._route("/refunds", "request", self.request, "POST"),
+            self._route("/refunds", "list", self.list_cases, "GET"),
+            self._route(f"{case}/approve", "approve", self.approve, "POST"),
+            self._route(f"{case}/refuse", "refuse", self.refuse, "POST"),
+            self._route(f"{case}/returned", "returned", self.returned, "POST"),
+            self._route(f"{case}/look-again", "look_again", self.look_again, "POST"),
+            self._route("/totals", "totals", self.totals, "GET"),
+        ]
 
     def _route(
         self, path: str, name: str, answer: Callable[[Request], Awaitable[Response]], method: str
@@ -252,11 +249,9 @@ def _names(request: Request) -> tuple[str, str]:
 
 
 async def _body(request: Request, kind: type[T]) -> T:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise _Unread(_problem(413, "too_large", "请求内容过大"))
+    body = await read_body(request, BODY_BYTES_MAX)
+    if body is None:
+        raise _Unread(_problem(413, "too_large", "请求内容过大"))
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -23,18 +23,31 @@ class RefundsSettings(Settings):
     )
 
     gateway: str = "alipay"
+    """File name in services/refunds/gateways."""
     gateway_url: str = "http://127.0.0.1:18090/gateway.do"
+    """Alipay: its whole URL. WeChat Pay: scheme and host, such as https://api.mch.weixin.qq.com."""
     gateway_app_id: str = ""
+    """Alipay: app id. WeChat Pay: merchant number (mchid)."""
     gateway_private_key: SecretStr = SecretStr("")
     """PEM or bare base64: signs our requests."""
     gateway_public_key: str = ""
-    """PEM or bare base64 of the gateway: checks its answers."""
+    """PEM or bare base64 of the gateway: checks its answers. A certificate's PEM serves too."""
+    gateway_public_key_id: str = ""
+    """WeChat Pay: id of that key (PUB_KEY_ID_…), or the serial number of its certificate."""
+    gateway_key_serial: str = ""
+    """WeChat Pay: serial number of our own certificate."""
+    gateway_notice_key: SecretStr = SecretStr("")
+    """WeChat Pay: APIv3 key of 32 characters, which opens notices."""
+    gateway_notice_url: str = ""
+    """WeChat Pay: where notices go, this service's /notices/wechatpay as seen from outside; empty = as set there."""
     query_wait_s: float = Field(default=10.0, gt=0)
     """How long after an unknown outcome the gateway is asked: it books a moment after it answers."""
     sends_max: int = Field(default=5, ge=1, le=20)
     """How often one refund is sent, always under the same number."""
     asks_max: int = Field(default=20, ge=1, le=100)
     """Unusable answers to queries, one after another, before a person is needed."""
+    underway_max: int = Field(default=400, ge=1, le=10_000)
+    """How often a gateway may say that the money is on its way; half an hour apart, 400 are eight days."""
     lease_s: float = Field(default=20.0, gt=0)
     """How long a payout is one dispatcher's; longer than a call, or it is asked for while on its way."""
     calls_max: int = Field(default=16, ge=1, le=50)
@@ -51,10 +64,17 @@ class RefundsSettings(Settings):
             app_id=self.gateway_app_id,
             private_key=self.gateway_private_key.get_secret_value(),
             gateway_key=self.gateway_public_key,
+            gateway_key_id=self.gateway_public_key_id,
+            key_serial=self.gateway_key_serial,
+            notice_key=self.gateway_notice_key.get_secret_value(),
+            notice_url=self.gateway_notice_url,
         )
 
     def limits(self) -> Limits:
         """How patient a payout is."""
         return Limits(
-            query_wait_s=self.query_wait_s, sends_max=self.sends_max, asks_max=self.asks_max
+            query_wait_s=self.query_wait_s,
+            sends_max=self.sends_max,
+            asks_max=self.asks_max,
+            underway_max=self.underway_max,
         )

@@ -252,11 +252,17 @@ class Journal:
                 str(payout.stage),
                 payout.asks,
                 payout.not_found,
+                payout.underway,
                 payout.declined,
                 payout.note,
                 following.wait_s,
             )
         return bool(done == "UPDATE 1")
+
+    async def hurry(self, request_no: str) -> None:
+        """Has a payout in doubt asked about now; any other is left as it is."""
+        async with _connection(self._pool) as connection:
+            await connection.execute(QUERIES["hurry_payout"], request_no)
 
     async def look_again(self, order_id: str, refund_id: str) -> bool:
         """Gives a payout that waits for a person fresh patience; False when none waits."""

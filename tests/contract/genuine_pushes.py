@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.channels import Credentials, PushRequest, SignatureVector
+from chassis.signatures import SignatureVector
+from services.ingest.channels import Credentials, PushRequest
 from services.ingest.channels.youzan import recompute
 
 EXAMPLES = Path(__file__).parent / "examples" / "channels"

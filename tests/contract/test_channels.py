@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chassis.plugins import load
+from chassis.signatures import SignatureVector
 from services.ingest.channels import (
     Aftersale,
     Applied,
@@ -31,7 +32,6 @@ from services.ingest.channels import (
     Retry,
     Shipment,
     ShippedLine,
-    SignatureVector,
     Unsupported,
 )
 from services.ingest.domain.model import (

@@ -9,10 +9,12 @@ waybill. Sources: Cainiao's sign page and public LINK clients; samples in tests/
 import hashlib
 from base64 import b64encode
 from collections.abc import Mapping
+from datetime import datetime
 from urllib.parse import urlencode
 
 import msgspec
 
+from chassis.signatures import SignatureVector
 from services.fulfillment.carriers import (
     Account,
     Address,
@@ -22,6 +24,7 @@ from services.fulfillment.carriers import (
     FailureKind,
     HttpAnswer,
     HttpRequest,
+    Label,
     Provider,
     Recipient,
     Sender,
@@ -56,8 +59,13 @@ def sign(content: str, secret: str) -> str:
     return b64encode(digest).decode()
 
 
+def unfit(_carrier: str, _ask: Ask) -> str:
+    """Cainiao serves every carrier, and finds masked receivers by their key."""
+    return ""
+
+
 def get_request(
-    account: Account, sender: Sender, carrier: str, asks: tuple[Ask, ...]
+    account: Account, sender: Sender, carrier: str, asks: tuple[Ask, ...], _now: datetime
 ) -> HttpRequest:
     """Ask for the waybills of up to 10 parcels of one sender and carrier."""
     assert 0 < len(asks) <= PER_CALL_MAX, len(asks)
@@ -88,9 +96,10 @@ def read_get_answer(answer: HttpAnswer) -> WaybillsGiven | CallFailed:
     )
 
 
-def discard_request(account: Account, carrier: str, waybill_no: str) -> HttpRequest:
+def discard_request(account: Account, label: Label, _now: datetime) -> HttpRequest:
     """Ask to void one waybill."""
-    return _call(account, "TMS_WAYBILL_DISCARD", {"cpCode": carrier, "waybillCode": waybill_no})
+    content = {"cpCode": label.carrier, "waybillCode": label.waybill_no}
+    return _call(account, "TMS_WAYBILL_DISCARD", content)
 
 
 def read_discard_answer(answer: HttpAnswer) -> Discarded | CallFailed:
@@ -166,12 +175,19 @@ def _read(answer: HttpAnswer) -> _Answer | CallFailed:
     )
 
 
+def recompute(vector: SignatureVector) -> str:
+    """Return the data_digest of a call."""
+    return sign(vector.fields.get("logistics_interface", ""), vector.secret)
+
+
 PROVIDER = Provider(
     name="cainiao",
     title_zh="菜鸟电子面单",
-    sign=sign,
+    recompute=recompute,
     waybills=Waybills(
+        needs=("partner_id", "secret"),
         per_call_max=PER_CALL_MAX,
+        unfit=unfit,
         get_request=get_request,
         read_get_answer=read_get_answer,
         discard_request=discard_request,

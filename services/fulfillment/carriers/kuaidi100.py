@@ -8,19 +8,16 @@ and public clients; the list of states is not confirmed in full, so an unknown o
 import hashlib
 import hmac
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from services.fulfillment.carriers import Provider, PushRefused, Seen, Tracking
+from chassis.signatures import REJECT, SignatureVector
+from services.fulfillment.carriers import Provider, PushRefused, Seen, Tracking, TrackingPush
+from services.fulfillment.carriers._trace import PLACE_CHARS_MAX, TEXTS, WAYBILL_CHARS_MAX, moved_at
 
-BEIJING = timezone(timedelta(hours=8))
 _FIELDS_MAX = 8
-_PLACE_CHARS_MAX = 60
-_WAYBILL_CHARS_MAX = 40
-_YEAR_MIN = 2000  # a zero date means "not known"
 
 STATES: Mapping[str, str] = MappingProxyType(
     {
@@ -36,16 +33,11 @@ STATES: Mapping[str, str] = MappingProxyType(
         "14": "problem",  # refused by the receiver
     }
 )
-TEXTS: Mapping[str, str] = MappingProxyType(
-    {
-        "picked_up": "快件已揽收",
-        "in_transit": "运输中",
-        "delivering": "派送中",
-        "problem": "派送遇到问题",
-        "returning": "退回中",
-        "delivered": "已签收",
-    }
-)
+
+
+class _Access(msgspec.Struct):
+    key: str
+    customer: str
 
 
 class _Step(msgspec.Struct):
@@ -70,12 +62,15 @@ def sign(content: str, secret: str) -> str:
     return hashlib.md5((content + secret).encode(), usedforsecurity=False).hexdigest().upper()
 
 
-def read_push(body: bytes, secret: str) -> tuple[Seen, ...] | PushRefused:
+def read_push(push: TrackingPush, secret: str) -> tuple[Seen, ...] | PushRefused:
     """Verify a push over its exact `param` text and read its newest step."""
     try:
         form = dict(
             parse_qsl(
-                body.decode(), keep_blank_values=True, max_num_fields=_FIELDS_MAX, errors="strict"
+                push.body.decode(),
+                keep_blank_values=True,
+                max_num_fields=_FIELDS_MAX,
+                errors="strict",
             )
         )
     except ValueError:
@@ -92,19 +87,19 @@ def read_push(body: bytes, secret: str) -> tuple[Seen, ...] | PushRefused:
     result = read.lastResult
     if read.status == "abort" or result is None:
         return ()
-    if not result.nu or len(result.nu) > _WAYBILL_CHARS_MAX:
+    if not result.nu or len(result.nu) > WAYBILL_CHARS_MAX:
         return PushRefused(status=400, code="bad_waybill")
     status = STATES.get(result.state, "in_transit")
     newest = max(result.data, key=lambda step: step.time or step.ftime, default=_Step())
-    moved_at = _moved_at(newest.time or newest.ftime)
-    if moved_at is None and result.data:
+    at = moved_at(newest.time or newest.ftime)
+    if at is None and result.data:
         return PushRefused(status=400, code="bad_time")
     return (
         Seen(
             waybill_no=result.nu,
             status=status,
-            moved_at=moved_at,
-            place=(newest.areaName or "")[:_PLACE_CHARS_MAX],
+            moved_at=at,
+            place=(newest.areaName or "")[:PLACE_CHARS_MAX],
             text=TEXTS[status],
         ),
     )
@@ -117,17 +112,21 @@ def reply(refusal: str) -> bytes:
     return msgspec.json.encode({"result": True, "returnCode": "200", "message": "成功"})
 
 
-def _moved_at(text: str) -> datetime | None:
-    try:
-        moved_at = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=BEIJING)
-    except ValueError:
-        return None
-    return moved_at if moved_at.year >= _YEAR_MIN else None
+def recompute(vector: SignatureVector) -> str:
+    """Return the signature of a push under its salt, or of a query under `{"key", "customer"}`."""
+    secret = vector.secret
+    if vector.kind == "request":
+        try:
+            access = msgspec.json.decode(secret, type=_Access)
+        except (msgspec.MsgspecError, RecursionError):
+            return REJECT
+        secret = access.key + access.customer
+    return sign(vector.fields.get("param", ""), secret)
 
 
 PROVIDER = Provider(
     name="kuaidi100",
     title_zh="快递100",
-    sign=sign,
-    tracking=Tracking(read_push=read_push, reply=reply),
+    recompute=recompute,
+    tracking=Tracking(signed=True, read_push=read_push, reply=reply),
 )

@@ -19,6 +19,7 @@ from enum import StrEnum
 
 import msgspec
 
+from chassis.signatures import SignatureVector
 from services.ingest.domain.model import LineRefundState, Normalised
 
 
@@ -275,15 +276,6 @@ class Aftersales:
     read_agree_answer: Callable[[HttpAnswer], WriteBack]
     detail_request: Callable[[Credentials, str, datetime], HttpRequest] | None = None
     read_detail: Callable[[HttpAnswer], Aftersale | ChannelError] | None = None
-
-
-class SignatureVector(msgspec.Struct, frozen=True, kw_only=True):
-    """One worked example of a signature; `given` is what to verify, "" when it is to be computed."""
-
-    kind: str
-    secret: str
-    fields: Mapping[str, str]
-    given: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 Guarantees: money is asked for under one request number only, and with one amount; an outcome that is not
 known is asked for, never assumed; a request is sent again (same number, same amount) only after the gateway
-twice knew nothing of it; a refusal ends a payout only where no earlier sending is in doubt; every count is
-bounded, and what cannot be decided waits for a person.
+twice knew nothing of it; a refusal ends a payout only where no earlier sending is in doubt, or where it is of
+the very request; every count is bounded, and what cannot be decided waits for a person.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from msgspec.structs import replace
 NOT_FOUND_TIMES: Final = 2
 """How often the gateway must not know a request before it is sent again."""
 BACKOFF_MAX_S: Final = 300.0
+UNDERWAY_WAIT_MAX_S: Final = 1800.0
+"""Between questions about money that is on its way: a card's bank takes days."""
 
 
 class Stage(StrEnum):
@@ -42,6 +44,8 @@ class Payment(Struct, frozen=True, kw_only=True):
     request_no: str
     """Our stable number of this refund."""
     amount_fen: int
+    paid_fen: int
+    """What the whole payment was; some gateways want to hear it."""
     reason: str
 
 
@@ -66,7 +70,19 @@ class NotFound(Struct, frozen=True):
 
 
 class Differs(Struct, frozen=True):
-    """The gateway knows the request with another amount."""
+    """The gateway knows the request, but a person must look: another amount, or no way back for the money."""
+
+    reason: str
+
+
+class Underway(Struct, frozen=True):
+    """The gateway took the request and moves the money in its own time."""
+
+    reason: str
+
+
+class Closed(Struct, frozen=True):
+    """The gateway ended this very request without paying: no sending of it ever will."""
 
     reason: str
 
@@ -77,7 +93,7 @@ class Unclear(Struct, frozen=True):
     reason: str
 
 
-Answer: TypeAlias = Settled | Declined | NotNow | NotFound | Differs | Unclear
+Answer: TypeAlias = Settled | Declined | NotNow | NotFound | Differs | Underway | Closed | Unclear
 
 
 class Payout(Struct, frozen=True, kw_only=True):
@@ -89,11 +105,14 @@ class Payout(Struct, frozen=True, kw_only=True):
     amount_fen: int
     reason: str
     stage: Stage
+    paid_fen: int = 0
     turn: int = 0
     sends: int = 0
     asks: int = 0
     """Questions without a usable answer since the last sending."""
     not_found: int = 0
+    underway: int = 0
+    """How often the gateway said that the money is on its way."""
     declined: str = ""
     """A refusal that came while an earlier sending was in doubt."""
     note: str = ""
@@ -106,6 +125,7 @@ class Payout(Struct, frozen=True, kw_only=True):
             trade_no=self.trade_no,
             request_no=self.refund_id,
             amount_fen=self.amount_fen,
+            paid_fen=self.paid_fen,
             reason=self.reason,
         )
 
@@ -116,6 +136,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     query_wait_s: float = 10.0
     sends_max: int = 5
     asks_max: int = 20
+    underway_max: int = 400
 
 
 class Next(Struct, frozen=True):
@@ -137,11 +158,13 @@ def after_sending(payout: Payout, answer: Answer, limits: Limits) -> Next:
                 payout, stage=Stage.UNKNOWN, not_found=0, declined=reason, note=reason
             )
             return Next(doubted, limits.query_wait_s)
+        case Closed(reason):
+            return Next(replace(payout, stage=Stage.REFUSED, note=reason), 0.0)
         case NotNow(reason):
             return _send_again(replace(payout, note=reason), limits)
         case NotFound():
             return _doubt(replace(payout, note="not found"), limits)
-        case Differs(reason) | Unclear(reason):
+        case Differs(reason) | Underway(reason) | Unclear(reason):
             return _doubt(replace(payout, note=reason), limits)
         case _:
             assert_never(answer)
@@ -154,6 +177,10 @@ def after_asking(payout: Payout, answer: Answer, limits: Limits) -> Next:
             return Next(replace(payout, stage=Stage.SETTLED), 0.0)
         case Differs(reason):
             return Next(replace(payout, stage=Stage.NEEDS_PERSON, note=reason), None)
+        case Closed(reason):
+            return Next(replace(payout, stage=Stage.REFUSED, note=reason), 0.0)
+        case Underway(reason):
+            return _underway(replace(payout, underway=payout.underway + 1, note=reason), limits)
         case NotFound():
             return _not_found(replace(payout, not_found=payout.not_found + 1), limits)
         case Declined(reason) | NotNow(reason) | Unclear(reason):
@@ -169,6 +196,14 @@ def _doubt(payout: Payout, limits: Limits) -> Next:
     return Next(
         replace(payout, stage=Stage.UNKNOWN, not_found=0, asks=0, declined=""), limits.query_wait_s
     )
+
+
+def _underway(payout: Payout, limits: Limits) -> Next:
+    if payout.underway >= limits.underway_max:
+        return Next(replace(payout, stage=Stage.NEEDS_PERSON), None)
+    known = replace(payout, asks=0, not_found=0, declined="")
+    doublings = min(payout.underway - 1, 20)
+    return Next(known, min(UNDERWAY_WAIT_MAX_S, limits.query_wait_s * 2.0**doublings))
 
 
 def _not_found(payout: Payout, limits: Limits) -> Next:

@@ -9,22 +9,15 @@ Source: alipay/alipay-sdk-python-all (SignatureUtils, AlipayTradeRefundModel) an
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from functools import lru_cache
-from textwrap import wrap
 from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from chassis.money import fen_of_yuan, yuan_text
+from chassis.signatures import ACCEPT, REJECT, SignatureVector
 from services.refunds.domain.payout import (
     Answer,
     Declined,
@@ -36,10 +29,14 @@ from services.refunds.domain.payout import (
     Unclear,
 )
 from services.refunds.gateways import Credentials, Gateway, HttpAnswer, HttpRequest
+from services.refunds.gateways._rsa import genuine, sign, usable
 
 REFUND: Final = "alipay.trade.refund"
 QUERY: Final = "alipay.trade.fastpay.refund.query"
 BEIJING: Final = timezone(timedelta(hours=8))
+REQUEST: Final = frozenset({"sign"})
+"""What a request's signature leaves out."""
+NOTICE: Final = frozenset({"sign", "sign_type"})
 ANSWER_BYTES_MAX: Final = 256 * 1024
 REASON_CHARS_MAX: Final = 80
 
@@ -62,10 +59,8 @@ class _Node(msgspec.Struct):
     refund_status: str = ""
 
 
-def signed_text(
-    params: Mapping[str, str], *, leaving_out: frozenset[str] = frozenset({"sign"})
-) -> str:
-    """What is signed: sorted `k=v` joined by `&`, values raw. Notices also leave out `sign_type`."""
+def signed_text(params: Mapping[str, str], *, leaving_out: frozenset[str] = REQUEST) -> str:
+    """What is signed: sorted `k=v` joined by `&`, values raw, empty ones left out."""
     return "&".join(
         f"{name}={params[name]}"
         for name in sorted(params)
@@ -73,31 +68,11 @@ def signed_text(
     )
 
 
-def sign(text: str, private_key: str) -> str:
-    """RSA2 (SHA256withRSA, PKCS#1 v1.5) in base64."""
-    signature = _private(private_key).sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
-    return b64encode(signature).decode()
-
-
-def genuine(content: bytes, signature: str, public_key: str) -> bool:
-    """Whether `content` was signed with the key's private half; never raises on what strangers send."""
-    try:
-        _public(public_key).verify(
-            b64decode(signature, validate=True), content, padding.PKCS1v15(), hashes.SHA256()
-        )
-    except (ValueError, InvalidSignature):
-        return False
-    return True
-
-
 def check(credentials: Credentials) -> str:
     """What is wrong with our access."""
     if not credentials.url or not credentials.app_id:
         return "URL and app id must be set"
-    try:
-        _private(credentials.private_key)
-        _public(credentials.gateway_key)
-    except (ValueError, TypeError):
+    if not usable(credentials.private_key, credentials.gateway_key):
         return "the private key or the gateway's public key is no RSA key"
     return ""
 
@@ -203,28 +178,17 @@ def _not_ok(node: _Node) -> Answer:
     return Unclear(said)
 
 
-@lru_cache(maxsize=4)
-def _private(text: str) -> RSAPrivateKey:
-    key = load_pem_private_key(_pem(text, "PRIVATE KEY"), password=None)
-    if not isinstance(key, RSAPrivateKey):
-        raise TypeError("not an RSA key")
-    return key
-
-
-@lru_cache(maxsize=4)
-def _public(text: str) -> RSAPublicKey:
-    key = load_pem_public_key(_pem(text, "PUBLIC KEY"))
-    if not isinstance(key, RSAPublicKey):
-        raise TypeError("not an RSA key")
-    return key
-
-
-def _pem(text: str, kind: str) -> bytes:
-    text = text.strip()
-    if not text.startswith("-----BEGIN"):
-        body = "\n".join(wrap("".join(text.split()), 64))
-        text = f"-----BEGIN {kind}-----\n{body}\n-----END {kind}-----"
-    return text.encode() + b"\n"
+def recompute(vector: SignatureVector) -> str:
+    """Return the text that is signed, REJECT beside a signature that is not of it; or the verdict on one."""
+    try:
+        params = msgspec.json.decode(vector.fields.get("params", "{}"), type=dict[str, str])
+    except (msgspec.MsgspecError, RecursionError):
+        return REJECT
+    text = signed_text(params, leaving_out=NOTICE if vector.kind == "notify" else REQUEST)
+    signature = vector.given or vector.fields.get("signature", "")
+    if signature and not genuine(text.encode(), signature, vector.fields.get("public_key_pem", "")):
+        return REJECT
+    return ACCEPT if vector.given else text
 
 
 GATEWAY: Final = Gateway(
@@ -235,4 +199,5 @@ GATEWAY: Final = Gateway(
     read_refund=read_refund,
     query_request=query_request,
     read_query=read_query,
+    recompute=recompute,
 )

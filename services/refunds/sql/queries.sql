@@ -45,19 +45,27 @@ FROM (
 ) AS due
 WHERE payout.order_id = due.order_id AND payout.refund_id = due.refund_id
 RETURNING payout.order_id, payout.refund_id, payout.trade_no, payout.amount_fen, payout.reason,
-    payout.stage, payout.turn, payout.sends, payout.asks, payout.not_found, payout.declined, payout.note
+    payout.stage, payout.turn, payout.sends, payout.asks, payout.not_found, payout.underway, payout.declined,
+    payout.note,
+    coalesce((SELECT paid_fen FROM refunds.accounts WHERE key = payout.order_id), 0) AS paid_fen
 
 -- name: write_answer
 -- Only the taker of the newest turn writes; a NULL wait means that nothing is due by itself.
 UPDATE refunds.payouts
-SET stage = $4, asks = $5, not_found = $6, declined = $7, note = $8,
-    due_at = clock_timestamp() + make_interval(secs => $9), changed_at = clock_timestamp()
+SET stage = $4, asks = $5, not_found = $6, underway = $7, declined = $8, note = $9,
+    due_at = clock_timestamp() + make_interval(secs => $10), changed_at = clock_timestamp()
 WHERE order_id = $1 AND refund_id = $2 AND turn = $3
+
+-- name: hurry_payout
+-- The gateway has news of it. Only rows that are due some day are looked through: they have an index.
+UPDATE refunds.payouts
+SET due_at = clock_timestamp(), changed_at = clock_timestamp()
+WHERE refund_id = $1 AND stage = 'unknown' AND due_at IS NOT NULL
 
 -- name: look_again
 -- A person asks the gateway once more, with fresh patience and the same number.
 UPDATE refunds.payouts
-SET stage = 'unknown', asks = 0, not_found = 0, sends = least(sends, 1), due_at = clock_timestamp(),
+SET stage = 'unknown', asks = 0, not_found = 0, underway = 0, sends = least(sends, 1), due_at = clock_timestamp(),
     changed_at = clock_timestamp()
 WHERE order_id = $1 AND refund_id = $2 AND stage = 'needs_person'
 RETURNING refund_id

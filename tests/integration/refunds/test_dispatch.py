@@ -6,10 +6,11 @@ import asyncio
 from contextlib import suppress
 
 import pytest
+from msgspec.structs import replace
 
 from chassis.postgres import Pool
-from services.refunds.domain.payout import Payment, Payout
-from services.refunds.store import QUERIES
+from services.refunds.domain.payout import Next, Payment, Payout, Stage
+from services.refunds.store import QUERIES, Journal
 from tests.integration.refunds.paying import Issued, dispatcher, run_until_quiet
 from tests.integration.refunds.peer import Peer, assert_paid_once
 
@@ -90,6 +91,22 @@ async def test_patience_is_bounded_and_then_a_person_is_needed(pool: Pool, peer:
     assert_paid_once(peer.ledger, owed)
 
 
+async def test_news_of_a_payout_in_doubt_make_it_due_and_of_no_other(pool: Pool) -> None:
+    await open_payouts(pool, 2)
+    journal = Journal(pool)
+    assert {taken.paid_fen for taken in await journal.take(8, 3600.0)} == {0}
+    for refund_id in ("refund-0", "refund-1", "refund-of-nobody"):
+        await journal.hurry(refund_id)
+    assert await journal.take(8, 3600.0) == ()
+    await pool.execute("UPDATE refunds.payouts SET stage = 'unknown' WHERE refund_id = 'refund-0'")
+    for refund_id in ("refund-0", "refund-1"):
+        await journal.hurry(refund_id)
+    (taken,) = await journal.take(8, 3600.0)
+    assert (taken.refund_id, taken.stage) == ("refund-0", Stage.UNKNOWN)
+    assert await journal.write(Next(replace(taken, underway=7), 3600.0))
+    assert await pool.fetchval("SELECT max(underway) FROM refunds.payouts") == 7
+
+
 async def test_two_dispatchers_and_a_storm_of_faults_pay_each_refund_once(
     pool: Pool, peer: Peer
 ) -> None:
@@ -134,6 +151,7 @@ async def test_a_new_number_for_every_sending_would_be_found(
             trade_no=self.trade_no,
             request_no=f"{self.refund_id}-{self.sends}-{self.turn}",
             amount_fen=self.amount_fen,
+            paid_fen=self.paid_fen,
             reason=self.reason,
         )
 

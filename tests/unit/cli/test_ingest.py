@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.ingest import app, channels
+from cli.ingest import app, signers
 
 EXAMPLES = Path(__file__).parents[2] / "contract" / "examples" / "channels"
 VECTORS = EXAMPLES / "signatures.json"
+FILES = sorted(EXAMPLES.parent.glob("*/signatures.json"))
 TAOBAO = EXAMPLES / "taobao" / "fullinfo_two_suborders.json"
 ORDER_FIELDS = {
     "order_no", "shop", "state", "raw_state", "paid_fen", "payable_fen", "freight_fen",
@@ -110,22 +111,23 @@ def test_an_unknown_channel_and_an_unreadable_file_are_named(tmp_path: Path) -> 
     assert asked("normalise", "--channel", "taobao", str(tmp_path)).exit_code == 2
 
 
-def test_every_vector_gives_its_signature_or_verdict() -> None:
-    shown = asked("sign", "--vectors", str(VECTORS))
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
+def test_every_vector_gives_its_signature_text_or_verdict(file: Path) -> None:
+    shown = asked("sign", "--vectors", str(file))
     assert shown.exit_code == 0, shown.stderr
     found = [json.loads(line) for line in shown.stdout.splitlines()]
-    expected = json.loads(VECTORS.read_text())["vectors"]
+    expected = json.loads(file.read_text())["vectors"]
     assert found == [{"id": one["id"], "result": one["expected"]} for one in expected]
 
 
-def test_a_vector_of_no_channel_is_named_and_the_others_are_printed(tmp_path: Path) -> None:
+def test_a_vector_of_nobody_is_named_and_the_others_are_printed(tmp_path: Path) -> None:
     known = json.loads(VECTORS.read_text())["vectors"][0]
     strange = known | {"id": "odd-1", "channel": "pigeon", "secret": None}
     file = tmp_path / "vectors.json"
     file.write_text(json.dumps({"vectors": [strange, known]}))
     shown = asked("sign", "--vectors", str(file))
     assert shown.exit_code == 1
-    assert shown.stderr == "danshu: odd-1: there is no channel 'pigeon'\n"
+    assert shown.stderr == "danshu: odd-1: there is no channel, carrier or gateway 'pigeon'\n"
     assert json.loads(shown.stdout) == {"id": known["id"], "result": known["expected"]}
 
 
@@ -138,8 +140,8 @@ def test_a_file_without_vectors_is_an_error(content: str, tmp_path: Path) -> Non
     assert f"{file} holds no signature vectors" in shown.stderr
 
 
-def test_a_vector_without_its_fields_crashes_no_channel(tmp_path: Path) -> None:
-    kinds = ("request", "webhook", "spi", "oauth", "")
+def test_a_vector_without_its_fields_crashes_nobody(tmp_path: Path) -> None:
+    kinds = ("request", "webhook", "notify", "spi", "oauth", "")
     vectors = [
         {
             "id": f"{name}-{kind}-{given}",
@@ -147,7 +149,7 @@ def test_a_vector_without_its_fields_crashes_no_channel(tmp_path: Path) -> None:
             "kind": kind,
             "input": {"given_sign": given},
         }
-        for name in channels()
+        for name in signers()
         for kind in kinds
         for given in ("", "0", "\u7b7e")
     ]

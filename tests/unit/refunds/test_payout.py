@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.refunds.domain.payout import (
+    UNDERWAY_WAIT_MAX_S,
     Answer,
+    Closed,
     Declined,
     Differs,
     Limits,
@@ -18,11 +20,12 @@ from services.refunds.domain.payout import (
     Settled,
     Stage,
     Unclear,
+    Underway,
     after_asking,
     after_sending,
 )
 
-LIMITS = Limits(query_wait_s=10.0, sends_max=3, asks_max=4)
+LIMITS = Limits(query_wait_s=10.0, sends_max=3, asks_max=4, underway_max=3)
 SENDING = Payout(
     order_id="order-1",
     refund_id="refund-1",
@@ -44,6 +47,9 @@ UNKNOWN = replace(SENDING, stage=Stage.UNKNOWN)
         (SENDING, Unclear("HTTP 500"), Stage.UNKNOWN, 10.0),
         (SENDING, Differs("other"), Stage.UNKNOWN, 10.0),
         (SENDING, NotFound(), Stage.UNKNOWN, 10.0),
+        (SENDING, Underway("PROCESSING"), Stage.UNKNOWN, 10.0),
+        (SENDING, Closed("CLOSED"), Stage.REFUSED, 0.0),
+        (replace(SENDING, sends=2), Closed("CLOSED"), Stage.REFUSED, 0.0),
         (SENDING, NotNow("40005"), Stage.DUE, 10.0),
         (replace(SENDING, sends=2), NotNow("40005"), Stage.DUE, 20.0),
         (replace(SENDING, sends=3), NotNow("40005"), Stage.NEEDS_PERSON, None),
@@ -66,11 +72,26 @@ def test_after_sending(payout: Payout, answer: Answer, stage: Stage, wait_s: flo
         (UNKNOWN, Unclear("HTTP 500"), Stage.UNKNOWN, 10.0),
         (replace(UNKNOWN, asks=2), NotNow("40005"), Stage.UNKNOWN, 40.0),
         (replace(UNKNOWN, asks=3), Declined("no"), Stage.NEEDS_PERSON, None),
+        (replace(UNKNOWN, sends=2), Closed("CLOSED"), Stage.REFUSED, 0.0),
+        (UNKNOWN, Underway("PROCESSING"), Stage.UNKNOWN, 10.0),
+        (replace(UNKNOWN, underway=1), Underway("PROCESSING"), Stage.UNKNOWN, 20.0),
+        (replace(UNKNOWN, underway=2), Underway("PROCESSING"), Stage.NEEDS_PERSON, None),
     ],
 )
 def test_after_asking(payout: Payout, answer: Answer, stage: Stage, wait_s: float | None) -> None:
     following = after_asking(payout, answer, LIMITS)
     assert (following.payout.stage, following.wait_s) == (stage, wait_s)
+
+
+def test_money_on_its_way_tries_nobodys_patience_and_forgets_what_was_doubted() -> None:
+    doubted = replace(UNKNOWN, asks=3, not_found=1, declined="no")
+    known = after_asking(doubted, Underway("PROCESSING"), LIMITS).payout
+    assert (known.asks, known.not_found, known.declined, known.underway) == (0, 0, "", 1)
+    again = after_asking(known, Unclear("HTTP 500"), LIMITS).payout
+    assert (again.stage, again.asks, again.underway) == (Stage.UNKNOWN, 1, 1)
+    patient = replace(UNKNOWN, underway=398)
+    waits = after_asking(patient, Underway("PROCESSING"), Limits(underway_max=400))
+    assert waits.wait_s == UNDERWAY_WAIT_MAX_S
 
 
 class Peer:
@@ -107,13 +128,25 @@ class Peer:
             self.late.clear()
         if fault in {"lost before", "lost after"}:
             return Unclear("ReadTimeout")
+        if fault == "slow" and number in self.moved:
+            return Underway("PROCESSING")
         return Settled() if number in self.moved else NotFound()
 
 
 @given(
     faults=st.lists(
         st.sampled_from(
-            ("", "lost before", "lost after", "throttled", "declined", "late", "booked", "died")
+            (
+                "",
+                "lost before",
+                "lost after",
+                "throttled",
+                "declined",
+                "late",
+                "booked",
+                "slow",
+                "died",
+            )
         ),
         max_size=40,
     )

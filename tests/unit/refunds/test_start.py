@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from services.refunds.settings import RefundsSettings
 from services.refunds.store import tier_table
 from tests.unit.refunds.desk import RULES, tiers
 
+GATEWAYS = Path(__file__).parents[2] / "contract" / "gateways"
+
 
 def test_a_service_without_access_to_its_gateway_does_not_start() -> None:
     settings = RefundsSettings()
@@ -18,6 +21,26 @@ def test_a_service_without_access_to_its_gateway_does_not_start() -> None:
         usable_gateway(settings.gateway, settings.credentials())
     with pytest.raises(StartRefused, match="'gold'; there is alipay"):
         usable_gateway("gold", settings.credentials())
+
+
+def test_what_wechatpay_misses_is_named_at_the_start() -> None:
+    samples = json.loads((GATEWAYS / "wechatpay.json").read_text(encoding="utf-8"))["credentials"]
+    settings = RefundsSettings(
+        gateway="wechatpay",
+        gateway_url=samples["url"],
+        gateway_app_id=samples["app_id"],
+        gateway_private_key=samples["private_key"],
+        gateway_public_key=samples["gateway_key"],
+    )
+    with pytest.raises(StartRefused, match=r"wechatpay cannot be used: .*_GATEWAY_KEY_SERIAL"):
+        usable_gateway(settings.gateway, settings.credentials())
+    whole = settings.model_copy(
+        update={"gateway_key_serial": "5157F09E", "gateway_public_key_id": "PUB_KEY_ID_01"}
+    )
+    assert usable_gateway(whole.gateway, whole.credentials()).name == "wechatpay"
+    noticed = whole.model_copy(update={"gateway_notice_url": "https://example.invalid/notices"})
+    with pytest.raises(StartRefused, match="_GATEWAY_NOTICE_KEY"):
+        usable_gateway(noticed.gateway, noticed.credentials())
 
 
 def test_a_tier_table_that_is_missing_or_asks_too_much_stops_the_start(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from chassis.signatures import SignatureVector
 from services.ingest.channels import (
     Applied,
     Channel,
@@ -24,7 +25,6 @@ from services.ingest.channels import (
     Refused,
     Retry,
     Shipment,
-    SignatureVector,
     Unsupported,
     WriteBack,
 )

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from chassis.signatures import SignatureVector
 from services.ingest.channels import (
     Applied,
     Channel,
@@ -25,7 +26,6 @@ from services.ingest.channels import (
     Refused,
     Retry,
     Shipment,
-    SignatureVector,
     Unsupported,
     WriteBack,
 )

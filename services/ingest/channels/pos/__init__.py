@@ -24,6 +24,7 @@ import hmac
 import re
 from datetime import datetime, timedelta
 
+from chassis.signatures import SignatureVector
 from services.ingest.channels import (
     Channel,
     ChannelError,
@@ -37,7 +38,6 @@ from services.ingest.channels import (
     RawOrder,
     Retry,
     Shipment,
-    SignatureVector,
     Unsupported,
     WriteBack,
 )

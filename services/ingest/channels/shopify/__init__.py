@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
+from chassis.signatures import SignatureVector
 from services.ingest.channels import (
     Applied,
     Channel,
@@ -29,7 +30,6 @@ from services.ingest.channels import (
     Refused,
     Retry,
     Shipment,
-    SignatureVector,
     Unsupported,
     WriteBack,
 )

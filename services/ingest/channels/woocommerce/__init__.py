@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from chassis.signatures import SignatureVector
 from services.ingest.channels import (
     Applied,
     Channel,
@@ -22,7 +23,6 @@ from services.ingest.channels import (
     Refused,
     Retry,
     Shipment,
-    SignatureVector,
     Unsupported,
     WriteBack,
 )

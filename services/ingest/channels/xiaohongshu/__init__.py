@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from chassis.signatures import SignatureVector
 from services.ingest.channels import (
     Applied,
     Channel,
@@ -25,7 +26,6 @@ from services.ingest.channels import (
     PollWindow,
     RawOrder,
     Shipment,
-    SignatureVector,
     Unsupported,
     WriteBack,
 )

@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from chassis.signatures import SignatureVector
 from services.ingest.channels import (
     AftersalePage,
     Applied,
@@ -22,7 +23,6 @@ from services.ingest.channels import (
     Retry,
     Shipment,
     ShippedLine,
-    SignatureVector,
     Unsupported,
 )
 from services.ingest.channels.kuaishou import CHANNEL

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from chassis.signatures import SignatureVector
 from services.ingest.channels import (
     Aftersale,
     AftersalePage,
@@ -22,7 +23,6 @@ from services.ingest.channels import (
     Retry,
     Shipment,
     ShippedLine,
-    SignatureVector,
     Unsupported,
 )
 from services.ingest.channels.wechat_channels import CHANNEL

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
+from chassis.signatures import SignatureVector
 from services.ingest.channels import (
     AftersalePage,
     Applied,
@@ -21,7 +22,6 @@ from services.ingest.channels import (
     Retry,
     Shipment,
     ShippedLine,
-    SignatureVector,
     Unsupported,
 )
 from services.ingest.channels.youzan import CHANNEL
