@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
 from chassis import topics
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal
 from chassis.http import Outgoing
@@ -14,9 +17,11 @@ from schemas.events.channel_hints import HintReceived
 from services.ingest.aftersales import AftersalesPoller
 from services.ingest.channels import Channel
 from services.ingest.doors import PushDoor
+from services.ingest.facts import NormaliserFactsSource, Reader
 from services.ingest.fetching import Fetcher, HintReader
-from services.ingest.normalise import NormaliserFactsSource, normaliser
+from services.ingest.handlers import normaliser
 from services.ingest.polling import Poller
+from services.ingest.quarantine_doors import QuarantineDoors
 from services.ingest.settings import IngestSettings
 from services.ingest.shared import Shared
 from services.ingest.shops import read_shops
@@ -40,10 +45,23 @@ async def build(context: Context[IngestSettings]) -> Parts:
         shops=read_shops(settings.shops_file, channels),
     )
     fetcher = Fetcher(shared, concurrency=settings.fetch_concurrency)
-    facts = NormaliserFactsSource(channels, shared.payloads, PersonalSeal(keys))
+    reader = Reader(channels, shared.payloads, PersonalSeal(keys))
+    quarantine = QuarantineDoors(
+        pool=context.pool,
+        desk=context.desk,
+        clock=context.clock,
+        reader=reader,
+        token=settings.api_token.get_secret_value(),
+        ask_timeout_s=settings.ask_timeout_s,
+    )
     return Parts(
-        processors=(normaliser(facts), WRITE_BACKS),
-        door=PushDoor(shared, settings).app(),
+        processors=(normaliser(NormaliserFactsSource(reader)), WRITE_BACKS),
+        door=Starlette(
+            routes=[
+                Mount("/quarantine", quarantine.app()),
+                Mount("/", PushDoor(shared, settings).app()),
+            ]
+        ),
         tasks=(
             shared.outgoing.close_when_cancelled,
             _hint_reader(context, fetcher).run,

@@ -22,4 +22,6 @@ class IngestSettings(Settings):
     push_bytes_max: int = Field(default=1024 * 1024, ge=1024)
     """Hints are a few hundred bytes; a whole order of some hundred lines is half a megabyte."""
     push_depth_max: int = Field(default=32, ge=2)
+    ask_timeout_s: float = Field(default=5.0, gt=0, le=60)
+    """How long the quarantine's doors wait for the result of a command."""
     write_back_attempts_max: int = Field(default=12, ge=1)

@@ -1,0 +1,77 @@
+"""Records of the domain `commands-ingest-quarantine`. Generated from schemas/avro/commands-ingest-quarantine/ — do not edit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class CorrectQuarantined(Struct, frozen=True, kw_only=True):
+    """更正隔离报文."""
+
+    TOPIC: ClassVar[str] = "commands-ingest-quarantine"
+    FULL_NAME: ClassVar[str] = "danshu.commands_ingest_quarantine.CorrectQuarantined"
+
+    source_key: str
+    """来源键 · channel|shop|channel order number, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人"""
+    reason: str
+    """原因 · kept in the audit"""
+    entry_key: str
+    """隔离编号 · the source key, or with a digest where the payload has no order number"""
+    patch: bytes
+    """更正密文 · sealed JSON merge patch on receiver, lines and amounts"""
+
+
+class DiscardQuarantined(Struct, frozen=True, kw_only=True):
+    """作废隔离报文."""
+
+    TOPIC: ClassVar[str] = "commands-ingest-quarantine"
+    FULL_NAME: ClassVar[str] = "danshu.commands_ingest_quarantine.DiscardQuarantined"
+
+    source_key: str
+    """来源键 · channel|shop|channel order number, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人"""
+    reason: str
+    """原因 · kept in the audit"""
+    entry_key: str
+    """隔离编号 · the source key, or with a digest where the payload has no order number"""
+
+
+class ReleaseQuarantined(Struct, frozen=True, kw_only=True):
+    """放行隔离报文."""
+
+    TOPIC: ClassVar[str] = "commands-ingest-quarantine"
+    FULL_NAME: ClassVar[str] = "danshu.commands_ingest_quarantine.ReleaseQuarantined"
+
+    source_key: str
+    """来源键 · channel|shop|channel order number, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人"""
+    reason: str
+    """原因 · kept in the audit"""
+    entry_key: str
+    """隔离编号 · the source key, or with a digest where the payload has no order number"""
+
+
+RECORDS: tuple[type[Struct], ...] = (
+    CorrectQuarantined,
+    DiscardQuarantined,
+    ReleaseQuarantined,
+)
