@@ -23,7 +23,9 @@ from services.ingest.domain.model import (
     Receiver,
 )
 
-_RECEIVER_CODES = frozenset({ProblemCode.RECEIVER_MISSING, ProblemCode.RECEIVER_MIXED})
+_RECEIVER_CODES = frozenset(
+    {ProblemCode.RECEIVER_MISSING, ProblemCode.RECEIVER_MIXED, ProblemCode.RECEIVER_LOST}
+)
 _AMOUNT_CODES = frozenset(
     {ProblemCode.BAD_AMOUNT, ProblemCode.AMOUNT_MISSING, ProblemCode.NEGATIVE_AMOUNT}
 )

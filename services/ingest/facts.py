@@ -28,9 +28,10 @@ from schemas.events.commands_ingest_quarantine import (
 from services.ingest.channels import Channel
 from services.ingest.correcting import corrected
 from services.ingest.domain.correction import Correction, receiver_since
-from services.ingest.domain.model import CanonicalOrder, Normalised, Problem, ProblemCode
+from services.ingest.domain.model import CanonicalOrder, Normalised, PiiKind, Problem, ProblemCode
 from services.ingest.domain.quarantine import Deed, Entry, Keep
 from services.ingest.domain.snapshots import NEVER, KnownOrder, Since
+from services.ingest.domain.text import Label, label_of
 from services.ingest.store import load_entries, save_entries
 
 _NAMELESS_DIGEST_CHARS = 16
@@ -38,8 +39,11 @@ _corrections = msgspec.json.Decoder(tuple[Correction, ...])
 Command = CorrectQuarantined | ReleaseQuarantined | DiscardQuarantined
 
 
-class Personal(Struct, frozen=True, kw_only=True):
-    """The personal block in clear. It exists in memory and under seal, nowhere else."""
+class Personal(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The personal block in clear. It exists in memory and under seal, nowhere else.
+
+    `label_*` are what is printed where a label cannot show the original, which stays as the channel told it.
+    """
 
     name: str
     phone: str
@@ -50,6 +54,9 @@ class Personal(Struct, frozen=True, kw_only=True):
     receiver_key: str
     buyer_memo: str
     seller_memo: str
+    label_name: str = ""
+    label_phone: str = ""
+    label_address: str = ""
 
 
 class Arrival(Struct, frozen=True, kw_only=True):
@@ -71,6 +78,10 @@ class Arrival(Struct, frozen=True, kw_only=True):
 def personal_block(order: CanonicalOrder) -> bytes:
     """The personal block of an order as JSON."""
     receiver = order.receiver
+    label = Label()
+    if receiver.pii is PiiKind.PLAIN:
+        region = (receiver.province, receiver.city, receiver.district)
+        label = label_of(receiver.name, receiver.phone, receiver.address, region)
     return msgspec.json.encode(
         Personal(
             name=receiver.name,
@@ -82,6 +93,9 @@ def personal_block(order: CanonicalOrder) -> bytes:
             receiver_key=receiver.key,
             buyer_memo=order.buyer_memo,
             seller_memo=order.seller_memo,
+            label_name=label.name,
+            label_phone=label.phone,
+            label_address=label.address,
         )
     )
 

@@ -113,6 +113,7 @@ class ProblemCode(StrEnum):
     BAD_TIME = "bad_time"
     MODIFIED_MISSING = "modified_missing"
     RECEIVER_MISSING = "receiver_missing"
+    RECEIVER_LOST = "receiver_lost"  # spoilt by a wrong encoding, and not to be had back
     RECEIVER_MIXED = "receiver_mixed"  # some fields masked or plain, others ciphers
 
 
