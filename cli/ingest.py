@@ -1,6 +1,6 @@
 """`danshu ingest normalise | sign`: what a channel's payload means, and its signatures, without any server.
 
-`danshu ingest quarantine` is in `cli.quarantine`. Guarantees: both read one file and write nothing. Exit status 0: done, also for a payload which is refused;
+`quarantine` is in `cli.quarantine`, `show` and `replay` in `cli.replay`. Guarantees: both read one file and write nothing. Exit status 0: done, also for a payload which is refused;
 1: some vectors belong to no channel here; 2: no such channel, or a file that cannot be read.
 """
 
@@ -15,12 +15,14 @@ import msgspec
 import typer
 
 from chassis.plugins import load
-from cli import quarantine
+from cli import quarantine, replay
 from services.ingest.channels import Channel, SignatureVector
 from services.ingest.domain.model import CanonicalOrder, Normalised, ProblemCode
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.add_typer(quarantine.app, name="quarantine")
+app.command()(replay.show)
+app.command()(replay.replay)
 
 UNKNOWN_CHANNEL, UNUSABLE = 1, 2
 ACCEPT, REJECT = "ACCEPT", "REJECT"

@@ -17,6 +17,7 @@ from schemas.events.channel_hints import HintReceived
 from services.ingest.aftersales import AftersalesPoller
 from services.ingest.channels import Channel
 from services.ingest.doors import PushDoor
+from services.ingest.evidence import EvidenceKeeper
 from services.ingest.facts import NormaliserFactsSource, Reader
 from services.ingest.fetching import Fetcher, HintReader
 from services.ingest.handlers import normaliser
@@ -68,6 +69,7 @@ async def build(context: Context[IngestSettings]) -> Parts:
             fetcher.run,
             Poller(shared, interval_s=settings.poll_interval_s).run,
             AftersalesPoller(shared, interval_s=settings.poll_interval_s).run,
+            EvidenceKeeper(shared, days=settings.evidence_days).run,
             WriteBackDispatcher(shared, attempts_max=settings.write_back_attempts_max).run,
         ),
     )

@@ -28,11 +28,12 @@ from schemas.events.commands_ingest_quarantine import (
 from services.ingest.channels import Channel
 from services.ingest.correcting import corrected
 from services.ingest.domain.correction import Correction, receiver_since
+from services.ingest.domain.evidence import Evidence, with_versions
 from services.ingest.domain.model import CanonicalOrder, Normalised, PiiKind, Problem, ProblemCode
 from services.ingest.domain.quarantine import Deed, Entry, Keep
 from services.ingest.domain.snapshots import NEVER, KnownOrder, Since
 from services.ingest.domain.text import Label, label_of
-from services.ingest.store import load_entries, save_entries
+from services.ingest.store import append_evidence, load_entries, save_entries
 
 _NAMELESS_DIGEST_CHARS = 16
 _corrections = msgspec.json.Decoder(tuple[Correction, ...])
@@ -187,9 +188,13 @@ class NormaliserFacts:
         self.new_keys: dict[str, bytes] = {}
         self.changed: dict[str, Entry] = {}
         self.deeds: list[Deed] = []
+        self.seen: list[Evidence] = []
 
     def apply(self, effect: object) -> None:
-        """An entry of the quarantine is changed."""
+        """A payload was taken, or an entry of the quarantine changed."""
+        if isinstance(effect, Evidence):
+            self.seen.append(effect)
+            return
         if not isinstance(effect, Keep):
             raise AssertionError(effect)  # noqa: TRY004 — a programmer's error
         self._entries[effect.entry.key] = self.changed[effect.entry.key] = effect.entry
@@ -292,8 +297,7 @@ class NormaliserFactsSource:
     async def save(
         self, work: Any, facts: NormaliserFacts, kept: Mapping[str, Kept[KnownOrder]]
     ) -> None:
-        """Keeps the keys of new orders, and the entries that changed."""
-        del kept
+        """Keeps the keys of new orders, the evidence, and the entries that changed."""
         if facts.new_keys:
             await work.connection.copy_records_to_table(
                 "personal_keys",
@@ -301,6 +305,9 @@ class NormaliserFactsSource:
                 columns=["order_id", "wrapped_key"],
                 records=list(facts.new_keys.items()),
             )
+        if facts.seen:
+            newest = {key: one.emitted.get("orders", 0) for key, one in kept.items()}
+            await append_evidence(work.connection, with_versions(facts.seen, newest))
         if facts.changed:
             await save_entries(work.connection, list(facts.changed.values()), facts.deeds)
 

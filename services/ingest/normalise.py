@@ -21,7 +21,9 @@ from schemas.events.orders import (
     Payment,
     Promotion,
 )
+from schemas.events.quarantine import PayloadQuarantined
 from services.ingest import metrics
+from services.ingest.domain.evidence import Evidence
 from services.ingest.domain.model import (
     CanonicalOrder,
     OrderSnapshotState,
@@ -39,6 +41,8 @@ from services.ingest.facts import Arrival, NormaliserFacts, entry_key
 from services.ingest.setting_aside import problems_of, set_aside, superseded
 from services.ingest.shanghai import business_day
 
+OrderEvent = OrderPlaced | OrderPaid | OrderAmended | OrderCancelled
+
 
 def decide_payload(
     known: KnownOrder | None, payload: PayloadReceived, facts: NormaliserFacts, moment: Moment
@@ -51,9 +55,45 @@ def decide_payload(
         arrival = facts.corrected(arrival, standing)
     problems = problems_of(payload, arrival)
     if any(problem.blocks for problem in problems):
-        return set_aside(known, payload, arrival, problems, facts, moment)
-    decision = taken_in(known, payload, arrival, facts, moment)
-    return superseded(decision, entry, arrival, moment)
+        decision = set_aside(known, payload, arrival, problems, facts, moment)
+    else:
+        decision = superseded(
+            taken_in(known, payload, arrival, facts, moment), entry, arrival, moment
+        )
+    position = moment.record.position()
+    return witnessed(decision, payload, arrival, position, moment)
+
+
+def witnessed(
+    decision: Decision[KnownOrder],
+    payload: PayloadReceived,
+    arrival: Arrival,
+    position: str,
+    moment: Moment,
+    *,
+    outcome: str = "",
+) -> Decision[KnownOrder]:
+    """The decision with its evidence: the payload at `position` led to it."""
+    order = arrival.normalised.order
+    about = [event for event in decision.events if isinstance(event, OrderEvent)]
+    if not outcome:
+        outcome = "changed" if about else "stale"
+        if any(isinstance(event, OrderPlaced) for event in about):
+            outcome = "placed"
+        elif any(isinstance(event, PayloadQuarantined) for event in decision.events):
+            outcome = "quarantined"
+    seen = Evidence(
+        source_key=payload.source_key,
+        position=position,
+        sha256=arrival.sha256,
+        door=payload.door,
+        accepted_at=payload.accepted_at,
+        taken_at=moment.now,
+        modified_at=order.times.modified if order else None,
+        outcome=outcome,
+        events=len(about),
+    )
+    return replace(decision, effects=(*decision.effects, seen))
 
 
 def taken_in(

@@ -25,7 +25,7 @@ from services.ingest.domain.model import Problem
 from services.ingest.domain.quarantine import STATES, Act, Entry, EntryState, Keep
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.facts import Command, NormaliserFacts
-from services.ingest.normalise import taken_in
+from services.ingest.normalise import taken_in, witnessed
 from services.ingest.setting_aside import blocked, deed, ended, payload_of, said
 
 ENTRY_UNKNOWN = "entry_unknown"
@@ -115,12 +115,13 @@ def decide_release(
         standing=sealed,
         order_id=taken.state.order_id,
     )
-    return Decision(
+    released_now = Decision(
         state=replace(taken.state, quarantine=()),
         events=(*taken.events, event),
         effects=(Keep(kept, deed(kept, Act.RELEASE, moment, command.reason)),),
         result_id=kept.order_id,
     )
+    return witnessed(released_now, payload, arrival, entry.evidence, moment, outcome="released")
 
 
 def decide_discard(

@@ -24,4 +24,6 @@ class IngestSettings(Settings):
     push_depth_max: int = Field(default=32, ge=2)
     ask_timeout_s: float = Field(default=5.0, gt=0, le=60)
     """How long the quarantine's doors wait for the result of a command."""
+    evidence_days: int = Field(default=400, ge=7)
+    """How long it is kept which payload made which version of an order: over a year of returns and audits."""
     write_back_attempts_max: int = Field(default=12, ge=1)

@@ -1,18 +1,21 @@
-"""The quarantine in Postgres."""
+"""The quarantine and the evidence in Postgres."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import asyncpg
 import msgspec
 from msgspec import Struct
 
 from chassis.postgres import Connection
+from services.ingest.domain.evidence import Evidence
 from services.ingest.domain.model import Problem
 from services.ingest.domain.quarantine import Deed, Entry, EntryState
 
 LIST_MAX = 1000
+EVIDENCE = tuple(name for name in Evidence.__struct_fields__ if name != "events")
 COLUMNS = tuple(Entry.__struct_fields__)
 _NAMES = ", ".join(COLUMNS)
 _problems = msgspec.json.Decoder(tuple[Problem, ...])
@@ -51,6 +54,43 @@ async def save_entries(
     """Writes entries as they are now, and appends to their audit."""
     await connection.executemany(_UPSERT, [_row(entry) for entry in entries])
     await connection.executemany(_AUDIT, [_deed_row(deed) for deed in deeds])
+
+
+async def append_evidence(connection: Connection, seen: Sequence[Evidence]) -> None:
+    """Keeps which payload led to what."""
+    await connection.copy_records_to_table(
+        "evidence",
+        schema_name="ingest",
+        columns=EVIDENCE,
+        records=[tuple(getattr(one, name) for name in EVIDENCE) for one in seen],
+    )
+
+
+async def read_evidence(
+    connection: Connection, source_key: str, limit: int = LIST_MAX
+) -> tuple[Evidence, ...]:
+    """The newest arrivals of an order, oldest first."""
+    rows = await connection.fetch(
+        f"SELECT {', '.join(EVIDENCE)} FROM ingest.evidence "  # noqa: S608
+        "WHERE source_key = $1 ORDER BY taken_at DESC, "
+        # What one batch took has one time.
+        "split_part(position, '/', 3)::bigint DESC, order_version DESC LIMIT $2",
+        source_key,
+        limit,
+    )
+    return tuple(Evidence(**dict(row)) for row in reversed(rows))
+
+
+async def forget_evidence(connection: Connection, before: datetime, limit: int) -> int:
+    """Deletes at most `limit` rows taken before a time; returns how many."""
+    gone: int = await connection.fetchval(
+        "WITH old AS (SELECT ctid FROM ingest.evidence WHERE taken_at < $1 LIMIT $2), "
+        "gone AS (DELETE FROM ingest.evidence WHERE ctid = ANY(ARRAY(SELECT ctid FROM old)) "
+        "RETURNING 1) SELECT count(*) FROM gone",
+        before,
+        limit,
+    )
+    return gone
 
 
 async def write_deed(connection: Connection, deed: Deed) -> None:

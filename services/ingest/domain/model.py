@@ -13,6 +13,7 @@ Guarantees of a `CanonicalOrder` whose `Normalised` carries no blocking problem:
 
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 
 import msgspec
 
@@ -214,8 +215,11 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
 class Extension(msgspec.Struct, frozen=True, kw_only=True):
     """Fields which only one channel has; each channel file declares its own subclass.
 
-    `buyer_key` is the channel's pseudonym of the buyer, "" when it sends none.
+    `buyer_key` is the channel's pseudonym of the buyer, "" when it sends none. `PERSONAL` names fields in which
+    a buyer may have written anything.
     """
+
+    PERSONAL: ClassVar[frozenset[str]] = frozenset()
 
     buyer_key: str
 

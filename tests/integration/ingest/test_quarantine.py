@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +165,50 @@ async def test_a_release_killed_in_the_middle_is_one_order(rig: Rig, point: str)
     assert len({(event.order_id, event.version) for event in events}) == 1
     acts = await rig.rows("SELECT act FROM ingest.quarantine_audit ORDER BY id")
     assert [row["act"] for row in acts] == ["arrive", "mend", "release"]
+
+
+async def test_an_order_shows_its_evidence_and_is_read_again_by_todays_mapping(rig: Rig) -> None:
+    async with rig.service():
+        good = payload(trade(trade_from="WAP"))
+        await rig.publish([good, good])
+        await rig.publish([payload(trade(at="10:00:00", status="PAID_FORBID_CONSIGN"))])
+        await rig.until("SELECT count(*) FROM ingest.evidence", lambda count: count == 3)
+        (order,) = await placed(rig)
+
+        status, said = await rig.terminal("show", order.order_id)
+        (shown,) = json.loads(said)
+        assert (status, shown["order_id"], shown["hold"]) == (
+            0,
+            order.order_id,
+            "paid_forbid_consign",
+        )
+        assert [(s["outcome"], s["order_version"], s["kept"]) for s in shown["snapshots"]] == [
+            ("placed", 1, True), ("stale", 1, True), ("changed", 2, True),
+        ]  # fmt: skip
+        assert shown["extension"]["type"] == "taobao"
+        sha256 = hashlib.sha256(trade(trade_from="WAP")).hexdigest()
+        assert shown["snapshots"][0]["sha256"] == sha256
+        assert (await rig.terminal("show", "4999"))[0] == 2
+
+        since = f"{SystemClock().now() - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}"
+        for which in ((TRADE_NO,), ("--since", since, "--channel", "taobao")):
+            status, said = await rig.terminal("replay", *which, "--json")
+            (same,) = json.loads(said)
+            assert (status, same["payloads"], same["missing"], same["differences"]) == (0, 3, 0, [])
+        assert (
+            json.loads((await rig.terminal("replay", "--since", since, "-c", "jd", "--json"))[1])
+            == []
+        )
+
+        # As if the mapping of that day had known no such hold.
+        await rig.rows(
+            "UPDATE ingest.orders SET document = replace(document::text, "
+            '\'"hold":"paid_forbid_consign"\', \'"hold":""\')::json'
+        )
+        status, said = await rig.terminal("replay", order.order_id)
+        assert status == 0
+        assert "hold" in said
+        assert '"paid_forbid_consign"' in said
+        assert "1 orders read again, 1 read otherwise" in said
+        assert (await rig.terminal("replay"))[0] == 2
+        assert len(await rig.emitted("orders")) == 2

@@ -16,6 +16,7 @@ from schemas.events.commands_ingest_quarantine import (
 )
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
 from services.ingest.domain.correction import Correction
+from services.ingest.domain.evidence import Evidence, with_versions
 from services.ingest.domain.quarantine import Deed, Entry
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.facts import NormaliserFacts, Reader, entry_key, opened_corrections
@@ -36,6 +37,7 @@ class Desk:
         self.known: KnownOrder | None = None
         self.entries: dict[str, Entry] = {}
         self.deeds: list[Deed] = []
+        self.seen: list[Evidence] = []
         self.events: list[Struct] = []
         self.wrapped_keys: dict[str, bytes] = {}
         self._offset = 0
@@ -114,6 +116,8 @@ class Desk:
         if not decision.refusal:
             self.known = decision.state
         self.events += decision.events
+        versions = sum(event.TOPIC == "orders" for event in self.events)  # type: ignore[attr-defined]
+        self.seen += with_versions(facts.seen, {key: versions})
         return decision
 
 

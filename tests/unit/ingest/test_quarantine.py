@@ -4,9 +4,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from schemas.events.orders import OrderAmended, OrderPlaced
 from schemas.events.quarantine import PayloadQuarantined, QuarantineEnded
+from services.ingest.domain.evidence import with_versions
 from services.ingest.domain.model import PiiKind
 from services.ingest.domain.quarantine import EntryState
 from services.ingest.facts import Personal
@@ -331,3 +333,33 @@ def test_no_order_can_be_corrected_where_none_can_be_read() -> None:
     desk = Desk()
     desk.take(b"{}")
     assert desk.correct({}).refusal.startswith("still_blocked: no order can be read")
+
+
+def test_every_arrival_and_release_is_evidence_of_what_it_led_to() -> None:
+    desk = set_aside()
+    desk.take(trade(no_quantity()))
+    desk.correct(TWO_PIECES)
+    desk.release()
+    desk.take(trade(no_quantity(), at="10:00:00", status="PAID_FORBID_CONSIGN"))
+    told = [(one.outcome, one.position, one.order_version) for one in desk.seen]
+    assert told == [
+        ("quarantined", "channel-payloads/0/1", 0),
+        ("stale", "channel-payloads/0/2", 0),
+        ("released", "channel-payloads/0/1", 1),
+        ("changed", "channel-payloads/0/5", 2),
+    ]
+    assert len({one.sha256 for one in desk.seen}) == 2
+
+
+def test_versions_of_one_batch_are_those_after_each_arrival() -> None:
+    one = Desk()
+    one.take(trade())
+    (placed,) = one.seen
+    batch = [
+        replace(placed, events=2),
+        replace(placed, events=0),
+        replace(placed, source_key="other", events=1),
+        replace(placed, events=1),
+    ]
+    told = with_versions(batch, {placed.source_key: 5, "other": 1})
+    assert [seen.order_version for seen in told] == [4, 4, 1, 5]
