@@ -1,11 +1,14 @@
 """`danshu ingest show | replay`: what an order was made from, and what today's mapping makes of it.
 
-Guarantees: nothing is written or told. Both read Postgres and Kafka directly and open payloads with
-`DANSHU_MASTER_KEYS`. Exit status 0: done, with or without differences; 1: not reached; 2: no such order.
+Guarantees: nothing is written or told, except by `replay --apply`, which asks the order's one writer by commands whose
+ids derive from payload and reading, so that the same asked twice is done once. Both read Postgres and Kafka directly
+and open payloads with `DANSHU_MASTER_KEYS`. Exit status 0: done, with or without differences; 1: not reached, or
+something was not applied; 2: no such order.
 """
 
 from __future__ import annotations
 
+import getpass
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -19,10 +22,15 @@ from rich.table import Table
 
 from chassis.clock import SystemClock
 from chassis.codec import codec
+from chassis.commands import CommandDesk
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal
+from chassis.ids import request_id
 from chassis.plugins import load
 from chassis.processor import Kept
+from chassis.producer import Publisher
 from cli.reach import database, run, settings
+from schemas.events.command_results import CommandSettled
+from schemas.events.commands_ingest_payloads import ReadPayloadAgain
 from services.ingest.channels import Channel
 from services.ingest.domain.evidence import Evidence
 from services.ingest.domain.quarantine import Entry
@@ -33,7 +41,9 @@ from services.ingest.quarantine_views import Summary, summary
 from services.ingest.replaying import Replay, Taken, Today, by_todays_mapping, compared
 from services.ingest.store import load_entries, read_evidence
 
+NOT_APPLIED: Final = 1
 UNKNOWN: Final = 2
+ANSWER_TIMEOUT_S: Final = 10.0
 ORDERS_MAX: Final = 10_000
 EARLY: Final = timedelta(minutes=5)
 """How much sooner than its evidence an order may have been told: clocks differ."""
@@ -106,7 +116,7 @@ def show(
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(found).decode(), indent=2) + "\n")
 
 
-def replay(
+def replay(  # noqa: PLR0917 — each is an option of the command
     order: Annotated[str, typer.Argument(metavar="[ORDER]", help="As for show.")] = "",
     since: Annotated[
         datetime | None, typer.Option("--since", help="Orders whose payloads came since, UTC.")
@@ -114,10 +124,17 @@ def replay(
     until: Annotated[datetime | None, typer.Option("--until", help="… and before, UTC.")] = None,
     channel: Annotated[str, typer.Option("--channel", "-c", help="Only of this one.")] = "",
     as_json: AsJson = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Have what reads otherwise taken in; needs --reason.")
+    ] = False,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; kept in the audit.")] = "",
+    actor: Annotated[str, typer.Option("--actor", help="Who; your login unless given.")] = "",
 ) -> None:
     """Read kept payloads by today's mapping and say what reads otherwise than it is stored."""
     if bool(order) is (since is not None):
         raise typer.BadParameter("give either an order or --since")
+    if apply and not reason.strip():
+        raise typer.BadParameter("--apply needs a --reason")
     names = [order] if order else _keys_between(since, until, channel)
     stored = _stored(names)
     if order and not stored:
@@ -125,8 +142,67 @@ def replay(
     found = _replayed(stored)
     if as_json:
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
-        return
-    _print(found)
+    else:
+        _print(found)
+    if apply and not run(_apply(stored, found, actor or f"cli:{getpass.getuser()}", reason)):
+        raise typer.Exit(NOT_APPLIED)
+
+
+async def _apply(
+    stored: Sequence[Stored], found: Sequence[Replay], actor: str, reason: str
+) -> bool:
+    """Asks for what reads otherwise, one order after the other; whether all of it was done."""
+    differing = {one.source_key for one in found if one.differences}
+    asked = [one for one in stored if one.key in differing and one.known.order_id]
+    publisher = Publisher(settings().kafka(), settings().topic_prefix)
+    desk = CommandDesk(publisher, codec(), "cli")
+    keeping, reader, all_done = _keeping(), _reader(), True
+    try:
+        await desk.listen(settings().kafka(), settings().topic_prefix)
+        for one in asked:
+            taken = _newest(reader, one, keeping)
+            if taken is None:
+                typer.echo(f"{one.key}: its newest payload is not kept any more", err=True)
+                all_done = False
+                continue
+            answer = await desk.ask(_command(reader, taken, actor, reason), ANSWER_TIMEOUT_S)
+            done = isinstance(answer, CommandSettled) and answer.outcome == "done"
+            why = answer.reason if isinstance(answer, CommandSettled) else "no answer yet"
+            typer.echo(f"{one.known.order_id}: {'applied' if done else why}", err=not done)
+            all_done = all_done and done
+    finally:
+        keeping.close()
+        desk.close()
+        publisher.close()
+    return all_done
+
+
+def _newest(reader: Reader, one: Stored, keeping: Keeping) -> Taken | None:
+    """The payload that is the order's newest snapshot: the last that says the time that is known."""
+    for taken in reversed(keeping.payloads_at({seen.position for seen in one.evidence})):
+        order = reader.arrival(taken.payload).normalised.order
+        if order is not None and order.times.modified == one.known.modified_at:
+            return taken
+    return None
+
+
+def _command(reader: Reader, taken: Taken, actor: str, reason: str) -> ReadPayloadAgain:
+    payload = taken.payload
+    digest = reader.arrival(payload).digest
+    return ReadPayloadAgain(
+        source_key=payload.source_key,
+        command_id=request_id("replay", payload.source_key, taken.position, digest),
+        issued_at=SystemClock().now(),
+        actor=actor,
+        reason=reason,
+        channel=payload.channel,
+        shop=payload.shop,
+        channel_order_no=payload.channel_order_no,
+        evidence=taken.position,
+        door=payload.door,
+        accepted_at=payload.accepted_at,
+        body=payload.body,
+    )
 
 
 def _stored(names: Sequence[str]) -> list[Stored]:

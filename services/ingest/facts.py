@@ -20,9 +20,10 @@ from chassis.errors import Invalid
 from chassis.ids import document_no
 from chassis.processor import Kept, Record
 from schemas.events.channel_payloads import PayloadReceived
-from schemas.events.commands_ingest_quarantine import (
+from schemas.events.commands_ingest_payloads import (
     CorrectQuarantined,
     DiscardQuarantined,
+    ReadPayloadAgain,
     ReleaseQuarantined,
 )
 from services.ingest.channels import Channel
@@ -195,6 +196,9 @@ class NormaliserFacts:
         if isinstance(effect, Evidence):
             self.seen.append(effect)
             return
+        if isinstance(effect, Deed):
+            self.deeds.append(effect)
+            return
         if not isinstance(effect, Keep):
             raise AssertionError(effect)  # noqa: TRY004 — a programmer's error
         self._entries[effect.entry.key] = self.changed[effect.entry.key] = effect.entry
@@ -308,7 +312,7 @@ class NormaliserFactsSource:
         if facts.seen:
             newest = {key: one.emitted.get("orders", 0) for key, one in kept.items()}
             await append_evidence(work.connection, with_versions(facts.seen, newest))
-        if facts.changed:
+        if facts.changed or facts.deeds:
             await save_entries(work.connection, list(facts.changed.values()), facts.deeds)
 
     async def committed(self, facts: NormaliserFacts) -> None:
@@ -327,6 +331,8 @@ def _entries_of(
         event = record.event
         if isinstance(event, Command):
             wanted.add(event.entry_key)
+        if isinstance(event, ReadPayloadAgain):
+            wanted.add(event.source_key)
         one = kept.get(record.key)
         if one and one.state and one.state.set_aside and isinstance(event, PayloadReceived):
             wanted.add(entry_key(event, arrivals[record.partition, record.offset]))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from chassis.processor import Column, Handlers, Processor
 from schemas.events.channel_payloads import PayloadReceived
-from schemas.events.commands_ingest_quarantine import (
+from schemas.events.commands_ingest_payloads import (
     CorrectQuarantined,
     DiscardQuarantined,
+    ReadPayloadAgain,
     ReleaseQuarantined,
 )
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.facts import NormaliserFactsSource
 from services.ingest.normalise import decide_payload
 from services.ingest.quarantine import decide_correct, decide_discard, decide_release
+from services.ingest.reading_again import decide_read_again
 
 COLUMNS = (
     Column("order_id", "text", lambda known: known.order_id or None),
@@ -28,6 +30,7 @@ HANDLERS: Handlers = {
     CorrectQuarantined: decide_correct,
     ReleaseQuarantined: decide_release,
     DiscardQuarantined: decide_discard,
+    ReadPayloadAgain: decide_read_again,
 }
 
 
@@ -40,5 +43,5 @@ def normaliser(source: NormaliserFactsSource) -> Processor[KnownOrder]:
         handlers=HANDLERS,
         columns=COLUMNS,
         facts=source,
-        sources=("channel-payloads", "commands-ingest-quarantine"),
+        sources=("channel-payloads", "commands-ingest-payloads"),
     )

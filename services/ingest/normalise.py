@@ -102,8 +102,13 @@ def taken_in(
     arrival: Arrival,
     facts: NormaliserFacts,
     moment: Moment,
+    *,
+    again: bool = False,
 ) -> Decision[KnownOrder]:
-    """What an order without blocking problems brings. The same once more brings nothing."""
+    """What an order without blocking problems brings. The same once more brings nothing.
+
+    `again`: what an earlier mapping made of the same snapshot gives way.
+    """
     order = arrival.normalised.order
     assert order is not None, "what has no order blocks"
     # The shop is ours to name: several spellings of one shop must not make two orders.
@@ -116,6 +121,7 @@ def taken_in(
         personal_digest=arrival.personal_digest,
         order_id="",
         since=arrival.since,
+        again=again,
     )
     match reading:
         case Stale():

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from chassis.errors import Invalid
 from chassis.processor import Decision, Moment
-from schemas.events.commands_ingest_quarantine import (
+from schemas.events.commands_ingest_payloads import (
     CorrectQuarantined,
     DiscardQuarantined,
     ReleaseQuarantined,

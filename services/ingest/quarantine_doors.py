@@ -24,7 +24,7 @@ from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
 from chassis.http import Problem, problem_response, unauthorised
 from chassis.postgres import ACQUIRE_TIMEOUT_S, Connection, Pool
-from schemas.events.commands_ingest_quarantine import (
+from schemas.events.commands_ingest_payloads import (
     CorrectQuarantined,
     DiscardQuarantined,
     ReleaseQuarantined,

@@ -27,7 +27,7 @@ _UPSERT = (
 )
 
 _AUDIT = (
-    "INSERT INTO ingest.quarantine_audit (key, at, act, actor, reason, basis, fields) "
+    "INSERT INTO ingest.audit (key, at, act, actor, reason, basis, fields) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7)"
 )
 
@@ -122,7 +122,7 @@ async def find_entries(connection: Connection, name: str) -> tuple[Found, ...]:
         LIST_MAX,
     )
     audit = await connection.fetch(
-        "SELECT key, at, act, actor, reason, basis, fields FROM ingest.quarantine_audit "
+        "SELECT key, at, act, actor, reason, basis, fields FROM ingest.audit "
         "WHERE key = ANY($1::text[]) ORDER BY id",
         [row["key"] for row in rows],
     )

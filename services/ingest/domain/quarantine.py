@@ -93,7 +93,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class Deed(Struct, frozen=True, kw_only=True):
-    """One line of an entry's audit. `fields` are places only, never what stands there."""
+    """One line of the audit of an entry or an order. `fields` are places only, never what stands there."""
 
     key: str
     at: datetime

@@ -210,10 +210,12 @@ def read_snapshot(
     personal_digest: str,
     order_id: str,
     since: Since = NEVER,
+    again: bool = False,
 ) -> Reading:
     """Compares a snapshot with what is known. `order_id` is used when the order is new to us.
 
-    `since` says how it stands to a receiver that was corrected by hand.
+    `since` says how it stands to a receiver that was corrected by hand. `again`: it is read by another mapping,
+    and what an earlier one made of a snapshot of the same time gives way.
     """
     if any(problem.blocks for problem in problems):
         return Quarantine(problems)
@@ -240,7 +242,10 @@ def read_snapshot(
     if known is None or not known.order_id:
         seen = replace(seen, set_aside=known is not None and known.set_aside)
         return Change(placed=True, paid=seen.paid, amended=(), cancelled=seen.cancelled, known=seen)
-    now_known = _joined(known, seen)
+    before = known
+    if again and seen.modified_at == known.modified_at:
+        before = replace(known, state="", raw_state="", hold="", digest="")
+    now_known = _joined(before, seen)
     if now_known == known:
         return Stale()
     return Change(

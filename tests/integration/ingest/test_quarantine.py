@@ -17,7 +17,7 @@ from chassis.clock import SystemClock
 from chassis.crypto import MasterKeys, PayloadSeal, new_master_key_text
 from deploy.embedded.stack import Stack
 from schemas.events.channel_payloads import PayloadReceived
-from schemas.events.commands_ingest_quarantine import CorrectQuarantined, ReleaseQuarantined
+from schemas.events.commands_ingest_payloads import CorrectQuarantined, ReleaseQuarantined
 from schemas.events.orders import OrderPlaced
 from tests.integration.orders.rig import PATIENCE_S, Rig, rig_on
 from tests.unit.ingest.quarantine_desk import KEY, LINE, TRADE_NO, no_quantity, trade
@@ -102,7 +102,7 @@ async def test_a_person_finds_corrects_and_releases_an_order_from_a_terminal(
         reveal = ("quarantine", "show", TRADE_NO, "--reveal", "-r", "核对地址", *url)
         (revealed,) = json.loads((await rig.terminal(*reveal))[1])
         assert revealed["content"]["receiver"]["address"] == PERSON["address"]
-        acts = await rig.rows("SELECT act, reason FROM ingest.quarantine_audit ORDER BY id")
+        acts = await rig.rows("SELECT act, reason FROM ingest.audit ORDER BY id")
         assert tuple(acts[-1]) == ("reveal", "核对地址")
 
         done = await rig.terminal("quarantine", "release", TRADE_NO, "-r", "已核对", *url)
@@ -163,7 +163,7 @@ async def test_a_release_killed_in_the_middle_is_one_order(rig: Rig, point: str)
     )
     assert [(row["outcome"], row["result_id"]) for row in answers] == [("done", events[0].order_id)]
     assert len({(event.order_id, event.version) for event in events}) == 1
-    acts = await rig.rows("SELECT act FROM ingest.quarantine_audit ORDER BY id")
+    acts = await rig.rows("SELECT act FROM ingest.audit ORDER BY id")
     assert [row["act"] for row in acts] == ["arrive", "mend", "release"]
 
 
@@ -211,4 +211,17 @@ async def test_an_order_shows_its_evidence_and_is_read_again_by_todays_mapping(r
         assert '"paid_forbid_consign"' in said
         assert "1 orders read again, 1 read otherwise" in said
         assert (await rig.terminal("replay"))[0] == 2
+        assert (await rig.terminal("replay", order.order_id, "--apply"))[0] == 2
         assert len(await rig.emitted("orders")) == 2
+
+        apply = ("replay", order.order_id, "--apply", "-r", "新规则", "--actor", "客服01")
+        status, said = await rig.terminal(*apply)
+        assert status == 0
+        assert f"{order.order_id}: applied" in said
+        (*_, amended) = await rig.emitted("orders")
+        assert (amended.changed, amended.hold) == (("hold",), "paid_forbid_consign")
+        status, said = await rig.terminal(*apply)
+        assert (status, "0 read otherwise" in said) == (0, True)
+        assert len(await rig.emitted("orders")) == 3
+        deeds = await rig.rows("SELECT key, act, actor, reason FROM ingest.audit")
+        assert [tuple(deed) for deed in deeds] == [(KEY, "read_again", "客服01", "新规则")]

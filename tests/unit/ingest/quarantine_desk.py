@@ -9,9 +9,10 @@ from chassis.clock import ManualClock
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal, new_master_key_text
 from chassis.processor import Decision, Moment, Record
 from schemas.events.channel_payloads import PayloadReceived
-from schemas.events.commands_ingest_quarantine import (
+from schemas.events.commands_ingest_payloads import (
     CorrectQuarantined,
     DiscardQuarantined,
+    ReadPayloadAgain,
     ReleaseQuarantined,
 )
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
@@ -75,6 +76,27 @@ class Desk:
 
     def discard(self, **changed: Any) -> Decision[KnownOrder]:
         return self._command(DiscardQuarantined, **changed)
+
+    def read_again(self, body: bytes, **changed: Any) -> Decision[KnownOrder]:
+        """The newest payload by today's mapping."""
+        return self._decided(
+            ReadPayloadAgain(
+                source_key=KEY,
+                command_id=f"again-{self._offset}",
+                issued_at=NOW,
+                actor="客服01",
+                reason="新规则",
+                channel="taobao",
+                shop="s1",
+                channel_order_no=TRADE_NO,
+                evidence="channel-payloads/0/1",
+                door="poll",
+                accepted_at=NOW,
+                body=READER.payloads.seal_payload(body),
+                **changed,
+            ),
+            KEY,
+        )
 
     def corrections(self) -> tuple[Correction, ...]:
         entry = self.entry

@@ -26,10 +26,10 @@ CREATE INDEX quarantine_waiting ON ingest.quarantine (first_seen_at) WHERE state
 CREATE INDEX quarantine_by_order ON ingest.quarantine (order_id) WHERE order_id <> '';
 CREATE INDEX quarantine_by_number ON ingest.quarantine (channel_order_no);
 
--- Who did what to an entry, and why; only ever appended. Places of corrected fields, never their content.
-CREATE TABLE ingest.quarantine_audit (
+-- Who did what to an entry or an order, and why; only ever appended. Places of corrected fields, never their content.
+CREATE TABLE ingest.audit (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    key text NOT NULL REFERENCES ingest.quarantine (key),
+    key text NOT NULL,             -- of the entry, or source key of the order
     at timestamptz NOT NULL,
     act text NOT NULL,
     actor text NOT NULL,
@@ -37,4 +37,4 @@ CREATE TABLE ingest.quarantine_audit (
     basis text NOT NULL,
     fields text[] NOT NULL
 );
-CREATE INDEX quarantine_audit_by_key ON ingest.quarantine_audit (key, id);
+CREATE INDEX audit_by_key ON ingest.audit (key, id);

@@ -1,4 +1,4 @@
-"""Records of the domain `commands-ingest-quarantine`. Generated from schemas/avro/commands-ingest-quarantine/ — do not edit."""
+"""Records of the domain `commands-ingest-payloads`. Generated from schemas/avro/commands-ingest-payloads/ — do not edit."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from msgspec import Struct
 class CorrectQuarantined(Struct, frozen=True, kw_only=True):
     """更正隔离报文."""
 
-    TOPIC: ClassVar[str] = "commands-ingest-quarantine"
-    FULL_NAME: ClassVar[str] = "danshu.commands_ingest_quarantine.CorrectQuarantined"
+    TOPIC: ClassVar[str] = "commands-ingest-payloads"
+    FULL_NAME: ClassVar[str] = "danshu.commands_ingest_payloads.CorrectQuarantined"
 
     source_key: str
     """来源键 · channel|shop|channel order number, the Kafka key"""
@@ -33,8 +33,8 @@ class CorrectQuarantined(Struct, frozen=True, kw_only=True):
 class DiscardQuarantined(Struct, frozen=True, kw_only=True):
     """作废隔离报文."""
 
-    TOPIC: ClassVar[str] = "commands-ingest-quarantine"
-    FULL_NAME: ClassVar[str] = "danshu.commands_ingest_quarantine.DiscardQuarantined"
+    TOPIC: ClassVar[str] = "commands-ingest-payloads"
+    FULL_NAME: ClassVar[str] = "danshu.commands_ingest_payloads.DiscardQuarantined"
 
     source_key: str
     """来源键 · channel|shop|channel order number, the Kafka key"""
@@ -50,11 +50,43 @@ class DiscardQuarantined(Struct, frozen=True, kw_only=True):
     """隔离编号 · the source key, or with a digest where the payload has no order number"""
 
 
+class ReadPayloadAgain(Struct, frozen=True, kw_only=True):
+    """按现行规则重读报文 · the newest snapshot of an accepted order."""
+
+    TOPIC: ClassVar[str] = "commands-ingest-payloads"
+    FULL_NAME: ClassVar[str] = "danshu.commands_ingest_payloads.ReadPayloadAgain"
+
+    source_key: str
+    """来源键 · channel|shop|channel order number, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人"""
+    reason: str
+    """原因 · kept in the audit"""
+    channel: str
+    """渠道"""
+    shop: str
+    """店铺"""
+    channel_order_no: str
+    """平台订单号"""
+    evidence: str
+    """原文位置 · topic/partition/offset of the raw payload"""
+    door: str
+    """入口 · by which it came"""
+    accepted_at: datetime
+    """接收时间 · of the payload"""
+    body: bytes
+    """原文密文 · sealed native bytes"""
+
+
 class ReleaseQuarantined(Struct, frozen=True, kw_only=True):
     """放行隔离报文."""
 
-    TOPIC: ClassVar[str] = "commands-ingest-quarantine"
-    FULL_NAME: ClassVar[str] = "danshu.commands_ingest_quarantine.ReleaseQuarantined"
+    TOPIC: ClassVar[str] = "commands-ingest-payloads"
+    FULL_NAME: ClassVar[str] = "danshu.commands_ingest_payloads.ReleaseQuarantined"
 
     source_key: str
     """来源键 · channel|shop|channel order number, the Kafka key"""
@@ -73,5 +105,6 @@ class ReleaseQuarantined(Struct, frozen=True, kw_only=True):
 RECORDS: tuple[type[Struct], ...] = (
     CorrectQuarantined,
     DiscardQuarantined,
+    ReadPayloadAgain,
     ReleaseQuarantined,
 )
