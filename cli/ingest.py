@@ -2,7 +2,7 @@
 
 Guarantees: both read one file and write nothing. `sign` speaks for carriers and payment gateways too. Exit
 status 0: done, also for a payload which is refused; 1: some vectors belong to none of them; 2: no such
-channel, or a file that cannot be read.
+channel, or a file that cannot be read. `quarantine` is in `cli.quarantine`, `show` and `replay` in `cli.replay`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ import typer
 
 from chassis.plugins import load
 from chassis.signatures import ACCEPT, REJECT, SignatureVector
+from cli import quarantine, replay
 from services.fulfillment.carriers import Provider
 from services.ingest.channels import Channel
 from services.ingest.domain.model import CanonicalOrder, Normalised, ProblemCode
 from services.refunds.gateways import gateways
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.add_typer(quarantine.app, name="quarantine")
+app.command()(replay.show)
+app.command()(replay.replay)
 
 UNKNOWN_PARTY, UNUSABLE = 1, 2
 FILE_BYTES_MAX: Final = 64 * 2**20  # a page of the most talkative channel is a thousandth of it
@@ -190,3 +194,7 @@ def _content(path: Path) -> bytes:
 def _give_up(why: str) -> NoReturn:
     typer.echo(f"danshu: {why}", err=True)
     raise typer.Exit(UNUSABLE)
+
+
+if __name__ == "__main__":
+    app()

@@ -10,19 +10,16 @@ import sys
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-import httpx2
-import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from chassis.money import yuan_text
-from chassis.settings import read
+from cli.doors import call
 from services.refunds.settings import RefundsSettings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-TIMEOUT_S: Final = 10.0
 REFUND_ID_CHARS: Final = 28
 STATES: Final = {
     "awaiting_approval": "待审批",
@@ -38,12 +35,6 @@ Url = Annotated[str, typer.Option("--url", help="Of the refunds service; default
 Actor = Annotated[str, typer.Option("--actor", help="Who does this.")]
 Role = Annotated[str, typer.Option("--role", help="supervisor, finance or risk")]
 Reason = Annotated[str, typer.Option("--reason")]
-
-
-class Refused(Exception):
-    """The service said no, or did not answer; the text is for people."""
-
-    remedy = ""
 
 
 @app.command()
@@ -136,35 +127,8 @@ def _line(text: str) -> dict[str, int]:
     return {"line_no": int(line_no), "quantity": int(pieces)}
 
 
-def _call(
-    method: str,
-    path: str,
-    url: str,
-    *,
-    body: dict[str, Any] | None = None,
-    query: dict[str, str] | None = None,
-) -> dict[str, Any]:
-    settings = read(RefundsSettings)
-    if not url and not settings.http_port:
-        raise Refused("set DANSHU_REFUNDS_HTTP_PORT to the service's port, or give --url")
-    start = url or f"http://{settings.http_host}:{settings.http_port}"
-    token = settings.api_token.get_secret_value()
-    try:
-        answer = httpx2.request(
-            method,
-            start.rstrip("/") + path,
-            params=query,
-            content=None if body is None else msgspec.json.encode(body),
-            headers={"authorization": f"Bearer {token}"},
-            timeout=TIMEOUT_S,
-            trust_env=False,
-        )
-        said: dict[str, Any] = msgspec.json.decode(answer.content, type=dict)
-    except (httpx2.HTTPError, msgspec.DecodeError) as error:
-        raise Refused(f"the refunds service does not answer at {start}: {error}") from error
-    if answer.status_code >= 400:
-        raise Refused(f"{said.get('title', '')} ({said.get('code', answer.status_code)})")
-    return said
+def _call(method: str, path: str, url: str, **parts: Any) -> Any:
+    return call(RefundsSettings, method, path, url, **parts)
 
 
 def _print(case: dict[str, Any]) -> None:

@@ -41,6 +41,31 @@ class PayloadQuarantined(Struct, frozen=True, kw_only=True):
     """原文位置 · topic/partition/offset of the raw payload"""
 
 
+class QuarantineEnded(Struct, frozen=True, kw_only=True):
+    """隔离已结束 · nobody waits for this payload any more."""
+
+    TOPIC: ClassVar[str] = "quarantine"
+    FULL_NAME: ClassVar[str] = "danshu.quarantine.QuarantineEnded"
+
+    source_key: str
+    """来源键 · channel|shop|channel order number"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    entry_key: str
+    """隔离编号"""
+    outcome: str
+    """结果 · released, superseded or discarded"""
+    order_id: str
+    """订单号 · our order id; empty where no order came of it"""
+    actor: str
+    """操作人 · or the topic of the newer payload"""
+    reason: str
+    """原因"""
+
+
 RECORDS: tuple[type[Struct], ...] = (
     PayloadQuarantined,
+    QuarantineEnded,
 )

@@ -27,7 +27,7 @@ from schemas.events.orders import (
     OrderPaid,
     OrderPlaced,
 )
-from schemas.events.quarantine import PayloadQuarantined
+from schemas.events.quarantine import PayloadQuarantined, QuarantineEnded
 from schemas.events.refunds import (
     RefundApproved,
     RefundFailed,
@@ -322,6 +322,18 @@ def quarantined(
     )
 
 
+def quarantine_ended(
+    card: Card | None, event: QuarantineEnded, _facts: Any, moment: Moment
+) -> Decided:
+    """Nobody waits for the payload any more: the list shows the order that came of it, if any."""
+    known = replace(card or EMPTY, state="", placed_at=None, updated_at=moment.now)
+    what = "：".join(filter(None, (say(event.outcome), event.reason)))
+    return Decision(
+        state=replace(known, flags=without_flag(known.flags, "quarantined")),
+        effects=entry(event, moment, what, event.actor, event.order_id),
+    )
+
+
 def _reason(event: Any) -> str:
     return say(event.reason)
 
@@ -332,6 +344,7 @@ HANDLERS: Handlers = {
     OrderAmended: amended,
     OrderCancelled: only_told(_reason),
     PayloadQuarantined: quarantined,
+    QuarantineEnded: quarantine_ended,
     WriteBackApplied: lowers("write_back_refused", lambda event: say(event.kind)),
     WriteBackRefused: raises("write_back_refused", _reason),
     StockReserved: reserved,

@@ -85,6 +85,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "OrderAmended": "平台变更订单",
         "OrderCancelled": "平台关闭订单",
         "PayloadQuarantined": "报文已隔离",
+        "QuarantineEnded": "隔离已结束",
         "WriteBackApplied": "已回传平台",
         "WriteBackRefused": "平台拒绝回传",
         "StockReserved": "库存已预占",
@@ -128,6 +129,9 @@ TIERS: Mapping[str, str] = MappingProxyType(
 
 CODES: Mapping[str, str] = MappingProxyType(
     {
+        "released": "放行",
+        "superseded": "平台已更新",
+        "discarded": "作废",
         # why the channel or we closed, released or refused something
         "cancelled": "订单取消",
         "expired": "超时未付",

@@ -15,7 +15,10 @@ from services.fulfillment.domain.model import Parcel
 
 
 class _Personal(msgspec.Struct, frozen=True, kw_only=True):
-    """The block as ingest seals it. A cipher goes before the mask that stands for it on screens."""
+    """The block as ingest seals it.
+
+    A cipher goes before the mask that stands for it on screens, and what is fit for a label before the original.
+    """
 
     name: str = ""
     phone: str = ""
@@ -24,6 +27,9 @@ class _Personal(msgspec.Struct, frozen=True, kw_only=True):
     phone_cipher: str = ""
     address_cipher: str = ""
     receiver_key: str = ""
+    label_name: str = ""
+    label_phone: str = ""
+    label_address: str = ""
 
 
 class Unaddressed(msgspec.Struct, frozen=True):
@@ -52,13 +58,13 @@ def recipient_of(
     except (SealBroken, msgspec.MsgspecError):
         return Unaddressed("receiver_unreadable")
     return Recipient(
-        name=personal.name_cipher or personal.name,
-        mobile=personal.phone_cipher or personal.phone,
+        name=personal.name_cipher or personal.label_name or personal.name,
+        mobile=personal.phone_cipher or personal.label_phone or personal.phone,
         address=Address(
             province=parcel.province,
             city=parcel.city,
             district=parcel.district,
-            detail=personal.address_cipher or personal.address,
+            detail=personal.address_cipher or personal.label_address or personal.address,
         ),
         receiver_key=personal.receiver_key,
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
 from chassis import topics
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal
 from chassis.http import Outgoing
@@ -17,9 +20,12 @@ from schemas.events.channel_hints import HintReceived
 from services.ingest.aftersales import AftersalesPoller
 from services.ingest.channels import Channel
 from services.ingest.doors import PushDoor
+from services.ingest.evidence import EvidenceKeeper
+from services.ingest.facts import NormaliserFactsSource, Reader
 from services.ingest.fetching import Fetcher, HintReader
-from services.ingest.normalise import NormaliserFactsSource, normaliser
+from services.ingest.handlers import normaliser
 from services.ingest.polling import Poller
+from services.ingest.quarantine_doors import QuarantineDoors
 from services.ingest.settings import IngestSettings
 from services.ingest.shared import Shared
 from services.ingest.shops import read_shops
@@ -43,11 +49,12 @@ async def build(context: Context[IngestSettings]) -> Parts:
         shops=read_shops(settings.shops_file, channels),
     )
     roles = settings.roles
+    reader = Reader(channels, shared.payloads, PersonalSeal(keys))
     processors: list[Processor[Any]] = []
     tasks: list[Callable[[], Awaitable[None]]] = [shared.outgoing.close_when_cancelled]
     if "normalise" in roles:
-        facts = NormaliserFactsSource(channels, shared.payloads, PersonalSeal(keys))
-        processors.append(normaliser(facts))
+        processors.append(normaliser(NormaliserFactsSource(reader)))
+        tasks.append(EvidenceKeeper(shared, days=settings.evidence_days).run)
     if "channels" in roles:
         fetcher = Fetcher(shared, concurrency=settings.fetch_concurrency)
         processors.append(WRITE_BACKS)
@@ -64,8 +71,26 @@ async def build(context: Context[IngestSettings]) -> Parts:
         ]
     return Parts(
         processors=processors,
-        door=PushDoor(shared, settings).app() if "doors" in roles else None,
+        door=_doors(context, shared, reader) if "doors" in roles else None,
         tasks=tasks,
+    )
+
+
+def _doors(context: Context[IngestSettings], shared: Shared, reader: Reader) -> Starlette:
+    settings = context.settings
+    quarantine = QuarantineDoors(
+        pool=context.pool,
+        desk=context.desk,
+        clock=context.clock,
+        reader=reader,
+        token=settings.api_token.get_secret_value(),
+        ask_timeout_s=settings.ask_timeout_s,
+    )
+    return Starlette(
+        routes=[
+            Mount("/quarantine", quarantine.app()),
+            Mount("/", PushDoor(shared, settings).app()),
+        ]
     )
 
 

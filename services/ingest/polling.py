@@ -48,6 +48,8 @@ class Poller:
     async def run(self) -> None:
         """Works until cancelled."""
         async with asyncio.TaskGroup() as group:
+            # A task of a service that returns ends the service, also where no shop can be asked.
+            group.create_task(asyncio.Event().wait())
             for shop in self._shared.shops.values():
                 if self._shared.channels[shop.channel].poll_request is not None:
                     group.create_task(self._poll_for_ever(shop))

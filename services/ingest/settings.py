@@ -29,6 +29,10 @@ class IngestSettings(Settings):
     push_bytes_max: int = Field(default=1024 * 1024, ge=1024)
     """Hints are a few hundred bytes; a whole order of some hundred lines is half a megabyte."""
     push_depth_max: int = Field(default=32, ge=2)
+    ask_timeout_s: float = Field(default=5.0, gt=0, le=60)
+    """How long the quarantine's doors wait for the result of a command."""
+    evidence_days: int = Field(default=400, ge=7)
+    """How long it is kept which payload made which version of an order: over a year of returns and audits."""
     write_back_attempts_max: int = Field(default=12, ge=1)
     """After so many failures a write-back is given up as refused; failures of the whole shop do not count."""
     write_backs_per_shop_per_s: float = Field(default=20.0, gt=0)

@@ -171,4 +171,4 @@ def test_an_event_is_made_by_the_one_service_the_map_names(record: type[Struct])
 )
 def test_a_command_is_handled_by_the_service_in_its_topics_name(record: type[Struct]) -> None:
     handlers = {service for service, records in HANDLED.values() if record in records}
-    assert handlers - {"console"} == {topic_of(record).removeprefix("commands-")}
+    assert handlers - {"console"} == {service_of(topic_of(record).removeprefix("commands-"))}

@@ -46,6 +46,7 @@ TEXTS = {
     "district": "余杭区",
     "document_no": ORDER_ID,
     "door": "poll",
+    "entry_key": "taobao|shop-1|4012345678900",
     "evidence": "channel-payloads/3/1024",
     "from_state": "awaiting_payment",
     "gateway": "alipay",

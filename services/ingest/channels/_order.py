@@ -31,6 +31,7 @@ from services.ingest.domain.model import (
     Times,
 )
 from services.ingest.domain.snapshots import Rank, rank_of
+from services.ingest.domain.text import is_lost
 
 S = OrderSnapshotState
 PAID_STATES = frozenset(
@@ -160,6 +161,7 @@ def _check_header(draft: Draft, problems: list[Problem]) -> None:
     nobody = draft.receiver.pii is PiiKind.ABSENT and not draft.receiver.key
     if draft.state in SHIPPABLE and not draft.collected and (not draft.receiver.province or nobody):
         problems.append(problem(ProblemCode.RECEIVER_MISSING, "receiver", blocks=True))
+    _check_texts(draft, problems)
     paid = draft.times.paid is not None
     if not draft.pays_later and draft.payable_fen > 0:
         if draft.state in PAID_STATES and not paid:
@@ -168,6 +170,16 @@ def _check_header(draft: Draft, problems: list[Problem]) -> None:
         elif draft.state is S.UNPAID and paid:
             detail = f"{draft.raw_state} with a time of payment"
             problems.append(problem(ProblemCode.STATE_CONTRADICTS_PAYMENT, detail, blocks=False))
+
+
+def _check_texts(draft: Draft, problems: list[Problem]) -> None:
+    """An address nobody can read any more cannot be shipped to; a name can, by the phone."""
+    if draft.receiver.pii is not PiiKind.PLAIN:
+        return
+    for name in ("name", "address"):
+        if is_lost(getattr(draft.receiver, name)):
+            blocks = name == "address" and draft.state in SHIPPABLE and not draft.collected
+            problems.append(problem(ProblemCode.RECEIVER_LOST, f"receiver {name}", blocks=blocks))
 
 
 def _check_lines(draft: Draft, problems: list[Problem]) -> None:

@@ -13,6 +13,7 @@ Guarantees of a `CanonicalOrder` whose `Normalised` carries no blocking problem:
 
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 
 import msgspec
 
@@ -113,6 +114,7 @@ class ProblemCode(StrEnum):
     BAD_TIME = "bad_time"
     MODIFIED_MISSING = "modified_missing"
     RECEIVER_MISSING = "receiver_missing"
+    RECEIVER_LOST = "receiver_lost"  # spoilt by a wrong encoding, and not to be had back
     RECEIVER_MIXED = "receiver_mixed"  # some fields masked or plain, others ciphers
 
 
@@ -213,8 +215,11 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
 class Extension(msgspec.Struct, frozen=True, kw_only=True):
     """Fields which only one channel has; each channel file declares its own subclass.
 
-    `buyer_key` is the channel's pseudonym of the buyer, "" when it sends none.
+    `buyer_key` is the channel's pseudonym of the buyer, "" when it sends none. `PERSONAL` names fields in which
+    a buyer may have written anything.
     """
+
+    PERSONAL: ClassVar[frozenset[str]] = frozenset()
 
     buyer_key: str
 

@@ -88,6 +88,19 @@ class Rank(Struct, frozen=True, order=True, array_like=True):
     digest: str
 
 
+class Since(Struct, frozen=True, order=True, array_like=True):
+    """How a snapshot stands to a receiver which somebody corrected by hand on the snapshot `modified_at`.
+
+    `spoken` 0: the channel still said the same, and the correction holds; 1: it has said something else since.
+    """
+
+    modified_at: datetime
+    spoken: int
+
+
+NEVER = Since(_BEFORE_ALL, 0)
+
+
 class KnownOrder(Struct, frozen=True, kw_only=True):
     """What ingest keeps of a channel order. `order_id` is empty while only quarantined payloads came."""
 
@@ -109,10 +122,14 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
     lines: tuple[tuple[str, int], ...] = ()
     """(channel's line id, pieces), in the order of our line numbers."""
     quarantine: tuple[Problem, ...] = ()
+    set_aside: bool = False
+    """Whether the quarantine has, or had, an entry of it."""
     digest: str = ""
     """Of the newest snapshot's content; empty in orders known from before it was kept."""
     personal_of: Rank | None = None
     """The snapshot that told the personal block; None: the newest."""
+    personal_since: Since = NEVER
+    """Whether the personal block is a corrected one, or told after that."""
     region_of: Rank | None = None
     """The snapshot that told the region; None: the newest."""
 
@@ -192,8 +209,14 @@ def read_snapshot(
     digest: str,
     personal_digest: str,
     order_id: str,
+    since: Since = NEVER,
+    again: bool = False,
 ) -> Reading:
-    """Compares a snapshot with what is known. `order_id` is used when the order is new to us."""
+    """Compares a snapshot with what is known. `order_id` is used when the order is new to us.
+
+    `since` says how it stands to a receiver that was corrected by hand. `again`: it is read by another mapping,
+    and what an earlier one made of a snapshot of the same time gives way.
+    """
     if any(problem.blocks for problem in problems):
         return Quarantine(problems)
     seen = KnownOrder(
@@ -214,10 +237,15 @@ def read_snapshot(
         hold=hold_of(order),
         lines=tuple([(item.line_id, item.qty) for item in order.items]),
         digest=digest,
+        personal_since=since,
     )
     if known is None or not known.order_id:
+        seen = replace(seen, set_aside=known is not None and known.set_aside)
         return Change(placed=True, paid=seen.paid, amended=(), cancelled=seen.cancelled, known=seen)
-    now_known = _joined(known, seen)
+    before = known
+    if again and seen.modified_at == known.modified_at:
+        before = replace(known, state="", raw_state="", hold="", digest="")
+    now_known = _joined(before, seen)
     if now_known == known:
         return Stale()
     return Change(
@@ -232,12 +260,13 @@ def read_snapshot(
 def _joined(known: KnownOrder, seen: KnownOrder) -> KnownOrder:
     """What is known after one more snapshot: the same whichever of the two came first."""
     newer = seen if seen.rank > known.rank else known
-    personal = max(known, seen, key=lambda one: (_TOLD[one.personal_kind], _personal_rank(one)))
+    personal = max(known, seen, key=_personal_standing)
     region = max(known, seen, key=lambda one: (any(one.region), _region_rank(one)))
     personal_of, region_of = _personal_rank(personal), _region_rank(region)
     return replace(
         newer,
         order_id=known.order_id,
+        set_aside=known.set_aside,
         # Money that was taken and an order that was closed are facts, also where they are told late.
         paid=known.paid or seen.paid,
         cancelled=known.cancelled or seen.cancelled,
@@ -248,10 +277,15 @@ def _joined(known: KnownOrder, seen: KnownOrder) -> KnownOrder:
         personal_digest=personal.personal_digest,
         personal_kind=personal.personal_kind,
         personal_of=None if personal_of == newer.rank else personal_of,
+        personal_since=personal.personal_since,
         # Line numbers are given once: a later snapshot that drops a line must not shift the others.
         lines=known.lines or seen.lines,
         quarantine=known.quarantine if seen.rank < known.rank else (),
     )
+
+
+def _personal_standing(known: KnownOrder) -> tuple[Since, int, Rank]:
+    return known.personal_since, _TOLD[known.personal_kind], _personal_rank(known)
 
 
 def _personal_rank(known: KnownOrder) -> Rank:

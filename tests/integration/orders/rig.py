@@ -1,4 +1,4 @@
-"""The orders service as its own process on real servers, and the topics around it."""
+"""A service, orders unless told, as its own process on real servers, and the topics around it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,16 @@ PATIENCE_S = 60.0
 
 @dataclass(kw_only=True)
 class Rig:
-    """One prefix, one database, and at most one orders process at a time."""
+    """One prefix, one database, and at most one process of the service at a time."""
 
     stack: Stack
     prefix: str
     database_url: str
     publisher: Publisher
+    module: str = "services.orders"
+    terminal_module: str = "cli.orders"
+    given: dict[str, str] = field(default_factory=dict)
+    """Settings of every process on this rig beside the servers'."""
     versions: dict[tuple[str, str], int] = field(default_factory=dict)
 
     async def publish(self, events: Sequence[Any]) -> None:
@@ -88,14 +92,15 @@ class Rig:
             "DANSHU_TOPIC_PREFIX": self.prefix,
             "DANSHU_API_TOKEN": TOKEN,
             "DANSHU_RULES_DIR": str(CLONE / "rules"),
+            **self.given,
         }
 
     async def terminal(self, *arguments: str) -> tuple[int, str]:
-        """Exit status and output of `danshu orders …`."""
+        """Exit status and output of the service's group of `danshu`."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "cli.orders",
+            self.terminal_module,
             *arguments,
             cwd=CLONE,
             env=self.environment() | {"COLUMNS": "300"},
@@ -112,7 +117,7 @@ class Rig:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "services.orders",
+            self.module,
             cwd=CLONE,
             env=self.environment() | settings,
             stdout=asyncio.subprocess.PIPE,
@@ -133,6 +138,8 @@ class Rig:
                 status = await process.wait()
             await draining
             assert status == 0, "\n".join(log)
+        except TimeoutError:
+            raise AssertionError("it took too long: " + "".join(log)) from None
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
@@ -166,7 +173,8 @@ async def _ready(process: asyncio.subprocess.Process, log: list[str]) -> int:
 
 async def _read(process: asyncio.subprocess.Process, log: list[str]) -> None:
     assert process.stdout is not None
-    log.extend([line.decode() async for line in process.stdout])
+    async for line in process.stdout:
+        log.append(line.decode())  # noqa: PERF401 — it is shown where the process hangs
 
 
 @contextlib.contextmanager

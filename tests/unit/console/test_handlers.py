@@ -11,6 +11,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis import topics
 from chassis.clock import ManualClock
@@ -19,6 +20,7 @@ from chassis.processor import Kept, Known, Record, encode_document, fold
 from schemas.events import RECORDS
 from schemas.events.order_states import OrderHeld, OrderHoldLifted
 from schemas.events.orders import OrderAmended, OrderPlaced, Payment
+from schemas.events.quarantine import QuarantineEnded
 from services.console import words
 from services.console.domain.model import Card, bucket_of
 from services.console.entries import Entry
@@ -270,6 +272,28 @@ def test_a_quarantined_payload_is_a_card_of_its_own() -> None:
     assert card.state == "quarantined"
     assert card.line_summary == "报文里没有商品行"
     assert card.flags == ("quarantined",)
+
+
+def test_a_quarantined_payload_that_nobody_waits_for_is_no_card_any_more() -> None:
+    ended = QuarantineEnded(
+        source_key="jd|京东店|31",
+        version=2,
+        occurred_at=NOON,
+        entry_key="jd|京东店|31",
+        outcome="released",
+        order_id="JD2026111100001",
+        actor="客服01",
+        reason="买家来电",
+    )
+    kept, facts = project([quarantined("31"), ended])
+    card = kept["jd|京东店|31"].state
+    assert card is not None
+    assert (card.state, card.placed_at, card.flags) == ("", None, ())
+    assert facts.entries[1][5:8] == ("隔离已结束", "放行：买家来电", "客服01")
+    card = card_of(
+        [quarantined("31"), ended, replace(quarantined("31"), version=3)], "jd|京东店|31"
+    )
+    assert (card.state, card.flags) == ("quarantined", ("quarantined",))
 
 
 def test_documents_read_back_and_columns_follow_the_card() -> None:

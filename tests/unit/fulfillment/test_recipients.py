@@ -40,6 +40,25 @@ def test_a_clear_receiver_is_opened() -> None:
     assert "测试收货人" not in repr(found)
 
 
+def test_what_is_fit_for_a_label_goes_before_the_original() -> None:
+    parcel, keys = sealed(
+        {
+            "name": "小\U0001f600明",
+            "phone": "１３００００００００１",
+            "address": "文三路 1 号",
+            "label_name": "小明",
+            "label_phone": "13000000001",
+        }
+    )
+    found = recipient_of(SEAL, parcel, keys)
+    assert isinstance(found, Recipient)
+    assert (found.name, found.mobile, found.address.detail) == (
+        "小明",
+        "13000000001",
+        "文三路 1 号",
+    )
+
+
 def test_ciphers_go_before_the_masks_that_stand_for_them() -> None:
     parcel, keys = sealed(
         {

@@ -12,14 +12,15 @@ from schemas.events.channel_payloads import PayloadReceived
 from schemas.events.orders import OrderAmended, OrderCancelled, OrderPaid, OrderPlaced
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
 from services.ingest.domain.snapshots import KnownOrder
-from services.ingest.normalise import NormaliserFacts, NormaliserFactsSource, decide_payload
+from services.ingest.facts import NormaliserFacts, Reader
+from services.ingest.normalise import decide_payload
 from tests.unit.ingest.channels.builders import NOW, Native, encoded, taobao_line, taobao_trade
 
 KEYS = MasterKeys.parse(new_master_key_text(1))
 PAYLOADS = PayloadSeal(KEYS, ManualClock(NOW))
 PERSONAL = PersonalSeal(KEYS)
 CHANNELS = {"taobao": TAOBAO}
-SOURCE = NormaliserFactsSource(CHANNELS, PAYLOADS, PERSONAL)
+READER = Reader(CHANNELS, PAYLOADS, PERSONAL)
 TRADE_NO = "4000000000000000010"
 SECOND = "4000000000000000012"
 SHIPPED = "WAIT_BUYER_CONFIRM_GOODS"
@@ -55,8 +56,8 @@ class Desk:
             event=payload,
             raw=b"",
         )
-        arrivals = {(0, self._offset): SOURCE._arrival(payload)}
-        facts = NormaliserFacts(CHANNELS, PERSONAL, arrivals, [1], self._wrapped_keys)
+        arrivals = {(0, self._offset): READER.arrival(payload)}
+        facts = NormaliserFacts(READER, arrivals, [1], self._wrapped_keys, {})
         decision = decide_payload(self.known, payload, facts, Moment(NOW, record))
         self._wrapped_keys |= facts.new_keys
         self.known = decision.state

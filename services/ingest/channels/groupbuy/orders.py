@@ -4,6 +4,8 @@ Reads one entry of a list (the evidence) and a whole page. Sources: the response
 Pinduoduo's Java SDK and of niltor/open-pdd-net-sdk, which name every field with its unit.
 """
 
+from typing import ClassVar
+
 import msgspec
 
 from chassis.money import share_out
@@ -69,6 +71,8 @@ class GroupbuyExtension(Extension, frozen=True, kw_only=True, tag="groupbuy"):
     leader's prices; `cost_fen` is what the shop is paid for its goods. `answers` are the member's to
     the leader's questions. Commissions are inside what was paid.
     """
+
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"answers"})
 
     activity_no: str
     activity_title: str

@@ -5,6 +5,7 @@ order's webhook, which is the order without its wrapper. Amounts are the shop's 
 """
 
 import re
+from typing import ClassVar
 
 import msgspec
 
@@ -66,6 +67,8 @@ class ShopifyExtension(Extension, frozen=True, kw_only=True, tag="shopify"):
     `name` is the number which the buyer sees. `tax_fen` and `tip_fen` are in the order's freight
     when they come on top of its goods; `shipping_discount_fen` is off it already.
     """
+
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"zip"})
 
     name: str
     source_name: str

@@ -5,6 +5,7 @@ refund object names at best its order. Amounts are the shop's currency, taxes ar
 """
 
 from html import unescape
+from typing import ClassVar
 
 import msgspec
 
@@ -62,6 +63,8 @@ class WooCommerceExtension(Extension, frozen=True, kw_only=True, tag="woocommerc
     `number` is what the buyer sees; plug-ins make it differ from the order's id. `fees_fen` are in
     the order's freight. Per line the order does not say what was refunded, so `refunded_fen` does.
     """
+
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"postcode"})
 
     number: str
     created_via: str

@@ -1,0 +1,157 @@
+"""An order by today's mapping, from the payloads that are still kept, against what is stored of it.
+
+Pure. The payloads go through the same decision as when they came, one after the other, with the corrections that
+stand; nothing of it is kept or told. Texts about a person are never compared by content: they read the same or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from chassis.processor import Moment, Record
+from schemas.events.channel_payloads import PayloadReceived
+from schemas.events.orders import OrderPlaced
+from services.ingest.domain.model import Extension
+from services.ingest.domain.quarantine import Entry
+from services.ingest.domain.snapshots import KnownOrder
+from services.ingest.facts import NormaliserFacts, Reader, entry_key
+from services.ingest.normalise import decide_payload
+
+# What later snapshots do not change, so that it takes the first ones to say it.
+_FROM_THE_FIRST = ("paid", "cancelled", "lines")
+_FROM_THE_NEWEST = (
+    "modified_at", "state", "raw_state", "hold", "province", "city", "district", "personal_kind",
+)  # fmt: skip
+_TOLD = (
+    "channel_state", "lines", "payable_fen", "freight_fen", "discount_fen", "currency", "promotions",
+    "province", "city", "district", "personal_kind", "receiver_key", "address_vague", "hold", "problems",
+    "ship_by", "payment",
+)  # fmt: skip
+
+
+class Taken(Struct, frozen=True, kw_only=True):
+    """A payload where it stands on its topic."""
+
+    position: str
+    payload: PayloadReceived
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Partition and offset."""
+        return place_of(self.position)
+
+
+def place_of(position: str) -> tuple[int, int]:
+    """Partition and offset of `topic/partition/offset`."""
+    _, partition, offset = position.rsplit("/", 2)
+    return int(partition), int(offset)
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """One field that reads otherwise today. Values as JSON."""
+
+    field: str
+    stored: str
+    today: str
+
+
+class Replay(Struct, frozen=True, kw_only=True):
+    """One order. `missing` payloads are no longer kept: what only they could say was not compared."""
+
+    source_key: str
+    order_id: str
+    payloads: int
+    missing: int
+    differences: tuple[Difference, ...]
+
+
+class Today(Struct, frozen=True, kw_only=True):
+    """What the payloads come to by today's mapping."""
+
+    known: KnownOrder | None
+    placed: OrderPlaced | None
+    extension: Extension | None
+
+
+def by_todays_mapping(
+    reader: Reader,
+    payloads: Sequence[Taken],
+    entries: Mapping[str, Entry],
+    wrapped_keys: Mapping[str, bytes],
+    now: datetime,
+) -> Today:
+    """Takes the payloads of one order in, in the order of their places."""
+    known, placed, extension = None, None, None
+    newest = datetime.min.replace(tzinfo=now.tzinfo)
+    for taken in sorted(payloads, key=lambda one: one.place):
+        partition, offset = taken.place
+        payload = taken.payload
+        arrival = reader.arrival(payload)
+        record = Record("channel-payloads", partition, offset, payload.source_key, 0, payload, b"")
+        entry = entries.get(entry_key(payload, arrival))
+        # What waits here waits only for a person; it must not keep a repeat from being read again.
+        standing = {entry.key: entry} if entry is not None and not entry.waits else {}
+        facts = NormaliserFacts(reader, {taken.place: arrival}, [0], wrapped_keys, standing)
+        decision = decide_payload(known, payload, facts, Moment(now, record))
+        known = decision.state
+        placed = next((e for e in decision.events if isinstance(e, OrderPlaced)), placed)
+        order = arrival.normalised.order
+        if order is not None and (order.times.modified or newest) >= newest:
+            newest, extension = order.times.modified or newest, order.extensions
+    return Today(known=known, placed=placed, extension=extension)
+
+
+def compared(
+    stored: KnownOrder, told: OrderPlaced | None, today: Today, *, whole: bool
+) -> tuple[Difference, ...]:
+    """What reads otherwise. `whole`: all payloads are still kept, so that the first ones count, too.
+
+    `told` is what was told when the order was placed; None where that is no longer kept either.
+    """
+    if today.known is None:
+        return ()
+    known = today.known
+    fields = (*_FROM_THE_NEWEST, *(_FROM_THE_FIRST if whole else ()))
+    found = [
+        _difference(name, getattr(stored, name), getattr(known, name))
+        for name in fields
+        # An order that cannot be worked with has no content to compare.
+        if stored.order_id or known.order_id
+    ]
+    if whole and stored.personal_digest != known.personal_digest:
+        found.append(Difference(field="personal", stored="", today="reads differently"))
+    before = [problem.code for problem in stored.quarantine]
+    after = [problem.code for problem in known.quarantine]
+    found.append(_difference("quarantine", before, after))
+    if told is not None and today.placed is not None and whole:
+        for name in _TOLD:
+            was, reads = getattr(told, name), getattr(today.placed, name)
+            found += (
+                _lines(was, reads)
+                if name == "lines"
+                else [_difference(f"placed.{name}", was, reads)]
+            )
+    kept = tuple(one for one in found if one is not None)
+    if not kept and stored.digest and known.digest and stored.digest != known.digest:
+        return (Difference(field="content", stored="", today="reads differently elsewhere"),)
+    return kept
+
+
+def _lines(was: Sequence[Any], reads: Sequence[Any]) -> list[Difference | None]:
+    found = [_difference("placed.lines", len(was), len(reads))]
+    for one, other in zip(was, reads, strict=False):
+        found += [
+            _difference(f"placed.lines.{one.line_no}.{n}", getattr(one, n), getattr(other, n))
+            for n in one.__struct_fields__
+        ]
+    return found
+
+
+def _difference(field: str, stored: object, today: object) -> Difference | None:
+    was, reads = msgspec.json.encode(stored).decode(), msgspec.json.encode(today).decode()
+    return None if was == reads else Difference(field=field, stored=was, today=reads)

@@ -1,0 +1,44 @@
+"""How long evidence is kept, on real Postgres."""
+
+from datetime import UTC, datetime, timedelta
+
+from chassis.postgres import migrate, open_pool
+from chassis.service import CHASSIS_MIGRATIONS
+from services.ingest.__main__ import MIGRATIONS
+from services.ingest.domain.evidence import Evidence
+from services.ingest.store import append_evidence, forget_evidence, read_evidence
+
+NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
+
+
+def seen(offset: int, taken_at: datetime) -> Evidence:
+    return Evidence(
+        source_key="taobao|s1|1",
+        position=f"channel-payloads/0/{offset}",
+        sha256=b"s" * 32,
+        door="poll",
+        accepted_at=taken_at,
+        taken_at=taken_at,
+        modified_at=None,
+        outcome="stale",
+        order_version=1,
+    )
+
+
+async def test_evidence_is_read_in_order_and_forgotten_by_age_a_slice_at_a_time(
+    database_url: str,
+) -> None:
+    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
+    pool = await open_pool(database_url, 1)
+    try:
+        async with pool.acquire() as connection:
+            old = [seen(offset, NOW - timedelta(days=401)) for offset in (9, 10, 100)]
+            fresh = [seen(offset, NOW) for offset in (101, 102)]
+            await append_evidence(connection, [*fresh, *old])
+            assert await read_evidence(connection, "taobao|s1|1") == (*old, *fresh)
+            before = NOW - timedelta(days=400)
+            gone = [await forget_evidence(connection, before, 2) for _ in range(3)]
+            assert gone == [2, 1, 0]
+            assert await read_evidence(connection, "taobao|s1|1") == tuple(fresh)
+    finally:
+        await pool.close()

@@ -1,0 +1,139 @@
+"""What kept payloads come to by today's mapping, against what yesterday's made of them."""
+
+import dataclasses
+from collections.abc import Callable
+
+import msgspec
+from msgspec.structs import replace
+
+from schemas.events.channel_payloads import PayloadReceived
+from schemas.events.orders import OrderPlaced
+from services.ingest.channels.taobao import CHANNEL as TAOBAO
+from services.ingest.channels.taobao.orders import TaobaoExtension
+from services.ingest.domain.model import CanonicalOrder, Normalised
+from services.ingest.facts import Reader
+from services.ingest.replaying import Difference, Taken, Today, by_todays_mapping, compared
+from tests.unit.ingest.channels.builders import NOW
+from tests.unit.ingest.quarantine_desk import KEY, LINE, READER, TRADE_NO, Desk, no_quantity, trade
+
+Change = Callable[[CanonicalOrder], CanonicalOrder]
+
+
+def reader(change: Change) -> Reader:
+    """A mapping that reads something otherwise than ours."""
+
+    def normalise(body: bytes) -> tuple[Normalised, ...]:
+        (found,) = TAOBAO.normalise(body)
+        assert found.order is not None
+        return (replace(found, order=change(found.order)),)
+
+    other = dataclasses.replace(TAOBAO, normalise=normalise)
+    return Reader({"taobao": other}, READER.payloads, READER.seal)
+
+
+def taken(*bodies: bytes) -> list[Taken]:
+    return [
+        Taken(
+            position=f"channel-payloads/0/{offset}",
+            payload=PayloadReceived(
+                source_key=KEY,
+                channel="taobao",
+                shop="s1",
+                channel_order_no=TRADE_NO,
+                door="poll",
+                accepted_at=NOW,
+                body=READER.payloads.seal_payload(body),
+            ),
+        )
+        for offset, body in enumerate(bodies, start=1)
+    ]
+
+
+def read(desk: Desk, bodies: list[bytes], by: Reader = READER) -> Today:
+    entries = desk.entries
+    return by_todays_mapping(by, taken(*bodies), entries, desk.wrapped_keys, NOW)
+
+
+def differences(
+    bodies: list[bytes], by: Reader = READER, *, whole: bool = True
+) -> list[Difference]:
+    """As if `by` were today's mapping and ours had stored what is stored."""
+    desk = Desk()
+    for body in bodies:
+        desk.take(body)
+    assert desk.known is not None
+    told = next((event for event in desk.events if isinstance(event, OrderPlaced)), None)
+    return list(compared(desk.known, told, read(desk, bodies, by), whole=whole))
+
+
+TWO = [trade(), trade(at="10:00:00", status="PAID_FORBID_CONSIGN")]
+
+
+def test_the_same_mapping_reads_the_same() -> None:
+    assert differences(TWO) == []
+    assert differences([trade(no_quantity())]) == []
+    assert differences([TWO[1], TWO[0], TWO[0]]) == []
+
+
+def test_a_mapping_that_reads_the_freight_otherwise_shows_in_the_fields_it_told() -> None:
+    found = differences(TWO, reader(lambda order: replace(order, freight_fen=600)))
+    assert found == [Difference(field="placed.freight_fen", stored="0", today="600")]
+
+
+def test_a_mapping_that_knows_no_hold_shows_in_what_is_stored() -> None:
+    def free(order: CanonicalOrder) -> CanonicalOrder:
+        return replace(order, hold="", raw_state="FREE")
+
+    found = {d.field: (d.stored, d.today) for d in differences(TWO[1:], reader(free))}
+    assert found["raw_state"] == ('"PAID_FORBID_CONSIGN"', '"FREE"')
+    assert found["hold"] == ('"paid_forbid_consign"', '"paid_on_hold"')
+
+
+def test_a_person_reads_otherwise_without_a_word_of_it() -> None:
+    def other(order: CanonicalOrder) -> CanonicalOrder:
+        return replace(order, receiver=replace(order.receiver, name="别人"))
+
+    found = differences(TWO, reader(other))
+    assert {d.field for d in found} == {"personal"}
+    assert "别人" not in repr(found)
+
+
+def test_a_difference_in_what_is_not_stored_is_said_all_the_same() -> None:
+    def memo(order: CanonicalOrder) -> CanonicalOrder:
+        assert isinstance(order.extensions, TaobaoExtension)
+        return replace(order, extensions=replace(order.extensions, trade_from="WAP"))
+
+    (found,) = differences(TWO, reader(memo))
+    assert found.field == "content"
+
+
+def test_what_only_a_payload_that_is_gone_could_say_is_not_compared() -> None:
+    desk = Desk()
+    for body in TWO:
+        desk.take(body)
+    assert desk.known is not None
+    today = read(desk, TWO[1:], reader(lambda order: replace(order, freight_fen=600)))
+    assert {d.field for d in compared(desk.known, None, today, whole=False)} <= {"content"}
+
+
+def test_a_released_order_is_read_with_the_corrections_that_stand() -> None:
+    desk = Desk()
+    bodies = [trade(no_quantity()), trade(no_quantity(), at="10:00:00")]
+    desk.take(bodies[0])
+    desk.correct({"lines": {LINE: {"quantity": 2}}})
+    desk.release()
+    desk.take(bodies[1])
+    today = read(desk, bodies)
+    assert today.placed is not None
+    assert today.placed.lines[0].quantity == 2
+    assert desk.known is not None
+    told = next(event for event in desk.events if isinstance(event, OrderPlaced))
+    assert compared(desk.known, told, today, whole=True) == ()
+
+
+def test_the_extension_is_the_newest_snapshots() -> None:
+    desk = Desk()
+    today = read(desk, [trade(at="10:00:00", trade_from="NEW"), trade(trade_from="OLD")])
+    assert isinstance(today.extension, TaobaoExtension)
+    assert today.extension.trade_from == "NEW"
+    assert msgspec.to_builtins(today.extension)["type"] == "taobao"
