@@ -19,10 +19,11 @@ POINTS = frozenset(
         "spool.before_fsync",
         "spool.after_fsync",
         "spool.before_delete",
+        "spool.after_delete",
     }
 )
 """Aggregates read, nothing decided · before commit · after commit, before publishing · after publishing, before
-marking. Spool: nothing of a group is written · written, not synced · synced, not answered · delivered, not deleted."""
+marking. Spool: nothing of a group is written · written, not synced · synced, not answered · delivered, not deleted · deleted."""
 
 
 class FailpointHit(Exception):

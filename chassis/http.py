@@ -196,16 +196,27 @@ class Door:
             await self._task
 
 
-def admin_app(reasons: Callable[[], list[str]]) -> Starlette:
-    """/healthz (the loop turns), /readyz (503 with every reason why not), /metrics."""
+class Standing(Struct, frozen=True, kw_only=True):
+    """How a process is doing. `reasons` keep it from its work; with what is `degraded` it works all the same."""
+
+    reasons: tuple[str, ...]
+    degraded: tuple[str, ...] = ()
+
+
+def admin_app(standing: Callable[[], Standing]) -> Starlette:
+    """/healthz (the loop turns), /readyz (503 with every reason why not, and what is degraded), /metrics."""
 
     async def healthz(_request: Request) -> Response:
         return Response(b"ok\n", media_type="text/plain")
 
     async def readyz(_request: Request) -> Response:
-        why = reasons()
-        body = msgspec.json.encode({"ready": not why, "reasons": why})
-        return Response(body, status_code=503 if why else 200, media_type="application/json")
+        now = standing()
+        told = {"ready": not now.reasons, "reasons": now.reasons, "degraded": now.degraded}
+        return Response(
+            msgspec.json.encode(told),
+            status_code=503 if now.reasons else 200,
+            media_type="application/json",
+        )
 
     async def metrics(_request: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

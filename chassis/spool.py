@@ -1,6 +1,6 @@
 """A queue on local disk, for what must not be lost while the server it is meant for is away.
 
-Guarantees: `append` returns when its records have been fsynced, many appends sharing one fsync; `head` gives
+Guarantees: an `append` is done when its records have been fsynced, many appends sharing one fsync; `head` gives
 records in the order of their appends; a segment is deleted only when all of it was forgotten. So a process
 killed at any moment, or a machine without power, finds every acknowledged record again, in order, and some of
 them twice. No more than `bytes_max` lie there. Records are sealed: the disk shows how many and how large they
@@ -171,18 +171,22 @@ class Spool:
         """Whether nothing waits, on disk or on its way there."""
         return self._writing is None and not self.records
 
-    async def append(self, contents: Sequence[bytes]) -> None:
-        """Returns when these are on disk, in this order behind all before them. Raises NotSpooled."""
+    def append(self, contents: Sequence[bytes]) -> asyncio.Future[None]:
+        """Queues records behind all before them; the future is done when they are on disk.
+
+        Fails with NotSpooled.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         at_ms = int(self._clock.now().timestamp() * 1000)
         block = b"".join([frame(self._seal.seal_payload(content), at_ms) for content in contents])
         if self.size_bytes + self._waiting_bytes + len(block) > self._bytes_max:
-            raise NotSpooled("full")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            done.set_exception(NotSpooled("full"))
+            return done
         self._waiting.append(_Append(block, len(contents), at_ms, done))
         self._waiting_bytes += len(block)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_groups())
-        await done
+        return done
 
     async def head(self) -> tuple[Spooled, ...]:
         """The oldest records, opened, a megabyte of them; none when nothing waits. They stay until `forget`."""
@@ -319,6 +323,7 @@ class Spool:
             self._segments.popleft()
             failpoint("spool.before_delete")
             await asyncio.to_thread(_remove, segment.path, aside=segment.damaged)
+            failpoint("spool.after_delete")
 
 
 def _locked(folder: Path) -> int:

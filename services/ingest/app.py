@@ -1,4 +1,4 @@
-"""Wiring of ingest."""
+"""Wiring of ingest: the doors first, which lean on no server, then all that works behind them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal
 from chassis.http import Outgoing
 from chassis.plugins import load
 from chassis.processor import Decision, Processor
-from chassis.service import Context, Parts
+from chassis.producer import Publisher
+from chassis.service import Context, Early, EarlyDoor, Parts
 from chassis.source import KafkaSource
+from chassis.spool import Spool
 from chassis.storage import PostgresStorage
 from schemas.events.channel_hints import HintReceived
 from services.ingest.aftersales import AftersalesPoller
 from services.ingest.channels import Channel
-from services.ingest.doors import PushDoor
+from services.ingest.doors import Entrance, PushDoor
 from services.ingest.fetching import Fetcher, HintReader
+from services.ingest.intake import KAFKA_TIMEOUT_MS, Intake
 from services.ingest.normalise import NormaliserFactsSource, normaliser
 from services.ingest.polling import Poller
 from services.ingest.settings import IngestSettings
@@ -23,11 +26,38 @@ from services.ingest.shops import read_shops
 from services.ingest.writeback import WRITE_BACKS, WriteBackDispatcher
 
 
-async def build(context: Context[IngestSettings]) -> Parts:
-    """Doors, pollers, fetcher, normaliser and write-backs over one set of channels and shops."""
-    settings = context.settings
+def open_early(early: Early[IngestSettings]) -> EarlyDoor:
+    """The push doors, over a producer and a spool of their own."""
+    settings, clock = early.settings, early.clock
     channels = load("services.ingest.channels", "CHANNEL", Channel)
-    keys = MasterKeys.parse(settings.master_keys.get_secret_value())
+    payloads = PayloadSeal(_keys(settings), clock)
+    spool = None
+    if settings.spool_dir is not None:
+        spool = Spool(
+            settings.spool_dir, bytes_max=settings.spool_bytes_max, seal=payloads, clock=clock
+        )
+    options = {**settings.kafka(), "delivery.timeout.ms": KAFKA_TIMEOUT_MS}
+    intake = Intake(Publisher(options, settings.topic_prefix), spool, clock)
+    entrance = Entrance(
+        channels=channels,
+        shops=read_shops(settings.shops_file, channels),
+        payloads=payloads,
+        codec=early.codec,
+        clock=clock,
+        intake=intake,
+    )
+    return EarlyDoor(
+        door=PushDoor(entrance, settings).app(),
+        close=intake.close,
+        degraded=intake.degraded,
+        opened=entrance,
+    )
+
+
+async def build(context: Context[IngestSettings]) -> Parts:
+    """Pollers, fetcher, normaliser and write-backs over the channels and shops of the doors."""
+    settings = context.settings
+    entrance: Entrance = context.opened
     shared = Shared(
         pool=context.pool,
         outgoing=Outgoing(),
@@ -35,16 +65,16 @@ async def build(context: Context[IngestSettings]) -> Parts:
         desk=context.desk,
         codec=context.codec,
         clock=context.clock,
-        payloads=PayloadSeal(keys, context.clock),
-        channels=channels,
-        shops=read_shops(settings.shops_file, channels),
+        payloads=entrance.payloads,
+        channels=entrance.channels,
+        shops=entrance.shops,
     )
     fetcher = Fetcher(shared, concurrency=settings.fetch_concurrency)
-    facts = NormaliserFactsSource(channels, shared.payloads, PersonalSeal(keys))
+    facts = NormaliserFactsSource(shared.channels, shared.payloads, PersonalSeal(_keys(settings)))
     return Parts(
         processors=(normaliser(facts), WRITE_BACKS),
-        door=PushDoor(shared, settings).app(),
         tasks=(
+            entrance.intake.run,
             shared.outgoing.close_when_cancelled,
             _hint_reader(context, fetcher).run,
             fetcher.run,
@@ -53,6 +83,10 @@ async def build(context: Context[IngestSettings]) -> Parts:
             WriteBackDispatcher(shared, attempts_max=settings.write_back_attempts_max).run,
         ),
     )
+
+
+def _keys(settings: IngestSettings) -> MasterKeys:
+    return MasterKeys.parse(settings.master_keys.get_secret_value())
 
 
 def _hint_reader(context: Context[IngestSettings], fetcher: Fetcher) -> HintReader:

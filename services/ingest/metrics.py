@@ -24,3 +24,35 @@ WRITE_BACKS = Counter(
     "Write-backs by result: applied, refused. Worry when refused grows.",
     ("channel", "kind", "result"),
 )
+SPOOL_BYTES = Gauge(
+    "danshu_ingest_spool_bytes",
+    "Bytes on local disk that wait for Kafka. Worry at half of DANSHU_INGEST_SPOOL_BYTES_MAX.",
+)
+SPOOL_RECORDS = Gauge(
+    "danshu_ingest_spool_records",
+    "Pushed records on local disk that wait for Kafka. Worry when not 0: Kafka is away.",
+)
+SPOOL_OLDEST_SECONDS = Gauge(
+    "danshu_ingest_spool_oldest_seconds",
+    "No pushed record has waited on local disk longer than this. Worry after five minutes.",
+)
+SPOOL_TAKEN = Counter(
+    "danshu_ingest_spool_taken_total",
+    "Pushed records that went to local disk because Kafka was away.",
+)
+SPOOL_DRAINED = Counter(
+    "danshu_ingest_spool_drained_total",
+    "Records which Kafka took from local disk, those delivered again after a crash too.",
+)
+SPOOL_REFUSED = Counter(
+    "danshu_ingest_spool_refused_total",
+    "Pushes answered 503 because the spool was full or its disk refused. Worry at once.",
+)
+SPOOL_TORN_BYTES = Counter(
+    "danshu_ingest_spool_torn_bytes_total",
+    "Bytes of unfinished writes found at start after a crash; they were never acknowledged.",
+)
+SPOOL_DAMAGED = Counter(
+    "danshu_ingest_spool_damaged_total",
+    "Acknowledged records the disk has broken; their segments are kept as *.damaged. Worry at once.",
+)

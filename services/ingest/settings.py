@@ -22,4 +22,8 @@ class IngestSettings(Settings):
     push_bytes_max: int = Field(default=1024 * 1024, ge=1024)
     """Hints are a few hundred bytes; a whole order of some hundred lines is half a megabyte."""
     push_depth_max: int = Field(default=32, ge=2)
+    spool_dir: Path | None = None
+    """Local disk that pushes go to while Kafka is away, one folder a process; none = they are answered 503."""
+    spool_bytes_max: int = Field(default=1024 * 1024 * 1024, ge=1024 * 1024)
+    """A gibibyte is some 300,000 whole orders, or millions of hints."""
     write_back_attempts_max: int = Field(default=12, ge=1)
