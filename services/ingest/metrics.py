@@ -15,6 +15,11 @@ SHOP_DEGRADED = Gauge(
     "1 while a shop cannot be polled. Worry after five minutes.",
     ("channel", "shop"),
 )
+FETCHES_ABANDONED = Counter(
+    "danshu_ingest_fetches_abandoned_total",
+    "Orders whose detail the channel says does not exist, given up and quarantined. Worry when it grows.",
+    ("channel",),
+)
 FETCHES_WAITING = Gauge(
     "danshu_ingest_fetches_waiting",
     "Orders whose detail is still to be fetched. Worry when it grows.",

@@ -31,6 +31,7 @@ from schemas.events.orders import (
 from schemas.events.quarantine import PayloadQuarantined, QuarantineProblem
 from services.ingest import metrics
 from services.ingest.channels import Channel
+from services.ingest.domain.abandoned import Abandoned
 from services.ingest.domain.model import (
     CanonicalOrder,
     Normalised,
@@ -48,8 +49,10 @@ from services.ingest.domain.snapshots import (
 )
 from services.ingest.domain.text import address_is_vague
 from services.ingest.shanghai import business_day
+from services.ingest.shared import ABANDONED_DOOR
 
 DETAIL_CHARS_MAX = 200
+_abandoned = msgspec.json.Decoder(Abandoned)
 
 
 class Personal(Struct, frozen=True, kw_only=True):
@@ -219,6 +222,8 @@ class NormaliserFactsSource:
             body = self._payloads.open_payload(payload.body)
         except Invalid as error:
             return _unreadable(ProblemCode.GARBAGE, error.code)
+        if payload.door == ABANDONED_DOOR:
+            return Normalised(order=None, problems=(_abandoned.decode(body).problem(),))
         found = channel.normalise(body)
         if len(found) != 1:
             return _unreadable(ProblemCode.NOT_AN_ORDER, f"{len(found)} orders in one payload")
