@@ -12,8 +12,20 @@ ARRIVALS = Counter(
 )
 SHOP_DEGRADED = Gauge(
     "danshu_ingest_shop_degraded",
-    "1 while a shop cannot be polled. Worry after five minutes.",
+    "1 while a shop cannot be polled: throttled, token expired, unreachable or refused. "
+    "Worry after five minutes.",
     ("channel", "shop"),
+)
+SHOP_POLLED_UNTIL = Gauge(
+    "danshu_ingest_shop_polled_until_seconds",
+    "Unix time up to which a shop has been polled: its delay is now less this. Worry over five minutes.",
+    ("channel", "shop"),
+)
+SHOP_ERRORS = Counter(
+    "danshu_ingest_shop_errors_total",
+    "Polls in vain by kind: throttled, token, retry (unreachable), refused. "
+    "Worry when token or refused grow.",
+    ("channel", "shop", "kind"),
 )
 FETCHES_ABANDONED = Counter(
     "danshu_ingest_fetches_abandoned_total",
