@@ -32,6 +32,11 @@ FETCHES_ABANDONED = Counter(
     "Orders whose detail the channel says does not exist, given up and quarantined. Worry when it grows.",
     ("channel",),
 )
+AFTERSALES_UNREADABLE = Counter(
+    "danshu_ingest_aftersales_unreadable_total",
+    "Times that a channel named an after-sales request and then had none of that number. Worry when it grows.",
+    ("channel",),
+)
 FETCHES_WAITING = Gauge(
     "danshu_ingest_fetches_waiting",
     "Orders whose detail is still to be fetched. Worry when it grows.",

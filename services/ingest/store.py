@@ -59,6 +59,29 @@ async def health_of_all(connection: Connection) -> tuple[tuple[str, str, ShopHea
     return tuple((row["channel"], row["shop"], _health(row)) for row in rows)
 
 
+async def aftersales_until(pool: Pool, shop: Shop) -> datetime | None:
+    """Up to when a shop's after-sales requests were taken; None before the first time."""
+    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+        until: datetime | None = await connection.fetchval(
+            "SELECT aftersales_until FROM ingest.shops WHERE channel = $1 AND shop = $2",
+            shop.channel,
+            shop.shop,
+        )
+    return until
+
+
+async def keep_aftersales_until(pool: Pool, shop: Shop, until: datetime) -> None:
+    """Moves that watermark."""
+    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+        await connection.execute(
+            "INSERT INTO ingest.shops (channel, shop, aftersales_until) VALUES ($1, $2, $3) "
+            "ON CONFLICT (channel, shop) DO UPDATE SET aftersales_until = excluded.aftersales_until",
+            shop.channel,
+            shop.shop,
+            until,
+        )
+
+
 def _health(row: Any) -> ShopHealth:
     return ShopHealth(
         state=ShopState(row["state"]),
