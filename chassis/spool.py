@@ -138,7 +138,7 @@ class Spool:
         self._waiting_bytes = 0
         self._writing: asyncio.Task[None] | None = None
         self._tail: tuple[_Segment, int] | None = None
-        self._given: tuple[_Segment, Read] | None = None
+        self._given: tuple[_Segment, Read, int] | None = None
         self.torn_bytes = 0
         """Of tails that were not whole when the folder was opened."""
         self.damaged_records = 0
@@ -198,11 +198,7 @@ class Spool:
             broken = read.broken + len(read.frames) - len(opened)
             if not read.frames:  # not one whole frame is left in what was acknowledged
                 read, broken = Read((), segment.size, 0), segment.records
-            if broken:
-                segment.damaged = True
-                self.damaged_records += broken
-                logger.error("spool_damaged", segment=segment.path.name, records=broken)
-            self._given = (segment, read)
+            self._given = (segment, read, broken)
             if opened:
                 return opened
             await self.forget()
@@ -212,7 +208,11 @@ class Spool:
         """What `head` gave last is delivered. A segment of which nothing is left is deleted, or kept aside."""
         if self._given is None:
             return
-        (segment, read), self._given = self._given, None
+        (segment, read, broken), self._given = self._given, None
+        if broken:
+            segment.damaged = True
+            self.damaged_records += broken
+            logger.error("spool_damaged", segment=segment.path.name, records=broken)
         segment.read_to = read.end
         segment.records = (
             0 if read.end == segment.size else segment.records - len(read.frames) - read.broken

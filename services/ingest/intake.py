@@ -51,6 +51,7 @@ class Intake:
         self._in_flight = 0
         self._late: list[tuple[int, Sequence[bytes], asyncio.Future[asyncio.Future[None]]]] = []
         self._refusing = ""
+        self._damaged_told = 0
         if spool is not None:
             metrics.SPOOL_BYTES.set_function(lambda: spool.size_bytes)
             metrics.SPOOL_RECORDS.set_function(lambda: spool.records)
@@ -142,16 +143,19 @@ class Intake:
                 turn.set_result(appended)
 
     async def _deliver_oldest(self, spool: Spool) -> None:
-        damaged_before = spool.damaged_records
-        head = await spool.head()
-        metrics.SPOOL_DAMAGED.inc(spool.damaged_records - damaged_before)
-        if not head:  # what is there is still being written
+        if not (head := await spool.head()):  # what is there is still being written, or was damaged
+            self._tell_damage(spool)
             await asyncio.sleep(SETTLE_S)
             return
         self._publisher.resume()
         await self._publisher.publish([_decode(one.content) for one in head], in_line=True)
         await spool.forget()
         metrics.SPOOL_DRAINED.inc(len(head))
+        self._tell_damage(spool)
+
+    def _tell_damage(self, spool: Spool) -> None:
+        metrics.SPOOL_DAMAGED.inc(spool.damaged_records - self._damaged_told)
+        self._damaged_told = spool.damaged_records
 
     def _oldest_s(self) -> float:
         if self._spool is None or not self._spool.records:

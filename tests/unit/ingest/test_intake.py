@@ -188,6 +188,7 @@ async def test_full_is_said_and_ends_with_the_outage(tmp_path: Path) -> None:
         it.kafka.away = False
         await it.until_stored(taken)
         await it.take("after")
+        await it.until_stored(taken + 1)
         assert it.kafka.stored == [*map(str, range(taken)), "after"]
 
 
