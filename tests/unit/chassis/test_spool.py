@@ -97,8 +97,9 @@ class Disk:
         for path in sorted(folder.glob("*.spool")):
             if path not in self.named:
                 continue
-            content = path.read_bytes()
+            # In this order: a write may be under way in its thread.
             sure = self.durable.get(path, 0)
+            content = path.read_bytes()
             rest = content[sure : chance.randint(sure, len(content))]
             if chance.random() < 0.5:
                 rest = bytes(len(rest)) if chance.random() < 0.5 else chance.randbytes(len(rest))

@@ -125,6 +125,7 @@ async def test_what_came_during_an_outage_follows_in_order_and_then_it_is_direct
             while it.intake.degraded():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         await it.take("20")
+        await it.until_stored(21)
         assert it.kafka.stored == [str(number) for number in range(21)]
 
 
