@@ -15,9 +15,15 @@ POINTS = frozenset(
         "batch.before_commit",
         "batch.after_commit",
         "outbox.after_publish",
+        "spool.before_write",
+        "spool.before_fsync",
+        "spool.after_fsync",
+        "spool.before_delete",
+        "spool.after_delete",
     }
 )
-"""Aggregates read, nothing decided · before commit · after commit, before publishing · after publishing, before marking."""
+"""Aggregates read, nothing decided · before commit · after commit, before publishing · after publishing, before
+marking. Spool: nothing of a group is written · written, not synced · synced, not answered · delivered, not deleted · deleted."""
 
 
 class FailpointHit(Exception):

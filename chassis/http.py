@@ -35,6 +35,11 @@ class Problem(Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+STARTING = Problem(
+    status=503, code="starting", title="服务正在启动,请稍后再试", detail="it waits for its servers"
+)
+
+
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> Response:
     """The answer as `application/problem+json`."""
     return Response(
@@ -63,6 +68,22 @@ async def read_body(request: Request, bytes_max: int) -> bytes | None:
             return None
         parts.append(part)
     return b"".join(parts)
+
+
+class Later:
+    """An ASGI application that is known only after its door has opened; until then it answers 503."""
+
+    def __init__(self) -> None:
+        self._app: Any = None
+
+    def open(self, app: Any) -> None:
+        """From now on `app` answers."""
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One request."""
+        app = self._app or problem_response(STARTING)
+        await app(scope, receive, send)
 
 
 def client(**options: Any) -> httpx2.AsyncClient:
@@ -208,16 +229,27 @@ class Door:
             await self._task
 
 
-def admin_app(reasons: Callable[[], list[str]]) -> Starlette:
-    """/healthz (the loop turns), /readyz (503 with every reason why not), /metrics."""
+class Standing(Struct, frozen=True, kw_only=True):
+    """How a process is doing. `reasons` keep it from its work; with what is `degraded` it works all the same."""
+
+    reasons: tuple[str, ...]
+    degraded: tuple[str, ...] = ()
+
+
+def admin_app(standing: Callable[[], Standing]) -> Starlette:
+    """/healthz (the loop turns), /readyz (503 with every reason why not, and what is degraded), /metrics."""
 
     async def healthz(_request: Request) -> Response:
         return Response(b"ok\n", media_type="text/plain")
 
     async def readyz(_request: Request) -> Response:
-        why = reasons()
-        body = msgspec.json.encode({"ready": not why, "reasons": why})
-        return Response(body, status_code=503 if why else 200, media_type="application/json")
+        now = standing()
+        told = {"ready": not now.reasons, "reasons": now.reasons, "degraded": now.degraded}
+        return Response(
+            msgspec.json.encode(told),
+            status_code=503 if now.reasons else 200,
+            media_type="application/json",
+        )
 
     async def metrics(_request: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

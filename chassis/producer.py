@@ -62,8 +62,8 @@ class Publisher:
         """Queues records in order; the future is done when all are acknowledged.
 
         Fails with DeliveryFailed when one of them is not. Nothing is retried here: the outbox is. Records
-        `in_line` never overtake each other: once one of them is lost, those behind it fail with it, for as
-        long as this process lives.
+        `in_line` never overtake each other: once one of them is lost, those behind it fail with it, until
+        somebody who has them all in hand calls `resume`.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
@@ -99,6 +99,10 @@ class Publisher:
         if not self._lost.is_set():
             self._lost.set()
             self._producer.purge(in_queue=True, in_flight=False, blocking=False)
+
+    def resume(self) -> None:
+        """Takes records in line again. Only for who has every lost record and sends them first, in order."""
+        self._lost.clear()
 
     def _poll(self) -> None:
         while not self._stopping.is_set():

@@ -1,8 +1,9 @@
 """One process of one service: start in order, work, drain on SIGTERM within 20 s.
 
-Start: settings → migrations, schemas and topics (waiting for servers that are away, and saying so) → doors
-→ workers. Stop: /readyz turns 503, doors close, workers finish the batch in hand and publish it, clients
-flush. A second signal ends at once. Whatever kills a worker ends the process with status 1.
+Start: settings → doors that lean on no server → migrations, schemas and topics (waiting for servers that are
+away, and saying so) → the other doors → workers. Stop: /readyz turns 503, doors close, workers finish the batch in hand and publish it, clients
+flush. A second signal ends at once. Whatever kills a worker ends the process with status 1. A process whose
+doors lean on no server is ready while they are open: what else waits is said as degraded.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from chassis.clock import Clock, SystemClock
 from chassis.codec import Codec, codec
 from chassis.commands import CommandDesk
 from chassis.errors import StartRefused, TooManyInvalid, Unavailable
-from chassis.http import Door, admin_app
+from chassis.http import Door, Standing, admin_app
 from chassis.log import configure, logger
 from chassis.postgres import Pool, migrate, open_pool
 from chassis.processor import Processor
@@ -43,15 +44,36 @@ Reason = Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context(Generic[T]):
-    """What a service's composition root builds on."""
+class Early(Generic[T]):
+    """What doors that open before any server answers may build on."""
 
     settings: T
+    codec: Codec
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyDoor:
+    """Doors that take things in whether servers answer or not."""
+
+    door: Any = None
+    """ASGI application; None where this process has no door."""
+    close: Callable[[], Awaitable[None]]
+    """Called when the door is closed and all else has stopped."""
+    degraded: Reason
+    """What the door does without at the moment, or an empty text."""
+    opened: Any = None
+    """Handed on as `Context.opened`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context(Early[T]):
+    """What a service's composition root builds on."""
+
     pool: Pool
     publisher: Publisher
     desk: CommandDesk
-    codec: Codec
-    clock: Clock
+    opened: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +97,8 @@ class Service(Generic[T]):
     settings: type[T]
     migrations: Mapping[str, Path]
     build: Callable[[Context[T]], Awaitable[Parts]]
+    open_early: Callable[[Early[T]], EarlyDoor] | None = None
+    """Makes the doors that lean on no server. Raises StartRefused."""
     niceness: int = 0
     """How far this service gives way to others on the same machine when it is full (see nice(1))."""
 
@@ -102,6 +126,10 @@ class _Run:
         self._service = service
         self._settings = settings
         self._reasons: list[str] = ["starting"]
+        self._awaited = ""
+        """The server that the start waits for."""
+        self._early: EarlyDoor | None = None
+        self._door: Door | None = None
         self._workers: list[Worker] = []
         self._parts = Parts()
         self._stopping = asyncio.Event()
@@ -111,11 +139,23 @@ class _Run:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop)
         settings = self._settings
-        admin = Door(admin_app(self._why_not_ready), settings.admin_host, settings.admin_port)
+        if self._service.open_early is not None:
+            early = Early(settings=settings, codec=codec(), clock=SystemClock())
+            self._early = self._service.open_early(early)
+        admin = Door(admin_app(self._standing), settings.admin_host, settings.admin_port)
         admin_port = await admin.open()
+        early_app = self._early.door if self._early else None
+        http_port = 0 if early_app is None else await self._open_door(early_app)
         await self._prepare()
-        if self._stopping.is_set():
-            return
+        if not self._stopping.is_set():
+            await self._serve(admin_port, http_port)
+        await self._close_door()
+        if self._early is not None:
+            await self._early.close()
+        await admin.close()
+
+    async def _serve(self, admin_port: int, http_port: int) -> None:
+        settings = self._settings
         pool = await open_pool(settings.postgres_url.get_secret_value(), settings.postgres_pool)
         publisher = Publisher(settings.kafka(), settings.topic_prefix)
         desk = CommandDesk(publisher, codec(), self._service.name)
@@ -127,21 +167,27 @@ class _Run:
             desk=desk,
             codec=codec(),
             clock=SystemClock(),
+            opened=self._early.opened if self._early else None,
         )
         self._parts = await self._service.build(context)
-        await self._work(context, admin_port)
+        await self._work(context, admin_port, http_port)
         desk.close()
         publisher.close()
         await pool.close()
-        await admin.close()
 
-    async def _work(self, context: Context[Any], admin_port: int) -> None:
-        settings = self._settings
-        door = None
-        if self._parts.door is not None:
-            door = Door(self._parts.door, settings.http_host, settings.http_port)
+    async def _open_door(self, app: Any) -> int:
+        self._door = Door(app, self._settings.http_host, self._settings.http_port)
+        return await self._door.open()
+
+    async def _close_door(self) -> None:
+        door, self._door = self._door, None
+        if door is not None:
+            await door.close()
+
+    async def _work(self, context: Context[Any], admin_port: int, http_port: int) -> None:
         sources = [self._start_worker(context, processor) for processor in self._parts.processors]
-        door_port = await door.open() if door else 0
+        if self._parts.door is not None:
+            http_port = await self._open_door(self._parts.door)
         running: list[asyncio.Future[None]] = [
             asyncio.ensure_future(worker.run()) for worker in self._workers
         ]
@@ -153,12 +199,11 @@ class _Run:
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, 20, 50)
         metrics.UP_INFO.labels(self._service.name, VERSION).set(1)
-        logger.info("ready", admin_port=admin_port, http_port=door_port)
+        logger.info("ready", admin_port=admin_port, http_port=http_port)
         stop: asyncio.Future[Any] = asyncio.ensure_future(self._stopping.wait())
         done, _ = await asyncio.wait({stop, *running}, return_when=asyncio.FIRST_COMPLETED)
         self._reasons.append("stopping")
-        if door:
-            await door.close()
+        await self._close_door()
         await self._drain(running[: len(self._workers)], running[len(self._workers) :])
         for source in sources:
             await source.stop()
@@ -225,13 +270,21 @@ class _Run:
                     await step()
                     break
                 except Unavailable as error:
-                    self._reasons[:] = [f"waiting for {name}: {error}"]
+                    self._awaited = f"waiting for {name}: {error}"
                     logger.warning("waiting", step=name, why=str(error))
                     await asyncio.sleep(WAIT_S)
+        self._awaited = ""
 
-    def _why_not_ready(self) -> list[str]:
-        waiting = [worker.waiting_for for worker in self._workers if worker.waiting_for]
-        return self._reasons + waiting + [why for ask in self._parts.not_ready if (why := ask())]
+    def _standing(self) -> Standing:
+        waiting = [worker.waiting_for for worker in self._workers]
+        waiting += [self._awaited, *(ask() for ask in self._parts.not_ready)]
+        said = [*self._reasons, *filter(None, waiting)]
+        if self._early is None:
+            return Standing(reasons=tuple(said))
+        degraded = tuple(filter(None, [*waiting, self._early.degraded()]))
+        # A start that waits for a server is degraded; one that goes on is over in a moment.
+        closed = self._door is None or (self._reasons and not self._awaited)
+        return Standing(reasons=tuple(said if closed else ()), degraded=degraded)
 
     def _asked_to_stop(self) -> None:
         if self._stopping.is_set():

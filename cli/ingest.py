@@ -1,27 +1,35 @@
-"""`danshu ingest normalise | sign`: what a channel's payload means, and signatures, without any server.
+"""`danshu ingest shops | normalise | sign`: how the shops are doing, what a payload means, and signatures.
 
-Guarantees: both read one file and write nothing. `sign` speaks for carriers and payment gateways too. Exit
-status 0: done, also for a payload which is refused; 1: some vectors belong to none of them; 2: no such
-channel, or a file that cannot be read. `quarantine` is in `cli.quarantine`, `show` and `replay` in `cli.replay`.
+Guarantees: `shops` reads Postgres, the others one file; none writes anything. `sign` speaks for carriers and
+payment gateways too. Exit status 0: done, also for a payload which is refused; 1: some vectors belong to none
+of them, or Postgres is away; 2: no such channel, or a file that cannot be read. `quarantine` is in
+`cli.quarantine`, `show` and `replay` in `cli.replay`.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
 import msgspec
 import typer
+from rich.console import Console
+from rich.table import Table
 
+from chassis.clock import SystemClock
 from chassis.plugins import load
 from chassis.signatures import ACCEPT, REJECT, SignatureVector
 from cli import quarantine, replay
+from cli.reach import database, run, settings
 from services.fulfillment.carriers import Provider
 from services.ingest.channels import Channel
 from services.ingest.domain.model import CanonicalOrder, Normalised, ProblemCode
+from services.ingest.domain.shop_health import ShopHealth
+from services.ingest.shop_store import health_of_all
 from services.refunds.gateways import gateways
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -44,6 +52,20 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     orders: list[dict[str, Any]]
 
 
+class ShopRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One shop in the table. `delay_s`: seconds since the watermark, None before the first poll."""
+
+    channel: str
+    shop: str
+    state: str
+    since: str
+    delay_s: int | None
+    newest_order: str
+    failures: int
+    last_error: str
+    errors: str
+
+
 class Vector(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a vectors file. `channel` may be a carrier or a gateway; some secrets are no text."""
 
@@ -63,7 +85,26 @@ class Vectors(msgspec.Struct, frozen=True, kw_only=True):
 
 @app.callback()
 def _ingest() -> None:
-    """See what a channel's payload means, and check signatures."""
+    """See how shops are doing, what a channel's payload means, and check signatures."""
+
+
+@app.command()
+def shops(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
+) -> None:
+    """List every shop: its state, since when, how far it was polled, and its errors."""
+    now = SystemClock().now()
+    rows = [shop_row(channel, shop, health, now) for channel, shop, health in run(_shops())]
+    if as_json:
+        typer.echo(msgspec.json.encode(rows).decode())
+        return
+    if not rows:
+        typer.echo("no shop has ever been polled")
+        return
+    table = Table(*ShopRow.__struct_fields__, box=None)
+    for row in rows:
+        table.add_row(*map(str, msgspec.structs.astuple(row)))
+    Console(soft_wrap=True, markup=False).print(table)
 
 
 @app.command()
@@ -102,6 +143,31 @@ def sign(
         typer.echo(msgspec.json.encode({"id": vector.id, "result": result}).decode())
     if strangers:
         raise typer.Exit(UNKNOWN_PARTY)
+
+
+async def _shops() -> tuple[tuple[str, str, ShopHealth], ...]:
+    async with database(settings().postgres_url.get_secret_value()) as connection:
+        return await health_of_all(connection)
+
+
+def shop_row(channel: str, shop: str, health: ShopHealth, now: datetime) -> ShopRow:
+    """One shop as people read it; times are UTC."""
+    until = health.polled_until
+    return ShopRow(
+        channel=channel,
+        shop=shop,
+        state=health.state,
+        since=_moment(health.since),
+        delay_s=None if until is None else max(0, round((now - until).total_seconds())),
+        newest_order=_moment(health.newest_order_at),
+        failures=health.failures,
+        last_error=f"{health.error} {_moment(health.failed_at)}" if health.error else "",
+        errors=" ".join(f"{kind}:{count}" for kind, count in sorted(health.errors.items())),
+    )
+
+
+def _moment(at: datetime | None) -> str:
+    return "" if at is None else f"{at.astimezone(UTC):%m-%d %H:%M:%S}Z"
 
 
 def channels() -> Mapping[str, Channel]:

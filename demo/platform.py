@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import shutil
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -119,7 +120,11 @@ class Platform:
         accounts = self.accounts
         match service:
             case "ingest":
-                return {"SHOPS_FILE": str(self.home / "shops.json"), "POLL_INTERVAL_S": "2"}
+                return {
+                    "SHOPS_FILE": str(self.home / "shops.json"),
+                    "POLL_INTERVAL_S": "2",
+                    "SPOOL_DIR": str(self.home / "spool"),
+                }
             case "fulfillment":
                 return {
                     "WAYBILL_URL": accounts["cainiao"]["url"],
@@ -144,6 +149,8 @@ class Platform:
         self.home.mkdir(parents=True, exist_ok=True)
         if orphans := self.supervisor.end_orphans():
             self._say(f"{orphans} processes of a run that was killed are ended")
+        # Sealed with the keys of an earlier run, which nobody has any more.
+        shutil.rmtree(self.home / "spool", ignore_errors=True)
         self._say("simulators: marketplaces, a carrier, a payment gateway")
         await self._start_simulators()
         (self.home / "shops.json").write_text(json.dumps(self.accounts["shops"]), encoding="utf-8")

@@ -58,6 +58,9 @@ class MemoryPublisher:
         done.set_result(None)
         return done
 
+    def resume(self) -> None:
+        """Nothing was lost."""
+
 
 class MemorySource:
     """Reads a broker from the stored offsets, `batch_records` at a time."""

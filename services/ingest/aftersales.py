@@ -1,6 +1,7 @@
 """After-sales requests of the channels become refund requests, once each.
 
-A shop's requests are polled and kept; each one that waits for the seller and whose order we know is handed
+A shop's requests are polled from a watermark and kept; where a page only names them, each is fetched when it may
+have changed, not in every poll. Each one that waits for the seller and whose order we know is handed
 to refunds as a `RequestRefund` command with an id derived from the channel's refund number, so that asking
 again changes nothing. What refunds decides comes back as a write-back.
 """
@@ -8,10 +9,12 @@ again changes nothing. What refunds decides comes back as a write-back.
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from chassis.ids import request_id
@@ -20,6 +23,7 @@ from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
 from chassis.processor import Kept
 from chassis.producer import DeliveryFailed
 from schemas.events.commands_refunds import RefundRequestLine, RequestRefund
+from services.ingest import metrics
 from services.ingest.channels import (
     Aftersale,
     AftersalePage,
@@ -28,13 +32,18 @@ from services.ingest.channels import (
     PageToken,
     PollWindow,
 )
+from services.ingest.domain.abandoned import says_gone
 from services.ingest.domain.model import LineRefundState
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.fetching import send
 from services.ingest.shared import Shared
+from services.ingest.shop_store import aftersales_until, keep_aftersales_until
 from services.ingest.shops import Shop
 
 LOOK_BACK = timedelta(hours=1)
+"""How far before the watermark is listed again, for what platforms list late."""
+RECENT = timedelta(seconds=30)
+"""What changed so shortly before the watermark may have changed again since it was read."""
 PAGES_MAX = 200
 ROWS_MAX = 200
 
@@ -71,12 +80,31 @@ def refund_command(
     )
 
 
+class Read(Struct, frozen=True, kw_only=True):
+    """When a request was read, and how new it was."""
+
+    at: datetime
+    modified_at: datetime | None
+
+
+def cut(
+    since: datetime, until: datetime, window_max: timedelta, at: datetime
+) -> Iterator[PollWindow]:
+    """Windows of at most that length which cover the time between, oldest first; none reaches over `at`."""
+    while since < until:
+        end = min(until, since + window_max, at if since < at else until)
+        yield PollWindow(since=since, until=end)
+        since = end
+
+
 class AftersalesPoller:
     """Polls every shop that has after-sales calls, and hands requests over."""
 
     def __init__(self, shared: Shared, *, interval_s: float) -> None:
         self._shared = shared
         self._interval_s = interval_s
+        self._read: dict[tuple[str, str, str], Read] = {}
+        """By channel, shop and refund number: what was read one by one, as far back as it is listed again."""
 
     async def run(self) -> None:
         """Works until cancelled."""
@@ -98,22 +126,56 @@ class AftersalesPoller:
         if calls is None:
             return None
         now = self._shared.clock.now()
-        window = PollWindow(since=now - LOOK_BACK, until=now)
+        window_max = self._shared.channels[shop.channel].window_max
+        start = min(await aftersales_until(self._shared.pool, shop) or now, now)
+        # Whole requests cost no call of their own: one list of all is enough.
+        recent = start - (LOOK_BACK if calls.detail_request is None else RECENT)
+        for window in cut(start - LOOK_BACK, now, window_max, recent):
+            read_again = window.since >= recent
+            if error := await self._poll_window(shop, calls, window, read_again=read_again):
+                return error
+        await keep_aftersales_until(self._shared.pool, shop, now)
+        oldest = now - LOOK_BACK - RECENT
+        self._read = {key: read for key, read in self._read.items() if read.at >= oldest}
+        return None
+
+    async def _poll_window(
+        self, shop: Shop, calls: Aftersales, window: PollWindow, *, read_again: bool
+    ) -> ChannelError | None:
         token: PageToken | None = None
         for _ in range(PAGES_MAX):
+            now = self._shared.clock.now()
             request = calls.poll_request(shop.credentials(), window, token, now)
             answer = await send(self._shared.outgoing, request, shop.channel, "aftersales")
             page = answer if isinstance(answer, ChannelError) else calls.read_page(answer, token)
             if isinstance(page, ChannelError):
                 return page
-            page = await self._whole(shop, calls, page)
-            if isinstance(page, ChannelError):
-                return page
-            await self._keep(shop, page)
+            if not read_again:
+                page = replace(page, detail_needed=self._unread(shop, page, window.since))
+            whole = await self._whole(shop, calls, page)
+            if isinstance(whole, ChannelError):
+                return whole
+            await self._keep(shop, whole)
+            self._remember(shop, whole.aftersales, now)
             token = page.next_page
             if token is None:
                 return None
         raise AssertionError(f"{shop.channel} after-sales paging does not end")
+
+    def _remember(self, shop: Shop, aftersales: Sequence[Aftersale], now: datetime) -> None:
+        for one in aftersales:
+            self._read[shop.channel, shop.shop, one.refund_no] = Read(
+                at=now, modified_at=one.modified_at
+            )
+
+    def _unread(self, shop: Shop, page: AftersalePage, since: datetime) -> tuple[str, ...]:
+        """What is named and was not read since it changed, as far as a list can tell."""
+        found = []
+        for refund_no in page.detail_needed:
+            read = self._read.get((shop.channel, shop.shop, refund_no))
+            if read is None or (read.modified_at is not None and read.modified_at < since):
+                found.append(refund_no)
+        return tuple(found)
 
     async def _whole(
         self, shop: Shop, calls: Aftersales, page: AftersalePage
@@ -127,9 +189,14 @@ class AftersalesPoller:
             request = calls.detail_request(shop.credentials(), refund_no, now)
             answer = await send(self._shared.outgoing, request, shop.channel, "aftersales")
             detail = answer if isinstance(answer, ChannelError) else calls.read_detail(answer)
-            if isinstance(detail, ChannelError):
+            if isinstance(detail, Aftersale):
+                found.append(detail)
+            elif says_gone(detail):
+                # Asked for again while it is listed; the others must not wait for it.
+                metrics.AFTERSALES_UNREADABLE.labels(shop.channel).inc()
+                logger.error("aftersale_unreadable", shop=shop.shop, code=detail.code)
+            else:
                 return detail
-            found.append(detail)
         return replace(page, aftersales=(*page.aftersales, *found), detail_needed=())
 
     async def _keep(self, shop: Shop, page: AftersalePage) -> None:

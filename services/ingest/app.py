@@ -1,4 +1,4 @@
-"""Wiring of ingest."""
+"""Wiring of ingest: the doors first, which lean on no server, then all that works behind them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal
 from chassis.http import Outgoing
 from chassis.plugins import load
 from chassis.processor import Decision, Processor
-from chassis.service import Context, Parts
+from chassis.producer import Publisher
+from chassis.service import Context, Early, EarlyDoor, Parts
 from chassis.source import KafkaSource
+from chassis.spool import Spool
 from chassis.storage import PostgresStorage
 from schemas.events.channel_hints import HintReceived
 from services.ingest.aftersales import AftersalesPoller
 from services.ingest.channels import Channel
-from services.ingest.doors import PushDoor
+from services.ingest.doors import Entrance, PushDoor
 from services.ingest.evidence import EvidenceKeeper
 from services.ingest.facts import NormaliserFactsSource, Reader
 from services.ingest.fetching import Fetcher, HintReader
 from services.ingest.handlers import normaliser
+from services.ingest.intake import KAFKA_TIMEOUT_MS, Intake
 from services.ingest.polling import Poller
 from services.ingest.quarantine_doors import QuarantineDoors
 from services.ingest.settings import IngestSettings
@@ -32,11 +35,39 @@ from services.ingest.shops import read_shops
 from services.ingest.writeback import WRITE_BACKS, WriteBackDispatcher
 
 
-async def build(context: Context[IngestSettings]) -> Parts:
-    """What the process's roles ask for, over one set of channels and shops."""
-    settings = context.settings
+def open_early(early: Early[IngestSettings]) -> EarlyDoor:
+    """The push doors, over a producer and a spool of their own."""
+    settings, clock = early.settings, early.clock
     channels = load("services.ingest.channels", "CHANNEL", Channel)
-    keys = MasterKeys.parse(settings.master_keys.get_secret_value())
+    payloads = PayloadSeal(_keys(settings), clock)
+    doors = "doors" in settings.roles
+    spool = None
+    if doors and settings.spool_dir is not None:
+        spool = Spool(
+            settings.spool_dir, bytes_max=settings.spool_bytes_max, seal=payloads, clock=clock
+        )
+    options = {**settings.kafka(), "delivery.timeout.ms": KAFKA_TIMEOUT_MS}
+    intake = Intake(Publisher(options, settings.topic_prefix), spool, clock)
+    entrance = Entrance(
+        channels=channels,
+        shops=read_shops(settings.shops_file, channels),
+        payloads=payloads,
+        codec=early.codec,
+        clock=clock,
+        intake=intake,
+    )
+    return EarlyDoor(
+        door=PushDoor(entrance, settings).app() if doors else None,
+        close=intake.close,
+        degraded=intake.degraded,
+        opened=entrance,
+    )
+
+
+async def build(context: Context[IngestSettings]) -> Parts:
+    """What the process's roles ask for, over the channels and shops of the doors."""
+    settings, roles = context.settings, context.settings.roles
+    entrance: Entrance = context.opened
     shared = Shared(
         pool=context.pool,
         outgoing=Outgoing(),
@@ -44,14 +75,16 @@ async def build(context: Context[IngestSettings]) -> Parts:
         desk=context.desk,
         codec=context.codec,
         clock=context.clock,
-        payloads=PayloadSeal(keys, context.clock),
-        channels=channels,
-        shops=read_shops(settings.shops_file, channels),
+        payloads=entrance.payloads,
+        channels=entrance.channels,
+        shops=entrance.shops,
     )
-    roles = settings.roles
-    reader = Reader(channels, shared.payloads, PersonalSeal(keys))
+    reader = Reader(shared.channels, shared.payloads, PersonalSeal(_keys(settings)))
     processors: list[Processor[Any]] = []
     tasks: list[Callable[[], Awaitable[None]]] = [shared.outgoing.close_when_cancelled]
+    if "doors" in roles:
+        entrance.staff.open(_staff(context, reader))
+        tasks.append(entrance.intake.run)
     if "normalise" in roles:
         processors.append(normaliser(NormaliserFactsSource(reader)))
         tasks.append(EvidenceKeeper(shared, days=settings.evidence_days).run)
@@ -69,14 +102,14 @@ async def build(context: Context[IngestSettings]) -> Parts:
                 per_shop_per_s=settings.write_backs_per_shop_per_s,
             ).run,
         ]
-    return Parts(
-        processors=processors,
-        door=_doors(context, shared, reader) if "doors" in roles else None,
-        tasks=tasks,
-    )
+    return Parts(processors=processors, tasks=tasks)
 
 
-def _doors(context: Context[IngestSettings], shared: Shared, reader: Reader) -> Starlette:
+def _keys(settings: IngestSettings) -> MasterKeys:
+    return MasterKeys.parse(settings.master_keys.get_secret_value())
+
+
+def _staff(context: Context[IngestSettings], reader: Reader) -> Starlette:
     settings = context.settings
     quarantine = QuarantineDoors(
         pool=context.pool,
@@ -86,12 +119,7 @@ def _doors(context: Context[IngestSettings], shared: Shared, reader: Reader) -> 
         token=settings.api_token.get_secret_value(),
         ask_timeout_s=settings.ask_timeout_s,
     )
-    return Starlette(
-        routes=[
-            Mount("/quarantine", quarantine.app()),
-            Mount("/", PushDoor(shared, settings).app()),
-        ]
-    )
+    return Starlette(routes=[Mount("/quarantine", quarantine.app())])
 
 
 def _hint_reader(context: Context[IngestSettings], fetcher: Fetcher) -> HintReader:

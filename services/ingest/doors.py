@@ -1,33 +1,45 @@
 """The push doors: POST /push/{channel}/{shop}; GET answers a platform's check that the door is ours.
 
-A push is genuine (signature over the raw bytes, constant-time), bounded in size and depth, and durable in
-Kafka before it is answered with the channel's own "received": a whole order sealed on the payload topic, a
-hint on the list of what to fetch. Anything else: 401 forged, 404 unknown shop,
-413 too large, 400 not understood, 503 when Kafka does not take it (the channel then pushes again). All are
-counted by reason.
+A push is genuine (signature over the raw bytes, constant-time), bounded in size and depth, and durable, in
+Kafka or while it is away on local disk, before it is answered with the channel's own "received": a whole order
+sealed for the payload topic, a hint for the list of what to fetch. Anything else: 401 forged, 404 unknown shop,
+413 too large, 400 not understood, 503 when neither has room (the channel then pushes again). All are counted by
+reason. Nothing here waits for Postgres, and nothing for Kafka to start.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
+from chassis.clock import Clock
+from chassis.codec import Codec
 from chassis.commands import envelope
-from chassis.http import Problem, problem_response
+from chassis.crypto import PayloadSeal
+from chassis.http import Later, Problem, problem_response
 from chassis.metrics import DOOR_REQUESTS, DOOR_SECONDS
-from chassis.producer import DeliveryFailed
 from schemas.events.channel_hints import HintReceived
 from schemas.events.channel_payloads import PayloadReceived
-from services.ingest.channels import ChannelError, Hint, HintKind, Push, PushRequest, RawOrder
+from services.ingest.channels import (
+    Channel,
+    ChannelError,
+    Hint,
+    HintKind,
+    Push,
+    PushRequest,
+    RawOrder,
+)
+from services.ingest.intake import Intake, NoRoom, NotTaken
 from services.ingest.settings import IngestSettings
-from services.ingest.shared import Shared
-from services.ingest.shops import Shop, source_key
+from services.ingest.shops import Shop, Shops, source_key
 
 DOOR = "push"
 UNKNOWN_SHOP = Problem(status=404, code="unknown_shop", title="没有这个店铺的推送入口")
@@ -36,6 +48,7 @@ BAD_SIGNATURE = Problem(status=401, code="bad_signature", title="签名不正确
 TOO_DEEP = Problem(status=400, code="too_deep", title="推送内容嵌套过深")
 NOT_UNDERSTOOD = Problem(status=400, code="not_understood", title="推送内容无法识别")
 NOT_DURABLE = Problem(status=503, code="not_durable", title="暂时无法接收,请稍后重推")
+SPOOL_FULL = Problem(status=503, code="spool_full", title="本地暂存已满,请稍后重推")
 
 
 class _Oversized(Exception):
@@ -56,11 +69,25 @@ def depth_of(body: bytes, limit: int) -> int:
     return deepest
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrance:
+    """What the doors lean on: no server."""
+
+    channels: Mapping[str, Channel]
+    shops: Shops
+    payloads: PayloadSeal
+    codec: Codec
+    clock: Clock
+    intake: Intake
+    staff: Later = field(default_factory=Later)
+    """The doors of the merchant's own people, which need the servers."""
+
+
 class PushDoor:
     """One door for every shop whose channel pushes."""
 
-    def __init__(self, shared: Shared, settings: IngestSettings) -> None:
-        self._shared = shared
+    def __init__(self, entrance: Entrance, settings: IngestSettings) -> None:
+        self._entrance = entrance
         self._settings = settings
 
     def app(self) -> Starlette:
@@ -70,6 +97,7 @@ class PushDoor:
             routes=[
                 Route(path, self.receive, methods=["POST"]),
                 Route(path, self.greet, methods=["GET"]),
+                Mount("/", self._entrance.staff),
             ]
         )
 
@@ -114,27 +142,29 @@ class PushDoor:
         if isinstance(found, ChannelError):
             return _refused(NOT_UNDERSTOOD)
         records = [
-            envelope(self._shared.codec, event, "ingest")
+            envelope(self._entrance.codec, event, "ingest")
             for event in [self._event(shop, pushed, arrived.at) for pushed in found]
             if event is not None
         ]
         try:
-            await self._shared.publisher.publish(records)
-        except DeliveryFailed:
+            await self._entrance.intake.take(records)
+        except NoRoom:
+            return _refused(SPOOL_FULL, {"retry-after": "30"})
+        except NotTaken:
             return _refused(NOT_DURABLE, {"retry-after": "5"})
         return Response(push.reply, media_type=push.reply_content_type), "accepted"
 
     def _push_of(self, request: Request) -> tuple[Shop | None, Push | None]:
         names = request.path_params
-        shop = self._shared.shops.get((names["channel"], names["shop"]))
-        return shop, self._shared.channels[shop.channel].push if shop else None
+        shop = self._entrance.shops.get((names["channel"], names["shop"]))
+        return shop, self._entrance.channels[shop.channel].push if shop else None
 
     def _arrived(self, request: Request, body: bytes) -> PushRequest:
         return PushRequest(
             headers=dict(request.headers),
             query=dict(request.query_params),
             body=body,
-            at=self._shared.clock.now(),
+            at=self._entrance.clock.now(),
         )
 
     async def _bounded_body(self, request: Request) -> bytes:
@@ -160,7 +190,7 @@ class PushDoor:
                 channel_order_no=pushed.order_no,
                 door=DOOR,
                 accepted_at=at,
-                body=self._shared.payloads.seal_payload(pushed.body),
+                body=self._entrance.payloads.seal_payload(pushed.body),
             )
         if pushed.kind is HintKind.PROBE or not pushed.order_no:
             return None

@@ -28,15 +28,18 @@ from schemas.events.commands_ingest_payloads import (
 )
 from services.ingest.channels import Channel
 from services.ingest.correcting import corrected
+from services.ingest.domain.abandoned import Abandoned
 from services.ingest.domain.correction import Correction, receiver_since
 from services.ingest.domain.evidence import Evidence, with_versions
 from services.ingest.domain.model import CanonicalOrder, Normalised, PiiKind, Problem, ProblemCode
 from services.ingest.domain.quarantine import Deed, Entry, Keep
 from services.ingest.domain.snapshots import NEVER, KnownOrder, Since
 from services.ingest.domain.text import Label, label_of
+from services.ingest.shared import ABANDONED_DOOR
 from services.ingest.store import append_evidence, load_entries, save_entries
 
 _NAMELESS_DIGEST_CHARS = 16
+_abandoned = msgspec.json.Decoder(Abandoned)
 _corrections = msgspec.json.Decoder(tuple[Correction, ...])
 Command = CorrectQuarantined | ReleaseQuarantined | DiscardQuarantined
 
@@ -128,6 +131,9 @@ class Reader:
             body = self.payloads.open_payload(payload.body)
         except Invalid as error:
             return self.understood(_unreadable(error.code, ProblemCode.GARBAGE), b"")
+        if payload.door == ABANDONED_DOOR:
+            gone = Normalised(order=None, problems=(_abandoned.decode(body).problem(),))
+            return self.understood(gone, hashlib.sha256(body).digest())
         found = channel.normalise(body)
         one = found[0] if len(found) == 1 else _unreadable(f"{len(found)} orders in one payload")
         return self.understood(one, hashlib.sha256(body).digest())

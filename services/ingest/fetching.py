@@ -3,7 +3,8 @@
 `ingest.fetches` is the durable list of what to fetch: one row an order, however many hints came. Hints move
 from Kafka into the list in one transaction with their offsets, and the process that listed an order fetches it
 at once; rows of a process that died, of polls and of failed calls are taken when they are due. The native
-answer goes (sealed) onto the payload topic, then the row is crossed off unless a newer hint came meanwhile.
+answer goes (sealed) onto the payload topic, then the row is crossed off unless a newer hint came meanwhile. A
+detail that keeps not existing is given up: what goes onto the payload topic then puts the order into quarantine.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.errors import Unavailable
 from chassis.http import NoAnswer, Outgoing
 from chassis.log import logger
 from chassis.metrics import FOREIGN_CALLS
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY
+from chassis.producer import DeliveryFailed
 from chassis.source import KafkaSource
 from chassis.storage import PostgresStorage
 from schemas.events.channel_hints import HintReceived
@@ -33,7 +37,8 @@ from services.ingest.channels import (
     HttpRequest,
     RawOrder,
 )
-from services.ingest.shared import Shared
+from services.ingest.domain.abandoned import PAUSES_S, Abandoned, abandoned, says_gone
+from services.ingest.shared import ABANDONED_DOOR, Shared
 
 IDLE_S = 0.5
 LEASE_S = 30.0
@@ -56,6 +61,9 @@ class Wanted(Struct, frozen=True, kw_only=True):
     accepted_at: datetime
     asked: int = 1
     attempts: int = 0
+    refused: int = 0
+    """How often the channel said that there is no such detail, since `refused_since`."""
+    refused_since: datetime | None = None
 
 
 UPSERT = """
@@ -70,7 +78,8 @@ TAKE_DUE = """
 UPDATE ingest.fetches SET due_at = clock_timestamp() + make_interval(secs => $2)
 WHERE source_key IN (SELECT source_key FROM ingest.fetches
   WHERE due_at <= clock_timestamp() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-RETURNING source_key, channel, shop, channel_order_no, door, accepted_at, asked, attempts
+RETURNING source_key, channel, shop, channel_order_no, door, accepted_at, asked, attempts,
+  refused, refused_since
 """
 CROSS_OFF = """
 WITH fetched AS (SELECT * FROM unnest($1::text[], $2::int[]) AS one(source_key, asked)),
@@ -81,8 +90,10 @@ FROM fetched WHERE known.source_key = fetched.source_key AND known.asked <> fetc
 """
 """What was asked for again meanwhile is fetched once more, now."""
 PUT_OFF = """
-UPDATE ingest.fetches AS known SET attempts = known.attempts + 1, due_at = late.due_at
-FROM unnest($1::text[], $2::timestamptz[]) AS late(source_key, due_at)
+UPDATE ingest.fetches AS known SET attempts = known.attempts + 1, due_at = late.due_at,
+  refused = late.refused, refused_since = late.refused_since
+FROM unnest($1::text[], $2::timestamptz[], $3::int[], $4::timestamptz[])
+  AS late(source_key, due_at, refused, refused_since)
 WHERE known.source_key = late.source_key
 """
 
@@ -222,17 +233,29 @@ class Fetcher:
             fetched, self._fetched = self._fetched, []
             try:
                 await self._cross_off(fetched)
-            except AWAY as error:
+            except (*AWAY, DeliveryFailed) as error:
                 # What was published is fetched once more when its lease is over: a repeat, which changes nothing.
                 logger.warning("waiting", part="fetches", why=type(error).__name__)
 
     async def _cross_off(self, fetched: Sequence[tuple[Wanted, RawOrder | ChannelError]]) -> None:
-        done = [(row, raw) for row, raw in fetched if isinstance(raw, RawOrder)]
-        late = [(row, error) for row, error in fetched if isinstance(error, ChannelError)]
+        done: list[tuple[Wanted, PayloadReceived]] = []
+        late: list[tuple[Wanted, ChannelError]] = []
+        given_up: Counter[tuple[str, str]] = Counter()
+        for row, found in fetched:
+            if isinstance(found, RawOrder):
+                done.append((row, self._payload(row, row.door, found.body)))
+            elif gone := self._abandoned(row, found):
+                given_up[row.channel, found.code] += 1
+                done.append((row, self._payload(row, ABANDONED_DOOR, msgspec.json.encode(gone))))
+            else:
+                late.append((_after(row, found, self._shared.clock.now()), found))
         if late:
             codes = Counter(f"{row.channel}:{error.code}" for row, error in late)
             logger.warning("details_put_off", codes=dict(codes))
-        await self._shared.publish_payloads([self._payload(row, raw) for row, raw in done])
+        await self._shared.publish_payloads([payload for _, payload in done])
+        for (channel, code), count in given_up.items():
+            metrics.FETCHES_ABANDONED.labels(channel).inc(count)
+            logger.error("details_abandoned", channel=channel, code=code, orders=count)
         async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             if done:
                 await connection.execute(
@@ -242,8 +265,17 @@ class Fetcher:
                 await connection.execute(
                     PUT_OFF,
                     [row.source_key for row, _ in late],
-                    [self._again_at(row.attempts, error) for row, error in late],
+                    [self._again_at(row, error) for row, error in late],
+                    [row.refused for row, _ in late],
+                    [row.refused_since for row, _ in late],
                 )
+
+    def _abandoned(self, row: Wanted, error: ChannelError) -> Abandoned | None:
+        now = self._shared.clock.now()
+        after = _after(row, error, now)
+        if not says_gone(error) or after.refused_since is None:
+            return None
+        return abandoned(error, after.refused, after.refused_since, now)
 
     async def _fetch(self, row: Wanted) -> RawOrder | ChannelError:
         shop = self._shared.shops.get((row.channel, row.shop))
@@ -258,22 +290,32 @@ class Fetcher:
         answer = await send(self._shared.outgoing, request, shop.channel, "detail")
         return answer if isinstance(answer, ChannelError) else channel.read_detail(answer)
 
-    def _again_at(self, attempts: int, error: ChannelError) -> datetime:
-        pause_s = BACKOFF_S[min(attempts, len(BACKOFF_S) - 1)]
+    def _again_at(self, row: Wanted, error: ChannelError) -> datetime:
+        pauses_s, times = (
+            (PAUSES_S, row.refused - 1) if says_gone(error) else (BACKOFF_S, row.attempts)
+        )
+        pause_s = pauses_s[min(times, len(pauses_s) - 1)]
         return self._shared.clock.now() + timedelta(
             seconds=max(pause_s, error.retry_after_ms / 1000)
         )
 
-    def _payload(self, row: Wanted, raw: RawOrder) -> PayloadReceived:
+    def _payload(self, row: Wanted, door: str, body: bytes) -> PayloadReceived:
         return PayloadReceived(
             source_key=row.source_key,
             channel=row.channel,
             shop=row.shop,
             channel_order_no=row.channel_order_no,
-            door=row.door,
+            door=door,
             accepted_at=row.accepted_at,
-            body=self._shared.payloads.seal_payload(raw.body),
+            body=self._shared.payloads.seal_payload(body),
         )
+
+
+def _after(row: Wanted, error: ChannelError, now: datetime) -> Wanted:
+    """The row with one more refusal, if it was one."""
+    if not says_gone(error):
+        return row
+    return replace(row, refused=row.refused + 1, refused_since=row.refused_since or now)
 
 
 async def send(

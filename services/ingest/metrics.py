@@ -12,8 +12,30 @@ ARRIVALS = Counter(
 )
 SHOP_DEGRADED = Gauge(
     "danshu_ingest_shop_degraded",
-    "1 while a shop cannot be polled. Worry after five minutes.",
+    "1 while a shop cannot be polled: throttled, token expired, unreachable or refused. "
+    "Worry after five minutes.",
     ("channel", "shop"),
+)
+SHOP_POLLED_UNTIL = Gauge(
+    "danshu_ingest_shop_polled_until_seconds",
+    "Unix time up to which a shop has been polled: its delay is now less this. Worry over five minutes.",
+    ("channel", "shop"),
+)
+SHOP_ERRORS = Counter(
+    "danshu_ingest_shop_errors_total",
+    "Polls in vain by kind: throttled, token, retry (unreachable), refused. "
+    "Worry when token or refused grow.",
+    ("channel", "shop", "kind"),
+)
+FETCHES_ABANDONED = Counter(
+    "danshu_ingest_fetches_abandoned_total",
+    "Orders whose detail the channel says does not exist, given up and quarantined. Worry when it grows.",
+    ("channel",),
+)
+AFTERSALES_UNREADABLE = Counter(
+    "danshu_ingest_aftersales_unreadable_total",
+    "Times that a channel named an after-sales request and then had none of that number. Worry when it grows.",
+    ("channel",),
 )
 FETCHES_WAITING = Gauge(
     "danshu_ingest_fetches_waiting",
@@ -23,4 +45,36 @@ WRITE_BACKS = Counter(
     "danshu_ingest_write_backs_total",
     "Write-backs by result: applied, refused. Worry when refused grows.",
     ("channel", "kind", "result"),
+)
+SPOOL_BYTES = Gauge(
+    "danshu_ingest_spool_bytes",
+    "Bytes on local disk that wait for Kafka. Worry at half of DANSHU_INGEST_SPOOL_BYTES_MAX.",
+)
+SPOOL_RECORDS = Gauge(
+    "danshu_ingest_spool_records",
+    "Pushed records on local disk that wait for Kafka. Worry when not 0: Kafka is away.",
+)
+SPOOL_OLDEST_SECONDS = Gauge(
+    "danshu_ingest_spool_oldest_seconds",
+    "No pushed record has waited on local disk longer than this. Worry after five minutes.",
+)
+SPOOL_TAKEN = Counter(
+    "danshu_ingest_spool_taken_total",
+    "Pushed records that went to local disk because Kafka was away.",
+)
+SPOOL_DRAINED = Counter(
+    "danshu_ingest_spool_drained_total",
+    "Records which Kafka took from local disk, those delivered again after a crash too.",
+)
+SPOOL_REFUSED = Counter(
+    "danshu_ingest_spool_refused_total",
+    "Pushes answered 503 because the spool was full or its disk refused. Worry at once.",
+)
+SPOOL_TORN_BYTES = Counter(
+    "danshu_ingest_spool_torn_bytes_total",
+    "Bytes of unfinished writes found at start after a crash; they were never acknowledged.",
+)
+SPOOL_DAMAGED = Counter(
+    "danshu_ingest_spool_damaged_total",
+    "Acknowledged records the disk has broken; their segments are kept as *.damaged. Worry at once.",
 )

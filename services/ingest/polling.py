@@ -2,16 +2,20 @@
 
 The watermark moves only when every page of a window is durable: whole orders on the payload topic, partial
 rows on the list of fetches. What is known already in that version is skipped, so the overlap costs nothing.
-A shop that fails three times in a row is degraded: shown, asked less often, and caught up later from where
-its watermark stands; other shops are not affected.
+A shop that cannot be polled is degraded: shown, asked less and less often, and caught up window by window from
+where its watermark stands (`domain/shop_health.py`); other shops are not affected. Kafka or Postgres away is no
+failure of the shop: the same window is polled again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from chassis.log import logger
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY
@@ -19,20 +23,31 @@ from chassis.producer import DeliveryFailed
 from schemas.events.channel_payloads import PayloadReceived
 from services.ingest import metrics
 from services.ingest.channels import (
-    Channel,
     ChannelError,
+    ErrorKind,
     Page,
     PageToken,
+    PartialRow,
     PollWindow,
     RawOrder,
 )
+from services.ingest.domain.shop_health import (
+    ShopHealth,
+    answered,
+    failed,
+    moved,
+    next_window,
+    pause_s,
+)
+from services.ingest.domain.versions import Taken, is_news, taken
 from services.ingest.fetching import Wanted, send, want
 from services.ingest.shared import Shared
+from services.ingest.shop_store import keep_health, read_health
 from services.ingest.shops import Shop, source_key
 
-FAILURES_TO_DEGRADE = 3
-DEGRADED_FACTOR = 4
 THROTTLE_PAUSE_S = 1.0
+OURS_PAUSE_S = 1.0
+ATTEMPTS = 3
 PAGES_MAX = 1000
 """A window of more pages than this is a loop in the paging, not a busy shop."""
 FIRST_WINDOW = timedelta(hours=1)
@@ -52,165 +67,183 @@ class Poller:
             group.create_task(asyncio.Event().wait())
             for shop in self._shared.shops.values():
                 if self._shared.channels[shop.channel].poll_request is not None:
-                    group.create_task(self._poll_for_ever(shop))
+                    poller = ShopPoller(self._shared, shop, interval_s=self._interval_s)
+                    group.create_task(poller.run())
 
-    async def _poll_for_ever(self, shop: Shop) -> None:
-        failures = 0
+
+class ShopPoller:
+    """Polls one shop."""
+
+    def __init__(self, shared: Shared, shop: Shop, *, interval_s: float) -> None:
+        self._shared = shared
+        self._shop = shop
+        self._channel = shared.channels[shop.channel]
+        self._interval_s = interval_s
+        self._health: ShopHealth | None = None
+        self._taken: dict[str, Taken] = {}
+        """By order number, as far back as a window can list it again."""
+
+    async def run(self) -> None:
+        """Works until cancelled."""
+        chance = secrets.SystemRandom()
         while True:
             try:
-                error = await self.poll_once(shop)
+                error = await self.poll_once()
             except (*AWAY, DeliveryFailed) as away:
-                # Ours, not the channel's: the window is polled again from the same watermark.
-                logger.warning("waiting", part="polling", shop=shop.shop, why=type(away).__name__)
-                await asyncio.sleep(1.0)
-                continue
-            failures = failures + 1 if error else 0
-            degraded = failures >= FAILURES_TO_DEGRADE
-            metrics.SHOP_DEGRADED.labels(shop.channel, shop.shop).set(degraded)
-            if error:
                 logger.warning(
-                    "poll_failed",
-                    shop=shop.shop,
-                    channel=shop.channel,
-                    code=error.code,
-                    failures=failures,
+                    "waiting", part="polling", shop=self._shop.shop, why=type(away).__name__
                 )
-            await self._note(shop, error, failures)
-            await asyncio.sleep(self._interval_s * (DEGRADED_FACTOR if degraded else 1))
-
-    async def poll_once(self, shop: Shop) -> ChannelError | None:
-        """Polls from the watermark to now; None when the watermark was moved."""
-        channel = self._shared.channels[shop.channel]
-        now = self._shared.clock.now()
-        async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-            until: datetime | None = await connection.fetchval(
-                "SELECT polled_until FROM ingest.shops WHERE channel = $1 AND shop = $2",
-                shop.channel,
-                shop.shop,
+                await asyncio.sleep(OURS_PAUSE_S)
+                continue
+            retry_after_ms = error.retry_after_ms if error else 0
+            await asyncio.sleep(
+                pause_s(self._now_known(), self._interval_s, retry_after_ms, chance.random())
             )
-        since = (until or now - FIRST_WINDOW) - channel.window_overlap
-        while since < now:
-            window = PollWindow(since=since, until=min(now, since + channel.window_max))
-            if error := await self._poll_window(shop, channel, window):
-                return error
-            async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-                await connection.execute(
-                    "INSERT INTO ingest.shops (channel, shop, polled_until) VALUES ($1, $2, $3) "
-                    "ON CONFLICT (channel, shop) DO UPDATE SET polled_until = excluded.polled_until",
-                    shop.channel,
-                    shop.shop,
-                    window.until,
-                )
-            if window.until == now:
-                break
-            since = window.until - channel.window_overlap
-        return None
 
-    async def _poll_window(
-        self, shop: Shop, channel: Channel, window: PollWindow
-    ) -> ChannelError | None:
+    async def poll_once(self) -> ChannelError | None:
+        """Polls from the watermark to now, window by window; None when it got there.
+
+        Raises what says that Kafka or Postgres is away; the window is then polled again.
+        """
+        now = self._shared.clock.now()
+        if self._health is None:
+            await self._enter(await read_health(self._shared.pool, self._shop, now))
+        while True:
+            window = next_window(self._now_known(), self._channel, now, FIRST_WINDOW)
+            if error := await self._poll_window(window):
+                await self._enter(failed(self._now_known(), error, self._shared.clock.now()))
+                self._tell(error)
+                return error
+            await self._enter(moved(self._now_known(), window.until, now))
+            self._forget_before(window.until - self._channel.window_overlap)
+            if window.until >= now:
+                return None
+
+    def _now_known(self) -> ShopHealth:
+        if self._health is None:
+            raise AssertionError("poll_once() reads it first")
+        return self._health
+
+    async def _enter(self, health: ShopHealth) -> None:
+        """Takes a state on, here and where people look."""
+        await keep_health(self._shared.pool, self._shop, health)
+        self._health = health
+        labels = (self._shop.channel, self._shop.shop)
+        metrics.SHOP_DEGRADED.labels(*labels).set(health.degraded)
+        if health.polled_until is not None:
+            metrics.SHOP_POLLED_UNTIL.labels(*labels).set(health.polled_until.timestamp())
+
+    def _tell(self, error: ChannelError) -> None:
+        labels = (self._shop.channel, self._shop.shop, error.kind)
+        metrics.SHOP_ERRORS.labels(*labels).inc()
+        logger.warning(
+            "poll_failed",
+            shop=self._shop.shop,
+            channel=self._shop.channel,
+            code=error.code,
+            failures=self._now_known().failures,
+            state=self._now_known().state,
+        )
+
+    async def _poll_window(self, window: PollWindow) -> ChannelError | None:
         token: PageToken | None = None
         for _ in range(PAGES_MAX):
-            page = await self._page(shop, channel, window, token)
+            page = await self._page(window, token)
             if isinstance(page, ChannelError):
                 return page
-            await self._take(shop, page)
+            if self._now_known().degraded:
+                await self._enter(answered(self._now_known(), self._shared.clock.now()))
+            await self._take(page)
             token = page.next_page
             if token is None:
                 return None
-        raise AssertionError(f"{shop.channel} paging does not end")
+        raise AssertionError(f"{self._shop.channel} paging does not end")
 
-    async def _page(
-        self, shop: Shop, channel: Channel, window: PollWindow, token: PageToken | None
-    ) -> Page | ChannelError:
-        """One page, asked three times at most with growing pauses."""
+    async def _page(self, window: PollWindow, token: PageToken | None) -> Page | ChannelError:
+        """One page, asked three times at most with growing pauses, unless asking again cannot help."""
+        channel = self._channel
         if channel.poll_request is None:
             raise AssertionError(f"{channel.name} has nothing to poll")
         error: ChannelError | None = None
-        for attempt in range(3):
+        for attempt in range(ATTEMPTS):
             if attempt and error:
                 await asyncio.sleep(max(THROTTLE_PAUSE_S * attempt, error.retry_after_ms / 1000))
             request = channel.poll_request(
-                shop.credentials(), window, token, self._shared.clock.now()
+                self._shop.credentials(), window, token, self._shared.clock.now()
             )
-            answer = await send(self._shared.outgoing, request, shop.channel, "poll")
+            answer = await send(self._shared.outgoing, request, self._shop.channel, "poll")
             page = answer if isinstance(answer, ChannelError) else channel.read_page(answer, token)
             if not isinstance(page, ChannelError):
                 return page
             error = page
+            if error.kind in {ErrorKind.TOKEN, ErrorKind.REFUSED}:
+                break
         if error is None:
             raise AssertionError
         return error
 
-    async def _take(self, shop: Shop, page: Page) -> None:
+    async def _take(self, page: Page) -> None:
         now = self._shared.clock.now()
+        shop = self._shop
         async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-            known = await self._known(connection, shop, page)
-            fresh = [raw for raw in page.orders if _is_news(raw.order_no, raw.modified_at, known)]
-            partial = [
-                Wanted(
-                    source_key=source_key(shop.channel, shop.shop, row.order_no),
-                    channel=shop.channel,
-                    shop=shop.shop,
-                    channel_order_no=row.order_no,
-                    door="poll",
-                    accepted_at=now,
-                )
-                for row in page.detail_needed
-                if _is_news(row.order_no, row.modified_at, known)
-            ]
+            known = await self._known(connection, page)
+            fresh = [raw for raw in page.orders if self._is_news(raw, known, now)]
+            partial = [row for row in page.detail_needed if self._is_news(row, known, now)]
             if partial:
-                await want(connection, partial)
+                await want(
+                    connection,
+                    [
+                        Wanted(
+                            source_key=source_key(shop.channel, shop.shop, row.order_no),
+                            channel=shop.channel,
+                            shop=shop.shop,
+                            channel_order_no=row.order_no,
+                            door="poll",
+                            accepted_at=now,
+                        )
+                        for row in partial
+                    ],
+                )
                 self._shared.wake.set()
-        await self._shared.publish_payloads([self._payload(shop, raw, now) for raw in fresh])
+        await self._shared.publish_payloads([self._payload(raw, now) for raw in fresh])
+        news: list[RawOrder | PartialRow] = [*fresh, *partial]
+        self._taken |= {row.order_no: taken(row, now) for row in news}
+        self._note_newest([*page.orders, *page.detail_needed])
 
-    @staticmethod
-    async def _known(connection: Any, shop: Shop, page: Page) -> Mapping[str, datetime | None]:
+    def _is_news(
+        self, row: RawOrder | PartialRow, known: Mapping[str, datetime | None], now: datetime
+    ) -> bool:
+        return is_news(row, known, self._taken.get(row.order_no), now)
+
+    def _note_newest(self, rows: list[RawOrder | PartialRow]) -> None:
+        times = [row.modified_at for row in rows if row.modified_at is not None]
+        health = self._now_known()
+        newest = max([*times, *filter(None, [health.newest_order_at])], default=None)
+        self._health = replace(health, newest_order_at=newest)
+
+    def _forget_before(self, since: datetime) -> None:
+        """What no later window lists again."""
+        self._taken = {
+            number: one
+            for number, one in self._taken.items()
+            if max(one.at, one.modified_at or one.at) >= since
+        }
+
+    async def _known(self, connection: Any, page: Page) -> Mapping[str, datetime | None]:
         numbers = [r.order_no for r in page.orders] + [r.order_no for r in page.detail_needed]
         rows = await connection.fetch(
             "SELECT channel_order_no, modified_at FROM ingest.orders WHERE key = ANY($1::text[])",
-            [source_key(shop.channel, shop.shop, number) for number in numbers],
+            [source_key(self._shop.channel, self._shop.shop, number) for number in numbers],
         )
         return {row["channel_order_no"]: row["modified_at"] for row in rows}
 
-    def _payload(self, shop: Shop, raw: RawOrder, now: datetime) -> PayloadReceived:
+    def _payload(self, raw: RawOrder, now: datetime) -> PayloadReceived:
         return PayloadReceived(
-            source_key=source_key(shop.channel, shop.shop, raw.order_no),
-            channel=shop.channel,
-            shop=shop.shop,
+            source_key=source_key(self._shop.channel, self._shop.shop, raw.order_no),
+            channel=self._shop.channel,
+            shop=self._shop.shop,
             channel_order_no=raw.order_no,
             door="poll",
             accepted_at=now,
             body=self._shared.payloads.seal_payload(raw.body),
         )
-
-    async def _note(self, shop: Shop, error: ChannelError | None, failures: int) -> None:
-        state = (
-            "ok" if not failures else "failing" if failures < FAILURES_TO_DEGRADE else "degraded"
-        )
-        try:
-            async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-                await connection.execute(
-                    "INSERT INTO ingest.shops (channel, shop, state, error, failures, succeeded_at) "
-                    "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (channel, shop) DO UPDATE SET "
-                    "state = $3, error = $4, failures = $5, "
-                    "succeeded_at = coalesce($6, ingest.shops.succeeded_at)",
-                    shop.channel,
-                    shop.shop,
-                    state,
-                    error.code if error else "",
-                    failures,
-                    None if error else self._shared.clock.now(),
-                )
-        except AWAY as away:
-            logger.warning("waiting", part="polling", shop=shop.shop, why=type(away).__name__)
-
-
-def _is_news(
-    order_no: str, modified_at: datetime | None, known: Mapping[str, datetime | None]
-) -> bool:
-    """Whether this version of the order has not been worked in yet."""
-    if order_no not in known:
-        return True
-    newest: Any = known[order_no]
-    return modified_at is None or newest is None or modified_at > newest

@@ -33,6 +33,10 @@ class IngestSettings(Settings):
     """How long the quarantine's doors wait for the result of a command."""
     evidence_days: int = Field(default=400, ge=7)
     """How long it is kept which payload made which version of an order: over a year of returns and audits."""
+    spool_dir: Path | None = None
+    """Local disk that pushes go to while Kafka is away, one folder a process; none = they are answered 503."""
+    spool_bytes_max: int = Field(default=1024 * 1024 * 1024, ge=1024 * 1024)
+    """A gibibyte is some 300,000 whole orders, or millions of hints."""
     write_back_attempts_max: int = Field(default=12, ge=1)
     """After so many failures a write-back is given up as refused; failures of the whole shop do not count."""
     write_backs_per_shop_per_s: float = Field(default=20.0, gt=0)

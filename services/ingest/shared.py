@@ -17,6 +17,9 @@ from schemas.events.channel_payloads import PayloadReceived
 from services.ingest.channels import Channel
 from services.ingest.shops import Shops
 
+ABANDONED_DOOR = "fetch"
+"""`door` of a payload whose body is not the channel's but fetching's own: `domain.abandoned.Abandoned`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:

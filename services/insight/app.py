@@ -21,7 +21,7 @@ from chassis import registry, topics
 from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.errors import StartRefused, Unavailable
-from chassis.http import Door, admin_app
+from chassis.http import Door, Standing, admin_app
 from chassis.log import configure, logger
 from chassis.metrics import UP_INFO
 from chassis.service import DRAIN_TIMEOUT_S, VERSION, WAIT_S
@@ -66,7 +66,7 @@ class Insight:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop)
         settings = self._settings
-        admin = Door(admin_app(self._why_not_ready), settings.admin_host, settings.admin_port)
+        admin = Door(admin_app(self._standing), settings.admin_host, settings.admin_port)
         admin_port = await admin.open()
         windows = await self._prepare()
         if windows is not None:
@@ -114,13 +114,13 @@ class Insight:
             else:
                 return
 
-    def _why_not_ready(self) -> list[str]:
+    def _standing(self) -> Standing:
         if self._reason or self._stream is None:
-            return [self._reason or "starting"]
+            return Standing(reasons=(self._reason or "starting",))
         wanted = TOPICS["orders"].partitions
         if (mine := self._stream.assigned()) < wanted:
-            return [f"reads {mine} of {wanted} partitions of orders"]
-        return []
+            return Standing(reasons=(f"reads {mine} of {wanted} partitions of orders",))
+        return Standing(reasons=())
 
     def _asked_to_stop(self) -> None:
         if self._stopping.is_set():

@@ -90,6 +90,9 @@ class ProblemCode(StrEnum):
     NOT_AN_ORDER = "not_an_order"  # JSON without any order of this channel
     CHANNEL_ERROR = "channel_error"  # the channel's error answer
     DETAIL_NEEDED = "detail_needed"  # a list row or a hint: carries no lines, fetch the detail
+    DETAIL_GONE = (
+        "detail_gone"  # hinted at, and the channel keeps saying that there is no such order
+    )
     ORDER_NO_MISSING = "order_no_missing"
     ORDER_NO_MALFORMED = "order_no_malformed"
     ORDER_NO_REUSED = "order_no_reused"  # one number, two contents which cannot both be right

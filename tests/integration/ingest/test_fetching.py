@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -33,8 +34,9 @@ from services.ingest.channels import (
     RawOrder,
 )
 from services.ingest.channels.douyin import CHANNEL
+from services.ingest.domain.abandoned import Abandoned
 from services.ingest.fetching import LEASE_S, QUEUE_MAX, Fetcher, Wanted, want
-from services.ingest.shared import Shared
+from services.ingest.shared import ABANDONED_DOOR, Shared
 from services.ingest.shops import Shop
 
 PATIENCE_S = 20.0
@@ -48,6 +50,7 @@ class Party:
         self.asked: Counter[str] = Counter()
         self.failing: Counter[str] = Counter()
         """How many calls for an order fail from now on."""
+        self.gone: set[str] = set()
         self.held = asyncio.Event()
         self.held.set()
         self.called = asyncio.Event()
@@ -59,6 +62,8 @@ class Party:
         # Answers come at different times, as from any platform.
         await asyncio.sleep(int(order_no) % 7 * 0.004)
         await self.held.wait()
+        if order_no in self.gone:
+            return Response(b"no such order", status_code=404)
         if self.failing[order_no]:
             self.failing[order_no] -= 1
             return Response(b"busy", status_code=500)
@@ -71,6 +76,8 @@ def _request(credentials: Credentials, order_no: str, _now: datetime) -> HttpReq
 
 
 def _read(answer: HttpAnswer) -> RawOrder | ChannelError:
+    if answer.status == 404:
+        return ChannelError(kind=ErrorKind.REFUSED, code="http_404", detail="")
     if answer.status != 200:
         return ChannelError(kind=ErrorKind.RETRY, code="busy", detail="")
     return RawOrder(order_no=answer.body.decode(), modified_at=None, body=answer.body)
@@ -84,6 +91,7 @@ class Rig:
     party: Party
     broker: MemoryBroker
     fetcher: Fetcher
+    payloads_seal: PayloadSeal
 
     async def list(self, wanted: Sequence[Wanted], lease_s: float = 0.0) -> tuple[Wanted, ...]:
         async with self.pool.acquire() as connection:
@@ -94,10 +102,14 @@ class Rig:
             while await self.pool.fetchval("SELECT count(*) FROM ingest.fetches") != count:  # noqa: ASYNC110 — Postgres has no event
                 await asyncio.sleep(0.01)
 
+    def received(self) -> tuple[PayloadReceived, ...]:
+        """What was published."""
+        events = [codec().decode(value) for value in self.broker.values("channel-payloads")]
+        return tuple(event for event in events if isinstance(event, PayloadReceived))
+
     def payloads(self) -> Counter[str]:
         """How often each order's payload was published."""
-        events = [codec().decode(value) for value in self.broker.values("channel-payloads")]
-        return Counter(e.channel_order_no for e in events if isinstance(e, PayloadReceived))
+        return Counter(event.channel_order_no for event in self.received())
 
 
 def wanted(*order_nos: str) -> list[Wanted]:
@@ -144,7 +156,13 @@ async def rig(database_url: str) -> AsyncIterator[Rig]:
         )
         fetcher = Fetcher(shared, concurrency=16)
         running = asyncio.create_task(fetcher.run())
-        yield Rig(pool=pool, party=party, broker=broker, fetcher=fetcher)
+        yield Rig(
+            pool=pool,
+            party=party,
+            broker=broker,
+            fetcher=fetcher,
+            payloads_seal=shared.payloads,
+        )
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     await door.close()
@@ -192,6 +210,36 @@ async def test_a_failed_call_is_put_off_and_tried_until_it_succeeds(rig: Rig) ->
     await rig.until_listed(0)
     assert rig.party.asked["4"] == 3
     assert rig.payloads() == Counter(["4", "6"])
+
+
+async def test_a_detail_that_is_gone_is_given_up_by_name_and_not_before_its_time(rig: Rig) -> None:
+    rig.party.gone.add("4")
+    rig.fetcher.take(await rig.list(wanted("4"), LEASE_S))
+    async with asyncio.timeout(PATIENCE_S):
+        while await rig.pool.fetchval("SELECT refused FROM ingest.fetches") < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert rig.payloads() == Counter(), "refused twice is not gone"
+    # An hour later, with nine refusals behind it.
+    await rig.pool.execute(
+        "UPDATE ingest.fetches SET refused = 9, refused_since = now() - interval '61 minutes', "
+        "due_at = now()"
+    )
+    await rig.until_listed(0)
+    (told,) = rig.received()
+    assert (told.channel_order_no, told.door) == ("4", ABANDONED_DOOR)
+    gone = msgspec.json.decode(rig.payloads_seal.open_payload(told.body), type=Abandoned)
+    assert (gone.code, gone.refusals) == ("http_404", 10)
+
+
+async def test_an_order_that_appears_after_all_is_fetched(rig: Rig) -> None:
+    rig.party.gone.add("4")
+    rig.fetcher.take(await rig.list(wanted("4"), LEASE_S))
+    async with asyncio.timeout(PATIENCE_S):
+        while not await rig.pool.fetchval("SELECT refused FROM ingest.fetches"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    rig.party.gone.clear()
+    await rig.until_listed(0)
+    assert [told.door for told in rig.received()] == ["push"]
 
 
 async def test_memory_is_bounded_and_the_list_keeps_the_rest(rig: Rig) -> None:

@@ -1,8 +1,10 @@
 """Pages which only name their after-sales requests become whole before they are kept."""
 
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from chassis.clock import ManualClock
@@ -69,3 +71,119 @@ async def test_a_page_of_whole_requests_stays_as_it_is() -> None:
     assert DOUYIN.aftersales is not None
     page = AftersalePage(aftersales=(), unreadable=1, next_page=None)
     assert await poller()._whole(SHOP, DOUYIN.aftersales, page) is page
+
+
+class WeChat:
+    """A platform that lists what changed in a window by number only, on a clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(NOW)
+        self.changed: dict[str, datetime] = {}
+        self.read: list[str] = []
+        self.gone: set[str] = set()
+
+    async def send(self, _outgoing: Any, request: HttpRequest, *_: str) -> HttpAnswer:
+        asked = msgspec.json.decode(request.body)
+        answer: dict[str, Any] = {"errcode": 0}
+        if number := asked.get("after_sale_order_id"):
+            self.read.append(number)
+            if number not in self.gone:
+                answer["after_sale_order"] = {
+                    "after_sale_order_id": number,
+                    "order_id": "37",
+                    "status": "MERCHANT_REFUND_SUCCESS",
+                    "update_time": int(self.changed[number].timestamp()),
+                    "refund_info": {"amount": 990},
+                }
+        else:
+            since, until = asked["begin_update_time"], asked["end_update_time"]
+            answer["after_sale_order_id_list"] = [
+                number
+                for number, at in self.changed.items()
+                if since <= int(at.timestamp()) <= until
+            ]
+        return HttpAnswer(status=200, headers={}, body=encoded(answer))
+
+    def change(self, number: str) -> None:
+        self.changed[number] = self.clock.now()
+
+
+@pytest.fixture
+def wechat(monkeypatch: pytest.MonkeyPatch) -> WeChat:
+    wechat = WeChat()
+    monkeypatch.setattr(aftersales, "send", wechat.send)
+    return wechat
+
+
+class Polling:
+    """Polls the platform as the task does, with the watermark in memory."""
+
+    def __init__(self, wechat: WeChat, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.until: datetime | None = None
+        shared = SimpleNamespace(
+            clock=wechat.clock, outgoing=None, pool=None, channels={"wechat_channels": WECHAT}
+        )
+        self.poller = aftersales.AftersalesPoller(cast("Any", shared), interval_s=15)
+
+        async def read(*_: Any) -> datetime | None:
+            return self.until
+
+        async def keep(_pool: Any, _shop: Shop, until: datetime) -> None:
+            self.until = until
+
+        monkeypatch.setattr(aftersales, "aftersales_until", read)
+        monkeypatch.setattr(aftersales, "keep_aftersales_until", keep)
+
+    async def poll(self) -> None:
+        assert await self.poller._poll(SHOP) is None
+
+
+async def test_an_unchanged_request_is_read_a_few_times_and_then_left_alone(
+    wechat: WeChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polling = Polling(wechat, monkeypatch)
+    wechat.change("1")
+    for _ in range(20):
+        await polling.poll()
+        wechat.clock.advance(15_000)
+    assert 1 <= len(wechat.read) <= 4
+    wechat.read.clear()
+    wechat.change("1")
+    wechat.change("2")
+    await polling.poll()
+    assert sorted(wechat.read) == ["1", "2"], "a change is read at once"
+
+
+async def test_what_changed_in_a_long_outage_is_read_afterwards(
+    wechat: WeChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polling = Polling(wechat, monkeypatch)
+    await polling.poll()
+    wechat.clock.advance(3 * 3_600_000)
+    wechat.change("1")
+    wechat.clock.advance(40 * 3_600_000)
+    await polling.poll()
+    assert wechat.read == ["1"]
+
+
+async def test_a_request_that_is_gone_holds_up_no_other(
+    wechat: WeChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polling = Polling(wechat, monkeypatch)
+    wechat.change("1")
+    wechat.change("2")
+    wechat.gone.add("1")
+    await polling.poll()
+    assert wechat.read == ["1", "2"]
+    assert polling.until == NOW
+
+
+def test_windows_are_cut_at_the_maximum_and_at_the_mark() -> None:
+    hour = timedelta(hours=1)
+    at = NOW - 0.5 * hour
+    cuts = [(w.since, w.until) for w in aftersales.cut(NOW - 3 * hour, NOW, 2 * hour, at)]
+    assert cuts == [
+        (NOW - 3 * hour, NOW - hour),
+        (NOW - hour, at),
+        (at, NOW),
+    ]

@@ -1,5 +1,6 @@
 """The push door over a channel made up for it: what reaches Kafka, in which form, and what does not."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,9 +27,9 @@ from services.ingest.channels import (
     RawOrder,
 )
 from services.ingest.channels.douyin import CHANNEL as DOUYIN
-from services.ingest.doors import PushDoor
+from services.ingest.doors import Entrance, PushDoor
+from services.ingest.intake import Intake
 from services.ingest.settings import IngestSettings
-from services.ingest.shared import Shared
 from services.ingest.shops import Shop
 
 NOW = datetime(2026, 5, 20, 2, 11, 12, tzinfo=UTC)
@@ -118,21 +119,22 @@ class Door:
 @pytest.fixture
 async def door() -> AsyncIterator[Door]:
     broker = MemoryBroker()
-    shared = Shared(
-        pool=cast("Any", None),
-        outgoing=cast("Any", None),
-        publisher=cast("Any", MemoryPublisher(broker)),
-        desk=cast("Any", None),
-        codec=codec(),
-        clock=ManualClock(NOW),
-        payloads=SEAL,
+    intake = Intake(cast("Any", MemoryPublisher(broker)), None, ManualClock(NOW))
+    entrance = Entrance(
         channels=MappingProxyType({"made-up": CHANNEL, "sealed": SEALED_CHANNEL}),
         shops={("made-up", "s1"): SHOP, ("sealed", "s1"): SEALED_SHOP},
+        payloads=SEAL,
+        codec=codec(),
+        clock=ManualClock(NOW),
+        intake=intake,
     )
-    app = PushDoor(shared, IngestSettings()).app()
+    app = PushDoor(entrance, IngestSettings()).app()
+    running = asyncio.create_task(intake.run())
+    await asyncio.sleep(0)
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://ingest") as client:
         yield Door(client, broker)
+    running.cancel()
 
 
 async def test_a_whole_order_goes_sealed_onto_the_payload_topic(door: Door) -> None:

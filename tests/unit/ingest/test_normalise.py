@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import Struct
 
@@ -10,7 +11,9 @@ from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal, new_master_key
 from chassis.processor import Moment, Record
 from schemas.events.channel_payloads import PayloadReceived
 from schemas.events.orders import OrderAmended, OrderCancelled, OrderPaid, OrderPlaced
+from schemas.events.quarantine import PayloadQuarantined
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
+from services.ingest.domain.abandoned import Abandoned
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.facts import NormaliserFacts, Reader
 from services.ingest.normalise import decide_payload
@@ -37,14 +40,18 @@ class Desk:
     def take(self, trade: Native) -> tuple[Struct, ...]:
         """What one payload makes the normaliser tell."""
         body = encoded({"trade_fullinfo_get_response": {"trade": trade}})
+        return self.take_sealed(PAYLOADS.seal_payload(body))
+
+    def take_sealed(self, body: bytes, door: str = "poll") -> tuple[Struct, ...]:
+        """What one sealed payload makes it tell."""
         payload = PayloadReceived(
             source_key=f"taobao|s1|{TRADE_NO}",
             channel="taobao",
             shop="s1",
             channel_order_no=TRADE_NO,
-            door="poll",
+            door=door,
             accepted_at=NOW,
-            body=PAYLOADS.seal_payload(body),
+            body=body,
         )
         self._offset += 1
         record = Record(
@@ -183,3 +190,19 @@ def test_a_payment_told_after_the_order_was_closed_is_told_once() -> None:
     assert isinstance(paid, OrderPaid)
     assert paid.paid_fen == 20000
     assert desk.take(trade()) == ()
+
+
+def test_a_detail_given_up_is_quarantined_by_name_and_what_is_known_stands() -> None:
+    gone = Abandoned(code="isv.trade-not-exist", refusals=12, since=NOW)
+    desk = Desk()
+    body = PAYLOADS.seal_payload(msgspec.json.encode(gone))
+    (event,) = desk.take_sealed(body, door="fetch")
+    assert isinstance(event, PayloadQuarantined)
+    assert [problem.code for problem in event.problems] == ["detail_gone"]
+    assert event.problems[0].detail.startswith("isv.trade-not-exist, 12 times since ")
+    assert desk.take_sealed(body, door="fetch") == (), "told once"
+    found = desk.take(taobao_trade(taobao_line()))
+    assert [type(event) for event in found] == [OrderPlaced], "it was there after all"
+    desk.take_sealed(body, door="fetch")
+    assert desk.known is not None
+    assert desk.known.order_id, "what is accepted stays accepted"
