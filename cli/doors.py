@@ -54,6 +54,6 @@ def call(
         raise Refused(f"the service does not answer at {start}: {error}") from error
     if answer.status_code >= 400:
         code = said.get("code", "")
-        detail = said.get("detail") or said.get("title", "")
-        raise Refused(f"{detail} ({code})", status=answer.status_code, code=code)
+        words = ": ".join(filter(None, (said.get("title", ""), said.get("detail", ""))))
+        raise Refused(f"{words} ({code})", status=answer.status_code, code=code)
     return said
