@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
+from starlette.applications import Starlette
+from starlette.routing import Match, Route
 
 from chassis.plugins import load
 from services.ingest.aftersales import LOOK_BACK
@@ -26,7 +29,9 @@ from services.ingest.channels import (
     WriteBack,
 )
 from services.ingest.domain.model import CanonicalOrder, Normalised
+from simulators.app import taker
 from simulators.doors import Answer, Call
+from simulators.marketplaces import Server
 from simulators.orders import Shop
 from simulators.pushes import Posting
 from simulators.simulation import Simulation
@@ -47,6 +52,18 @@ def call_of(request: HttpRequest) -> Call:
         headers={name.lower(): value for name, value in request.headers},
         body=request.body,
     )
+
+
+def server_behind(app: Starlette, call: Call) -> Server:
+    """Return the server which a call reaches by its path, and by what it says where two share it."""
+    scope = {"type": "http", "method": call.method, "path": call.path}
+    (route,) = [
+        route
+        for route in app.routes
+        if isinstance(route, Route) and route.matches(scope)[0] is Match.FULL
+    ]
+    assert isinstance(route.endpoint, partial)
+    return taker(route.endpoint.args[0], call).server
 
 
 def pushed(posting: Posting, at: datetime) -> PushRequest:
