@@ -34,9 +34,14 @@ from simulators.doors import Answer, Call
 from simulators.marketplaces import Server
 from simulators.orders import Shop
 from simulators.pushes import Posting
+from simulators.registry import MARKETPLACES, SHOPS
 from simulators.simulation import Simulation
 
 CHANNELS = load("services.ingest.channels", "CHANNEL", Channel)
+ANSWERED = tuple(shop for shop in SHOPS if MARKETPLACES[shop.channel].settles_after_ms is None)
+"""Here the merchant answers claims by a call."""
+OWN = tuple(shop for shop in SHOPS if MARKETPLACES[shop.channel].settles_after_ms is not None)
+"""Here the shop's own people pay back."""
 T = TypeVar("T")
 PAGES_MAX = 50
 SETTLED_AFTER_MS = 4 * 60_000
