@@ -54,7 +54,7 @@ def call_of(request: HttpRequest) -> Call:
         method=request.method,
         path=unquote(url.path),
         query=dict(parse_qsl(url.query, keep_blank_values=True)),
-        headers={name.lower(): value for name, value in request.headers},
+        headers={"host": url.netloc} | {name.lower(): value for name, value in request.headers},
         body=request.body,
     )
 

@@ -43,7 +43,7 @@ from tests.contract.own_shops import (
     told,
 )
 
-TOLD = {"shopify"}
+TOLD = {"shopify", "woocommerce"}
 """These push whole orders."""
 NO_PARTS = {"woocommerce"}
 """These ship whole orders only."""
@@ -59,7 +59,10 @@ def simulation() -> Simulation:
 @pytest.fixture(params=POLLED, ids=lambda shop: shop.shop)
 def merchant(request: pytest.FixtureRequest, simulation: Simulation) -> Merchant:
     shop: Shop = request.param
-    return Merchant(simulation, shop)
+    merchant = Merchant(simulation, shop)
+    # A call of the very same moment would have the nonce of the one before.
+    later(merchant)
+    return merchant
 
 
 def latest(merchant: Merchant, order_no: str) -> CanonicalOrder:
@@ -234,7 +237,21 @@ def test_what_went_wrong_is_never_an_empty_page_and_has_its_kind(merchant: Merch
 KINDS = {
     # Calls carry nothing but a token.
     "shopify": {"access_token": ErrorKind.TOKEN, "app_secret": None, "app_key": None},
+    # There is no token; a wrong key or secret is what a wrong token is elsewhere.
+    "woocommerce": {
+        "access_token": None,
+        "app_secret": ErrorKind.TOKEN,
+        "app_key": ErrorKind.TOKEN,
+    },
 }
+
+
+def test_the_same_call_is_answered_twice_in_a_second(merchant: Merchant) -> None:
+    clock = merchant.simulation.clock
+    assert isinstance(clock, ManualClock)
+    first_page = merchant.page(None)
+    clock.advance(1)
+    assert merchant.page(None) == first_page
 
 
 def test_an_order_nobody_placed_is_refused_not_invented(merchant: Merchant) -> None:
