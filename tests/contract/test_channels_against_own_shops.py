@@ -15,6 +15,7 @@ from services.ingest.channels import (
     ErrorKind,
     HintKind,
     HttpAnswer,
+    HttpRequest,
     Page,
     RawOrder,
     Refused,
@@ -28,11 +29,13 @@ from services.ingest.domain.model import (
     Normalised,
     OrderSnapshotState,
 )
+from simulators.app import build
 from simulators.clock import ManualClock
 from simulators.orders import Shop
 from simulators.registry import MARKETPLACES
+from simulators.settings import Settings
 from simulators.simulation import Simulation
-from tests.contract.merchants import Merchant, pushed
+from tests.contract.merchants import Merchant, call_of, pushed, server_behind
 from tests.contract.own_shops import (
     POLLED,
     PUSHING,
@@ -212,6 +215,27 @@ def test_what_the_shop_paid_back_before_shipping_never_ships(merchant: Merchant)
     assert left.state is S.AWAITING_SHIPMENT
 
 
+def test_what_members_ask_for_is_read_and_left_to_the_leader(simulation: Simulation) -> None:
+    (shop,) = MARKETPLACES["groupbuy"].shops
+    merchant, world = Merchant(simulation, shop), simulation.world
+    aftersales = merchant.channel.aftersales
+    assert aftersales is not None
+    order = first(merchant, S.AWAITING_SHIPMENT)
+    (claim,) = world.claim(world.records.orders["groupbuy", order.order_no])
+    assert latest(merchant, order.order_no).state is S.PAID_ON_HOLD
+    (asked,) = (one for one in merchant.asked(aftersales) if one.order_no == order.order_no)
+    assert (asked.refund_no, asked.state) == (claim.after_sale_id, LineRefundState.REQUESTED)
+    assert asked.amount_fen == order.paid_fen
+    answer = aftersales.agree_request(merchant.credentials, asked, merchant.now)
+    assert isinstance(answer, Unsupported)
+    for _ in range(10):
+        later(merchant)
+        world.advance()
+    (settled,) = (one for one in merchant.asked(aftersales) if one.order_no == order.order_no)
+    assert settled.state is LineRefundState.REFUNDED
+    assert latest(merchant, order.order_no).state is S.CLOSED_REFUNDED
+
+
 def test_what_went_wrong_is_never_an_empty_page_and_has_its_kind(merchant: Merchant) -> None:
     channel, given = merchant.channel, merchant.credentials
     assert channel.poll_request is not None
@@ -237,6 +261,11 @@ def test_what_went_wrong_is_never_an_empty_page_and_has_its_kind(merchant: Merch
 KINDS = {
     # Calls carry nothing but a token.
     "shopify": {"access_token": ErrorKind.TOKEN, "app_secret": None, "app_key": None},
+    "groupbuy": {
+        "access_token": ErrorKind.TOKEN,
+        "app_secret": ErrorKind.REFUSED,
+        "app_key": ErrorKind.REFUSED,
+    },
     # There is no token; a wrong key or secret is what a wrong token is elsewhere.
     "woocommerce": {
         "access_token": None,
@@ -252,6 +281,20 @@ def test_the_same_call_is_answered_twice_in_a_second(merchant: Merchant) -> None
     first_page = merchant.page(None)
     clock.advance(1)
     assert merchant.page(None) == first_page
+
+
+def test_calls_find_their_shop_by_their_path(merchant: Merchant) -> None:
+    channel, now = merchant.channel, merchant.now
+    assert channel.poll_request is not None
+    parcel = parcel_of(first(merchant, S.AWAITING_SHIPMENT), slice(None), whole=True)
+    app = build(Settings(faults="none"), clock=merchant.simulation.clock)
+    asked = channel.poll_request(merchant.credentials, merchant.window, None, now)
+    prepare = channel.prepare_shipment or channel.shipment_request
+    told_of = prepare(merchant.credentials, parcel, now)
+    for request in (asked, told_of):
+        assert isinstance(request, HttpRequest)
+        found = server_behind(app, call_of(request))
+        assert found is app.state.simulation.servers[channel.name]
 
 
 def test_an_order_nobody_placed_is_refused_not_invented(merchant: Merchant) -> None:
