@@ -5,9 +5,10 @@ moves by itself while the application runs, and stops with it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import NamedTuple
 
 import httpx2
 from starlette.applications import Starlette
@@ -17,7 +18,7 @@ from starlette.routing import Route
 
 from simulators.clock import Clock, system_clock
 from simulators.control import Control
-from simulators.doors import Door, Quota, call_of
+from simulators.doors import Call, Door, Quota, call_of
 from simulators.marketplaces import Server
 from simulators.payments.alipay import Keys
 from simulators.pushes import deliver_for_ever
@@ -50,7 +51,17 @@ async def _living(app: Starlette) -> AsyncIterator[None]:
                 task.cancel()
 
 
+class Counter(NamedTuple):
+    """One marketplace behind a path."""
+
+    takes: Callable[[Call], bool] | None
+    door: Door
+    server: Server
+
+
 def _platform_routes(simulation: Simulation) -> Iterator[Route]:
+    counters: dict[str, list[Counter]] = {}
+    methods: dict[str, set[str]] = {}
     for name, marketplace in MARKETPLACES.items():
         door = Door(
             name,
@@ -59,14 +70,25 @@ def _platform_routes(simulation: Simulation) -> Iterator[Route]:
             hold_s=simulation.settings.hold_s,
             quota=Quota(simulation.settings.calls_per_minute.get(name), simulation.clock),
         )
-        answer = partial(_answer, door, simulation.servers[name])
-        for path, methods in marketplace.paths.items():
-            yield Route(path, answer, methods=list(methods))
+        counter = Counter(marketplace.takes, door, simulation.servers[name])
+        for path, allowed in marketplace.paths.items():
+            # Who takes some calls of a path goes before who takes all of them.
+            behind = counters.setdefault(path, [])
+            behind.insert(0 if counter.takes else len(behind), counter)
+            methods.setdefault(path, set()).update(allowed)
+    for path, behind in counters.items():
+        yield Route(path, partial(_answer, behind), methods=sorted(methods[path]))
 
 
-async def _answer(door: Door, server: Server, request: Request) -> Response:
+def taker(counters: Sequence[Counter], call: Call) -> Counter:
+    """Return whose call it is; the last one's where nobody takes it."""
+    return next((one for one in counters if one.takes is None or one.takes(call)), counters[-1])
+
+
+async def _answer(counters: Sequence[Counter], request: Request) -> Response:
     call = await call_of(request)
-    return await door.pass_through(lambda: server.answer(call))
+    counter = taker(counters, call)
+    return await counter.door.pass_through(lambda: counter.server.answer(call))
 
 
 def build(

@@ -40,7 +40,7 @@ MEMOS = (
 )
 CANARY_PREFIX = "CANARY-"
 
-Step = Literal["pay", "cancel", "address", "memo", "cancel_paid", "claim"]
+Step = Literal["pay", "cancel", "address", "memo", "cancel_paid", "claim", "settle"]
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +123,8 @@ class OrderDrawer:
             marketplace, mix, contradiction
         )
         freight_fen = int(rng.random() * 7 + 6) * 100 if rng.random() < 0.2 else 0
+        if not marketplace.freight:
+            freight_fen = 0
         paid_fen = sum(line.paid_fen for line in lines) + freight_fen
         wrong_fen = (int(rng.random() * 50) + 1) * 100
         receiver = self._draw_receiver(contradiction)

@@ -18,12 +18,14 @@ After = Literal["timeout", "error"]
 THROTTLED_CALLS = (5, 20)
 THROTTLED_MS = (500, 3_000)
 SLOW_MS = (50, 400)
+OFFLINE_MS = (5_000, 30_000)
 
 
 class Odds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Probability of each kind, 0..1.
 
-    Pushes: `duplicate_push` twice, `late_push` seconds later than its successors. Reading:
+    Pushes: `duplicate_push` twice, `late_push` seconds later than its successors, `offline` begins half
+    a minute in which an outbox is kept and then sent at once. Reading:
     `duplicate_row` a row twice in a page, `stale_snapshot` the version before the last one, only
     while the last change is young (a lagging replica). Orders: `contradiction`. Calls:
     `throttle_window` begins a run of
@@ -35,6 +37,7 @@ class Odds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     duplicate_push: float = 0.0
     late_push: float = 0.0
+    offline: float = 0.0
     duplicate_row: float = 0.0
     stale_snapshot: float = 0.0
     contradiction: float = 0.0
@@ -55,6 +58,7 @@ LEVELS: dict[FaultLevel, Odds] = {
     "default": Odds(
         duplicate_push=0.05,
         late_push=0.03,
+        offline=0.002,
         duplicate_row=0.02,
         stale_snapshot=0.02,
         contradiction=0.01,
@@ -71,6 +75,7 @@ LEVELS: dict[FaultLevel, Odds] = {
     "storm": Odds(
         duplicate_push=0.3,
         late_push=0.2,
+        offline=0.02,
         duplicate_row=0.1,
         stale_snapshot=0.2,
         contradiction=0.03,
@@ -146,6 +151,10 @@ class FaultPlan:
     def late_ms(self, door: str) -> int:
         """Draw how late a late or repeated push is."""
         return self._between(door, (300, 6_000))
+
+    def offline_ms(self, door: str) -> int:
+        """Draw how long whoever sends has no line."""
+        return self._between(door, OFFLINE_MS)
 
     def _stream(self, door: str) -> Random:
         stream = self._streams.get(door)

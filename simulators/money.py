@@ -1,4 +1,4 @@
-"""Fen and yuan as the platforms write them.
+"""Fen and yuan, and the minor units of other currencies, as the platforms write them.
 
 Guarantees: no float anywhere; a sum shared over parts is shared to the last fen.
 """
@@ -8,13 +8,18 @@ from collections.abc import Sequence
 
 import msgspec
 
-_YUAN = re.compile(r"(\d{1,9})(?:\.(\d{1,2}))?")
+_DECIMAL = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,3}))?")
 
 
 def yuan(amount_fen: int) -> str:
     """Return fen as yuan text with two decimals: 990 → `9.90`."""
-    whole, part = divmod(abs(amount_fen), 100)
-    return f"{'-' if amount_fen < 0 else ''}{whole}.{part:02d}"
+    return decimal_text(amount_fen, 2)
+
+
+def decimal_text(amount: int, decimals: int) -> str:
+    """Return an amount in minor units as text of that many decimals: 990 → `9.90`, `990`, `0.990`."""
+    whole, part = divmod(abs(amount), 10**decimals)
+    return f"{'-' if amount < 0 else ''}{whole}" + (f".{part:0{decimals}d}" if decimals else "")
 
 
 def yuan_number(amount_fen: int) -> msgspec.Raw:
@@ -24,10 +29,15 @@ def yuan_number(amount_fen: int) -> msgspec.Raw:
 
 def fen(text: str) -> int | None:
     """Read yuan text of at most two decimals as fen; None when it is not that."""
-    found = _YUAN.fullmatch(text)
-    if found is None:
+    return minor_units(text, 2)
+
+
+def minor_units(text: str, decimals: int) -> int | None:
+    """Read text of at most that many decimals in minor units; None when it is not that."""
+    found = _DECIMAL.fullmatch(text)
+    if found is None or len(found[2] or "") > decimals:
         return None
-    return int(found[1]) * 100 + int((found[2] or "").ljust(2, "0"))
+    return int(found[1] + (found[2] or "").ljust(decimals, "0"))
 
 
 def apportion(total_fen: int, weights: Sequence[int]) -> list[int]:

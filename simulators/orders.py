@@ -56,7 +56,8 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     """One shop and what its merchant was given to call the platform with.
 
     `push_secret` opens encrypted pushes, `push_token` signs pushes, where the platform gives keys for
-    that. `carriers`: carrier → the platform's number, where it tells these to its shops only.
+    that. `carriers`: carrier → the platform's number, where it tells these to its shops only. Every `_fen` of its
+    orders is in the minor unit of its `currency`.
     """
 
     channel: Channel
@@ -69,6 +70,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     push_secret: str = ""
     push_token: str = ""
     carriers: dict[str, str] = {}
+    currency: str = "CNY"
 
 
 class Receiver(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,8 +116,25 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     count: int = 1
 
 
+class AfterSale(msgspec.Struct, frozen=True, kw_only=True):
+    """A buyer's claim over some lines; `before_shipping` claims take the freight with them."""
+
+    after_sale_id: str
+    channel: Channel
+    shop: str
+    order_no: str
+    line_nos: tuple[str, ...]
+    amount_fen: int
+    freight_fen: int
+    before_shipping: bool
+    reason: str
+    created_at_ms: int
+    modified_at_ms: int
+    status: Literal["open", "agreed", "refused"] = "open"
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """One marketplace order at one moment."""
+    """One marketplace order at one moment; `refunds` are the claims that were agreed to, oldest first."""
 
     channel: Channel
     shop: str
@@ -140,6 +159,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     cancelled_at_ms: int = 0
     contradiction: Contradiction = ""
     shipments: tuple[Shipment, ...] = ()
+    refunds: tuple[AfterSale, ...] = ()
     version: int = 1
 
     @property
@@ -156,23 +176,6 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     def refund_open(self) -> bool:
         """Whether a buyer waits for an answer about any line."""
         return any(line.refund == "open" for line in self.lines)
-
-
-class AfterSale(msgspec.Struct, frozen=True, kw_only=True):
-    """A buyer's claim over some lines; `before_shipping` claims take the freight with them."""
-
-    after_sale_id: str
-    channel: Channel
-    shop: str
-    order_no: str
-    line_nos: tuple[str, ...]
-    amount_fen: int
-    freight_fen: int
-    before_shipping: bool
-    reason: str
-    created_at_ms: int
-    modified_at_ms: int
-    status: Literal["open", "agreed", "refused"] = "open"
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

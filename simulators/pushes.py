@@ -1,8 +1,8 @@
 """What platforms push to the merchant, until the merchant says it was received.
 
-Guarantees: a push is repeated with growing pauses until it is accepted or given up after
-`ATTEMPTS_MAX`; what is due for one group goes out together, oldest first, up to the batch size; the
-queue is bounded and what is dropped or given up is counted.
+Guarantees: a push is repeated with growing pauses until it is accepted or the platform loses patience;
+what is due for one group goes out together, oldest first, up to the batch size; the queue is bounded and
+what is dropped or given up is counted.
 """
 
 import asyncio
@@ -47,6 +47,22 @@ class Greeting(msgspec.Struct, frozen=True, kw_only=True):
     answer: bytes
 
 
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a platform tries.
+
+    A push is given up after `attempts_max` postings; after `failures_max` failed ones in a row nothing
+    is pushed until the URL is set anew. An `outbox` keeps what cannot be sent: without a URL, and
+    while whoever sends is offline.
+    """
+
+    attempts_max: int = ATTEMPTS_MAX
+    failures_max: int | None = None
+    outbox: bool = False
+
+
+PATIENT = Patience()
+
+
 class PushQueue:
     """Pushes to one door, in the order in which they are due."""
 
@@ -60,6 +76,7 @@ class PushQueue:
         plan: FaultPlan,
         clock: Clock,
         greeting: Callable[[], Greeting] | None = None,
+        patience: Patience = PATIENT,
     ) -> None:
         self.name = name
         self.url = ""
@@ -70,6 +87,9 @@ class PushQueue:
         self.counts: Counter[str] = Counter()
         self.changed = asyncio.Event()
         self._batch_max = batch_max
+        self._patience = patience
+        self._failures = 0
+        self._offline_until_ms = 0
         self._plan = plan
         self._clock = clock
         self._due: list[tuple[int, int, Push]] = []
@@ -78,13 +98,24 @@ class PushQueue:
     def __len__(self) -> int:
         return len(self._due)
 
+    def subscribe(self, url: str, ping: Push | None = None) -> None:
+        """Post to this URL from now on ("" = nowhere), `ping` first."""
+        self.url = url
+        self._failures = 0
+        if url and ping is not None:
+            self._put(self._clock(), ping)
+        self.changed.set()
+
     def add(self, group: str, content: object) -> None:
-        """Queue something to tell, possibly late and possibly twice; nobody listens without a URL."""
-        if not self.url:
+        """Queue something to tell, possibly late and possibly twice.
+
+        Without a URL nobody listens, unless what is told waits in an outbox.
+        """
+        if not self.url and not self._patience.outbox:
             self.counts["unsubscribed"] += 1
             return
         self.counts["made"] += 1
-        now_ms, plan = self._clock(), self._plan
+        now_ms, plan = self._online_ms(), self._plan
         late_ms = plan.late_ms(self.name) if plan.hit("late_push", self.name) else 0
         self._put(now_ms + late_ms, Push(group=group, content=content))
         if plan.hit("duplicate_push", self.name):
@@ -92,7 +123,9 @@ class PushQueue:
             self._put(again_ms, Push(group=group, content=content, copy=True))
 
     def take(self) -> tuple[Push, ...]:
-        """Take what is due of one group, oldest first; empty when nothing is due."""
+        """Take what is due of one group, oldest first; empty when nothing is due or there is no URL."""
+        if not self.url:
+            return ()
         now_ms = self._clock()
         taken: list[Push] = []
         others: list[tuple[int, int, Push]] = []
@@ -115,21 +148,40 @@ class PushQueue:
             copies = sum(push.copy for push in batch)
             self.counts["delivered"] += len(batch) - copies
             self.counts["duplicates_sent"] += copies
+            self._failures = 0
             return
         self.counts["failed_postings"] += 1
+        self._failures += 1
+        if self._failures == self._patience.failures_max:
+            self._switch_off()
+            return
         now_ms = self._clock()
         for push in batch:
             attempts = push.attempts + 1
-            if attempts >= ATTEMPTS_MAX:
+            if attempts >= self._patience.attempts_max:
                 self.counts["given_up"] += 1
                 continue
             self.counts["redelivered"] += 1
             pause_ms = RETRY_MS[min(push.attempts, len(RETRY_MS) - 1)]
             self._put(now_ms + pause_ms, msgspec.structs.replace(push, attempts=attempts))
 
+    def _switch_off(self) -> None:
+        self.counts["switched_off"] += 1
+        self.counts["dropped"] += len(self._due)
+        self._due.clear()
+        self.url = ""
+
+    def _online_ms(self) -> int:
+        """Return when whoever sends is online: now, unless an outbox is without a line for a while."""
+        now_ms = self._clock()
+        online = now_ms >= self._offline_until_ms
+        if self._patience.outbox and online and self._plan.hit("offline", self.name):
+            self._offline_until_ms = now_ms + self._plan.offline_ms(self.name)
+        return max(now_ms, self._offline_until_ms)
+
     def wait_s(self) -> float:
         """Return how long nothing will be due, at most a second."""
-        if not self._due:
+        if not self._due or not self.url:
             return 1.0
         return min(max(self._due[0][0] - self._clock(), 1) / 1_000, 1.0)
 

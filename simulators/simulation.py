@@ -18,7 +18,7 @@ from simulators.faults import FaultPlan, odds_of
 from simulators.marketplaces import Marketplace, PushForm
 from simulators.orders import Change, Shop
 from simulators.payments.alipay import Alipay, Keys
-from simulators.pushes import Posting, PushQueue
+from simulators.pushes import Posting, Push, PushQueue
 from simulators.registry import MARKETPLACES, SHOPS
 from simulators.settings import Mix, Settings
 from simulators.world import World
@@ -130,8 +130,15 @@ class Simulation:
             if shop not in self.pushes:
                 message = f"no shop {shop!r} pushes; those that do: {', '.join(self.pushes)}"
                 raise NobodyPushes(message)
-        for shop, url in urls.items():
-            self.pushes[shop].url = url
+        for name, url in urls.items():
+            self.pushes[name].subscribe(url, self._ping(name))
+
+    def _ping(self, name: str) -> Push | None:
+        shop = next(shop for shop in SHOPS if shop.shop == name)
+        form = MARKETPLACES[shop.channel].push
+        if form is None or form.ping is None:
+            return None
+        return Push(group=name, content=form.ping(shop))
 
     def _desk(self, marketplace: Marketplace) -> Desk:
         return Desk(marketplace, world=self.world, plan=self.plan, tally=self.tally)
@@ -149,6 +156,7 @@ class Simulation:
             plan=self.plan,
             clock=self.clock,
             greeting=greeting and (lambda: greeting(shop, self.clock())),
+            patience=form.patience,
         )
 
     def _push(self, change: Change) -> None:

@@ -74,9 +74,10 @@ class World:
         if len(later) < len(intents):
             order = replace(order, state="paid", paid_at_ms=order.created_at_ms)
         self.records.enter(order)
+        self._take_along(order.key)
         for intent in later:
             self._plan(now_ms + intent.after_ms, order.key, intent.step)
-        return order
+        return self.records.orders[order.key]
 
     def act(self, key: Key, step: Step) -> bool:
         """Do one step to an order now; False when its state does not allow it (nothing happens)."""
@@ -97,6 +98,8 @@ class World:
             case "claim":
                 place = order.serial % len(order.lines)
                 return bool(self.claim(order, line_nos=(order.lines[place].line_no,)))
+            case "settle":
+                return self._settle(order)
 
     def advance(self) -> int:
         """Run everything that fell due; return how many steps were run."""
@@ -116,9 +119,11 @@ class World:
     ) -> tuple[AfterSale, ...]:
         """Open a claim over paid-for lines (None = all); empty when nothing can be claimed.
 
-        One claim per line, one for all of them, or one for the whole order: as the marketplace has it. The whole of an order not yet shipped
-        takes its freight with it, on the first claim. `amount_fen` asks for less than is due and
-        counts for a single line only. No further claim is opened while one is open.
+        One claim per line, one for all of them, or one for the whole order: as the marketplace has it.
+        The whole of an order not yet shipped takes its freight with it, on the first claim.
+        `amount_fen` asks for less than is due and counts for a single line only. No further claim is
+        opened while one is open. Where the shop's own people settle claims at once, they have done so
+        when this returns.
         """
         if order.state in {"unpaid", "cancelled", "closed"} or order.refund_open:
             return ()
@@ -138,7 +143,23 @@ class World:
                 due_fen = min(amount_fen, due_fen)
             opened.append(self._open_claim(order.key, group, due_fen, freight_fen, before_shipping))
             freight_fen = 0
+        settles_after_ms = self.marketplaces[order.channel].settles_after_ms
+        if opened and settles_after_ms == 0:
+            self._settle(order)
+        elif opened and settles_after_ms:
+            self._plan(self.clock() + settles_after_ms, order.key, "settle")
         return tuple(opened)
+
+    def _settle(self, order: Order) -> bool:
+        """Let the shop's own people agree to what is open."""
+        still_open = [
+            one.after_sale_id
+            for one in self.records.after_sales.values()
+            if one.status == "open" and (one.channel, one.order_no) == order.key
+        ]
+        for after_sale_id in still_open:
+            self.agree(after_sale_id)
+        return bool(still_open)
 
     def _open_claim(
         self,
@@ -172,7 +193,13 @@ class World:
             return False
         at_ms = self.records.next_time_ms(order)
         self.records.store(replace(order, state="paid", paid_at_ms=at_ms), "paid", at_ms=at_ms)
+        self._take_along(order.key)
         return True
+
+    def _take_along(self, key: Key) -> None:
+        order = self.records.orders[key]
+        if order.state == "paid" and self.marketplaces[order.channel].taken_along(order):
+            self._finish(order)
 
     def _cancel_unpaid(self, order: Order) -> bool:
         if order.state != "unpaid":
@@ -183,7 +210,7 @@ class World:
         return True
 
     def _move_receiver(self, order: Order) -> bool:
-        if order.state != "paid" or order.refund_open:
+        if order.state != "paid" or order.refund_open or not self._amendable(order):
             return False
         moved = replace(order.receiver, revision=order.receiver.revision + 1)
         at_ms = self.records.next_time_ms(order)
@@ -191,11 +218,14 @@ class World:
         return True
 
     def _write_memo(self, order: Order) -> bool:
-        if order.state in {"cancelled", "closed"}:
+        if order.state in {"cancelled", "closed"} or not self._amendable(order):
             return False
         noted = replace(order, seller_memo="改发顺丰", seller_flag=3)
         self.records.store(noted, "memo_changed", at_ms=self.records.next_time_ms(order))
         return True
+
+    def _amendable(self, order: Order) -> bool:
+        return self.marketplaces[order.channel].amendable
 
     def _plan(self, due_ms: int, key: Key, step: Step) -> None:
         self._agenda_no += 1
@@ -264,6 +294,8 @@ class World:
                 order, lines=gone, state="closed", cancelled_at_ms=at_ms, ended_at_ms=at_ms
             )
         answered = replace(after_sale, status=status, modified_at_ms=at_ms)
+        if status == "agreed":
+            order = replace(order, refunds=(*order.refunds, answered))
         kind: ChangeKind = "after_sale_agreed" if status == "agreed" else "after_sale_refused"
         self.records.store(order, kind, at_ms=at_ms, after_sale=answered)
         return "applied", ""
@@ -284,11 +316,14 @@ class World:
             return False
         if any(shipment.waybill not in self._arrived for shipment in order.shipments):
             return False
+        self._finish(order)
+        return True
+
+    def _finish(self, order: Order) -> None:
         at_ms = self.records.next_time_ms(order)
         self.records.store(
             replace(order, state="finished", ended_at_ms=at_ms), "finished", at_ms=at_ms
         )
-        return True
 
 
 def _refund(

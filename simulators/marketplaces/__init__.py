@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from simulators.doors import Answer, Call
 from simulators.orders import Change, Order, Shop
-from simulators.pushes import Greeting, Posting
+from simulators.pushes import PATIENT, Greeting, Patience, Posting
 
 if TYPE_CHECKING:
     from simulators.desk import Desk
@@ -32,7 +32,8 @@ class PushForm:
 
     `message` makes one message of a change (None: the platform tells nobody), given its running number;
     `encode` posts some of them for a shop at a time in epoch ms; `accepted` reads the merchant's answer.
-    `batch_max` is None where the settings may decide it, `greeting` where a new URL is not checked.
+    `batch_max` is None where the settings may decide it, `greeting` where a new URL is not checked; `ping`
+    makes the message which is posted to a new URL first.
     """
 
     message: Callable[[Change, Shop, int], Any]
@@ -40,6 +41,8 @@ class PushForm:
     accepted: Callable[[bytes], bool]
     batch_max: int | None = None
     greeting: Callable[[Shop, int], Greeting] | None = None
+    ping: Callable[[Shop], Any] | None = None
+    patience: Patience = PATIENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +52,12 @@ class Marketplace:
     `weight` is its share of the default traffic (0: only when asked for). `order_no(namespace, serial)`
     and `line_no(namespace, serial, place)` number orders and lines. `lines_max` is None where an order
     may hold any number of lines. `claim_covers` says whether a claim is over one line, over some of them
-    or always over the whole order.
-    `paths` are its doors: route to HTTP methods. `throttled` answers a call too many. `native_payload`
-    is an order as its detail call answers it.
+    or always over the whole order. `settles_after_ms` is None where the merchant answers claims by a
+    call; else the shop's own people agree to them that much later (0: at once). `amendable` is False
+    where an order never changes its address or memo. `taken_along` says whether the buyer leaves with
+    the goods: paid is then finished. `paths` are its doors: route to HTTP methods; where two have the
+    same door, `takes` says whose call it is. `throttled` answers a call too many. `native_payload` is an
+    order as its detail call answers it.
     """
 
     name: str
@@ -67,6 +73,11 @@ class Marketplace:
     lines_max: int | None = None
     platform_coupons: bool = True
     claim_covers: Literal["line", "lines", "order"] = "line"
+    freight: bool = True
+    settles_after_ms: int | None = None
+    amendable: bool = True
+    taken_along: Callable[[Order], bool] = lambda _order: False
+    takes: Callable[[Call], bool] | None = None
 
 
 def shop_of(
@@ -77,6 +88,7 @@ def shop_of(
     *,
     push_secret: str = "",
     push_token: str = "",
+    currency: str = "CNY",
 ) -> Shop:
     """Return the `number`-th shop of a channel."""
     return Shop(
@@ -89,4 +101,5 @@ def shop_of(
         access_token=f"{channel}-session-{number}",
         push_secret=push_secret,
         push_token=push_token,
+        currency=currency,
     )

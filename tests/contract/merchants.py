@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
+from starlette.applications import Starlette
+from starlette.routing import Match, Route
 
 from chassis.plugins import load
 from services.ingest.aftersales import LOOK_BACK
@@ -26,12 +29,19 @@ from services.ingest.channels import (
     WriteBack,
 )
 from services.ingest.domain.model import CanonicalOrder, Normalised
+from simulators.app import taker
 from simulators.doors import Answer, Call
+from simulators.marketplaces import Server
 from simulators.orders import Shop
 from simulators.pushes import Posting
+from simulators.registry import MARKETPLACES, SHOPS
 from simulators.simulation import Simulation
 
 CHANNELS = load("services.ingest.channels", "CHANNEL", Channel)
+ANSWERED = tuple(shop for shop in SHOPS if MARKETPLACES[shop.channel].settles_after_ms is None)
+"""Here the merchant answers claims by a call."""
+OWN = tuple(shop for shop in SHOPS if MARKETPLACES[shop.channel].settles_after_ms is not None)
+"""Here the shop's own people pay back."""
 T = TypeVar("T")
 PAGES_MAX = 50
 SETTLED_AFTER_MS = 4 * 60_000
@@ -44,9 +54,21 @@ def call_of(request: HttpRequest) -> Call:
         method=request.method,
         path=unquote(url.path),
         query=dict(parse_qsl(url.query, keep_blank_values=True)),
-        headers={name.lower(): value for name, value in request.headers},
+        headers={"host": url.netloc} | {name.lower(): value for name, value in request.headers},
         body=request.body,
     )
+
+
+def server_behind(app: Starlette, call: Call) -> Server:
+    """Return the server which a call reaches by its path, and by what it says where two share it."""
+    scope = {"type": "http", "method": call.method, "path": call.path}
+    (route,) = [
+        route
+        for route in app.routes
+        if isinstance(route, Route) and route.matches(scope)[0] is Match.FULL
+    ]
+    assert isinstance(route.endpoint, partial)
+    return taker(route.endpoint.args[0], call).server
 
 
 def pushed(posting: Posting, at: datetime) -> PushRequest:

@@ -134,6 +134,23 @@ def refund_form(app: Starlette) -> bytes:
     return urlencode(alipay_params(simulation, "alipay.trade.refund", business)).encode()
 
 
+@pytest.mark.parametrize(
+    ("method", "client_id", "code"),
+    [
+        ("pdd.ktt.order.list", "kttclient00000001", 20004),
+        ("pdd.order.information.get", "pddclient00000001", 20004),
+        ("pdd.order.information.get", "kttclient00000001", 10001),
+        ("pdd.ktt.order.list", "pddclient00000001", 10001),
+    ],
+)
+def test_two_platforms_behind_one_path_each_take_their_own_calls(
+    app: Starlette, method: str, client_id: str, code: int
+) -> None:
+    body = urlencode({"type": method, "client_id": client_id}).encode()
+    _, _, answer, _ = speak(app, "POST", "/api/router", body=body)
+    assert json.loads(answer)["error_response"]["error_code"] == code
+
+
 @pytest.mark.parametrize("fault", ["act_then_timeout", "error_after"])
 def test_a_fault_after_acting_leaves_the_money_moved_once(
     make_app: Callable[..., Starlette], fault: str

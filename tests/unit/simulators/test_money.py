@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.money import apportion, fen, yuan
+from simulators.money import apportion, decimal_text, fen, minor_units, yuan
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,17 @@ def test_shares_add_up_and_follow_the_weights(total_fen: int, weights: list[int]
     assert sum(shares) == total_fen
     for share_fen, weight in zip(shares, weights, strict=True):
         assert abs(share_fen - total_fen * weight / sum(weights)) < 1
+
+
+@pytest.mark.parametrize(
+    ("amount", "decimals", "text"), [(990, 0, "990"), (990, 2, "9.90"), (-5, 3, "-0.005")]
+)
+def test_minor_units_have_the_decimals_of_their_currency(
+    amount: int, decimals: int, text: str
+) -> None:
+    assert decimal_text(amount, decimals) == text
+    assert minor_units(text.removeprefix("-"), decimals) == abs(amount)
+
+
+def test_more_decimals_than_the_currency_has_are_no_amount() -> None:
+    assert minor_units("990.5", 0) is None

@@ -8,7 +8,15 @@ import httpx2
 import pytest
 
 from simulators.clock import ManualClock
-from simulators.pushes import ATTEMPTS_MAX, deliver_for_ever
+from simulators.faults import FaultPlan, Odds
+from simulators.pushes import (
+    ATTEMPTS_MAX,
+    Patience,
+    Posting,
+    Push,
+    PushQueue,
+    deliver_for_ever,
+)
 from simulators.simulation import Simulation
 from tests.unit.simulators.calls import place, shop_named
 
@@ -146,3 +154,59 @@ def test_groups_do_not_share_a_posting_and_lose_nothing(
         queue.add("odd" if number % 2 else "even", number)
     assert [push.content for push in queue.take()] == [0, 2, 4]
     assert [push.content for push in queue.take()] == [1, 3, 5]
+
+
+def queue_of(clock: ManualClock, patience: Patience, odds: Odds | None = None) -> PushQueue:
+    queue = PushQueue(
+        "door",
+        encode=lambda _group, _messages: Posting(headers={}, body=b""),
+        accepted=lambda _body: True,
+        batch_max=10,
+        plan=FaultPlan(7, odds or Odds()),
+        clock=clock,
+        patience=patience,
+    )
+    queue.subscribe(URL)
+    return queue
+
+
+def test_a_platform_that_never_repeats_gives_up_what_failed_once(clock: ManualClock) -> None:
+    queue = queue_of(clock, Patience(attempts_max=1))
+    queue.add("S1", "lost")
+    queue.settle(queue.take(), accepted=False)
+    clock.advance(3_600_000)
+    assert queue.take() == ()
+    assert queue.counts["given_up"] == 1
+
+
+def test_failures_in_a_row_switch_a_webhook_off_until_it_is_saved_anew(clock: ManualClock) -> None:
+    queue = queue_of(clock, Patience(attempts_max=1, failures_max=3))
+    for accepted in (False, False, True, False, False):
+        queue.add("S1", "one")
+        queue.settle(queue.take(), accepted=accepted)
+    assert queue.url == URL
+    queue.add("S1", "the fifth failure but the third in a row")
+    queue.settle(queue.take(), accepted=False)
+    assert queue.url == ""
+    queue.add("S1", "unheard")
+    assert queue.counts["unsubscribed"] == 1
+    queue.subscribe(URL, Push(group="S1", content="ping"))
+    queue.add("S1", "heard")
+    assert [push.content for push in queue.take()] == ["ping", "heard"]
+
+
+def test_an_outbox_waits_for_its_url_and_for_a_line(clock: ManualClock) -> None:
+    queue = queue_of(clock, Patience(outbox=True), Odds(offline=1.0))
+    queue.subscribe("")
+    for number in range(3):
+        queue.add("S1", number)
+    clock.advance(60_000)
+    assert queue.take() == ()
+    queue.subscribe(URL)
+    assert [push.content for push in queue.take()] == [0, 1, 2]
+    queue.add("S1", 3)
+    clock.advance(4_000)
+    queue.add("S1", 4)
+    assert queue.take() == ()
+    clock.advance(26_000)
+    assert [push.content for push in queue.take()] == [3, 4]

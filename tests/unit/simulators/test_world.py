@@ -1,12 +1,16 @@
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from msgspec import json
 
 from simulators.clock import ManualClock
 from simulators.drawing import Step
 from simulators.orders import AfterSale, Order
-from simulators.settings import Mix
+from simulators.registry import MARKETPLACES
+from simulators.settings import Mix, Settings
 from simulators.simulation import Simulation
+from simulators.world import World
 from tests.unit.simulators.calls import place
 
 
@@ -189,3 +193,48 @@ def test_a_refused_claim_lets_the_order_ship(simulation: Simulation) -> None:
     simulation.world.act(order.key, "cancel_paid")
     simulation.world.refuse(claims(simulation, order)[0].after_sale_id)
     assert simulation.world.ship(order.key, waybill="W1", company="ZTO") == ("applied", "")
+
+
+def world_where(clock: ManualClock, **jd: Any) -> World:
+    marketplaces = {**MARKETPLACES, "jd": replace(MARKETPLACES["jd"], **jd)}
+    return World(Settings(faults="none"), clock, marketplaces)
+
+
+def paid(world: World) -> Order:
+    while True:
+        order = world.place(channel="jd")
+        if order.paid_at_ms:
+            return order
+
+
+def test_a_shop_that_settles_claims_itself_has_done_so_at_once(clock: ManualClock) -> None:
+    world = world_where(clock, settles_after_ms=0)
+    order = paid(world)
+    (claim,) = world.claim(order)
+    settled = world.records.orders[order.key]
+    assert settled.state == "closed"
+    assert [one.after_sale_id for one in settled.refunds] == [claim.after_sale_id]
+    assert [one.amount_fen for one in settled.refunds] == [order.paid_fen]
+
+
+def test_a_shop_that_settles_claims_later_holds_the_order_until_then(clock: ManualClock) -> None:
+    world = world_where(clock, settles_after_ms=5_000)
+    order = paid(world)
+    world.claim(order)
+    clock.advance(4_999)
+    world.advance()
+    assert world.records.orders[order.key].refund_open
+    clock.advance(1)
+    world.advance()
+    assert world.records.orders[order.key].state == "closed"
+    assert not world.act(order.key, "settle")
+
+
+def test_what_the_buyer_takes_along_is_finished_and_never_amended(clock: ManualClock) -> None:
+    world = world_where(clock, taken_along=lambda _order: True, amendable=False, freight=False)
+    order = paid(world)
+    assert (order.state, order.freight_fen) == ("finished", 0)
+    assert not world.act(order.key, "memo")
+    unpaid = next(order for _ in range(200) if not (order := world.place(channel="jd")).paid_at_ms)
+    assert world.act(unpaid.key, "pay")
+    assert world.records.orders[unpaid.key].state == "finished"

@@ -423,9 +423,12 @@ def _promotions(
 
 def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
     address = order.shipping_address or wire.Address()
-    province = clean(address.province) or clean(address.country)
+    province = clean(address.province)
     if address.country_code == "CN":
         province = PROVINCES.get(clean(address.province_code).upper(), province)
+    elif not province:
+        # A country without provinces is its own; China without one is nowhere.
+        province = clean(address.country)
     name = full_name(address.first_name, address.last_name) or clean(address.name)
     street = " ".join(filter(None, (clean(address.address1), clean(address.address2))))
     return receiver(

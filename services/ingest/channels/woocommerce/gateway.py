@@ -69,7 +69,8 @@ def call(
         headers.append(("authorization", f"Basic {b64encode(pair).decode()}"))
     else:
         stamp = str(int(now.timestamp()))
-        told = f"{method} {url} {sorted(sent.items())} {stamp}".encode()
+        # The store takes a nonce once, and the same call may be made twice in a second.
+        told = f"{method} {url} {sorted(sent.items())} {now.isoformat()}".encode()
         sent |= {
             "oauth_consumer_key": credentials.app_key,
             "oauth_nonce": hashlib.sha256(told + body).hexdigest()[:32],

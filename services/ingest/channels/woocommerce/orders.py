@@ -286,10 +286,13 @@ def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
     province = plain_text(address.state)
     if address.country == "CN":
         province = PROVINCES.get(province.upper().replace("-", ""), province)
+    elif not province:
+        # A country without provinces is its own; China without one is nowhere.
+        province = clean(address.country)
     street = " ".join(filter(None, map(plain_text, (address.address_1, address.address_2))))
     first, last = plain_text(address.first_name), plain_text(address.last_name)
     return receiver(
-        region=(province or clean(address.country), plain_text(address.city), ""),
+        region=(province, plain_text(address.city), ""),
         town="",
         person=(full_name(first, last), text_of(address.phone) or text_of(billing.phone), street),
         key="",

@@ -428,6 +428,13 @@ def test_a_receiver_is_plain_and_of_a_province_that_rules_know(
     assert (receiver.pii, receiver.province, receiver.name) == (PiiKind.PLAIN, province, name)
 
 
+def test_china_without_a_province_is_nowhere_to_ship_to() -> None:
+    nowhere = {"province": None, "province_code": None, "country": "China", "country_code": "CN"}
+    found = shopify(shipping_address={**shopify_order()["shipping_address"], **nowhere})
+    assert order_of(found).receiver.province == ""
+    assert [p.code for p in found.problems if p.blocks] == [ProblemCode.RECEIVER_MISSING]
+
+
 def test_a_municipality_is_its_own_city() -> None:
     told = {**shopify_order()["shipping_address"], "province_code": "SH", "city": "浦东新区"}
     receiver = order_of(shopify(shipping_address=told)).receiver

@@ -1,38 +1,22 @@
 """WooCommerce: taxes inside lines, fees that are discounts, and provinces behind numbers."""
 
 from datetime import UTC, datetime
-from typing import Any
 
-import msgspec
 import pytest
 
 from services.ingest.channels import (
-    Applied,
-    ChannelError,
     Hint,
     HintKind,
-    HttpAnswer,
-    HttpRequest,
-    Page,
-    PageToken,
-    PollWindow,
     RawOrder,
-    Refused,
-    Retry,
-    Shipment,
-    ShippedLine,
-    Unsupported,
 )
-from services.ingest.channels.woocommerce import CHANNEL, gateway
+from services.ingest.channels.woocommerce import CHANNEL
 from services.ingest.channels.woocommerce.orders import WooCommerceExtension
 from services.ingest.channels.woocommerce.regions import PROVINCES
 from services.ingest.domain.model import PiiKind, ProblemCode
 from tests.unit.ingest.channels import nasty
 from tests.unit.ingest.channels.builders import (
     CREDENTIALS,
-    NOW,
     Native,
-    answer,
     encoded,
     only_item,
     order_of,
@@ -74,12 +58,8 @@ def test_a_status_means_a_state_and_plug_ins_states_never_ship(
 
 
 @pytest.mark.parametrize("status", ["checkout-draft", "auto-draft", "draft"])
-def test_a_draft_is_no_order_wherever_it_comes_from(status: str) -> None:
+def test_a_draft_is_no_order(status: str) -> None:
     nasty.assert_refused(woo(status=status), P.NOT_AN_ORDER)
-    listed = told([woo_order(status=status), woo_order()])
-    page = CHANNEL.read_page(listed, None)
-    assert isinstance(page, Page)
-    assert [raw.order_no for raw in page.orders] == ["7271"]
     (hint,) = read(encoded(woo_order(status=status)), "order.created")
     assert isinstance(hint, Hint)
     assert hint.kind is HintKind.PROBE
@@ -284,6 +264,13 @@ def test_a_receiver_is_plain_and_lends_what_is_missing(
     assert (receiver.province, receiver.phone, receiver.name) == (province, phone, name)
 
 
+def test_china_without_a_province_is_nowhere_to_ship_to() -> None:
+    told_address = {**woo_order()["shipping"], "state": ""}
+    found = woo(shipping=told_address)
+    assert order_of(found).receiver.province == ""
+    assert [p.code for p in found.problems if p.blocks] == [ProblemCode.RECEIVER_MISSING]
+
+
 def test_billing_is_the_receiver_where_nothing_else_was_asked_for() -> None:
     billing = {**woo_order()["shipping"], "phone": "13000000003"}
     receiver = order_of(woo(shipping={"country": "CN"}, billing=billing)).receiver
@@ -392,107 +379,3 @@ def test_only_a_bare_ping_needs_no_signature(body: bytes) -> None:
     assert CHANNEL.push is not None
     assert CHANNEL.push.verify(CREDENTIALS, pushed(b"webhook_id=12"))
     assert not CHANNEL.push.verify(CREDENTIALS, pushed(body))
-
-
-def told(body: object, status: int = 200, pages: str = "1") -> HttpAnswer:
-    headers = {"x-wp-total": "1", "x-wp-totalpages": pages}
-    return HttpAnswer(status=status, headers=headers, body=encoded(body))
-
-
-@pytest.mark.parametrize(
-    ("pages", "asked", "wanted"),
-    [
-        ("3", None, 2),
-        ("3", 2, 3),
-        ("3", 3, None),
-        ("1", None, None),
-        ("0", None, None),
-        ("many", None, None),
-        ("９", None, None),
-    ],
-)
-def test_pages_are_counted_by_the_header(pages: str, asked: int | None, wanted: int | None) -> None:
-    token = PageToken(number=asked) if asked else None
-    page = CHANNEL.read_page(told([woo_order()], pages=pages), token)
-    assert isinstance(page, Page)
-    assert (page.next_page.number if page.next_page else None) == wanted
-
-
-def test_an_empty_list_is_well_only_with_its_count() -> None:
-    page = CHANNEL.read_page(told([]), None)
-    assert isinstance(page, Page)
-    assert page.orders == ()
-    assert isinstance(CHANNEL.read_page(answer([]), None), ChannelError)
-
-
-@pytest.mark.parametrize(
-    ("code", "status", "kind"),
-    [
-        ("woocommerce_rest_authentication_error", 401, "token"),
-        ("woocommerce_rest_cannot_view", 403, "token"),
-        ("woocommerce_rest_cannot_view", 200, "token"),
-        ("woocommerce_rest_shop_order_invalid_id", 404, "refused"),
-        ("rest_no_route", 404, "refused"),
-        ("rest_invalid_param", 400, "refused"),
-        ("internal_server_error", 500, "retry"),
-        ("x", 429, "throttled"),
-        ("x", 503, "retry"),
-    ],
-)
-def test_an_error_is_sorted_by_what_to_do_about_it(code: str, status: int, kind: str) -> None:
-    found = CHANNEL.read_detail(answer({"code": code, "message": "no"}, status))
-    assert isinstance(found, ChannelError)
-    assert found.kind == kind
-
-
-def test_a_key_pair_travels_over_https_and_signs_over_http() -> None:
-    assert CHANNEL.poll_request is not None
-    window = PollWindow(since=NOW, until=NOW)
-    safe = msgspec.structs.replace(CREDENTIALS, base_url="https://shop.example")
-    sent = CHANNEL.poll_request(safe, window, None, NOW)
-    assert dict(sent.headers)["authorization"].startswith("Basic ")
-    plain = CHANNEL.poll_request(CREDENTIALS, window, None, NOW)
-    assert "authorization" not in dict(plain.headers)
-    assert CREDENTIALS.app_secret not in plain.url
-    assert "oauth_signature=" in plain.url
-
-
-def test_an_oauth_signature_is_that_of_the_specifications_rules() -> None:
-    query = {"b": "2 3", "a": "1&1", "oauth_nonce": "n"}
-    other = gateway.oauth_signature("GET", "http://s.example/x", query, "secret")
-    assert other == gateway.oauth_signature("GET", "http://s.example/x", dict(reversed(query.items())), "secret")  # fmt: skip
-    assert other != gateway.oauth_signature("POST", "http://s.example/x", query, "secret")
-
-
-PARCEL = Shipment(
-    order_no="7271",
-    lines=(ShippedLine(line_id="31", qty=2),),
-    whole=True,
-    carrier="SF",
-    waybill_no="SF1",
-    request_id="r1",
-)
-
-
-def test_a_parcel_completes_the_order_and_a_part_of_one_cannot_be_told() -> None:
-    made = CHANNEL.shipment_request(CREDENTIALS, PARCEL, NOW)
-    assert isinstance(made, HttpRequest)
-    assert (made.method, msgspec.json.decode(made.body)["status"]) == ("PUT", "completed")
-    for changed in ({"whole": False}, {"carrier": "PIGEON"}):
-        other: Any = msgspec.structs.replace(PARCEL, **changed)
-        assert isinstance(CHANNEL.shipment_request(CREDENTIALS, other, NOW), Unsupported)
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "kind"),
-    [
-        ({"id": 7271, "status": "completed"}, 200, Applied),
-        ({"id": 7271, "status": "processing"}, 200, Refused),
-        ({"code": "woocommerce_rest_shop_order_invalid_id"}, 404, Refused),
-        ({"code": "woocommerce_rest_cannot_edit"}, 401, Retry),
-        ({}, 200, Retry),
-        ({}, 502, Retry),
-    ],
-)
-def test_a_shipment_answer_is_read(body: Native, status: int, kind: type) -> None:
-    assert isinstance(CHANNEL.read_shipment_answer(answer(body, status)), kind)
