@@ -57,6 +57,19 @@ class ActWanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     amount_fen: int | None = None
 
 
+class OutageWanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which platform is away, and for how long; 0 ends an outage."""
+
+    channel: Channel
+    seconds: float
+
+    def __post_init__(self) -> None:
+        check_channel(self.channel)
+        if not 0 <= self.seconds <= 86_400:
+            message = f"seconds must be 0..86400, not {self.seconds}"
+            raise ValueError(message)
+
+
 class HandoverWanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Parcels the carrier takes now."""
 
@@ -131,6 +144,7 @@ class Control:
             Route("/_sim/act", self.act, methods=["POST"]),
             Route("/_sim/doors", self.doors, methods=["POST"]),
             Route("/_sim/handover", self.handover, methods=["POST"]),
+            Route("/_sim/outage", self.outage, methods=["POST"]),
             Route("/_sim/healthz", self.healthz),
         ]
 
@@ -260,6 +274,16 @@ class Control:
             tracking.url = doors.tracking_push_url
         urls = {shop: queue.url for shop, queue in simulation.pushes.items()}
         return {"push_urls": urls, "tracking_push_url": tracking.url}
+
+    async def outage(self, request: Request) -> Response:
+        """POST {channel, seconds}: the platform neither answers nor pushes for so long."""
+        return await _told(request, OutageWanted, self._take_down)
+
+    def _take_down(self, wanted: OutageWanted) -> dict[str, Any]:
+        simulation = self._simulation
+        until_ms = simulation.clock() + round(wanted.seconds * 1_000)
+        simulation.plan.take_down(wanted.channel, until_ms)
+        return {"channel": wanted.channel, "until_ms": until_ms}
 
     async def handover(self, request: Request) -> Response:
         """POST {waybill | waybills}: the carrier takes parcels; answers which it took and which not."""

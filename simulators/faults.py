@@ -102,7 +102,8 @@ class FaultPlan:
     """Draws misbehaviour door by door and counts it."""
 
     __slots__ = (
-        "_clock", "_odds", "_seed", "_streams", "_throttled", "_throttled_until_ms", "counts",
+        "_clock", "_down_until_ms", "_odds", "_seed", "_streams", "_throttled", "_throttled_until_ms",
+        "counts",
     )  # fmt: skip
 
     def __init__(self, seed: int, odds: Odds, clock: Clock = system_clock) -> None:
@@ -112,6 +113,7 @@ class FaultPlan:
         self._clock = clock
         self._throttled: Counter[str] = Counter()
         self._throttled_until_ms: dict[str, int] = {}
+        self._down_until_ms: dict[str, int] = {}
         self.counts: Counter[str] = Counter()
 
     def hit(self, kind: str, door: str) -> bool:
@@ -122,8 +124,19 @@ class FaultPlan:
         self.counts[f"{door}:{kind}"] += 1
         return True
 
+    def take_down(self, platform: str, until_ms: int) -> None:
+        """Let a platform neither answer nor push until then (epoch ms)."""
+        self._down_until_ms[platform] = until_ms
+
+    def is_down(self, platform: str) -> bool:
+        """Whether a platform neither answers nor pushes now."""
+        return self._clock() < self._down_until_ms.get(platform, 0)
+
     def before(self, door: str) -> Before | None:
         """Draw what happens to a call before the platform acts on it."""
+        if self.is_down(door):
+            self.counts[f"{door}:down"] += 1
+            return "error"
         if self._throttled[door] and self._clock() >= self._throttled_until_ms[door]:
             self._throttled[door] = 0
         if not self._throttled[door] and self.hit("throttle_window", door):

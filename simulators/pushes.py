@@ -66,7 +66,7 @@ PATIENT = Patience()
 class PushQueue:
     """Pushes to one door, in the order in which they are due."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 — what a platform's pushes differ in
         self,
         name: str,
         *,
@@ -77,8 +77,10 @@ class PushQueue:
         clock: Clock,
         greeting: Callable[[], Greeting] | None = None,
         patience: Patience = PATIENT,
+        platform: str = "",
     ) -> None:
         self.name = name
+        self._platform = platform
         self.url = ""
         self.greeted_url = ""
         self.greeting = greeting
@@ -124,7 +126,7 @@ class PushQueue:
 
     def take(self) -> tuple[Push, ...]:
         """Take what is due of one group, oldest first; empty when nothing is due or there is no URL."""
-        if not self.url:
+        if not self.url or self._plan.is_down(self._platform):
             return ()
         now_ms = self._clock()
         taken: list[Push] = []

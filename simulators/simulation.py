@@ -157,6 +157,7 @@ class Simulation:
             clock=self.clock,
             greeting=greeting and (lambda: greeting(shop, self.clock())),
             patience=form.patience,
+            platform=shop.channel,
         )
 
     def _push(self, change: Change) -> None:

@@ -11,9 +11,10 @@ from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal, new_master_key
 from chassis.processor import Moment, Record
 from schemas.events.channel_payloads import PayloadReceived
 from schemas.events.orders import OrderAmended, OrderCancelled, OrderPaid, OrderPlaced
-from schemas.events.quarantine import PayloadQuarantined
+from schemas.events.quarantine import PayloadQuarantined, QuarantineEnded
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
 from services.ingest.domain.abandoned import Abandoned
+from services.ingest.domain.quarantine import Entry
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.facts import NormaliserFacts, Reader
 from services.ingest.normalise import decide_payload
@@ -36,6 +37,7 @@ class Desk:
         self.known: KnownOrder | None = None
         self._offset = 0
         self._wrapped_keys: dict[str, bytes] = {}
+        self._entries: dict[str, Entry] = {}
 
     def take(self, trade: Native) -> tuple[Struct, ...]:
         """What one payload makes the normaliser tell."""
@@ -64,8 +66,11 @@ class Desk:
             raw=b"",
         )
         arrivals = {(0, self._offset): READER.arrival(payload)}
-        facts = NormaliserFacts(READER, arrivals, [1], self._wrapped_keys, {})
+        facts = NormaliserFacts(READER, arrivals, [1], self._wrapped_keys, self._entries)
         decision = decide_payload(self.known, payload, facts, Moment(NOW, record))
+        for effect in decision.effects:
+            facts.apply(effect)
+        self._entries |= facts.changed
         self._wrapped_keys |= facts.new_keys
         self.known = decision.state
         return decision.events
@@ -202,7 +207,9 @@ def test_a_detail_given_up_is_quarantined_by_name_and_what_is_known_stands() -> 
     assert event.problems[0].detail.startswith("isv.trade-not-exist, 12 times since ")
     assert desk.take_sealed(body, door="fetch") == (), "told once"
     found = desk.take(taobao_trade(taobao_line()))
-    assert [type(event) for event in found] == [OrderPlaced], "it was there after all"
+    assert [type(event) for event in found] == [OrderPlaced, QuarantineEnded], (
+        "it was there after all"
+    )
     desk.take_sealed(body, door="fetch")
     assert desk.known is not None
     assert desk.known.order_id, "what is accepted stays accepted"

@@ -334,3 +334,33 @@ def test_accounts_hold_all_a_merchant_needs(app: Starlette) -> None:
     assert "PRIVATE KEY" in told["alipay"]["merchant_private_key_pem"]
     assert "PUBLIC KEY" in told["alipay"]["alipay_public_key_pem"]
     assert ask(app, "GET", "/_sim/shops") == told["shops"]
+
+
+def test_a_platform_that_is_down_answers_nobody_until_it_is_back(
+    app: Starlette, clock: ManualClock
+) -> None:
+    simulation = simulation_of(app)
+    order = place(simulation, "taobao")
+    form = urlencode(
+        taobao_params(
+            simulation,
+            shop_of(order),
+            "taobao.trade.fullinfo.get",
+            tid=order.order_no,
+            fields="tid",
+        )
+    ).encode()
+    wanted = json.dumps({"channel": "taobao", "seconds": 300}).encode()
+    assert speak(app, "POST", "/_sim/outage", body=wanted)[0] == 200
+    assert speak(app, "POST", "/router/rest", body=form)[0] == 502
+    assert simulation.plan.counts["taobao:down"] == 1
+    clock.advance(300_000)
+    assert speak(app, "POST", "/router/rest", body=form)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"channel": "ebay", "seconds": 1}, {"channel": "jd"}, {"channel": "jd", "seconds": -1}],
+)
+def test_an_outage_that_makes_no_sense_is_refused(app: Starlette, wanted: dict[str, Any]) -> None:
+    assert speak(app, "POST", "/_sim/outage", body=json.dumps(wanted).encode())[0] == 400

@@ -210,3 +210,15 @@ def test_an_outbox_waits_for_its_url_and_for_a_line(clock: ManualClock) -> None:
     assert queue.take() == ()
     clock.advance(26_000)
     assert [push.content for push in queue.take()] == [3, 4]
+
+
+def test_a_platform_that_is_down_pushes_afterwards(
+    subscribed: Callable[..., Simulation], clock: ManualClock
+) -> None:
+    simulation = subscribed()
+    queue = simulation.pushes[SHOP.shop]
+    simulation.plan.take_down("douyin", clock() + 60_000)
+    place(simulation, "douyin")
+    assert queue.take() == ()
+    clock.advance(60_000)
+    assert queue.take()
