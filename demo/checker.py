@@ -23,6 +23,10 @@ class OutsideOrder(Struct, frozen=True, kw_only=True):
     paid_fen: int
     shipped_waybills: tuple[str, ...]
     units: Mapping[str, int]
+    listed: bool = True
+    """False: the platform has told nobody of it yet."""
+    takes_parcels: bool = True
+    """False: the platform cannot be told of parcels."""
 
 
 class OutsideRefund(Struct, frozen=True, kw_only=True):
@@ -41,6 +45,9 @@ class OutsideClaim(Struct, frozen=True, kw_only=True):
     channel: str
     order_no: str
     claim_no: str
+    shop: str = ""
+    asks: bool = True
+    """False: the shop's own people answered it, and it may come as a document of its own."""
 
 
 class Outside(Struct, frozen=True, kw_only=True):
@@ -186,6 +193,8 @@ def _orders(
     for order in outside.orders:
         key = (order.channel, order.shop, order.order_no)
         held = by_key.get(key)
+        if held is None and not order.listed:
+            continue
         if held is None or (not held.order_id and not held.quarantined):
             unaccounted += 1
             findings.append(Finding("orders", f"{key} never arrived"))
@@ -209,6 +218,7 @@ def _orders(
     ]
     findings += [Finding("orders", f"{order_id} stands for two orders") for order_id in doubled]
     known = {(o.channel, o.shop, o.order_no) for o in outside.orders}
+    known |= {(c.channel, c.shop, c.claim_no) for c in outside.claims if not c.asks}
     findings += [
         Finding("orders", f"{key} exists on no platform") for key in by_key if key not in known
     ]
@@ -243,7 +253,7 @@ def _claims(
     """Each refund a buyer asked for is a refund here. A quarantined order's waits with it."""
     accepted = {(o.channel, o.order_no) for o in inside.orders if o.order_id}
     cases = {r.refund_id for r in inside.refunds}
-    wanted = [c for c in outside.claims if (c.channel, c.order_no) in accepted]
+    wanted = [c for c in outside.claims if c.asks and (c.channel, c.order_no) in accepted]
     looked_at["claims"] = len(wanted)
     findings += [
         Finding("claims", f"{claim.channel} {claim.claim_no} of {claim.order_no} is no refund")
@@ -271,7 +281,9 @@ def _parcels(
     state = {o.order_id: o.state for o in inside.orders if o.order_id}
     numbers = {o.order_id: (o.channel, o.order_no) for o in inside.orders if o.order_id}
     told = {(o.channel, o.order_no): o.shipped_waybills for o in outside.orders}
-    unsent = {(o.channel, o.order_no) for o in outside.orders if o.state == "paid"}
+    unsent = {
+        (o.channel, o.order_no) for o in outside.orders if o.state == "paid" and o.takes_parcels
+    }
     left = [p for p in inside.parcels if p.stage in LEFT_US]
     looked_at["parcels"] = len(left)
     for parcel in left:

@@ -66,6 +66,8 @@ def outside_of(ledger: Mapping[str, Any], stock_units: int) -> Outside:
                 paid_fen=order["paid_fen"] if order["paid_at_ms"] else 0,
                 shipped_waybills=tuple(shipment["waybill"] for shipment in order["shipments"]),
                 units=_units(order["lines"]),
+                listed=order["listed"],
+                takes_parcels=order["takes_parcels"],
             )
             for order in ledger["orders"]
         ),
@@ -73,7 +75,9 @@ def outside_of(ledger: Mapping[str, Any], stock_units: int) -> Outside:
             OutsideClaim(
                 channel=claim["channel"],
                 order_no=claim["order_no"],
-                claim_no=claim["after_sale_id"],
+                claim_no=claim["claim_no"],
+                shop=claim["shop"],
+                asks=claim["asks"],
             )
             for claim in ledger["after_sales"]
         ),

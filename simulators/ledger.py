@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from simulators.orders import Order
+from simulators.orders import AfterSale, Order
+from simulators.registry import MARKETPLACES
 from simulators.simulation import Simulation
 
 CHUNK = 500
@@ -58,10 +59,30 @@ class LedgerOrder(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[LedgerLine, ...]
     shipments: tuple[LedgerShipment, ...]
     agreed_refund_fen: int
+    listed: bool
+    takes_parcels: bool
+
+
+class LedgerClaim(AfterSale, frozen=True, kw_only=True):
+    """A claim as the merchant knows it; `asks` is False where the shop's own people answered it."""
+
+    claim_no: str
+    asks: bool
+
+
+def ledger_claim(claim: AfterSale) -> LedgerClaim:
+    """Project one claim."""
+    marketplace = MARKETPLACES[claim.channel]
+    return LedgerClaim(
+        **msgspec.structs.asdict(claim),
+        claim_no=marketplace.claim_no(claim),
+        asks=marketplace.settles_after_ms is None,
+    )
 
 
 def ledger_order(order: Order, agreed_refund_fen: int) -> LedgerOrder:
     """Project one order; `expected` is `ok` or `contradiction:<reason>`."""
+    marketplace = MARKETPLACES[order.channel]
     return LedgerOrder(
         channel=order.channel,
         shop=order.shop,
@@ -99,6 +120,8 @@ def ledger_order(order: Order, agreed_refund_fen: int) -> LedgerOrder:
             for shipment in order.shipments
         ),
         agreed_refund_fen=agreed_refund_fen,
+        listed=bool(order.paid_at_ms) or marketplace.lists_unpaid,
+        takes_parcels=marketplace.takes_parcels,
     )
 
 
@@ -151,7 +174,7 @@ def _sections(simulation: Simulation) -> dict[str, Any]:
     pushes = (*simulation.pushes.values(), simulation.tracking.queue)
     return {
         "totals": totals(simulation),
-        "after_sales": list(simulation.world.records.after_sales.values()),
+        "after_sales": [ledger_claim(one) for one in simulation.world.records.after_sales.values()],
         "waybills": list(simulation.cainiao.waybills.values()),
         "parcels": list(simulation.tracking.parcels.values()),
         "refunds": list(simulation.alipay.refunds.values()),

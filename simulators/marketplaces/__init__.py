@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from simulators.doors import Answer, Call
-from simulators.orders import Change, Order, Shop
+from simulators.orders import AfterSale, Change, Order, Shop
 from simulators.pushes import PATIENT, Greeting, Patience, Posting
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ class Marketplace:
     or always over the whole order. `settles_after_ms` is None where the merchant answers claims by a
     call; else the shop's own people agree to them that much later (0: at once). `amendable` is False
     where an order never changes its address or memo. `taken_along` says whether the buyer leaves with
-    the goods: paid is then finished. `paths` are its doors: route to HTTP methods; where two have the
+    the goods: paid is then finished. `lists_unpaid` is False where nobody hears of an order before it is
+    paid, `takes_parcels` where the merchant cannot tell of parcels. `claim_no` is a claim as the merchant
+    knows it. `paths` are its doors: route to HTTP methods; where two have the
     same door, `takes` says whose call it is. `throttled` answers a call too many. `native_payload` is an
     order as its detail call answers it.
     """
@@ -77,6 +80,9 @@ class Marketplace:
     settles_after_ms: int | None = None
     amendable: bool = True
     taken_along: Callable[[Order], bool] = lambda _order: False
+    lists_unpaid: bool = True
+    takes_parcels: bool = True
+    claim_no: Callable[[AfterSale], str] = attrgetter("after_sale_id")
     takes: Callable[[Call], bool] | None = None
 
 

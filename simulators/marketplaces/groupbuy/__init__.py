@@ -46,6 +46,7 @@ MARKETPLACE = Marketplace(
     paths={"/api/router": ("POST",)},
     takes=takes,
     throttled=THROTTLED,
+    lists_unpaid=False,
     server=Groupbuy,
     native_payload=native_payload,
 )

@@ -6,7 +6,7 @@ Of five receipts one has goods to be sent; the others leave over the counter, so
 from simulators.desk import Desk
 from simulators.doors import Answer, Call
 from simulators.marketplaces import Marketplace, PushForm, shop_of
-from simulators.marketplaces.pos.payloads import STORE_NO, batch, sale, taken_along
+from simulators.marketplaces.pos.payloads import STORE_NO, batch, return_no, sale, taken_along
 from simulators.marketplaces.pos.pushes import RECEIPTS_MAX, TILL, accepted, encode, message
 from simulators.orders import Order, Shop
 
@@ -51,6 +51,8 @@ MARKETPLACE = Marketplace(
     settles_after_ms=0,
     amendable=False,
     taken_along=taken_along,
+    takes_parcels=False,
+    claim_no=return_no,
     paths={},
     throttled=NOBODY_HERE,
     server=Till,

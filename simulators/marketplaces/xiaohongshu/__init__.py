@@ -26,6 +26,7 @@ MARKETPLACE = Marketplace(
     claim_covers="lines",
     paths={"/ark/open_api/v3/common_controller": ("POST",)},
     throttled=THROTTLED,
+    claim_no=lambda claim: f"R{claim.after_sale_id}",
     server=Xiaohongshu,
     native_payload=native_payload,
 )

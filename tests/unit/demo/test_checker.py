@@ -223,3 +223,25 @@ def test_a_refund_that_has_not_ended_is_unfinished() -> None:
     paying = replace(INSIDE, refunds=_with(INSIDE.refunds, 0, state="paying"))
 
     assert check(OUTSIDE, paying).unfinished == ("refund-2 paying",)
+
+
+def test_what_a_platform_tells_nobody_or_cannot_be_told_is_no_disagreement() -> None:
+    unlisted = _outside_order("6", state="unpaid", paid_fen=0, listed=False)
+    waits = _outside_order("1", state="paid", takes_parcels=False)
+    receipt = OutsideClaim(
+        channel="taobao", order_no="1", claim_no="R1", shop="taobao-1", asks=False
+    )
+    outside = replace(
+        OUTSIDE,
+        orders=(waits, *OUTSIDE.orders[1:], unlisted),
+        claims=(*OUTSIDE.claims, receipt),
+    )
+    told = replace(INSIDE, orders=(*INSIDE.orders, _inside_order("R1", order_id="", state="")))
+
+    assert _lines(outside, INSIDE) == []
+    assert "taobao-1', 'R1') exists on no platform" not in str(_lines(outside, told))
+    assert "exists on no platform" in str(_lines(OUTSIDE, told))
+    listed = replace(outside, orders=(*outside.orders[:-1], replace(unlisted, listed=True)))
+    assert "never arrived" in str(_lines(listed, INSIDE))
+    expected = replace(outside, orders=(replace(waits, takes_parcels=True), *outside.orders[1:]))
+    assert "left and the channel waits" in str(_lines(expected, INSIDE))
