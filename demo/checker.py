@@ -72,6 +72,8 @@ class InsideOrder(Struct, frozen=True, kw_only=True):
     state: str
     """Empty where `orders` does not know it."""
     paid_fen: int
+    channel_state: str = ""
+    """Where the channel says it stands, in our words; empty where nothing of it could be read."""
     waiting_for: frozenset[str] = frozenset()
     """Codes of what `orders` says it waits for."""
 
@@ -152,11 +154,24 @@ BY_PEOPLE = frozenset(
 """What an order may wait for without end: a buyer, a channel, a supplier or a clerk."""
 
 
+NEWEST = {
+    "unpaid": {"unpaid", "deposit_paid"},
+    "paid": {"awaiting_shipment", "paid_on_hold"},
+    "part_shipped": {"partly_shipped", "awaiting_shipment", "paid_on_hold"},
+    "shipped": {"shipped"},
+    "finished": {"completed"},
+    "cancelled": {"cancelled", "closed_refunded"},
+    "closed": {"cancelled", "closed_refunded"},
+}
+"""A platform's state → what we call it."""
+
+
 def check(outside: Outside, inside: Inside) -> Report:
     """Compares the two. Run it when traffic has stopped and everything is drained."""
     findings: list[Finding] = []
     looked_at: dict[str, int] = {}
     unaccounted = _orders(outside, inside, findings, looked_at)
+    _contents(outside, inside, findings, looked_at)
     _reservations(inside, findings, looked_at)
     _claims(outside, inside, findings, looked_at)
     _parcels(outside, inside, findings, looked_at)
@@ -223,6 +238,30 @@ def _orders(
         Finding("orders", f"{key} exists on no platform") for key in by_key if key not in known
     ]
     return unaccounted
+
+
+def _contents(
+    outside: Outside, inside: Inside, findings: list[Finding], looked_at: dict[str, int]
+) -> None:
+    """What we know of an order is the newest the platform has to say."""
+    # What a till takes back is a receipt of its own: the sale itself is never told again.
+    taken_back = {(c.channel, c.order_no) for c in outside.claims if not c.asks}
+    states = {
+        (o.channel, o.shop, o.order_no): o.state
+        for o in outside.orders
+        if o.takes_parcels or (o.channel, o.order_no) not in taken_back
+    }
+    known = [o for o in inside.orders if o.order_id and o.channel_state]
+    looked_at["contents"] = len(known)
+    for order in known:
+        state = states.get((order.channel, order.shop, order.order_no))
+        if state is not None and order.channel_state not in NEWEST[state]:
+            findings.append(
+                Finding(
+                    "contents",
+                    f"{order.order_id} is known as {order.channel_state}, the platform says {state}",
+                )
+            )
 
 
 def _reservations(inside: Inside, findings: list[Finding], looked_at: dict[str, int]) -> None:

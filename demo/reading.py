@@ -24,6 +24,7 @@ ORDERS = """
 SELECT i.channel, i.shop, i.channel_order_no, coalesce(i.order_id, '') AS order_id, i.quarantined,
        coalesce(o.state, '') AS state,
        coalesce((o.document->'state'->>'paid_fen')::bigint, 0) AS paid_fen,
+       coalesce(i.document->'state'->>'state', '') AS channel_state,
        coalesce(o.waiting_for, '') AS waiting_for
 FROM ingest.orders i LEFT JOIN orders.orders o ON o.key = i.order_id
 """
@@ -141,6 +142,7 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
                 quarantined=row["quarantined"],
                 state=row["state"],
                 paid_fen=row["paid_fen"],
+                channel_state=row["channel_state"],
                 waiting_for=frozenset(row["waiting_for"].split()),
             )
             for row in orders

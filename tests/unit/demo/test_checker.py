@@ -44,6 +44,7 @@ def _inside_order(order_no: str, **changed: Any) -> InsideOrder:
         quarantined=False,
         state="shipped",
         paid_fen=1000,
+        channel_state="completed",
     )
     return replace(order, **changed)
 
@@ -68,10 +69,14 @@ INSIDE = Inside(
     orders=(
         _inside_order("1", waiting_for=frozenset({"delivery"})),
         _inside_order("2", state="completed"),
-        _inside_order("3", state="cancelled"),
+        _inside_order("3", state="cancelled", channel_state="cancelled"),
         _inside_order("4", order_id="", quarantined=True, state="", paid_fen=0),
         _inside_order(
-            "5", state="awaiting_payment", paid_fen=0, waiting_for=frozenset({"payment"})
+            "5",
+            state="awaiting_payment",
+            paid_fen=0,
+            channel_state="unpaid",
+            waiting_for=frozenset({"payment"}),
         ),
     ),
     claims={("taobao", "C2"): "refund-2"},
@@ -116,6 +121,7 @@ PLANTED = [
     ("an order is lost behind the door", OUTSIDE, _inside(0, order_id=""), "orders: ('taobao', 'taobao-1', '1') never arrived"),
     ("an order is lost before orders", OUTSIDE, _inside(0, state=""), "orders: TB1 is unknown to orders"),
     ("a payment is lost", OUTSIDE, _inside(0, paid_fen=0), "orders: TB1 paid 0 fen, the platform says 1000"),
+    ("an older snapshot stands", OUTSIDE, _inside(0, channel_state="shipped"), "contents: TB1 is known as shipped, the platform says finished"),
     ("a good order is in quarantine", OUTSIDE, _inside(0, order_id="", quarantined=True), "orders: ('taobao', 'taobao-1', '1') is in quarantine without a cause"),
     ("an order is there twice", OUTSIDE, replace(INSIDE, orders=(*INSIDE.orders, _inside_order("1", order_id="TB9"))), "orders: ('taobao', 'taobao-1', '1') stands twice"),
     ("two orders share an id", OUTSIDE, _inside(1, order_id="TB1"), "orders: TB1 stands for two orders"),
@@ -227,7 +233,7 @@ def test_a_refund_that_has_not_ended_is_unfinished() -> None:
 
 def test_what_a_platform_tells_nobody_or_cannot_be_told_is_no_disagreement() -> None:
     unlisted = _outside_order("6", state="unpaid", paid_fen=0, listed=False)
-    waits = _outside_order("1", state="paid", takes_parcels=False)
+    waits = _outside_order("1", state="closed", takes_parcels=False)
     receipt = OutsideClaim(
         channel="taobao", order_no="1", claim_no="R1", shop="taobao-1", asks=False
     )
@@ -243,5 +249,5 @@ def test_what_a_platform_tells_nobody_or_cannot_be_told_is_no_disagreement() -> 
     assert "exists on no platform" in str(_lines(OUTSIDE, told))
     listed = replace(outside, orders=(*outside.orders[:-1], replace(unlisted, listed=True)))
     assert "never arrived" in str(_lines(listed, INSIDE))
-    expected = replace(outside, orders=(replace(waits, takes_parcels=True), *outside.orders[1:]))
-    assert "left and the channel waits" in str(_lines(expected, INSIDE))
+    expected = (replace(waits, takes_parcels=True, state="paid"), *outside.orders[1:])
+    assert "left and the channel waits" in str(_lines(replace(outside, orders=expected), INSIDE))
