@@ -80,8 +80,8 @@ faults: setup ## Kill processes and servers at the named points
 	$(PYTEST) tests/faults
 
 .PHONY: soak
-soak: setup ## The demo's traffic for SOAK_SECONDS (default an hour), checked like the demo
-	DEMO_SECONDS=$(or $(SOAK_SECONDS),3600) $(BIN)/danshu demo </dev/null | cat
+soak: setup ## 50,000 orders of all channels in a storm of faults and outages; SOAK="--orders 2000" changes it
+	$(BIN)/python -m tests.soak $(SOAK)
 
 .PHONY: bench
 bench: setup ## Throughput and latency; JSON lands in bench-results/

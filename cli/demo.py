@@ -1,4 +1,4 @@
-"""`danshu demo`: three channels' traffic become shipped parcels and settled refunds, and it adds up."""
+"""`danshu demo`: twelve channels' traffic becomes shipped parcels and settled refunds, and it adds up."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def demo(
     rate: Annotated[float, typer.Option(envvar="DEMO_RATE", help="Orders a second.")] = RATE_PER_S,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the data afterwards.")] = False,
 ) -> None:
-    """Bring everything up, let three channels sell, and prove at the end that it adds up.
+    """Bring everything up, let twelve channels sell, and prove at the end that it adds up.
 
     On a terminal it runs until q or Ctrl-C. The last line is one JSON object; exit status 1 unless nothing
     is oversold, nothing unaccounted and the money adds up.

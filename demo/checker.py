@@ -158,7 +158,8 @@ NEWEST = {
     "unpaid": {"unpaid", "deposit_paid"},
     "paid": {"awaiting_shipment", "paid_on_hold"},
     "part_shipped": {"partly_shipped", "awaiting_shipment", "paid_on_hold"},
-    "shipped": {"shipped"},
+    # Some platforms have one word for both.
+    "shipped": {"shipped", "completed"},
     "finished": {"completed"},
     "cancelled": {"cancelled", "closed_refunded"},
     "closed": {"cancelled", "closed_refunded"},
@@ -249,7 +250,8 @@ def _contents(
     states = {
         (o.channel, o.shop, o.order_no): o.state
         for o in outside.orders
-        if o.takes_parcels or (o.channel, o.order_no) not in taken_back
+        # Of a contradictory order what came last may wait in quarantine, and an earlier word stands.
+        if o.expected == "ok" and (o.takes_parcels or (o.channel, o.order_no) not in taken_back)
     }
     known = [o for o in inside.orders if o.order_id and o.channel_state]
     looked_at["contents"] = len(known)

@@ -1,4 +1,4 @@
-"""`make demo`: bring everything up, let three channels sell, watch, stop, and prove that it adds up."""
+"""`make demo`: bring everything up, let twelve channels sell, watch, stop, and prove that it adds up."""
 
 from __future__ import annotations
 

@@ -52,6 +52,7 @@ MARKETPLACE = Marketplace(
     amendable=False,
     taken_along=taken_along,
     takes_parcels=False,
+    lists_unpaid=False,
     claim_no=return_no,
     paths={},
     throttled=NOBODY_HERE,
