@@ -239,7 +239,7 @@ async def test_no_program_names_reach_a_reader(rig: Rig) -> None:
     story = Story("DS1")
     await rig.project([*life(story), *story.short(), *story.refund_requested(), quarantined("31")])
     client = await rig.signed_in()
-    for path in ("/", "/?state=shipped&channel=jd", "/orders/DS1", "/login", "/nowhere"):
+    for path in ("/", "/?state=shipped&channel=jd", "/orders/DS1", "/shops", "/login", "/nowhere"):
         page = (await client.get(path)).text
         page = re.sub(r'<details class="drawer".*?</details>', "", page, flags=re.DOTALL)
         page = re.sub(r"<pre>.*?</pre>|<head>.*?</head>", "", page, flags=re.DOTALL)
@@ -250,7 +250,7 @@ async def test_no_program_names_reach_a_reader(rig: Rig) -> None:
 # ---- doors -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/", "/orders/DS1", "/?state=shipped"])
+@pytest.mark.parametrize("path", ["/", "/orders/DS1", "/?state=shipped", "/shops"])
 async def test_pages_lead_to_the_sign_in_and_back(rig: Rig, path: str) -> None:
     client = rig.browser()
     answer = await client.get(path)
@@ -262,7 +262,7 @@ async def test_pages_lead_to_the_sign_in_and_back(rig: Rig, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/orders", "/api/orders/DS1", "/api/funnel", "/api/live", "/openapi.json"],
+    ["/api/orders", "/api/orders/DS1", "/api/funnel", "/api/shops", "/api/live", "/openapi.json"],
 )
 async def test_the_api_answers_nobody_without_a_session(rig: Rig, path: str) -> None:
     answer = await rig.browser().get(path)
