@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from starlette.responses import StreamingResponse
 
 from services.console import live
+from services.console.shop_views import ORDERINGS, ShopDetail, ShopList
 from services.console.views import Filters, FunnelStep, OrderDetail, OrderList
 from services.console.web import AtDesk, SignedIn, signed_in
 
@@ -52,6 +53,27 @@ async def orders(
 async def funnel(desk: AtDesk, narrowed: Narrowed) -> tuple[FunnelStep, ...]:
     """Counts under all filters but the state's."""
     return await desk.views.funnel(narrowed)
+
+
+@router.get("/shops", summary="各渠道店铺的状态")
+async def shops(
+    desk: AtDesk,
+    sort: Annotated[str, Query(description=f"排序：{'、'.join(ORDERINGS)}")] = "trouble",
+) -> ShopList:
+    """Every shop, the worst first unless asked otherwise, and the newest refusals of write-backs."""
+    return await desk.shop_views.shops(sort)
+
+
+@router.get("/shops/{shop_key:path}", summary="一家店铺的状态", responses={404: PROBLEM})
+async def shop(
+    desk: AtDesk,
+    shop_key: Annotated[str, Path(description="店铺键 channel|shop", max_length=200)],
+) -> ShopDetail:
+    """One shop with what was refused and quarantined last."""
+    detail = await desk.shop_views.shop(shop_key)
+    if detail is None:
+        raise HTTPException(404)
+    return detail
 
 
 @router.get(

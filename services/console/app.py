@@ -12,8 +12,10 @@ from chassis.crypto import MasterKeys, PersonalSeal
 from chassis.service import Context, Parts
 from services.console import api, openapi, pages, web
 from services.console.live import Broadcast
-from services.console.projections import fold_funnel, projection
+from services.console.projections import fold_counters, projection
 from services.console.settings import ConsoleSettings
+from services.console.shop_views import ShopViews
+from services.console.shops import SHOPS
 from services.console.signin import Guesses, Sessions
 from services.console.views import Views
 
@@ -34,7 +36,7 @@ def web_app(desk: web.Desk) -> FastAPI:
 
 
 async def build(context: Context[ConsoleSettings]) -> Parts:
-    """The projection, the web, and the task that sums up the counters."""
+    """The projections, the web, and the task that sums up the counters."""
     settings = context.settings
     master_keys = settings.master_keys.get_secret_value()
     seal = PersonalSeal(MasterKeys.parse(master_keys)) if master_keys else None
@@ -43,19 +45,20 @@ async def build(context: Context[ConsoleSettings]) -> Parts:
     desk = web.Desk(
         settings=settings,
         views=Views(context.pool, context.codec, context.clock, seal),
+        shop_views=ShopViews(context.pool, context.clock),
         broadcast=broadcast,
         sessions=Sessions(session_key, context.clock, settings.session_hours),
         guesses=Guesses(context.clock),
         templates=web.templates(),
     )
 
-    async def fold_funnel_now_and_then() -> None:
+    async def fold_now_and_then() -> None:
         while True:
             await asyncio.sleep(FOLD_EVERY_S)
-            await fold_funnel(context.pool)
+            await fold_counters(context.pool, context.clock.now())
 
     return Parts(
-        processors=(projection(broadcast.announce),),
+        processors=(projection(broadcast.announce), SHOPS),
         door=web_app(desk),
-        tasks=(fold_funnel_now_and_then,),
+        tasks=(fold_now_and_then,),
     )

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from chassis.processor import Decide, Decision, Moment
-from services.console.domain.model import EMPTY, Card, with_flag, without_flag
+from services.console.domain.model import EMPTY, Card, with_flag
 from services.console.words import TITLES
 
 Detail = Callable[[Any], str]
@@ -67,19 +67,6 @@ def raises(code: str, detail: Detail) -> Decide:
         known = card or EMPTY
         return Decision(
             state=replace(known, flags=with_flag(known.flags, code), updated_at=moment.now),
-            effects=entry(event, moment, detail(event)),
-        )
-
-    return decide
-
-
-def lowers(code: str, detail: Detail) -> Decide:
-    """A decision that lowers one flag."""
-
-    def decide(card: Card | None, event: Any, _facts: Any, moment: Moment) -> Decision[Card]:
-        known = card or EMPTY
-        return Decision(
-            state=replace(known, flags=without_flag(known.flags, code), updated_at=moment.now),
             effects=entry(event, moment, detail(event)),
         )
 

@@ -55,9 +55,9 @@ from schemas.events.stock import (
     StockShort,
 )
 from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
-from services.console import words
+from services.console import words, write_backs
 from services.console.domain.model import EMPTY, Card, with_flag, without_flag
-from services.console.entries import entry, lowers, only_told, raises
+from services.console.entries import entry, only_told, raises
 from services.console.words import CODES, STATES, say, yuan
 
 Decided = Decision[Card]
@@ -345,8 +345,8 @@ HANDLERS: Handlers = {
     OrderCancelled: only_told(_reason),
     PayloadQuarantined: quarantined,
     QuarantineEnded: quarantine_ended,
-    WriteBackApplied: lowers("write_back_refused", lambda event: say(event.kind)),
-    WriteBackRefused: raises("write_back_refused", _reason),
+    WriteBackApplied: write_backs.applied,
+    WriteBackRefused: write_backs.refused,
     StockReserved: reserved,
     StockShort: short,
     StockReleased: only_told(_reason),

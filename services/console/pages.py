@@ -1,4 +1,7 @@
-"""The pages: sign-in, live orders, one order. Thin: filters in the URL, queries in views.py, words in words.py."""
+"""The pages: sign-in, live orders, one order, the channels' shops.
+
+Thin: filters in the URL, queries in views.py and shop_views.py, words in words.py.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import hmac
 import secrets
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, HTTPException
@@ -16,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.console import metrics, words
 from services.console.api import Narrowed
+from services.console.shop_views import ORDERINGS
 from services.console.signin import check_user
 from services.console.views import Filters
 from services.console.web import (
@@ -74,13 +78,31 @@ async def orders(request: Request, desk: AtDesk, session: SignedIn, narrowed: Na
         "flags": words.FLAGS,
         "hours": hours_until(now),
     }
-    name = "board.html" if is_fragment(request) else "orders.html"
-    page = desk.templates.TemplateResponse(request, name, chosen)
-    page.headers["vary"] = "HX-Request"
+    page = _page_or_part(request, desk, "orders.html", "board.html", chosen)
     if request.headers.get("hx-source", "").startswith("form"):
         # The form sends its empty choices too; the address bar keeps what was chosen.
         page.headers["hx-push-url"] = f"/?{query_of(narrowed)}".rstrip("?")
     return page
+
+
+@router.get("/shops")
+async def shops(
+    request: Request, desk: AtDesk, session: SignedIn, sort: str = "trouble"
+) -> Response:
+    """渠道."""
+    ordering = sort if sort in ORDERINGS else "trouble"
+    shown = {"found": await desk.shop_views.shops(ordering), "sort": ordering, "session": session}
+    return _page_or_part(request, desk, "shops.html", "shops_board.html", shown)
+
+
+@router.get("/shops/{shop_key:path}")
+async def shop(request: Request, desk: AtDesk, session: SignedIn, shop_key: str) -> Response:
+    """一家店铺."""
+    detail = await desk.shop_views.shop(shop_key)
+    if detail is None:
+        raise HTTPException(404)
+    shown = {"detail": detail, "shop": detail.shop, "session": session}
+    return _page_or_part(request, desk, "shop.html", "shop_body.html", shown)
 
 
 @router.get("/orders/{order_id:path}")
@@ -90,10 +112,15 @@ async def order(request: Request, desk: AtDesk, session: SignedIn, order_id: str
     if detail is None:
         raise HTTPException(404)
     shown = {"detail": detail, "order": detail.order, "now": desk.views.now(), "session": session}
-    name = "order_body.html" if is_fragment(request) else "order.html"
-    page = desk.templates.TemplateResponse(request, name, shown)
-    page.headers["vary"] = "HX-Request"
-    return page
+    return _page_or_part(request, desk, "order.html", "order_body.html", shown)
+
+
+def _page_or_part(
+    request: Request, desk: Desk, page: str, part: str, shown: dict[str, Any]
+) -> Response:
+    answer = desk.templates.TemplateResponse(request, part if is_fragment(request) else page, shown)
+    answer.headers["vary"] = "HX-Request"
+    return answer
 
 
 # ---- signing in and out ----------------------------------------------------------------------------

@@ -1,13 +1,14 @@
-"""The console's one processor: events of every service become read tables, exactly once.
+"""The console's first processor: events of every service become read tables, exactly once.
 
 A batch writes cards (COPY or one UPDATE), timeline lines (COPY) and what changed in the counters (a few rows
-of differences, so that two workers never wait for each other's counter).
+of differences, so that two workers never wait for each other's counter). How the shops are doing is in shops.py.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
@@ -15,6 +16,7 @@ from chassis import topics
 from chassis.log import logger
 from chassis.postgres import AWAY, Pool
 from chassis.processor import Column, Kept, Processor, Record
+from services.console.domain.minutes import minute_changes
 from services.console.domain.model import EMPTY, Bucket, Card, bucket_of
 from services.console.entries import Entry
 from services.console.handlers import HANDLERS
@@ -41,6 +43,19 @@ HAVING sum(orders) <> 0 ORDER BY hour, channel, state
 ON CONFLICT (hour, channel, state) DO UPDATE SET orders = known.orders + excluded.orders
 """
 """Whoever runs it takes what it sees; two at once share the rows between them, nothing counts twice."""
+
+FOLD_MINUTES = """
+WITH gone AS (DELETE FROM console.shop_minute_changes RETURNING *)
+INSERT INTO console.shop_minutes AS known (minute, channel, shop, orders, applied, refused)
+SELECT minute, channel, shop, sum(orders), sum(applied), sum(refused) FROM gone WHERE minute >= $1
+GROUP BY minute, channel, shop
+HAVING sum(orders) <> 0 OR sum(applied) <> 0 OR sum(refused) <> 0 ORDER BY minute, channel, shop
+ON CONFLICT (minute, channel, shop) DO UPDATE SET orders = known.orders + excluded.orders,
+  applied = known.applied + excluded.applied, refused = known.refused + excluded.refused
+"""
+FORGET_MINUTES = "DELETE FROM console.shop_minutes WHERE minute < $1"
+MINUTES_KEPT = timedelta(hours=25)
+"""Today lasts 24 hours at most; the rest is room."""
 
 GATHER_MS = 200
 """A page that is a fifth of a second behind is not late, and an order's events then come together."""
@@ -90,6 +105,13 @@ class ProjectionFacts:
                 columns=("hour", "channel", "state", "orders"),
                 records=changes,
             )
+        if minutes := minute_changes(facts.before, kept):
+            await work.connection.copy_records_to_table(
+                "shop_minute_changes",
+                schema_name="console",
+                columns=("minute", "channel", "shop", "orders", "applied", "refused"),
+                records=minutes,
+            )
 
     async def committed(self, facts: Projected) -> None:
         """Names the changed orders to whoever is looking."""
@@ -113,10 +135,15 @@ def counted(
     return [(*bucket, orders) for bucket, orders in changes.items() if orders]
 
 
-async def fold_funnel(pool: Pool) -> None:
-    """Sums the differences so far into the counters; not now if Postgres is away. Any number may run."""
+async def fold_counters(pool: Pool, now: datetime) -> None:
+    """Sums the differences so far into the counters, and forgets minutes over a day old.
+
+    Not now if Postgres is away. Any number may run.
+    """
     try:
         await pool.execute(FOLD_FUNNEL)
+        await pool.execute(FOLD_MINUTES, now - MINUTES_KEPT)
+        await pool.execute(FORGET_MINUTES, now - MINUTES_KEPT)
     except AWAY as error:
         logger.warning("counters not summed up", why=type(error).__name__)
 

@@ -25,6 +25,7 @@ from chassis.log import logger
 from services.console import words
 from services.console.live import Broadcast
 from services.console.settings import ConsoleSettings
+from services.console.shop_views import ShopViews
 from services.console.signin import Guesses, Session, Sessions
 from services.console.views import Views
 
@@ -51,6 +52,7 @@ class Desk:
 
     settings: ConsoleSettings
     views: Views
+    shop_views: ShopViews
     broadcast: Broadcast
     sessions: Sessions
     guesses: Guesses
@@ -86,6 +88,7 @@ def templates() -> Jinja2Templates:
         "yuan": words.yuan,
         "local": words.local,
         "brief": words.brief,
+        "minute": words.minute,
         "utc": words.utc,
         "say": words.say,
         "rule": words.rule,
@@ -155,7 +158,9 @@ def _not_signed_in(request: Request, _cause: Exception) -> Response:
 def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 404:
-        return _error(request, 404, "没有找到", "这个地址或订单不存在，请检查后再试。", "not_found")
+        return _error(
+            request, 404, "没有找到", "这个地址、订单或店铺不存在，请检查后再试。", "not_found"
+        )
     if status == 405:
         return _error(request, 405, "不支持的操作", "", "method_not_allowed")
     detail = error.detail if isinstance(error, HTTPException) else ""

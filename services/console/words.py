@@ -117,6 +117,38 @@ TITLES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+SHOP_STATES: Mapping[str, str] = MappingProxyType(
+    {
+        "token_expired": "令牌过期",
+        "refused": "被拒绝",
+        "unreachable": "连不上",
+        "stalled": "拉取停滞",
+        "throttled": "被限流",
+        "catching_up": "补拉中",
+        "normal": "正常",
+        "pushing": "只收推送",
+        "untold": "未上报",
+    }
+)
+
+SHOP_ADVICE: Mapping[str, str] = MappingProxyType(
+    {
+        "token_expired": "授权已过期，拉不到订单：请在平台后台重新授权，把新令牌写进店铺配置后重启接入服务。",
+        "refused": "平台拒绝拉取：请按错误代码核对应用权限和店铺订购关系。",
+        "unreachable": "平台接口没有应答：系统在不断重试，恢复后从断点补拉，不会漏单。",
+        "stalled": "很久没有新的拉取进度：请检查接入服务是否在运行。",
+        "throttled": "平台限流：系统已放慢拉取，恢复后从断点补拉，不会漏单。",
+        "catching_up": "平台已恢复，正从断点补拉，这段时间的订单会陆续出现。",
+        "normal": "",
+        "pushing": "这个渠道没有可拉取的接口，订单由对方推送。",
+        "untold": "接入服务没有上报过这家店铺的状态。",
+    }
+)
+
+SHOP_ERRORS: Mapping[str, str] = MappingProxyType(
+    {"throttled": "限流", "token": "令牌", "retry": "连不上", "refused": "拒绝"}
+)
+
 WAREHOUSES: Mapping[str, str] = MappingProxyType({"HZ": "杭州仓", "HF": "合肥仓", "GZ": "广州仓"})
 
 CARRIERS: Mapping[str, str] = MappingProxyType(
@@ -292,6 +324,11 @@ def local(at: datetime | None) -> str:
 def brief(at: datetime | None) -> str:
     """Shanghai time without year: "11-11 12:00:00"; "" for None."""
     return at.astimezone(SHANGHAI).strftime("%m-%d %H:%M:%S") if at else ""
+
+
+def minute(at: datetime | None) -> str:
+    """Shanghai time to the minute: "11-11 12:00"; "" for None."""
+    return at.astimezone(SHANGHAI).strftime("%m-%d %H:%M") if at else ""
 
 
 def utc(at: datetime | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -31,6 +32,7 @@ from services.ingest.polling import Poller
 from services.ingest.quarantine_doors import QuarantineDoors
 from services.ingest.settings import IngestSettings
 from services.ingest.shared import Shared
+from services.ingest.shop_states import ShopTeller
 from services.ingest.shops import read_shops
 from services.ingest.writeback import WRITE_BACKS, WriteBackDispatcher
 
@@ -84,7 +86,7 @@ async def build(context: Context[IngestSettings]) -> Parts:
     tasks: list[Callable[[], Awaitable[None]]] = [shared.outgoing.close_when_cancelled]
     if "doors" in roles:
         entrance.staff.open(_staff(context, reader))
-        tasks.append(entrance.intake.run)
+        tasks += [entrance.intake.run, partial(entrance.pushes.write_for_ever, context.pool)]
     if "normalise" in roles:
         processors.append(normaliser(NormaliserFactsSource(reader)))
         tasks.append(EvidenceKeeper(shared, days=settings.evidence_days).run)
@@ -95,6 +97,7 @@ async def build(context: Context[IngestSettings]) -> Parts:
             _hint_reader(context, fetcher).run,
             fetcher.run,
             Poller(shared, interval_s=settings.poll_interval_s).run,
+            ShopTeller(shared).run,
             AftersalesPoller(shared, interval_s=settings.poll_interval_s).run,
             WriteBackDispatcher(
                 shared,

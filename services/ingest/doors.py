@@ -38,6 +38,7 @@ from services.ingest.channels import (
     RawOrder,
 )
 from services.ingest.intake import Intake, NoRoom, NotTaken
+from services.ingest.push_counts import PushCounts
 from services.ingest.settings import IngestSettings
 from services.ingest.shops import Shop, Shops, source_key
 
@@ -79,6 +80,7 @@ class Entrance:
     codec: Codec
     clock: Clock
     intake: Intake
+    pushes: PushCounts = field(default_factory=PushCounts)
     staff: Later = field(default_factory=Later)
     """The doors of the merchant's own people, which need the servers."""
 
@@ -152,6 +154,7 @@ class PushDoor:
             return _refused(SPOOL_FULL, {"retry-after": "30"})
         except NotTaken:
             return _refused(NOT_DURABLE, {"retry-after": "5"})
+        self._entrance.pushes.note(shop, arrived.at)
         return Response(push.reply, media_type=push.reply_content_type), "accepted"
 
     def _push_of(self, request: Request) -> tuple[Shop | None, Push | None]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from chassis.postgres import ACQUIRE_TIMEOUT_S, Connection, Pool
 from services.ingest.domain.shop_health import ShopHealth, ShopState
@@ -15,6 +17,21 @@ COLUMNS = (
     "state, since, polled_until, succeeded_at, failures, failed_at, error, errors, newest_order_at"
 )
 _errors = msgspec.json.Decoder(dict[str, int])
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """What Postgres has of one shop. `pushes`: genuine ones taken so far."""
+
+    health: ShopHealth
+    pushes: int = 0
+    pushed_at: datetime | None = None
+
+
+class Pushes(Struct, frozen=True, kw_only=True):
+    """Pushes of one shop that are to be added."""
+
+    count: int
+    last_at: datetime
 
 
 async def read_health(pool: Pool, shop: Shop, now: datetime) -> ShopHealth:
@@ -57,6 +74,37 @@ async def health_of_all(connection: Connection) -> tuple[tuple[str, str, ShopHea
         "ORDER BY state = 'normal', channel, shop"
     )
     return tuple((row["channel"], row["shop"], _health(row)) for row in rows)
+
+
+async def known_shops(pool: Pool) -> dict[tuple[str, str], Known]:
+    """(channel, shop) → what is known, for every shop that was ever polled or pushed. Raises AWAY."""
+    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+        rows = await connection.fetch(
+            f"SELECT channel, shop, pushes, pushed_at, {COLUMNS} FROM ingest.shops "  # noqa: S608
+            "ORDER BY channel, shop"
+        )
+    return {
+        (row["channel"], row["shop"]): Known(
+            health=_health(row), pushes=row["pushes"], pushed_at=row["pushed_at"]
+        )
+        for row in rows
+    }
+
+
+async def add_pushes(pool: Pool, pushes: Mapping[tuple[str, str], Pushes]) -> None:
+    """Adds to the counts, all or none; a second call adds again. Raises AWAY."""
+    rows = sorted(pushes.items())
+    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+        await connection.execute(
+            "INSERT INTO ingest.shops AS known (channel, shop, pushes, pushed_at) "
+            "SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[]) "
+            "ON CONFLICT (channel, shop) DO UPDATE SET pushes = known.pushes + excluded.pushes, "
+            "pushed_at = greatest(known.pushed_at, excluded.pushed_at)",
+            [channel for (channel, _), _ in rows],
+            [shop for (_, shop), _ in rows],
+            [one.count for _, one in rows],
+            [one.last_at for _, one in rows],
+        )
 
 
 async def aftersales_until(pool: Pool, shop: Shop) -> datetime | None:

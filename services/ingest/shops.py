@@ -63,6 +63,11 @@ def read_shops(path: Path | None, channels: Mapping[str, Channel]) -> Shops:
     return {(shop.channel, shop.shop): shop for shop in shops}
 
 
+def shop_key(channel: str, shop: str) -> str:
+    """The natural key of a shop, for Kafka."""
+    return f"{channel}|{shop}"
+
+
 def source_key(channel: str, shop: str, channel_order_no: str) -> str:
     """The natural key of a channel order, for Kafka and the id map."""
     return f"{channel}|{shop}|{channel_order_no}"

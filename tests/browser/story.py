@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 from confluent_kafka import Producer
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.codec import codec
 from chassis.crypto import PersonalSeal, Sealed
@@ -24,8 +26,9 @@ from schemas.events.shipments import (
     ParcelShipped,
     WaybillIssued,
 )
+from schemas.events.shop_states import ShopStateChanged
 from schemas.events.stock import ReservedLine, ShortLine, StockDeducted, StockReserved, StockShort
-from schemas.events.write_backs import WriteBackApplied
+from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
 
 NOON = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
 NAME = "测试收货人"
@@ -282,6 +285,42 @@ def quarantined(channel_order_no: str, at: datetime = NOON) -> PayloadQuarantine
         problems=(QuarantineProblem(code="lines_missing", detail="报文里没有商品行"),),
         evidence="channel-payloads/0/17",
     )
+
+
+def refused(
+    story: Story, reason: str, at: datetime, *, version: int = 1, kind: str = "shipment"
+) -> WriteBackRefused:
+    """The channel does not take what it was told of an order."""
+    return WriteBackRefused(
+        order_id=story.order_id,
+        version=version,
+        occurred_at=at,
+        kind=kind,
+        document_no=f"P{story.order_id}",
+        reason=reason,
+    )
+
+
+def shop_state(
+    channel: str, shop: str, at: datetime, *, state: str = "normal", **more: Any
+) -> ShopStateChanged:
+    """How ingest says that a shop is doing at a time: well and polled to now, unless said otherwise."""
+    well = ShopStateChanged(
+        shop_key=f"{channel}|{shop}",
+        occurred_at=at,
+        channel=channel,
+        shop=shop,
+        configured=True,
+        polled=True,
+        state=state,
+        state_since=at,
+        polled_until=at,
+        failures=0,
+        error="",
+        errors=(),
+        pushes=0,
+    )
+    return replace(well, **more)
 
 
 def publish(bootstrap: str, prefix: str, events: Sequence[Struct]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -17,8 +17,19 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from chassis.clock import SystemClock
+from schemas.events.shop_states import ShopErrors
 from tests.browser.conftest import PASSWORD, USER, Console
-from tests.browser.story import ADDRESS, NAME, PHONE, Story, publish, quarantined, sealed
+from tests.browser.story import (
+    ADDRESS,
+    NAME,
+    PHONE,
+    Story,
+    publish,
+    quarantined,
+    refused,
+    sealed,
+    shop_state,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -235,6 +246,91 @@ def test_keys_help_and_pause_work_and_a_phone_shows_cards(console: Console, page
     page.set_viewport_size({"width": 360, "height": 740})
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= 360
+
+
+NIGHT: tuple[tuple[str, str, str, int, int, tuple[ShopErrors, ...]], ...] = (
+    # channel, shop, state, minutes in it, seconds behind, errors
+    ("taobao", "旗舰店", "normal", 900, 12, ()),
+    ("tmall", "天猫旗舰店", "normal", 900, 9, (ShopErrors(kind="retry", times=3),)),
+    ("douyin", "抖音小店", "throttled", 4, 260, (ShopErrors(kind="throttled", times=31),)),
+    ("pdd", "专营店", "catching_up", 1, 1500, (ShopErrors(kind="retry", times=22),)),
+    ("kuaishou", "快手店", "normal", 900, 14, ()),
+    ("xiaohongshu", "小红书店", "normal", 900, 7, ()),
+    ("wechat_channels", "视频号小店", "normal", 900, 11, ()),
+    ("youzan", "有赞微商城", "unreachable", 12, 780, (ShopErrors(kind="retry", times=40),)),
+)
+
+
+def tell_a_night(console: Console, now: datetime) -> None:
+    """Shops of ten channels, three of them not well, and a write-back that was refused."""
+    said = [
+        shop_state(
+            channel,
+            shop,
+            now,
+            state=state,
+            state_since=now - timedelta(minutes=minutes),
+            polled_until=now - timedelta(seconds=behind_s),
+            errors=errors,
+            error="http_503" if errors else "",
+            failed_at=now if errors else None,
+        )
+        for channel, shop, state, minutes, behind_s, errors in NIGHT
+    ]
+    jd = shop_state("jd", "京东店", now, pushes=4321, pushed_at=now)
+    till = shop_state("pos", "一号店", now, polled=False, polled_until=None)
+    story = Story("DS20261115000", channel="youzan", at=now)
+    closed = refused(story, "isv.closed: 订单已关闭", now)
+    told = [*said, jd, till, *story.placed(), closed, quarantined("320000001", now)]
+    publish(console.bootstrap, console.prefix, told)
+
+
+def test_the_page_of_the_channels_shows_at_once_who_is_in_trouble(
+    console: Console, page: Page, pictures: Path
+) -> None:
+    tell_a_night(console, SystemClock().now())
+    sign_in(page, console)
+    page.get_by_role("link", name="渠道", exact=True).click()
+    expect(page.locator("h1")).to_contain_text("2 家店铺有问题")
+    expect(page.locator(".verdict")).to_contain_text("另有 1 家补拉中")
+    expect(page.get_by_role("link", name="DS20261115000")).to_be_visible()
+    first = page.locator("table.shops tbody tr").first
+    expect(first.locator(".badge")).to_contain_text("连不上")
+
+    page.evaluate("window.notReloaded = true")
+    now = SystemClock().now()
+    expired = shop_state(
+        "jd",
+        "京东店",
+        now,
+        state="token_expired",
+        state_since=now - timedelta(minutes=25),
+        polled_until=now - timedelta(minutes=26),
+        error="19",
+        failed_at=now,
+        errors=(ShopErrors(kind="token", times=9),),
+    )
+    publish(console.bootstrap, console.prefix, [expired])
+    expect(page.locator("h1")).to_contain_text("3 家店铺有问题")
+    expect(first.locator(".badge")).to_contain_text("令牌过期")
+    assert page.evaluate("window.notReloaded")
+    page.screenshot(path=pictures / "console-shops.png", full_page=True)
+    a_shop_is_opened_and_left_as_the_list_was_sorted(page)
+
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def a_shop_is_opened_and_left_as_the_list_was_sorted(page: Page) -> None:
+    page.get_by_role("link", name="落后").click()
+    page.wait_for_url("**/shops?sort=delay")
+    page.locator(".verdict a").first.click()
+    expect(page.locator("h1")).to_have_text("京东店")
+    expect(page.locator(".now")).to_contain_text("重新授权")
+    expect(page.get_by_role("link", name="320000001")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/shops?sort=delay")
+    expect(page.locator("table.shops")).to_be_visible()
 
 
 def test_a_lost_line_is_said_and_heals(console: Console, page: Page) -> None:

@@ -43,6 +43,8 @@ class Card(Struct, frozen=True, kw_only=True, array_like=True):
     flags: tuple[str, ...] = ()
     """Codes of FLAGS in words.py, in the order they came."""
     open_refunds: tuple[str, ...] = ()
+    write_backs: tuple[tuple[datetime, bool], ...] = ()
+    """The channel's answers to write-backs: minute, and whether it took it."""
 
 
 EMPTY = Card()

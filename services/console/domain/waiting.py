@@ -69,11 +69,12 @@ def promise_of(card: Card, now: datetime) -> Promise | None:
 
 
 def lasting(time: timedelta) -> str:
-    """A span in its two largest units: "1 天 3 小时", "20 分钟"."""
-    minutes = int(time.total_seconds()) // 60
+    """A span in its two largest units: "1 天 3 小时", "20 分钟"; under a minute "40 秒"."""
+    seconds = max(int(time.total_seconds()), 0)
+    minutes = seconds // 60
     days, hours, rest = minutes // 1440, minutes % 1440 // 60, minutes % 60
     if days:
         return f"{days} 天 {hours} 小时" if hours else f"{days} 天"
     if hours:
         return f"{hours} 小时 {rest} 分钟" if rest else f"{hours} 小时"
-    return f"{rest} 分钟"
+    return f"{rest} 分钟" if rest else f"{seconds} 秒"

@@ -14,7 +14,7 @@
   const underway = new Set();
 
   const clock = (ms) => new Date(ms).toLocaleTimeString("zh-CN", { hour12: false });
-  const shown = () => document.getElementById("board") || document.getElementById("order");
+  const shown = () => document.getElementById("board") || document.getElementById("order") || document.querySelector("[data-clocked]");
 
   function show() {
     if (!line) return;
@@ -60,6 +60,7 @@
     heard();
     const told = JSON.parse(event.detail.data);
     const part = shown();
+    if (part && "clocked" in part.dataset) return; // reloads every few seconds, whatever changes
     if (part && part.id === "order" && !told.many && !told.orders.includes(part.dataset.order)) return;
     if (fresh.size > 500) fresh.clear();
     told.orders.forEach((id) => fresh.add(id));
@@ -160,10 +161,11 @@
     else if (event.key === "Escape" && back) back.click();
   });
 
-  // "Back" returns to the list as it was filtered.
+  // "Back" returns to the list as it was filtered or sorted.
   document.addEventListener("click", (event) => {
     const from = document.referrer && new URL(document.referrer);
-    if (event.target.closest("[data-back]") && from && from.origin === location.origin && from.pathname === "/") {
+    const back = event.target.closest("[data-back]");
+    if (back && from && from.origin === location.origin && from.pathname === back.pathname) {
       event.preventDefault();
       history.back();
     }

@@ -2,130 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
-import httpx2
 import msgspec
 import pytest
-from fastapi import FastAPI
 from msgspec import Struct
-from pydantic import SecretStr
 
-from chassis.clock import ManualClock
-from chassis.codec import codec
-from chassis.commands import envelope
-from chassis.crypto import MasterKeys, PersonalSeal
-from chassis.postgres import Pool, migrate, open_pool
-from chassis.service import CHASSIS_MIGRATIONS
-from chassis.storage import PostgresStorage
-from chassis.testing.memory import MemoryBroker, MemoryPublisher, MemorySource
-from chassis.worker import Worker
-from services.console.__main__ import MIGRATIONS
-from services.console.app import web_app
-from services.console.live import Broadcast, events
-from services.console.projections import fold_funnel, projection
+from chassis.crypto import PersonalSeal
+from services.console.live import events
+from services.console.projections import fold_counters
 from services.console.settings import ConsoleSettings
-from services.console.signin import Guesses, Sessions, hash_password
 from services.console.views import Filters, Views
-from services.console.web import HEADERS, Desk, templates
+from services.console.web import HEADERS, Desk
 from services.console.words import TITLES
 from tests.browser.story import ADDRESS, NAME, NOON, PHONE, Story, quarantined, sealed
-
-KEYS = MasterKeys({1: base64.b64decode(base64.b64encode(b"k" * 32))})
-PASSWORD = "integration-password"
-BASE = "http://127.0.0.1"
-
-
-@dataclass(kw_only=True)
-class Rig:
-    """A console without its process: events go in, the web comes out."""
-
-    pool: Pool
-    clock: ManualClock
-    broadcast: Broadcast
-    desk: Desk
-    app: FastAPI
-    broker: MemoryBroker = field(default_factory=MemoryBroker)
-
-    async def project(self, told: Sequence[Struct], batch_records: int = 100) -> None:
-        """Publishes and applies, by a worker that starts from the stored offsets."""
-        for event in told:
-            sent = envelope(codec(), event, "test")
-            self.broker.append(sent.topic, sent.key, sent.value)
-        processor = projection(self.broadcast.announce)
-        storage: Any = PostgresStorage(self.pool, processor, codec())
-        source = MemorySource(self.broker, storage, processor, codec(), batch_records)
-        worker = Worker(
-            processor,
-            source=source,
-            storage=storage,
-            publisher=MemoryPublisher(self.broker),
-            codec=codec(),
-            clock=self.clock,
-        )
-        take = source.next_batch
-
-        async def take_or_stop(timeout_s: float) -> Any:
-            batch = await take(timeout_s)
-            if batch is None:
-                worker.stop()
-            return batch
-
-        source.next_batch = take_or_stop  # type: ignore[method-assign]
-        await worker.run()
-
-    def browser(self) -> httpx2.AsyncClient:
-        """A client without a session."""
-        transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
-        return httpx2.AsyncClient(transport=transport, base_url=BASE)
-
-    async def signed_in(self) -> httpx2.AsyncClient:
-        """A client with one."""
-        client = self.browser()
-        answer = await sign_in(client, "demo", PASSWORD)
-        assert answer.status_code == 303
-        return client
-
-
-async def sign_in(
-    client: httpx2.AsyncClient, name: str, password: str, to: str = "/"
-) -> httpx2.Response:
-    form = (await client.get("/login", params={"next": to})).text
-    token = re.search(r'name="form_token" value="(\w+)"', form)
-    assert token is not None
-    return await client.post(
-        "/login",
-        data={"name": name, "password": password, "form_token": token[1], "next": to},
-    )
-
-
-@pytest.fixture(scope="session")
-def password_hash() -> str:
-    return hash_password(PASSWORD)
-
-
-@pytest.fixture
-async def rig(database_url: str, password_hash: str) -> AsyncIterator[Rig]:
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "console": Path(MIGRATIONS)})
-    pool = await open_pool(database_url, 4)
-    clock = ManualClock(NOON + timedelta(hours=1))
-    broadcast = Broadcast()
-    desk = Desk(
-        settings=ConsoleSettings(users={"demo": SecretStr(password_hash)}, page_orders=10),
-        views=Views(pool, codec(), clock, PersonalSeal(KEYS)),
-        broadcast=broadcast,
-        sessions=Sessions(b"session key of this test", clock, hours=12),
-        guesses=Guesses(clock),
-        templates=templates(),
-    )
-    yield Rig(pool=pool, clock=clock, broadcast=broadcast, desk=desk, app=web_app(desk))
-    await pool.close()
+from tests.integration.console.rig import KEYS, PASSWORD, Rig, sign_in
 
 
 def life(story: Story) -> list[Struct]:
@@ -186,10 +78,10 @@ async def test_events_published_twice_change_nothing(rig: Rig) -> None:
 async def test_counters_stay_right_while_they_are_summed_up(rig: Rig) -> None:
     story, other = Story("DS1"), Story("DS2", channel="jd", at=NOON + timedelta(hours=1))
     await rig.project(story.placed())
-    await fold_funnel(rig.pool)
+    await fold_counters(rig.pool, rig.clock.now())
     await rig.project([*story.paid(), *other.placed()])
-    await fold_funnel(rig.pool)
-    await fold_funnel(rig.pool)
+    await fold_counters(rig.pool, rig.clock.now())
+    await fold_counters(rig.pool, rig.clock.now())
     await rig.project(story.routed())
     assert await counted(rig) == {"awaiting_print": 1, "awaiting_payment": 1}
     assert await counted(rig, channel="jd") == {"awaiting_payment": 1}
@@ -347,7 +239,7 @@ async def test_no_program_names_reach_a_reader(rig: Rig) -> None:
     story = Story("DS1")
     await rig.project([*life(story), *story.short(), *story.refund_requested(), quarantined("31")])
     client = await rig.signed_in()
-    for path in ("/", "/?state=shipped&channel=jd", "/orders/DS1", "/login", "/nowhere"):
+    for path in ("/", "/?state=shipped&channel=jd", "/orders/DS1", "/shops", "/login", "/nowhere"):
         page = (await client.get(path)).text
         page = re.sub(r'<details class="drawer".*?</details>', "", page, flags=re.DOTALL)
         page = re.sub(r"<pre>.*?</pre>|<head>.*?</head>", "", page, flags=re.DOTALL)
@@ -358,7 +250,7 @@ async def test_no_program_names_reach_a_reader(rig: Rig) -> None:
 # ---- doors -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/", "/orders/DS1", "/?state=shipped"])
+@pytest.mark.parametrize("path", ["/", "/orders/DS1", "/?state=shipped", "/shops"])
 async def test_pages_lead_to_the_sign_in_and_back(rig: Rig, path: str) -> None:
     client = rig.browser()
     answer = await client.get(path)
@@ -370,7 +262,7 @@ async def test_pages_lead_to_the_sign_in_and_back(rig: Rig, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/orders", "/api/orders/DS1", "/api/funnel", "/api/live", "/openapi.json"],
+    ["/api/orders", "/api/orders/DS1", "/api/funnel", "/api/shops", "/api/live", "/openapi.json"],
 )
 async def test_the_api_answers_nobody_without_a_session(rig: Rig, path: str) -> None:
     answer = await rig.browser().get(path)
@@ -432,6 +324,7 @@ async def test_without_users_the_sign_in_page_says_how_to_get_one(
     desk = Desk(
         settings=settings,
         views=rig.desk.views,
+        shop_views=rig.desk.shop_views,
         broadcast=rig.broadcast,
         sessions=rig.desk.sessions,
         guesses=rig.desk.guesses,

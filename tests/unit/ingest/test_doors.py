@@ -29,6 +29,7 @@ from services.ingest.channels import (
 from services.ingest.channels.douyin import CHANNEL as DOUYIN
 from services.ingest.doors import Entrance, PushDoor
 from services.ingest.intake import Intake
+from services.ingest.push_counts import PushCounts
 from services.ingest.settings import IngestSettings
 from services.ingest.shops import Shop
 
@@ -103,9 +104,12 @@ SEAL = PayloadSeal(MasterKeys.parse(new_master_key_text(1)), ManualClock(NOW))
 class Door:
     """The door and what came out of it."""
 
-    def __init__(self, client: httpx2.AsyncClient, broker: MemoryBroker) -> None:
+    def __init__(
+        self, client: httpx2.AsyncClient, broker: MemoryBroker, pushes: PushCounts
+    ) -> None:
         self.client = client
         self.broker = broker
+        self.pushes = pushes
 
     async def push(
         self, path: str = "/push/made-up/s1?sign=planted", **headers: str
@@ -133,7 +137,7 @@ async def door() -> AsyncIterator[Door]:
     await asyncio.sleep(0)
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://ingest") as client:
-        yield Door(client, broker)
+        yield Door(client, broker, entrance.pushes)
     running.cancel()
 
 
@@ -146,6 +150,17 @@ async def test_a_whole_order_goes_sealed_onto_the_payload_topic(door: Door) -> N
     assert (payload.door, payload.accepted_at) == ("push", NOW)
     assert ORDER not in payload.body
     assert SEAL.open_payload(payload.body) == ORDER
+
+
+async def test_genuine_pushes_are_counted_and_forged_ones_are_not(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[tuple[str, datetime]] = []
+    monkeypatch.setattr(door.pushes, "note", lambda shop, at: noted.append((shop.shop, at)))
+    await door.push()
+    await door.push("/push/made-up/s1?sign=forged")
+    await door.push("/push/made-up/unknown?sign=planted")
+    assert noted == [("s1", NOW)]
 
 
 async def test_a_hint_is_fetched_later_and_a_probe_leaves_no_trace(door: Door) -> None:

@@ -1,0 +1,50 @@
+"""The console on real Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from chassis.clock import ManualClock
+from chassis.codec import codec
+from chassis.crypto import PersonalSeal
+from chassis.postgres import migrate, open_pool
+from chassis.service import CHASSIS_MIGRATIONS
+from services.console.__main__ import MIGRATIONS
+from services.console.app import web_app
+from services.console.live import Broadcast
+from services.console.settings import ConsoleSettings
+from services.console.shop_views import ShopViews
+from services.console.signin import Guesses, Sessions, hash_password
+from services.console.views import Views
+from services.console.web import Desk, templates
+from tests.browser.story import NOON
+from tests.integration.console.rig import KEYS, PASSWORD, Rig
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    return hash_password(PASSWORD)
+
+
+@pytest.fixture
+async def rig(database_url: str, password_hash: str) -> AsyncIterator[Rig]:
+    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "console": Path(MIGRATIONS)})
+    pool = await open_pool(database_url, 4)
+    clock = ManualClock(NOON + timedelta(hours=1))
+    broadcast = Broadcast()
+    desk = Desk(
+        settings=ConsoleSettings(users={"demo": SecretStr(password_hash)}, page_orders=10),
+        views=Views(pool, codec(), clock, PersonalSeal(KEYS)),
+        shop_views=ShopViews(pool, clock),
+        broadcast=broadcast,
+        sessions=Sessions(b"session key of this test", clock, hours=12),
+        guesses=Guesses(clock),
+        templates=templates(),
+    )
+    yield Rig(pool=pool, clock=clock, broadcast=broadcast, desk=desk, app=web_app(desk))
+    await pool.close()
