@@ -231,6 +231,15 @@ def test_a_refund_that_has_not_ended_is_unfinished() -> None:
     assert check(OUTSIDE, paying).unfinished == ("refund-2 paying",)
 
 
+def test_a_payment_that_was_paid_back_before_we_saw_the_order_is_not_lost() -> None:
+    outside = _outside(2, state="closed", paid_fen=1000)
+    paid_back = _inside(2, paid_fen=0, channel_state="closed_refunded")
+
+    assert not [line for line in _lines(outside, paid_back) if line.startswith("orders: TB3")]
+    lost = _inside(2, paid_fen=0, channel_state="cancelled")
+    assert "orders: TB3 paid 0 fen, the platform says 1000" in _lines(outside, lost)
+
+
 def test_what_a_platform_tells_nobody_or_cannot_be_told_is_no_disagreement() -> None:
     unlisted = _outside_order("6", state="unpaid", paid_fen=0, listed=False)
     waits = _outside_order("1", state="closed", takes_parcels=False)
