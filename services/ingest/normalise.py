@@ -47,6 +47,7 @@ from services.ingest.domain.snapshots import (
     read_snapshot,
 )
 from services.ingest.domain.text import address_is_vague
+from services.ingest.imports import reader
 from services.ingest.shanghai import business_day
 
 DETAIL_CHARS_MAX = 200
@@ -219,7 +220,10 @@ class NormaliserFactsSource:
             body = self._payloads.open_payload(payload.body)
         except Invalid as error:
             return _unreadable(ProblemCode.GARBAGE, error.code)
-        found = channel.normalise(body)
+        if reader.is_import(payload.door, body):
+            found = reader.normalise(body, channel.name)
+        else:
+            found = channel.normalise(body)
         if len(found) != 1:
             return _unreadable(ProblemCode.NOT_AN_ORDER, f"{len(found)} orders in one payload")
         return found[0]
@@ -299,7 +303,9 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
             )
         )
     if change.cancelled:
-        refunded = order.state is OrderSnapshotState.CLOSED_REFUNDED
+        # An export says "closed" for both. What was paid on a channel, the channel pays back.
+        undated = order.times.modified is None
+        refunded = order.state is OrderSnapshotState.CLOSED_REFUNDED or (undated and known.paid)
         events.append(
             OrderCancelled(
                 order_id=known.order_id,

@@ -7,6 +7,9 @@ and cancellation are told once; what may change later (receiver, hold) is told a
 of what changed; a receiver that the channel takes away again, as some do once a parcel has left, stays as it
 was told; a payload that cannot be worked with is quarantined with every reason and does not touch what is
 known. What is told has all of the order to ship: an order of which a part is refunded or has left is held.
+An imported snapshot has no modified time and is older than any that the channel told: it takes an order in,
+and tells that it was paid or closed, but overwrites nothing. An order that an import told otherwise than the
+channel does is held.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ LEFT = frozenset({OrderSnapshotState.SHIPPED, OrderSnapshotState.COMPLETED})
 SHIPPED_ELSEWHERE = "shipped_elsewhere"
 PARTLY_SHIPPED_ELSEWHERE = "partly_shipped_elsewhere"
 PARTLY_REFUNDED = "partly_refunded"
+IMPORT_DIFFERS = "import_differs"
 
 # How far an order has come. What is unknown must not ship, so it stands above all that may.
 _PROGRESS: dict[str, int] = {
@@ -115,6 +119,8 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
     """The snapshot that told the personal block; None: the newest."""
     region_of: Rank | None = None
     """The snapshot that told the region; None: the newest."""
+    imported: tuple[tuple[str, int], ...] = ()
+    """(SKU, pieces) of each line, where an import told the order first; else nothing."""
 
     @property
     def rank(self) -> Rank:
@@ -214,10 +220,11 @@ def read_snapshot(
         hold=hold_of(order),
         lines=tuple([(item.line_id, item.qty) for item in order.items]),
         digest=digest,
+        imported=() if order.times.modified else _goods(order),
     )
     if known is None or not known.order_id:
         return Change(placed=True, paid=seen.paid, amended=(), cancelled=seen.cancelled, known=seen)
-    now_known = _joined(known, seen)
+    now_known = _joined(known, _beside_import(known, seen, order))
     if now_known == known:
         return Stale()
     return Change(
@@ -229,10 +236,29 @@ def read_snapshot(
     )
 
 
+def _goods(order: CanonicalOrder) -> tuple[tuple[str, int], ...]:
+    return tuple([(item.merchant_sku or item.sku_id, item.qty) for item in order.items])
+
+
+def _beside_import(known: KnownOrder, seen: KnownOrder, order: CanonicalOrder) -> KnownOrder:
+    """The channel's own snapshot of an order that an import told first: its line ids for our lines, or a hold."""
+    if not known.imported or seen.modified_at is None:
+        return seen
+    told = _goods(order)
+    if sorted(told) != sorted(known.imported):
+        return replace(seen, lines=known.lines, hold=seen.hold or IMPORT_DIFFERS)
+    left = list(zip(told, seen.lines, strict=True))
+    lines = []
+    for goods in known.imported:
+        at = next(place for place, (one, _) in enumerate(left) if one == goods)
+        lines.append(left.pop(at)[1])
+    return replace(seen, lines=tuple(lines))
+
+
 def _joined(known: KnownOrder, seen: KnownOrder) -> KnownOrder:
     """What is known after one more snapshot: the same whichever of the two came first."""
     newer = seen if seen.rank > known.rank else known
-    personal = max(known, seen, key=lambda one: (_TOLD[one.personal_kind], _personal_rank(one)))
+    personal = max(known, seen, key=_personal_told)
     region = max(known, seen, key=lambda one: (any(one.region), _region_rank(one)))
     personal_of, region_of = _personal_rank(personal), _region_rank(region)
     return replace(
@@ -249,9 +275,16 @@ def _joined(known: KnownOrder, seen: KnownOrder) -> KnownOrder:
         personal_kind=personal.personal_kind,
         personal_of=None if personal_of == newer.rank else personal_of,
         # Line numbers are given once: a later snapshot that drops a line must not shift the others.
-        lines=known.lines or seen.lines,
+        lines=seen.lines if known.imported and seen.modified_at else known.lines or seen.lines,
+        imported=known.imported,
         quarantine=known.quarantine if seen.rank < known.rank else (),
     )
+
+
+def _personal_told(known: KnownOrder) -> tuple[bool, bool, int, Rank]:
+    """How well a receiver is told. A mask of the channel's own says more than an import's clear text."""
+    told, rank = _TOLD[known.personal_kind], _personal_rank(known)
+    return told > 0, rank.modified_at > _BEFORE_ALL, told, rank
 
 
 def _personal_rank(known: KnownOrder) -> Rank:

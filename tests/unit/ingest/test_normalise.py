@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import Struct
 
@@ -10,6 +11,7 @@ from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal, new_master_key
 from chassis.processor import Moment, Record
 from schemas.events.channel_payloads import PayloadReceived
 from schemas.events.orders import OrderAmended, OrderCancelled, OrderPaid, OrderPlaced
+from schemas.events.quarantine import PayloadQuarantined
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.normalise import NormaliserFacts, NormaliserFactsSource, decide_payload
@@ -35,13 +37,16 @@ class Desk:
 
     def take(self, trade: Native) -> tuple[Struct, ...]:
         """What one payload makes the normaliser tell."""
-        body = encoded({"trade_fullinfo_get_response": {"trade": trade}})
+        return self.take_body(encoded({"trade_fullinfo_get_response": {"trade": trade}}), "poll")
+
+    def take_body(self, body: bytes, door: str) -> tuple[Struct, ...]:
+        """The same of a payload's bytes."""
         payload = PayloadReceived(
             source_key=f"taobao|s1|{TRADE_NO}",
             channel="taobao",
             shop="s1",
             channel_order_no=TRADE_NO,
-            door="poll",
+            door=door,
             accepted_at=NOW,
             body=PAYLOADS.seal_payload(body),
         )
@@ -182,3 +187,62 @@ def test_a_payment_told_after_the_order_was_closed_is_told_once() -> None:
     assert isinstance(paid, OrderPaid)
     assert paid.paid_fen == 20000
     assert desk.take(trade()) == ()
+
+
+def imported(**changed: Any) -> bytes:
+    """An import of the same order: one line of two pieces, paid."""
+    order: Native = {
+        "schema": "import/1",
+        "order_no": TRADE_NO,
+        "state": "awaiting_shipment",
+        "raw_state": "待发货",
+        "payable_fen": 20000,
+        "paid_fen": 20000,
+        "freight_fen": 0,
+        "lines": [
+            {
+                "line_id": "import-1",
+                "merchant_sku": "TS01",
+                "quantity": 2,
+                "unit_price_fen": 10000,
+            }
+        ],
+        "receiver": {},
+        "times": {"paid": "2026-05-20T01:31:38Z"},
+        "evidence": {"file": "x.csv", "sha256": "", "preset": "", "rows": []},
+        **changed,
+    }
+    return msgspec.json.encode(order)
+
+
+def test_an_imported_order_is_placed_once_and_the_channel_tells_its_receiver_and_hold() -> None:
+    desk = Desk()
+    (placed,) = desk.take_body(imported(), "import")
+    assert isinstance(placed, OrderPlaced)
+    assert placed.payment is not None
+    assert (placed.hold, placed.personal_kind) == ("receiver_awaited", "absent")
+    assert [(line.sku, line.quantity, line.paid_fen) for line in placed.lines] == [
+        ("TS01", 2, 20000)
+    ]
+    one = taobao_line(num=2)
+    (amended,) = desk.take(taobao_trade(one, payment="200.00"))
+    assert isinstance(amended, OrderAmended)
+    assert (amended.changed, amended.hold) == (("personal", "region", "hold"), "")
+    assert (amended.personal_kind, amended.province) == ("masked", "浙江省")
+    assert desk.take_body(imported(), "import") == ()
+    assert desk.take(taobao_trade(one, payment="200.00")) == ()
+
+
+def test_what_an_import_says_was_closed_after_it_was_paid_the_channel_has_paid_back() -> None:
+    desk = Desk()
+    desk.take(trade())
+    (cancelled,) = desk.take_body(imported(state="cancelled"), "import")
+    assert isinstance(cancelled, OrderCancelled)
+    assert cancelled.refunded_by_channel
+
+
+def test_an_import_of_another_order_is_quarantined() -> None:
+    (quarantined,) = Desk().take_body(imported(order_no="1"), "import")
+    assert isinstance(quarantined, PayloadQuarantined)
+    (quarantined,) = Desk().take_body(b'{"schema":"import/9"}', "import")
+    assert [one.code for one in quarantined.problems] == ["bad_shape"]  # type: ignore[attr-defined]
