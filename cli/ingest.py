@@ -1,7 +1,8 @@
-"""`danshu ingest normalise | sign`: what a channel's payload means, and its signatures, without any server.
+"""`danshu ingest normalise | sign | import | presets`: a channel's payloads, signatures and exports.
 
-Guarantees: both read one file and write nothing. Exit status 0: done, also for a payload which is refused;
-1: some vectors belong to no channel here; 2: no such channel, or a file that cannot be read.
+Guarantees: normalise and sign read one file and write nothing, without any server. Exit status 0: done, also for a
+payload which is refused; 1: some vectors belong to no channel here; 2: no such channel, or a file that cannot be
+read. For the others see cli/importing.py.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import msgspec
 import typer
 
 from chassis.plugins import load
+from cli import importing
 from services.ingest.channels import Channel, SignatureVector
 from services.ingest.domain.model import CanonicalOrder, Normalised, ProblemCode
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.command("import")(importing.import_orders)
+app.command("presets")(importing.presets_known)
 
 UNKNOWN_CHANNEL, UNUSABLE = 1, 2
 ACCEPT, REJECT = "ACCEPT", "REJECT"
@@ -53,7 +57,7 @@ class Vectors(msgspec.Struct, frozen=True, kw_only=True):
 
 @app.callback()
 def _ingest() -> None:
-    """See what a channel's payload means, and check its signatures."""
+    """See what a channel's payload means, check its signatures, import an export."""
 
 
 @app.command()

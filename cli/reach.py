@@ -18,7 +18,7 @@ from confluent_kafka import KafkaException
 from chassis.errors import StartRefused, Unavailable
 from chassis.postgres import AWAY, COMMAND_TIMEOUT_S, CONNECT_TIMEOUT_S, SERVER_SETTINGS
 from chassis.producer import DeliveryFailed
-from chassis.settings import Settings, read
+from chassis.settings import PREFIX, Settings, read
 from deploy.embedded import stack
 
 T = TypeVar("T")
@@ -40,6 +40,30 @@ def settings() -> Settings:
         return read(Settings, {**addresses, **os.environ})
     except StartRefused as refusal:
         raise NotReached(str(refusal), "`danshu settings` lists every setting.") from None
+
+
+def door(kind: type[Settings], url: str = "") -> tuple[str, str]:
+    """Base URL of a service's own doors, and the bearer token they want.
+
+    `url` is given by hand; else it is made of the service's http_host and http_port. Raises NotReached.
+    """
+    running = stack.running(stack.default_home())
+    addresses = running.environment() if running is not None else {}
+    try:
+        of_service = read(kind, {**addresses, **os.environ})
+    except StartRefused as refusal:
+        raise NotReached(str(refusal), "`danshu settings` lists every setting.") from None
+    prefix = str(kind.model_config.get("env_prefix", PREFIX))
+    if not url and not of_service.http_port:
+        raise NotReached(
+            "where the service's doors answer is not known",
+            f"set {prefix}HTTP_PORT as the service has it, or give --door http://host:port",
+        )
+    token = of_service.api_token.get_secret_value()
+    if not token:
+        raise NotReached("there is no access token", "set DANSHU_API_TOKEN as the service has it")
+    host = "127.0.0.1" if of_service.http_host in {"0.0.0.0", "::"} else of_service.http_host
+    return url.rstrip("/") or f"http://{host}:{of_service.http_port}", token
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from services.ingest.aftersales import AftersalesPoller
 from services.ingest.channels import Channel
 from services.ingest.doors import PushDoor
 from services.ingest.fetching import Fetcher, HintReader
+from services.ingest.imports.door import ImportDoor
 from services.ingest.normalise import NormaliserFactsSource, normaliser
 from services.ingest.polling import Poller
 from services.ingest.settings import IngestSettings
@@ -41,9 +42,11 @@ async def build(context: Context[IngestSettings]) -> Parts:
     )
     fetcher = Fetcher(shared, concurrency=settings.fetch_concurrency)
     facts = NormaliserFactsSource(channels, shared.payloads, PersonalSeal(keys))
+    doors = PushDoor(shared, settings).app()
+    doors.routes.extend(ImportDoor(shared, token=settings.api_token.get_secret_value()).routes())
     return Parts(
         processors=(normaliser(facts), WRITE_BACKS),
-        door=PushDoor(shared, settings).app(),
+        door=doors,
         tasks=(
             shared.outgoing.close_when_cancelled,
             _hint_reader(context, fetcher).run,

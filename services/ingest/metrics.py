@@ -24,3 +24,8 @@ WRITE_BACKS = Counter(
     "Write-backs by result: applied, refused. Worry when refused grows.",
     ("channel", "kind", "result"),
 )
+IMPORTED = Counter(
+    "danshu_ingest_imported_total",
+    "Orders of emergency imports by what became of them: new, known, refused. Worry when refused grows.",
+    ("channel", "outcome"),
+)
