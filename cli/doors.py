@@ -8,9 +8,11 @@ from typing import Any, Final
 import httpx2
 import msgspec
 
-from chassis.settings import Settings, read
+from chassis.settings import PREFIX, Settings
+from cli.reach import NotReached, settings_of
 
 TIMEOUT_S: Final = 15.0
+EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})
 
 
 class Refused(Exception):
@@ -24,6 +26,25 @@ class Refused(Exception):
         self.code = code
 
 
+def door(kind: type[Settings], url: str = "") -> tuple[str, str]:
+    """Base URL of a service's own doors, and the bearer token they want.
+
+    `url` is given by hand; else it is made of the service's http_host and http_port, `kind`. Raises NotReached.
+    """
+    of_service = settings_of(kind)
+    prefix = str(kind.model_config.get("env_prefix", PREFIX))
+    if not url and not of_service.http_port:
+        raise NotReached(
+            "where the service's doors answer is not known",
+            f"set {prefix}HTTP_PORT as the service has it, or give --url http://host:port",
+        )
+    token = of_service.api_token.get_secret_value()
+    if not token:
+        raise NotReached("there is no access token", "set DANSHU_API_TOKEN as the service has it")
+    host = "127.0.0.1" if of_service.http_host in EVERYWHERE else of_service.http_host
+    return url.rstrip("/") or f"http://{host}:{of_service.http_port}", token
+
+
 def call(
     kind: type[Settings],
     method: str,
@@ -34,18 +55,17 @@ def call(
     query: Mapping[str, str | Sequence[str]] | None = None,
 ) -> Any:
     """One answer, read from JSON. `kind` are the service's settings. Raises Refused."""
-    settings = read(kind)
-    prefix = str(kind.model_config.get("env_prefix", ""))
-    if not url and not settings.http_port:
-        raise Refused(f"set {prefix}HTTP_PORT to the service's port, or give --url")
-    start = url or f"http://{settings.http_host}:{settings.http_port}"
+    try:
+        start, token = door(kind, url)
+    except NotReached as unknown:
+        raise Refused(str(unknown)) from None
     try:
         answer = httpx2.request(
             method,
-            start.rstrip("/") + path,
+            start + path,
             params=query,
             content=None if body is None else msgspec.json.encode(body),
-            headers={"authorization": f"Bearer {settings.api_token.get_secret_value()}"},
+            headers={"authorization": f"Bearer {token}"},
             timeout=TIMEOUT_S,
             trust_env=False,
         )

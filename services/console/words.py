@@ -203,6 +203,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "partly_refunded": "部分商品已在平台退款",
         "partly_shipped_elsewhere": "部分商品已在别处发货",
         "shipped_elsewhere": "已在别处发货",
+        "receiver_awaited": "导入的订单没有可用的收货人，等平台告知",
+        "import_differs": "导入的商品与平台告知的不一致",
         # who acts without being a person
         "orders": "平台",
         "stock": "库存系统",

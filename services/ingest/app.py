@@ -26,6 +26,7 @@ from services.ingest.evidence import EvidenceKeeper
 from services.ingest.facts import NormaliserFactsSource, Reader
 from services.ingest.fetching import Fetcher, HintReader
 from services.ingest.handlers import normaliser
+from services.ingest.imports.door import ImportDoor
 from services.ingest.intake import KAFKA_TIMEOUT_MS, Intake
 from services.ingest.polling import Poller
 from services.ingest.quarantine_doors import QuarantineDoors
@@ -83,7 +84,7 @@ async def build(context: Context[IngestSettings]) -> Parts:
     processors: list[Processor[Any]] = []
     tasks: list[Callable[[], Awaitable[None]]] = [shared.outgoing.close_when_cancelled]
     if "doors" in roles:
-        entrance.staff.open(_staff(context, reader))
+        entrance.staff.open(_staff(context, shared, reader))
         tasks.append(entrance.intake.run)
     if "normalise" in roles:
         processors.append(normaliser(NormaliserFactsSource(reader)))
@@ -109,17 +110,20 @@ def _keys(settings: IngestSettings) -> MasterKeys:
     return MasterKeys.parse(settings.master_keys.get_secret_value())
 
 
-def _staff(context: Context[IngestSettings], reader: Reader) -> Starlette:
+def _staff(context: Context[IngestSettings], shared: Shared, reader: Reader) -> Starlette:
     settings = context.settings
+    token = settings.api_token.get_secret_value()
     quarantine = QuarantineDoors(
-        pool=context.pool,
-        desk=context.desk,
-        clock=context.clock,
+        pool=shared.pool,
+        desk=shared.desk,
+        clock=shared.clock,
         reader=reader,
-        token=settings.api_token.get_secret_value(),
+        token=token,
         ask_timeout_s=settings.ask_timeout_s,
     )
-    return Starlette(routes=[Mount("/quarantine", quarantine.app())])
+    return Starlette(
+        routes=[Mount("/quarantine", quarantine.app()), *ImportDoor(shared, token=token).routes()]
+    )
 
 
 def _hint_reader(context: Context[IngestSettings], fetcher: Fetcher) -> HintReader:

@@ -35,6 +35,7 @@ from services.ingest.domain.model import CanonicalOrder, Normalised, PiiKind, Pr
 from services.ingest.domain.quarantine import Deed, Entry, Keep
 from services.ingest.domain.snapshots import NEVER, KnownOrder, Since
 from services.ingest.domain.text import Label, label_of
+from services.ingest.imports import reader as imports
 from services.ingest.shared import ABANDONED_DOOR
 from services.ingest.store import append_evidence, load_entries, save_entries
 
@@ -134,7 +135,11 @@ class Reader:
         if payload.door == ABANDONED_DOOR:
             gone = Normalised(order=None, problems=(_abandoned.decode(body).problem(),))
             return self.understood(gone, hashlib.sha256(body).digest())
-        found = channel.normalise(body)
+        found = (
+            imports.normalise(body, channel.name)
+            if imports.is_import(payload.door, body)
+            else channel.normalise(body)
+        )
         one = found[0] if len(found) == 1 else _unreadable(f"{len(found)} orders in one payload")
         return self.understood(one, hashlib.sha256(body).digest())
 

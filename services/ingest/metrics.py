@@ -78,3 +78,8 @@ SPOOL_DAMAGED = Counter(
     "danshu_ingest_spool_damaged_total",
     "Acknowledged records the disk has broken; their segments are kept as *.damaged. Worry at once.",
 )
+IMPORTED = Counter(
+    "danshu_ingest_imported_total",
+    "Orders of emergency imports by what became of them: new, known, refused. Worry when refused grows.",
+    ("channel", "outcome"),
+)

@@ -166,7 +166,9 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
             )
         )
     if change.cancelled:
-        refunded = order.state is OrderSnapshotState.CLOSED_REFUNDED
+        # An export says "closed" for both. What was paid on a channel, the channel pays back.
+        undated = order.times.modified is None
+        refunded = order.state is OrderSnapshotState.CLOSED_REFUNDED or (undated and known.paid)
         events.append(
             OrderCancelled(
                 order_id=known.order_id,

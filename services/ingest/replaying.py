@@ -87,7 +87,8 @@ def by_todays_mapping(
 ) -> Today:
     """Takes the payloads of one order in, in the order of their places."""
     known, placed, extension = None, None, None
-    newest = datetime.min.replace(tzinfo=now.tzinfo)
+    # An import has no modified time: whatever the channel told is newer.
+    newest = before_all = datetime.min.replace(tzinfo=now.tzinfo)
     for taken in sorted(payloads, key=lambda one: one.place):
         partition, offset = taken.place
         payload = taken.payload
@@ -101,8 +102,8 @@ def by_todays_mapping(
         known = decision.state
         placed = next((e for e in decision.events if isinstance(e, OrderPlaced)), placed)
         order = arrival.normalised.order
-        if order is not None and (order.times.modified or newest) >= newest:
-            newest, extension = order.times.modified or newest, order.extensions
+        if order is not None and (order.times.modified or before_all) >= newest:
+            newest, extension = order.times.modified or before_all, order.extensions
     return Today(known=known, placed=placed, extension=extension)
 
 

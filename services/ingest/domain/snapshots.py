@@ -7,6 +7,9 @@ and cancellation are told once; what may change later (receiver, hold) is told a
 of what changed; a receiver that the channel takes away again, as some do once a parcel has left, stays as it
 was told; a payload that cannot be worked with is quarantined with every reason and does not touch what is
 known. What is told has all of the order to ship: an order of which a part is refunded or has left is held.
+An imported snapshot has no modified time and is older than any that the channel told: it takes an order in,
+and tells that it was paid or closed, but overwrites nothing. An order that an import told otherwise than the
+channel does is held.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ LEFT = frozenset({OrderSnapshotState.SHIPPED, OrderSnapshotState.COMPLETED})
 SHIPPED_ELSEWHERE = "shipped_elsewhere"
 PARTLY_SHIPPED_ELSEWHERE = "partly_shipped_elsewhere"
 PARTLY_REFUNDED = "partly_refunded"
+IMPORT_DIFFERS = "import_differs"
 
 # How far an order has come. What is unknown must not ship, so it stands above all that may.
 _PROGRESS: dict[str, int] = {
@@ -132,6 +136,8 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
     """Whether the personal block is a corrected one, or told after that."""
     region_of: Rank | None = None
     """The snapshot that told the region; None: the newest."""
+    imported: tuple[tuple[str, int], ...] = ()
+    """(SKU, pieces) of each line, where an import told the order first; else nothing."""
 
     @property
     def rank(self) -> Rank:
@@ -238,6 +244,7 @@ def read_snapshot(
         lines=tuple([(item.line_id, item.qty) for item in order.items]),
         digest=digest,
         personal_since=since,
+        imported=() if order.times.modified else _goods(order),
     )
     if known is None or not known.order_id:
         seen = replace(seen, set_aside=known is not None and known.set_aside)
@@ -245,7 +252,7 @@ def read_snapshot(
     before = known
     if again and seen.modified_at == known.modified_at:
         before = replace(known, state="", raw_state="", hold="", digest="")
-    now_known = _joined(before, seen)
+    now_known = _joined(before, _beside_import(known, seen, order))
     if now_known == known:
         return Stale()
     return Change(
@@ -255,6 +262,25 @@ def read_snapshot(
         cancelled=now_known.cancelled and not known.cancelled,
         known=now_known,
     )
+
+
+def _goods(order: CanonicalOrder) -> tuple[tuple[str, int], ...]:
+    return tuple([(item.merchant_sku or item.sku_id, item.qty) for item in order.items])
+
+
+def _beside_import(known: KnownOrder, seen: KnownOrder, order: CanonicalOrder) -> KnownOrder:
+    """The channel's own snapshot of an order that an import told first: its line ids for our lines, or a hold."""
+    if not known.imported or seen.modified_at is None:
+        return seen
+    told = _goods(order)
+    if sorted(told) != sorted(known.imported):
+        return replace(seen, lines=known.lines, hold=seen.hold or IMPORT_DIFFERS)
+    left = list(zip(told, seen.lines, strict=True))
+    lines = []
+    for goods in known.imported:
+        at = next(place for place, (one, _) in enumerate(left) if one == goods)
+        lines.append(left.pop(at)[1])
+    return replace(seen, lines=tuple(lines))
 
 
 def _joined(known: KnownOrder, seen: KnownOrder) -> KnownOrder:
@@ -279,13 +305,16 @@ def _joined(known: KnownOrder, seen: KnownOrder) -> KnownOrder:
         personal_of=None if personal_of == newer.rank else personal_of,
         personal_since=personal.personal_since,
         # Line numbers are given once: a later snapshot that drops a line must not shift the others.
-        lines=known.lines or seen.lines,
+        lines=seen.lines if known.imported and seen.modified_at else known.lines or seen.lines,
+        imported=known.imported,
         quarantine=known.quarantine if seen.rank < known.rank else (),
     )
 
 
-def _personal_standing(known: KnownOrder) -> tuple[Since, int, Rank]:
-    return known.personal_since, _TOLD[known.personal_kind], _personal_rank(known)
+def _personal_standing(known: KnownOrder) -> tuple[Since, bool, bool, int, Rank]:
+    """How well a receiver is told. A mask of the channel's own says more than an import's clear text."""
+    told, rank = _TOLD[known.personal_kind], _personal_rank(known)
+    return known.personal_since, told > 0, rank.modified_at > _BEFORE_ALL, told, rank
 
 
 def _personal_rank(known: KnownOrder) -> Rank:

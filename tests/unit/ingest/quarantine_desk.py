@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from chassis.clock import ManualClock
@@ -53,14 +54,14 @@ class Desk:
     def state(self) -> str:
         return self.entry.state
 
-    def take(self, body: bytes, order_no: str = TRADE_NO) -> tuple[Struct, ...]:
+    def take(self, body: bytes, order_no: str = TRADE_NO, door: str = "poll") -> tuple[Struct, ...]:
         """What one payload makes the normaliser tell."""
         payload = PayloadReceived(
             source_key=f"taobao|s1|{order_no}",
             channel="taobao",
             shop="s1",
             channel_order_no=order_no,
-            door="poll",
+            door=door,
             accepted_at=NOW,
             body=READER.payloads.seal_payload(body),
         )
@@ -151,3 +152,29 @@ def trade(*lines: Native, at: str = "09:31:40", **changed: Any) -> bytes:
 
 def no_quantity(**changed: Any) -> Native:
     return taobao_line(num=-3, **changed)
+
+
+def imported(**changed: Any) -> bytes:
+    """An import of the same order: one line of two pieces, paid."""
+    order: Native = {
+        "schema": "import/1",
+        "order_no": TRADE_NO,
+        "state": "awaiting_shipment",
+        "raw_state": "待发货",
+        "payable_fen": 20000,
+        "paid_fen": 20000,
+        "freight_fen": 0,
+        "lines": [
+            {
+                "line_id": "import-1",
+                "merchant_sku": "TS01",
+                "quantity": 2,
+                "unit_price_fen": 10000,
+            }
+        ],
+        "receiver": {},
+        "times": {"paid": "2026-05-20T01:31:38Z"},
+        "evidence": {"file": "x.csv", "sha256": "", "preset": "", "rows": []},
+        **changed,
+    }
+    return msgspec.json.encode(order)

@@ -14,7 +14,16 @@ from services.ingest.domain.model import CanonicalOrder, Normalised
 from services.ingest.facts import Reader
 from services.ingest.replaying import Difference, Taken, Today, by_todays_mapping, compared
 from tests.unit.ingest.channels.builders import NOW
-from tests.unit.ingest.quarantine_desk import KEY, LINE, READER, TRADE_NO, Desk, no_quantity, trade
+from tests.unit.ingest.quarantine_desk import (
+    KEY,
+    LINE,
+    READER,
+    TRADE_NO,
+    Desk,
+    imported,
+    no_quantity,
+    trade,
+)
 
 Change = Callable[[CanonicalOrder], CanonicalOrder]
 
@@ -137,3 +146,21 @@ def test_the_extension_is_the_newest_snapshots() -> None:
     assert isinstance(today.extension, TaobaoExtension)
     assert today.extension.trade_from == "NEW"
     assert msgspec.to_builtins(today.extension)["type"] == "taobao"
+
+
+def test_an_imported_order_reads_the_same_and_its_extension_is_the_channels() -> None:
+    desk, bodies = Desk(), [(imported(), "import"), (trade(payment="200.00"), "poll")]
+    for body, door in [*bodies, bodies[0]]:
+        desk.take(body, door=door)
+    kept = [
+        replace(one, payload=replace(one.payload, door=door))
+        for one, (_, door) in zip(
+            taken(*(body for body, _ in [*bodies, bodies[0]])), [*bodies, bodies[0]], strict=True
+        )
+    ]
+    today = by_todays_mapping(READER, kept, desk.entries, desk.wrapped_keys, NOW)
+    placed = next(event for event in desk.events if isinstance(event, OrderPlaced))
+    assert desk.known is not None
+    assert desk.known.imported
+    assert compared(desk.known, placed, today, whole=True) == ()
+    assert isinstance(today.extension, TaobaoExtension)
