@@ -24,3 +24,12 @@ WRITE_BACKS = Counter(
     "Write-backs by result: applied, refused. Worry when refused grows.",
     ("channel", "kind", "result"),
 )
+ORDERS_UNMATCHED = Gauge(
+    "danshu_ingest_orders_unmatched",
+    "Orders that wait for a SKU mapping. Worry while it is above zero for an hour.",
+)
+MATCHED = Counter(
+    "danshu_ingest_orders_matched_total",
+    "Orders whose lines were matched after they had waited for a mapping.",
+    ("channel",),
+)

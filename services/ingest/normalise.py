@@ -18,11 +18,10 @@ from chassis.crypto import KeyDestroyed, PayloadSeal, PersonalSeal
 from chassis.errors import Invalid
 from chassis.ids import document_no
 from chassis.processor import Column, Decision, Handlers, Kept, Moment, Processor, Record
-from schemas.events.channel_payloads import PayloadReceived
+from schemas.events.channel_payloads import MatchRequested, PayloadReceived
 from schemas.events.orders import (
     OrderAmended,
     OrderCancelled,
-    OrderLine,
     OrderPaid,
     OrderPlaced,
     Payment,
@@ -30,7 +29,9 @@ from schemas.events.orders import (
 )
 from schemas.events.quarantine import PayloadQuarantined, QuarantineProblem
 from services.ingest import metrics
+from services.ingest.catalogue import CatalogueReader
 from services.ingest.channels import Channel
+from services.ingest.domain.matching import TRUSTING, Catalogue, Told
 from services.ingest.domain.model import (
     CanonicalOrder,
     Normalised,
@@ -47,6 +48,7 @@ from services.ingest.domain.snapshots import (
     read_snapshot,
 )
 from services.ingest.domain.text import address_is_vague
+from services.ingest.matching import Freed, Parked, UnmatchedRows, decide_match, placed_as, told_of
 from services.ingest.shanghai import business_day
 
 DETAIL_CHARS_MAX = 200
@@ -97,14 +99,17 @@ def personal_block(order: CanonicalOrder) -> bytes:
 class NormaliserFacts:
     """Facts of one batch."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 — each a fact, made in one place
         self,
         channels: Mapping[str, Channel],
         seal: PersonalSeal,
         arrivals: Mapping[tuple[int, int], Arrival],
         fresh_numbers: Sequence[int],
         wrapped_keys: Mapping[str, bytes],
+        catalogue: Catalogue = TRUSTING,
     ) -> None:
+        self.catalogue = catalogue
+        self.unmatched = UnmatchedRows()
         self._channels = channels
         self._seal = seal
         self._arrivals = arrivals
@@ -112,9 +117,9 @@ class NormaliserFacts:
         self._wrapped_keys = dict(wrapped_keys)
         self.new_keys: dict[str, bytes] = {}
 
-    def apply(self, effect: object) -> None:
-        """Decisions here have no effects."""
-        raise AssertionError(effect)
+    def apply(self, effect: Parked | Freed) -> None:
+        """Keeps which orders wait for a mapping from now on, and which do not any more."""
+        self.unmatched.apply(effect)
 
     def arrival(self, record: Record) -> Arrival:
         """The opened payload of a record."""
@@ -139,16 +144,24 @@ class NormaliserFactsSource:
     """Opens and normalises a batch, and takes as many order numbers as it may need."""
 
     def __init__(
-        self, channels: Mapping[str, Channel], payloads: PayloadSeal, seal: PersonalSeal
+        self,
+        channels: Mapping[str, Channel],
+        payloads: PayloadSeal,
+        seal: PersonalSeal,
+        catalogue: CatalogueReader,
     ) -> None:
         self._channels = channels
         self._payloads = payloads
         self._seal = seal
+        self._catalogue = catalogue
 
     async def fetch(
         self, work: Any, records: Sequence[Record], kept: Mapping[str, Kept[KnownOrder]]
     ) -> NormaliserFacts:
-        """One query for numbers, one for keys of orders that may be amended."""
+        """One query for numbers, one for keys of orders that may be amended.
+
+        The first also tells whether a mapping has changed; only then they are read again.
+        """
         arrivals = {
             (r.partition, r.offset): self._arrival(r.event)
             for r in records
@@ -157,12 +170,14 @@ class NormaliserFactsSource:
         known_ids = [k.state.order_id for k in kept.values() if k.state and k.state.order_id]
         new = {r.key for r in records if r.key not in kept or not _order_id(kept[r.key])}
         numbers: list[int] = []
-        if new:
+        if new or any(type(r.event) is MatchRequested for r in records):
             rows = await work.connection.fetch(
-                "SELECT nextval('ingest.order_numbers') AS number FROM generate_series(1, $1)",
-                len(new),
+                "SELECT nextval('ingest.order_numbers') AS number, "
+                "(SELECT revision FROM ingest.catalogue) AS revision FROM generate_series(1, $1)",
+                max(1, len(new)),
             )
             numbers = [row["number"] for row in rows]
+            await self._catalogue.catch_up(work.connection, rows[0]["revision"])
         wrapped: dict[str, bytes] = {}
         if known_ids:
             rows = await work.connection.fetch(
@@ -173,13 +188,16 @@ class NormaliserFactsSource:
             wrapped = dict.fromkeys(known_ids, b"") | {
                 r["order_id"]: r["wrapped_key"] for r in rows
             }
-        return NormaliserFacts(self._channels, self._seal, arrivals, numbers, wrapped)
+        return NormaliserFacts(
+            self._channels, self._seal, arrivals, numbers, wrapped, self._catalogue.catalogue
+        )
 
     async def save(
         self, work: Any, facts: NormaliserFacts, kept: Mapping[str, Kept[KnownOrder]]
     ) -> None:
-        """Keeps the keys of new orders."""
+        """Keeps the keys of new orders, and which lines wait for a mapping."""
         del kept
+        await facts.unmatched.save(work.connection)
         if facts.new_keys:
             await work.connection.copy_records_to_table(
                 "personal_keys",
@@ -263,7 +281,10 @@ def decide_payload(
         case Quarantine(problems):
             return _quarantined(known, payload, problems, moment)
         case Change():
-            return _changed(reading, order, payload, arrival, facts, moment)
+            decision = _changed(reading, order, payload, arrival, facts, moment)
+            if known is not None and known.waiting and reading.known.waiting is None:
+                return replace(decision, effects=(Freed(payload.source_key),))
+            return decision
 
 
 def _changed(  # noqa: PLR0917 — one arrival with everything around it
@@ -279,10 +300,15 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
         day = business_day(order.times.created or payload.accepted_at)
         known = replace(known, order_id=facts.fresh_order_id(order.channel, day))
     events: list[Struct] = []
+    effects: tuple[object, ...] = ()
     if change.placed:
         metrics.ARRIVALS.labels(payload.channel, "placed").inc()
         payment = Payment(paid_at=_paid_at(order, moment), paid_fen=order.paid_fen)
-        placed = _placed(known, order, payload, arrival, facts)
+        told = told_of(facts.catalogue, order)
+        known = placed_as(known, order, told, moment.now)
+        if known.waiting is not None:
+            effects = (Parked(payload.source_key, known, told.unmatched),)
+        placed = _placed(known, order, told, payload, arrival, facts)
         events.append(replace(placed, payment=payment) if change.paid else placed)
     else:
         metrics.ARRIVALS.labels(payload.channel, "changed").inc()
@@ -309,16 +335,17 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
                 refunded_by_channel=refunded,
             )
         )
-    return Decision(state=known, events=tuple(events))
+    return Decision(state=known, events=tuple(events), effects=effects)
 
 
 def _paid_at(order: CanonicalOrder, moment: Moment) -> datetime:
     return order.times.paid or order.times.modified or moment.now
 
 
-def _placed(
+def _placed(  # noqa: PLR0917
     known: KnownOrder,
     order: CanonicalOrder,
+    told: Told,
     payload: PayloadReceived,
     arrival: Arrival,
     facts: NormaliserFacts,
@@ -333,24 +360,10 @@ def _placed(
         channel_order_no=order.order_no,
         channel_state=order.raw_state,
         accepted_at=payload.accepted_at,
-        lines=tuple(
-            OrderLine(
-                line_no=number,
-                channel_line_id=item.line_id,
-                channel_sku_id=item.sku_id,
-                sku=item.merchant_sku or item.sku_id,
-                title=item.title,
-                quantity=item.qty,
-                unit_price_fen=item.unit_price_fen,
-                discount_fen=item.discount_fen,
-                paid_fen=item.payable_fen,
-                is_gift=item.is_gift,
-            )
-            for number, item in enumerate(order.items, start=1)
-        ),
+        lines=told.lines,
         payable_fen=order.payable_fen,
         freight_fen=order.freight_fen,
-        discount_fen=order.discount_total_fen,
+        discount_fen=order.discount_total_fen + told.rounding_fen,
         currency=order.currency,
         promotions=tuple(
             Promotion(name=p.name, amount_fen=p.fen, borne_by=p.borne_by) for p in order.promotions
@@ -426,7 +439,7 @@ def _quarantined(
     return Decision(state=replace(kept, quarantine=problems), events=(event,))
 
 
-HANDLERS: Handlers = {PayloadReceived: decide_payload}
+HANDLERS: Handlers = {PayloadReceived: decide_payload, MatchRequested: decide_match}
 
 COLUMNS = (
     Column("order_id", "text", lambda known: known.order_id or None),

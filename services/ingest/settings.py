@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import Settings
+from services.ingest.domain.matching import MerchantCodes
 
 
 class IngestSettings(Settings):
@@ -23,3 +24,5 @@ class IngestSettings(Settings):
     """Hints are a few hundred bytes; a whole order of some hundred lines is half a megabyte."""
     push_depth_max: int = Field(default=32, ge=2)
     write_back_attempts_max: int = Field(default=12, ge=1)
+    merchant_codes: MerchantCodes = MerchantCodes.TRUSTED
+    """What a merchant code means that no mapping names: `trusted`, it is our SKU; `known`, only if inventory keeps it."""

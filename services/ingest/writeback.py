@@ -40,6 +40,7 @@ from services.ingest.channels import (
     Unsupported,
     WriteBack,
 )
+from services.ingest.domain.matching import in_channel_pieces
 from services.ingest.fetching import send
 from services.ingest.shared import Shared
 
@@ -155,6 +156,7 @@ WRITE_BACKS: Processor[WriteBacks] = Processor(
 )
 
 _decoder: msgspec.json.Decoder[Kept[WriteBacks]] = msgspec.json.Decoder(Kept[WriteBacks])
+_decode_mapped = msgspec.json.Decoder(tuple[tuple[str, int], ...]).decode
 
 
 class WriteBackDispatcher:
@@ -183,7 +185,8 @@ class WriteBackDispatcher:
         waiting = [key for key, at in self._not_before.items() if at > self._shared.clock.now()]
         async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             rows = await connection.fetch(
-                "SELECT w.key, w.document, o.channel, o.shop, o.channel_order_no "
+                "SELECT w.key, w.document, o.channel, o.shop, o.channel_order_no, "
+                "o.document->'state'->'mapped' AS mapped "
                 "FROM ingest.write_backs w JOIN ingest.orders o ON o.order_id = w.key "
                 "WHERE w.due AND NOT w.key = ANY($2::text[]) ORDER BY w.key LIMIT $1",
                 ROWS_MAX,
@@ -255,7 +258,12 @@ class WriteBackDispatcher:
     ) -> WriteBack:
         shipment = Shipment(
             order_no=row["channel_order_no"],
-            lines=tuple(ShippedLine(line_id=line_id, qty=qty) for line_id, qty in told.lines),
+            lines=tuple(
+                ShippedLine(line_id=line_id, qty=qty)
+                for line_id, qty in in_channel_pieces(
+                    told.lines, dict(_decode_mapped(row.get("mapped") or "[]"))
+                )
+            ),
             whole=True,
             carrier=told.carrier,
             waybill_no=told.waybill_no,

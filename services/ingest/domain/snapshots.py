@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from services.ingest.domain.matching import ChannelLine
 from services.ingest.domain.model import (
     SHIPPABLE,
     CanonicalOrder,
@@ -88,6 +89,14 @@ class Rank(Struct, frozen=True, order=True, array_like=True):
     digest: str
 
 
+class Waiting(Struct, frozen=True, kw_only=True):
+    """What an order that waits for a mapping was placed with."""
+
+    lines: tuple[ChannelLine, ...]
+    discount_fen: int
+    since: datetime
+
+
 class KnownOrder(Struct, frozen=True, kw_only=True):
     """What ingest keeps of a channel order. `order_id` is empty while only quarantined payloads came."""
 
@@ -107,7 +116,11 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
     personal_kind: str = ""
     hold: str = ""
     lines: tuple[tuple[str, int], ...] = ()
-    """(channel's line id, pieces), in the order of our line numbers."""
+    """(channel's line id, pieces of ours), in the order of our line numbers."""
+    mapped: tuple[tuple[str, int], ...] = ()
+    """(channel's line id, pieces the channel sold) of lines that a mapping opened."""
+    waiting: Waiting | None = None
+    """Set while a line has no SKU of ours."""
     quarantine: tuple[Problem, ...] = ()
     digest: str = ""
     """Of the newest snapshot's content; empty in orders known from before it was kept."""
@@ -250,6 +263,8 @@ def _joined(known: KnownOrder, seen: KnownOrder) -> KnownOrder:
         personal_of=None if personal_of == newer.rank else personal_of,
         # Line numbers are given once: a later snapshot that drops a line must not shift the others.
         lines=known.lines or seen.lines,
+        mapped=known.mapped,
+        waiting=None if known.cancelled or seen.cancelled else known.waiting,
         quarantine=known.quarantine if seen.rank < known.rank else (),
     )
 

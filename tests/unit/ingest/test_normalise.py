@@ -8,10 +8,13 @@ from msgspec import Struct
 from chassis.clock import ManualClock
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal, new_master_key_text
 from chassis.processor import Moment, Record
-from schemas.events.channel_payloads import PayloadReceived
+from schemas.events.channel_payloads import MatchRequested, PayloadReceived
 from schemas.events.orders import OrderAmended, OrderCancelled, OrderPaid, OrderPlaced
+from services.ingest.catalogue import CatalogueReader
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
+from services.ingest.domain.matching import TRUSTING, MerchantCodes
 from services.ingest.domain.snapshots import KnownOrder
+from services.ingest.matching import decide_match
 from services.ingest.normalise import NormaliserFacts, NormaliserFactsSource, decide_payload
 from tests.unit.ingest.channels.builders import NOW, Native, encoded, taobao_line, taobao_trade
 
@@ -19,8 +22,9 @@ KEYS = MasterKeys.parse(new_master_key_text(1))
 PAYLOADS = PayloadSeal(KEYS, ManualClock(NOW))
 PERSONAL = PersonalSeal(KEYS)
 CHANNELS = {"taobao": TAOBAO}
-SOURCE = NormaliserFactsSource(CHANNELS, PAYLOADS, PERSONAL)
+SOURCE = NormaliserFactsSource(CHANNELS, PAYLOADS, PERSONAL, CatalogueReader(MerchantCodes.TRUSTED))
 TRADE_NO = "4000000000000000010"
+SOURCE_KEY = f"taobao|s1|{TRADE_NO}"
 SECOND = "4000000000000000012"
 SHIPPED = "WAIT_BUYER_CONFIRM_GOODS"
 
@@ -30,6 +34,8 @@ class Desk:
 
     def __init__(self) -> None:
         self.known: KnownOrder | None = None
+        self.catalogue = TRUSTING
+        self.effects: list[object] = []
         self._offset = 0
         self._wrapped_keys: dict[str, bytes] = {}
 
@@ -37,7 +43,7 @@ class Desk:
         """What one payload makes the normaliser tell."""
         body = encoded({"trade_fullinfo_get_response": {"trade": trade}})
         payload = PayloadReceived(
-            source_key=f"taobao|s1|{TRADE_NO}",
+            source_key=SOURCE_KEY,
             channel="taobao",
             shop="s1",
             channel_order_no=TRADE_NO,
@@ -56,10 +62,31 @@ class Desk:
             raw=b"",
         )
         arrivals = {(0, self._offset): SOURCE._arrival(payload)}
-        facts = NormaliserFacts(CHANNELS, PERSONAL, arrivals, [1], self._wrapped_keys)
+        facts = NormaliserFacts(
+            CHANNELS, PERSONAL, arrivals, [1], self._wrapped_keys, self.catalogue
+        )
         decision = decide_payload(self.known, payload, facts, Moment(NOW, record))
         self._wrapped_keys |= facts.new_keys
         self.known = decision.state
+        self.effects += decision.effects
+        return decision.events
+
+    def match(self) -> tuple[Struct, ...]:
+        """What a request to match makes the normaliser tell."""
+        request = MatchRequested(source_key=SOURCE_KEY, revision=1, requested_at=NOW)
+        record = Record(
+            source="channel-payloads",
+            partition=0,
+            offset=0,
+            key=SOURCE_KEY,
+            version=0,
+            event=request,
+            raw=b"",
+        )
+        facts = NormaliserFacts(CHANNELS, PERSONAL, {}, [], {}, self.catalogue)
+        decision = decide_match(self.known, request, facts, Moment(NOW, record))
+        self.known = decision.state
+        self.effects += decision.effects
         return decision.events
 
 
