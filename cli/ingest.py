@@ -1,7 +1,7 @@
-"""`danshu ingest normalise | sign`: what a channel's payload means, and its signatures, without any server.
+"""`danshu ingest normalise | sign | map`: what a channel's payload means, and its signatures, without any server.
 
-Guarantees: both read one file and write nothing. Exit status 0: done, also for a payload which is refused;
-1: some vectors belong to no channel here; 2: no such channel, or a file that cannot be read.
+`map` is in ingest_map.py. Guarantees: the first two read one file and write nothing. Exit status 0: done, also for
+a payload which is refused; 1: some vectors belong to no channel here; 2: no such channel, or a file that cannot be read.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import msgspec
 import typer
 
 from chassis.plugins import load
+from cli import ingest_map
 from services.ingest.channels import Channel, SignatureVector
 from services.ingest.domain.model import CanonicalOrder, Normalised, ProblemCode
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.add_typer(ingest_map.app, name="map")
 
 UNKNOWN_CHANNEL, UNUSABLE = 1, 2
 ACCEPT, REJECT = "ACCEPT", "REJECT"
@@ -53,7 +55,7 @@ class Vectors(msgspec.Struct, frozen=True, kw_only=True):
 
 @app.callback()
 def _ingest() -> None:
-    """See what a channel's payload means, and check its signatures."""
+    """See what a channel's payload means, check its signatures, map its SKUs to ours."""
 
 
 @app.command()

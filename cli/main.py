@@ -21,7 +21,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "down": ("stack", "Stop the embedded servers; their data go unless kept."),
         "status": ("stack", "Show how the embedded servers are doing, and their addresses."),
         "logs": ("stack", "Show the embedded servers' logs."),
-        "ingest": ("ingest", "See what a channel's payload means, and check its signatures."),
+        "ingest": ("ingest", "See what a channel's payload means, and map its SKUs to ours."),
         "orders": ("orders", "See one order, and ask the orders service to act on it."),
         "fulfillment": ("fulfillment", "See a parcel, and move it on."),
         "inventory": ("inventory", "See what is in stock, and book what came in."),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
 from chassis import topics
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal
 from chassis.http import Outgoing
@@ -15,8 +18,11 @@ from schemas.events.stock_levels import StockLevelChanged
 from services.ingest.aftersales import AftersalesPoller
 from services.ingest.catalogue import CatalogueReader
 from services.ingest.channels import Channel
+from services.ingest.domain.matching import MerchantCodes
 from services.ingest.doors import PushDoor
 from services.ingest.fetching import Fetcher, HintReader
+from services.ingest.mapping_doors import MappingDoors
+from services.ingest.mappings import Mappings
 from services.ingest.matching import Matcher
 from services.ingest.normalise import NormaliserFactsSource, normaliser
 from services.ingest.polling import Poller
@@ -50,9 +56,16 @@ async def build(context: Context[IngestSettings]) -> Parts:
     facts = NormaliserFactsSource(
         channels, shared.payloads, PersonalSeal(keys), CatalogueReader(settings.merchant_codes)
     )
+    trusted = settings.merchant_codes is MerchantCodes.TRUSTED
+    mappings = MappingDoors(
+        Mappings(context.pool, channels.keys(), trusted=trusted),
+        settings.api_token.get_secret_value(),
+    )
     return Parts(
         processors=(normaliser(facts), WRITE_BACKS),
-        door=PushDoor(shared, settings).app(),
+        door=Starlette(
+            routes=[*mappings.routes(), Mount("/", app=PushDoor(shared, settings).app())]
+        ),
         tasks=(
             shared.outgoing.close_when_cancelled,
             _hint_reader(context, fetcher).run,
