@@ -20,10 +20,14 @@ class Refused(Exception):
 
     remedy = ""
 
-    def __init__(self, message: str, *, status: int = 0, code: str = "") -> None:
+    def __init__(
+        self, message: str, *, status: int = 0, code: str = "", problem: object = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.problem = problem
+        """What the service answered, as it is, where it said no."""
 
 
 def door(kind: type[Settings], url: str = "") -> tuple[str, str]:
@@ -53,6 +57,7 @@ def call(
     *,
     body: Mapping[str, Any] | None = None,
     query: Mapping[str, str | Sequence[str]] | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> Any:
     """One answer, read from JSON. `kind` are the service's settings. Raises Refused."""
     try:
@@ -66,7 +71,7 @@ def call(
             params=query,
             content=None if body is None else msgspec.json.encode(body),
             headers={"authorization": f"Bearer {token}"},
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
             trust_env=False,
         )
         said: Any = msgspec.json.decode(answer.content)
@@ -75,5 +80,5 @@ def call(
     if answer.status_code >= 400:
         code = said.get("code", "")
         detail = said.get("detail") or said.get("title", "")
-        raise Refused(f"{detail} ({code})", status=answer.status_code, code=code)
+        raise Refused(f"{detail} ({code})", status=answer.status_code, code=code, problem=said)
     return said

@@ -49,6 +49,7 @@ CHANNELS: Mapping[str, str] = MappingProxyType(
 FLAGS: Mapping[str, str] = MappingProxyType(
     {
         "short": "缺货",
+        "unmatched": "未匹配SKU",
         "risk": "风控",
         "channel": "平台冻结",
         "address": "地址变更",
@@ -81,6 +82,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
 TITLES: Mapping[str, str] = MappingProxyType(
     {
         "OrderPlaced": "买家下单",
+        "OrderLinesMatched": "商品行已匹配SKU",
         "OrderPaid": "买家付款",
         "OrderAmended": "平台变更订单",
         "OrderCancelled": "平台关闭订单",
@@ -145,6 +147,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "paid": "付款",
         "amended": "平台变更订单",
         "address_changed": "收件人变更",
+        "lines_matched": "商品行已匹配",
         "channel_cancelled": "平台关闭订单",
         "stock_reserved": "库存已预占",
         "stock_short": "库存不足",

@@ -15,12 +15,15 @@ from chassis.plugins import load
 from chassis.processor import Decision, Processor
 from chassis.producer import Publisher
 from chassis.service import Context, Early, EarlyDoor, Parts
-from chassis.source import KafkaSource
+from chassis.source import KafkaSource, gathered
 from chassis.spool import Spool
 from chassis.storage import PostgresStorage
 from schemas.events.channel_hints import HintReceived
+from schemas.events.stock_levels import StockLevelChanged
 from services.ingest.aftersales import AftersalesPoller
+from services.ingest.catalogue import CatalogueReader
 from services.ingest.channels import Channel
+from services.ingest.domain.matching import MerchantCodes
 from services.ingest.doors import Entrance, PushDoor
 from services.ingest.evidence import EvidenceKeeper
 from services.ingest.facts import NormaliserFactsSource, Reader
@@ -28,12 +31,19 @@ from services.ingest.fetching import Fetcher, HintReader
 from services.ingest.handlers import normaliser
 from services.ingest.imports.door import ImportDoor
 from services.ingest.intake import KAFKA_TIMEOUT_MS, Intake
+from services.ingest.mapping_doors import MappingDoors
+from services.ingest.mappings import Mappings
+from services.ingest.matching import Matcher
 from services.ingest.polling import Poller
 from services.ingest.quarantine_doors import QuarantineDoors
 from services.ingest.settings import IngestSettings
 from services.ingest.shared import Shared
 from services.ingest.shops import read_shops
+from services.ingest.skus import SkuReader, from_the_beginning
 from services.ingest.writeback import WRITE_BACKS, WriteBackDispatcher
+
+SKUS_GATHER_MS = 1_000
+"""Nobody waits for a SKU within a second."""
 
 
 def open_early(early: Early[IngestSettings]) -> EarlyDoor:
@@ -87,8 +97,13 @@ async def build(context: Context[IngestSettings]) -> Parts:
         entrance.staff.open(_staff(context, shared, reader))
         tasks.append(entrance.intake.run)
     if "normalise" in roles:
-        processors.append(normaliser(NormaliserFactsSource(reader)))
-        tasks.append(EvidenceKeeper(shared, days=settings.evidence_days).run)
+        catalogue = CatalogueReader(settings.merchant_codes)
+        processors.append(normaliser(NormaliserFactsSource(reader, catalogue)))
+        tasks += [
+            EvidenceKeeper(shared, days=settings.evidence_days).run,
+            _sku_reader(context).run,
+            Matcher(shared, settings.merchant_codes).run,
+        ]
     if "channels" in roles:
         fetcher = Fetcher(shared, concurrency=settings.fetch_concurrency)
         processors.append(WRITE_BACKS)
@@ -121,8 +136,14 @@ def _staff(context: Context[IngestSettings], shared: Shared, reader: Reader) -> 
         token=token,
         ask_timeout_s=settings.ask_timeout_s,
     )
+    trusted = settings.merchant_codes is MerchantCodes.TRUSTED
+    mappings = Mappings(shared.pool, shared.channels.keys(), trusted=trusted)
     return Starlette(
-        routes=[Mount("/quarantine", quarantine.app()), *ImportDoor(shared, token=token).routes()]
+        routes=[
+            Mount("/quarantine", quarantine.app()),
+            *ImportDoor(shared, token=token).routes(),
+            *MappingDoors(mappings, token).routes(),
+        ]
     )
 
 
@@ -144,5 +165,23 @@ def _hint_reader(context: Context[IngestSettings], fetcher: Fetcher) -> HintRead
     return HintReader(source, storage, fetcher)
 
 
+def _sku_reader(context: Context[IngestSettings]) -> SkuReader:
+    levels: Processor[None] = Processor(
+        name="ingest-skus", table="", state=None, handlers={StockLevelChanged: _never}
+    )
+    source = KafkaSource(
+        gathered(SKUS_GATHER_MS) | context.settings.kafka(),
+        prefix=context.settings.topic_prefix,
+        processor=levels.name,
+        sources=topics.consumed_by(levels.name),
+        # A level's key says all there is to learn: nothing is decoded.
+        handlers={},
+        codec=context.codec,
+        batch_records=context.settings.batch_records,
+        positions=from_the_beginning,
+    )
+    return SkuReader(source, context.pool)
+
+
 def _never(*_: object) -> Decision[None]:
-    raise AssertionError("hints are moved, not decided")
+    raise AssertionError("what is only moved is not decided")

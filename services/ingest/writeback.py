@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from chassis.ids import request_id
 from chassis.log import logger
-from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, leading
+from chassis.postgres import AWAY, Connection, leading
 from chassis.processor import Column, Decision, Handlers, Kept, Moment, Processor
 from chassis.producer import DeliveryFailed
 from schemas.events.commands_ingest import RecordWriteBack
@@ -41,9 +41,9 @@ from services.ingest.channels import (
     Unsupported,
     WriteBack,
 )
-from services.ingest.domain.snapshots import KnownOrder
+from services.ingest.domain.imported import ImportedLine
+from services.ingest.domain.matching import in_channel_pieces
 from services.ingest.fetching import send
-from services.ingest.imports.document import LINE_ID_PREFIX
 from services.ingest.pacing import Due, Pace
 from services.ingest.shared import Shared
 from services.ingest.shops import Shop
@@ -163,7 +163,8 @@ WRITE_BACKS: Processor[WriteBacks] = Processor(
 )
 
 _decoder: msgspec.json.Decoder[Kept[WriteBacks]] = msgspec.json.Decoder(Kept[WriteBacks])
-_known_decoder: msgspec.json.Decoder[Kept[KnownOrder]] = msgspec.json.Decoder(Kept[KnownOrder])
+_decode_mapped = msgspec.json.Decoder(tuple[tuple[str, int], ...]).decode
+_decode_imported = msgspec.json.Decoder(tuple[ImportedLine, ...]).decode
 
 
 class WriteBackDispatcher:
@@ -214,7 +215,8 @@ class WriteBackDispatcher:
 
     async def _due(self, lead: Connection, left_out: Sequence[str]) -> list[Due]:
         rows = await lead.fetch(
-            "SELECT w.key, w.document, o.channel, o.shop, o.channel_order_no "
+            "SELECT w.key, w.document, o.channel, o.shop, o.channel_order_no, "
+            "o.document->'state'->'mapped' AS mapped, o.document->'state'->'imported' AS imported "
             "FROM ingest.write_backs w JOIN ingest.orders o ON o.order_id = w.key "
             # Of an order which only an import told, the channel's own line ids are not known yet.
             "WHERE w.due AND NOT w.key = ANY($2::text[]) AND o.modified_at IS NOT NULL "
@@ -278,7 +280,7 @@ class WriteBackDispatcher:
 
     async def _tell_shipment(self, channel: Channel, shop: Shop, row: Any, told: Told) -> WriteBack:
         credentials = shop.credentials()
-        lines = await self._in_the_channels_words(row["key"], told)
+        lines = in_the_channels_words(told.lines, row["mapped"], row["imported"])
         shipment = Shipment(
             order_no=row["channel_order_no"],
             lines=tuple(ShippedLine(line_id=line_id, qty=qty) for line_id, qty in lines),
@@ -305,21 +307,6 @@ class WriteBackDispatcher:
             else channel.read_shipment_answer(answer)
         )
 
-    async def _in_the_channels_words(
-        self, order_id: str, told: Told
-    ) -> tuple[tuple[str, int], ...]:
-        """The parcel's lines by the channel's own ids, also where an import had to make some up."""
-        if not any(line_id.startswith(LINE_ID_PREFIX) for line_id, _ in told.lines):
-            return told.lines
-        async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-            document = await connection.fetchval(
-                "SELECT document FROM ingest.orders WHERE order_id = $1", order_id
-            )
-        known = _known_decoder.decode(document).state
-        lines = known.lines if known else ()
-        own = {f"{LINE_ID_PREFIX}{number}": one for number, (one, _) in enumerate(lines, start=1)}
-        return tuple((own.get(line_id, line_id), qty) for line_id, qty in told.lines)
-
     async def _tell_refund(
         self, channel: Channel, credentials: Credentials, told: Told
     ) -> WriteBack:
@@ -335,6 +322,18 @@ class WriteBackDispatcher:
             if isinstance(answer, ChannelError)
             else channel.aftersales.read_agree_answer(answer)
         )
+
+
+def in_the_channels_words(
+    lines: Sequence[tuple[str, int]], mapped: str | None, imported: str | None
+) -> tuple[tuple[str, int], ...]:
+    """A parcel's lines by the channel's own ids, where an import named them, and in the pieces it sold.
+
+    `mapped` and `imported` as the order's document has them, JSON.
+    """
+    own = {line.line_id: line.own_id for line in _decode_imported(imported or "[]") if line.own_id}
+    named = [(own.get(line_id, line_id), pieces) for line_id, pieces in lines]
+    return in_channel_pieces(named, dict(_decode_mapped(mapped or "[]")))
 
 
 def _shop_rests_ms(error: ChannelError) -> int:

@@ -14,14 +14,18 @@ channel does is held.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from services.ingest.domain.imported import ImportedLine, as_imported, paired, same_goods
+from services.ingest.domain.matching import ChannelLine
 from services.ingest.domain.model import (
     SHIPPABLE,
     CanonicalOrder,
+    Item,
     LineRefundState,
     OrderSnapshotState,
     PiiKind,
@@ -105,6 +109,14 @@ class Since(Struct, frozen=True, order=True, array_like=True):
 NEVER = Since(_BEFORE_ALL, 0)
 
 
+class Waiting(Struct, frozen=True, kw_only=True):
+    """What an order that waits for a mapping was placed with."""
+
+    lines: tuple[ChannelLine, ...]
+    discount_fen: int
+    since: datetime
+
+
 class KnownOrder(Struct, frozen=True, kw_only=True):
     """What ingest keeps of a channel order. `order_id` is empty while only quarantined payloads came."""
 
@@ -124,7 +136,11 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
     personal_kind: str = ""
     hold: str = ""
     lines: tuple[tuple[str, int], ...] = ()
-    """(channel's line id, pieces), in the order of our line numbers."""
+    """(channel's line id, pieces of ours), in the order of our line numbers."""
+    mapped: tuple[tuple[str, int], ...] = ()
+    """(channel's line id, pieces the channel sold) of lines that a mapping opened."""
+    waiting: Waiting | None = None
+    """Set while a line has no SKU of ours."""
     quarantine: tuple[Problem, ...] = ()
     set_aside: bool = False
     """Whether the quarantine has, or had, an entry of it."""
@@ -136,8 +152,8 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
     """Whether the personal block is a corrected one, or told after that."""
     region_of: Rank | None = None
     """The snapshot that told the region; None: the newest."""
-    imported: tuple[tuple[str, int], ...] = ()
-    """(SKU, pieces) of each line, where an import told the order first; else nothing."""
+    imported: tuple[ImportedLine, ...] = ()
+    """The lines as an import told them, where it told the order first; else nothing."""
 
     @property
     def rank(self) -> Rank:
@@ -244,7 +260,7 @@ def read_snapshot(
         lines=tuple([(item.line_id, item.qty) for item in order.items]),
         digest=digest,
         personal_since=since,
-        imported=() if order.times.modified else _goods(order),
+        imported=() if order.times.modified else as_imported(order),
     )
     if known is None or not known.order_id:
         seen = replace(seen, set_aside=known is not None and known.set_aside)
@@ -252,7 +268,7 @@ def read_snapshot(
     before = known
     if again and seen.modified_at == known.modified_at:
         before = replace(known, state="", raw_state="", hold="", digest="")
-    now_known = _joined(before, _beside_import(known, seen, order))
+    now_known = _joined(*_beside_import(before, seen, order))
     if now_known == known:
         return Stale()
     return Change(
@@ -264,23 +280,45 @@ def read_snapshot(
     )
 
 
-def _goods(order: CanonicalOrder) -> tuple[tuple[str, int], ...]:
-    return tuple([(item.merchant_sku or item.sku_id, item.qty) for item in order.items])
+def _beside_import(
+    known: KnownOrder, seen: KnownOrder, order: CanonicalOrder
+) -> tuple[KnownOrder, KnownOrder]:
+    """What is known, and the channel's own snapshot, where an import told the order first.
 
-
-def _beside_import(known: KnownOrder, seen: KnownOrder, order: CanonicalOrder) -> KnownOrder:
-    """The channel's own snapshot of an order that an import told first: its line ids for our lines, or a hold."""
+    The first that tells the same goods gives our lines the channel's ids; one that tells others is held.
+    """
     if not known.imported or seen.modified_at is None:
-        return seen
-    told = _goods(order)
-    if sorted(told) != sorted(known.imported):
-        return replace(seen, lines=known.lines, hold=seen.hold or IMPORT_DIFFERS)
-    left = list(zip(told, seen.lines, strict=True))
-    lines = []
-    for goods in known.imported:
-        at = next(place for place, (one, _) in enumerate(left) if one == goods)
-        lines.append(left.pop(at)[1])
-    return replace(seen, lines=tuple(lines))
+        return known, seen
+    if not same_goods(known.imported, order.items):
+        return known, replace(seen, hold=seen.hold or IMPORT_DIFFERS)
+    if known.imported[0].own_id:
+        return known, seen
+    return _named(known, paired(known.imported, order.items)), seen
+
+
+def _named(known: KnownOrder, items: Mapping[str, Item]) -> KnownOrder:
+    """The order with its lines in the channel's own words. `items` are the channel's by the import's line ids."""
+    own = {line_id: item.line_id for line_id, item in items.items()}
+    waiting = known.waiting
+    if waiting is not None:
+        lines = [_as_the_channel_says(line, items[line.line_id]) for line in waiting.lines]
+        waiting = replace(waiting, lines=tuple(lines))
+    return replace(
+        known,
+        lines=tuple([(own[line_id], pieces) for line_id, pieces in known.lines]),
+        mapped=tuple([(own[line_id], pieces) for line_id, pieces in known.mapped]),
+        waiting=waiting,
+        imported=tuple([replace(line, own_id=own[line.line_id]) for line in known.imported]),
+    )
+
+
+def _as_the_channel_says(line: ChannelLine, item: Item) -> ChannelLine:
+    return replace(
+        line,
+        line_id=item.line_id,
+        channel_sku_id=item.sku_id,
+        merchant_code=item.merchant_sku,
+    )
 
 
 def _joined(known: KnownOrder, seen: KnownOrder) -> KnownOrder:
@@ -305,7 +343,9 @@ def _joined(known: KnownOrder, seen: KnownOrder) -> KnownOrder:
         personal_of=None if personal_of == newer.rank else personal_of,
         personal_since=personal.personal_since,
         # Line numbers are given once: a later snapshot that drops a line must not shift the others.
-        lines=seen.lines if known.imported and seen.modified_at else known.lines or seen.lines,
+        lines=known.lines or seen.lines,
+        mapped=known.mapped,
+        waiting=None if known.cancelled or seen.cancelled else known.waiting,
         imported=known.imported,
         quarantine=known.quarantine if seen.rank < known.rank else (),
     )

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from chassis.clock import SystemClock
 from chassis.codec import codec
-from chassis.crypto import MasterKeys, PayloadSeal
-from chassis.http import Outgoing, client
-from chassis.postgres import open_pool
+from chassis.http import client
 from demo.platform import free_port
 from deploy.embedded.stack import Stack
 from schemas.events.channel_payloads import PayloadReceived
-from services.ingest.channels.jd import CHANNEL as JD
 from services.ingest.imports.document import encode
 from services.ingest.imports.door import BATCH_ORDERS_MAX
-from services.ingest.shared import Shared
-from services.ingest.writeback import Told, WriteBackDispatcher
+from services.ingest.writeback import in_the_channels_words
 from tests.integration.ingest.importing import PATIENCE_S, TOKEN, Rig, export, numbers, rig_on
 from tests.support.rigs import read_topic
 from tests.unit.ingest.imports.test_reader import document
@@ -52,26 +46,14 @@ async def payloads(rig: Rig) -> Counter[str]:
     return Counter(e.channel_order_no for e in events if isinstance(e, PayloadReceived))
 
 
-async def in_the_channels_words(rig: Rig, order_id: str) -> tuple[tuple[str, int], ...]:
+async def told_of_the_parcel(rig: Rig, order_id: str) -> tuple[tuple[str, int], ...]:
     """What a parcel's line, named by the import, is called when the channel is told."""
-    pool = await open_pool(rig.database_url, 2)
-    shared = Shared(
-        pool=pool,
-        outgoing=Outgoing(),
-        publisher=cast("Any", None),
-        desk=cast("Any", None),
-        codec=codec(),
-        clock=SystemClock(),
-        payloads=PayloadSeal(MasterKeys({1: base64.b64decode(b"a" * 43 + b"=")}), SystemClock()),
-        channels={"jd": JD},
-        shops={},
+    (row,) = await rig.rows(
+        "SELECT document->'state'->'mapped' AS mapped, document->'state'->'imported' AS imported "
+        "FROM ingest.orders WHERE order_id = $1",
+        order_id,
     )
-    told = Told(kind="shipment", document_no="P1", lines=(("import-1", 2),))
-    try:
-        dispatcher = WriteBackDispatcher(shared, attempts_max=1, per_shop_per_s=1)
-        return await dispatcher._in_the_channels_words(order_id, told)
-    finally:
-        await pool.close()
+    return in_the_channels_words([("import-1", 2)], row["mapped"], row["imported"])
 
 
 async def test_orders_imported_while_the_channel_is_away_are_not_doubled_when_it_is_back(
@@ -97,7 +79,7 @@ async def test_orders_imported_while_the_channel_is_away_are_not_doubled_when_it
         assert {row["hold"] for row in rows} <= {"", None}
         ((line_id, pieces),) = json.loads(rows[-1]["lines"])
         assert {row["lines"] for row in rows} == {rows[-1]["lines"]}, "as of one never imported"
-        parcel = await in_the_channels_words(rig, rows[0]["order_id"])
+        parcel = await told_of_the_parcel(rig, rows[0]["order_id"])
         assert parcel == ((line_id, pieces),) == ((line_id, 2),)
 
         status, said = await rig.import_(file, "--yes")

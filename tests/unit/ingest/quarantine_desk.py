@@ -9,7 +9,7 @@ from msgspec import Struct
 from chassis.clock import ManualClock
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal, new_master_key_text
 from chassis.processor import Decision, Moment, Record
-from schemas.events.channel_payloads import PayloadReceived
+from schemas.events.channel_payloads import MatchRequested, PayloadReceived
 from schemas.events.commands_ingest_payloads import (
     CorrectQuarantined,
     DiscardQuarantined,
@@ -19,10 +19,12 @@ from schemas.events.commands_ingest_payloads import (
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
 from services.ingest.domain.correction import Correction
 from services.ingest.domain.evidence import Evidence, with_versions
+from services.ingest.domain.matching import TRUSTING
 from services.ingest.domain.quarantine import Deed, Entry
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.facts import NormaliserFacts, Reader, entry_key, opened_corrections
 from services.ingest.handlers import HANDLERS
+from services.ingest.matching import Freed, Parked
 from tests.unit.ingest.channels.builders import NOW, Native, encoded, taobao_line, taobao_trade
 
 KEYS = MasterKeys.parse(new_master_key_text(1))
@@ -42,6 +44,8 @@ class Desk:
         self.seen: list[Evidence] = []
         self.events: list[Struct] = []
         self.wrapped_keys: dict[str, bytes] = {}
+        self.catalogue = TRUSTING
+        self.waits: list[Parked | Freed] = []
         self._offset = 0
         self._commands = 0
 
@@ -99,6 +103,10 @@ class Desk:
             KEY,
         )
 
+    def match(self) -> Decision[KnownOrder]:
+        """A mapping has changed."""
+        return self._decided(MatchRequested(source_key=KEY, revision=1, requested_at=NOW), KEY)
+
     def corrections(self) -> tuple[Correction, ...]:
         entry = self.entry
         wrapped = self.wrapped_keys.get(entry.order_id)
@@ -127,12 +135,15 @@ class Desk:
             arrivals = {(0, self._offset): READER.arrival(event)}
             assert entry_key(event, arrivals[0, self._offset]).startswith(key)
         known_keys = {} if not self.known or not self.known.order_id else self.wrapped_keys
-        facts = NormaliserFacts(READER, arrivals, [self._offset], known_keys, self.entries)
+        facts = NormaliserFacts(
+            READER, arrivals, [self._offset], known_keys, self.entries, self.catalogue
+        )
         decision: Decision[KnownOrder] = HANDLERS[type(event)](
             self.known, event, facts, Moment(NOW, record)
         )
         for effect in decision.effects:
             facts.apply(effect)
+        self.waits += [one for one in decision.effects if isinstance(one, Parked | Freed)]
         self.entries |= facts.changed
         self.deeds += facts.deeds
         self.wrapped_keys |= facts.new_keys

@@ -9,15 +9,17 @@ from msgspec import Struct
 from chassis.clock import ManualClock
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal, new_master_key_text
 from chassis.processor import Moment, Record
-from schemas.events.channel_payloads import PayloadReceived
+from schemas.events.channel_payloads import MatchRequested, PayloadReceived
 from schemas.events.orders import OrderAmended, OrderCancelled, OrderPaid, OrderPlaced
 from schemas.events.quarantine import PayloadQuarantined, QuarantineEnded
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
 from services.ingest.domain.abandoned import Abandoned
+from services.ingest.domain.matching import TRUSTING
 from services.ingest.domain.quarantine import Entry
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.facts import NormaliserFacts, Reader
-from services.ingest.normalise import decide_payload
+from services.ingest.handlers import HANDLERS
+from services.ingest.matching import Freed, Parked
 from tests.unit.ingest.channels.builders import NOW, Native, encoded, taobao_line, taobao_trade
 from tests.unit.ingest.quarantine_desk import TRADE_NO, imported
 
@@ -26,6 +28,7 @@ PAYLOADS = PayloadSeal(KEYS, ManualClock(NOW))
 PERSONAL = PersonalSeal(KEYS)
 CHANNELS = {"taobao": TAOBAO}
 READER = Reader(CHANNELS, PAYLOADS, PERSONAL)
+SOURCE_KEY = f"taobao|s1|{TRADE_NO}"
 SECOND = "4000000000000000012"
 SHIPPED = "WAIT_BUYER_CONFIRM_GOODS"
 
@@ -35,6 +38,8 @@ class Desk:
 
     def __init__(self) -> None:
         self.known: KnownOrder | None = None
+        self.catalogue = TRUSTING
+        self.waits: list[Parked | Freed] = []
         self._offset = 0
         self._wrapped_keys: dict[str, bytes] = {}
         self._entries: dict[str, Entry] = {}
@@ -46,7 +51,7 @@ class Desk:
     def take_body(self, body: bytes, door: str = "poll") -> tuple[Struct, ...]:
         """What the bytes of one payload make it tell."""
         payload = PayloadReceived(
-            source_key=f"taobao|s1|{TRADE_NO}",
+            source_key=SOURCE_KEY,
             channel="taobao",
             shop="s1",
             channel_order_no=TRADE_NO,
@@ -54,21 +59,33 @@ class Desk:
             accepted_at=NOW,
             body=PAYLOADS.seal_payload(body),
         )
+        return self._decided(payload)
+
+    def match(self) -> tuple[Struct, ...]:
+        """What a request to match makes the normaliser tell."""
+        return self._decided(MatchRequested(source_key=SOURCE_KEY, revision=1, requested_at=NOW))
+
+    def _decided(self, event: PayloadReceived | MatchRequested) -> tuple[Struct, ...]:
         self._offset += 1
         record = Record(
             source="channel-payloads",
             partition=0,
             offset=self._offset,
-            key=payload.source_key,
+            key=SOURCE_KEY,
             version=1,
-            event=payload,
+            event=event,
             raw=b"",
         )
-        arrivals = {(0, self._offset): READER.arrival(payload)}
-        facts = NormaliserFacts(READER, arrivals, [1], self._wrapped_keys, self._entries)
-        decision = decide_payload(self.known, payload, facts, Moment(NOW, record))
+        arrivals = {}
+        if isinstance(event, PayloadReceived):
+            arrivals = {(0, self._offset): READER.arrival(event)}
+        facts = NormaliserFacts(
+            READER, arrivals, [1], self._wrapped_keys, self._entries, self.catalogue
+        )
+        decision = HANDLERS[type(event)](self.known, event, facts, Moment(NOW, record))
         for effect in decision.effects:
             facts.apply(effect)
+        self.waits += [one for one in decision.effects if isinstance(one, Parked | Freed)]
         self._entries |= facts.changed
         self._wrapped_keys |= facts.new_keys
         self.known = decision.state

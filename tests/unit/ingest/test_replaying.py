@@ -10,10 +10,11 @@ from schemas.events.channel_payloads import PayloadReceived
 from schemas.events.orders import OrderPlaced
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
 from services.ingest.channels.taobao.orders import TaobaoExtension
+from services.ingest.domain.matching import TRUSTING, Catalogue, Component, SkuMapping
 from services.ingest.domain.model import CanonicalOrder, Normalised
 from services.ingest.facts import Reader
 from services.ingest.replaying import Difference, Taken, Today, by_todays_mapping, compared
-from tests.unit.ingest.channels.builders import NOW
+from tests.unit.ingest.channels.builders import NOW, taobao_line
 from tests.unit.ingest.quarantine_desk import (
     KEY,
     LINE,
@@ -164,3 +165,23 @@ def test_an_imported_order_reads_the_same_and_its_extension_is_the_channels() ->
     assert desk.known.imported
     assert compared(desk.known, placed, today, whole=True) == ()
     assert isinstance(today.extension, TaobaoExtension)
+
+
+def test_what_lines_were_matched_by_is_no_reading_of_a_payload() -> None:
+    box = SkuMapping(mapping_id=7, components=(Component(sku="A", quantity=3), Component(sku="B")))
+    nameless = trade(taobao_line(outer_sku_id="", sku_id="5002"))
+    for catalogue in (Catalogue(mappings={("taobao", "s1", "5002", ""): box}), TRUSTING):
+        desk = Desk()
+        desk.catalogue = catalogue
+        desk.take(nameless)
+        desk.catalogue = Catalogue(mappings={("taobao", "s1", "5002", ""): box})
+        desk.match()
+        placed = next(event for event in desk.events if isinstance(event, OrderPlaced))
+        assert desk.known is not None
+        assert [pieces for _, pieces in desk.known.lines] == [6, 2]
+        assert compared(desk.known, placed, read(desk, [nameless]), whole=True) == ()
+        other = reader(
+            lambda order: replace(order, items=(replace(order.items[0], title="另一件"),))
+        )
+        found = compared(desk.known, placed, read(desk, [nameless], other), whole=True)
+        assert [one.field for one in found] == ["placed.lines.1.title"]
