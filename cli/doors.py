@@ -8,9 +8,11 @@ from typing import Any, Final
 import httpx2
 import msgspec
 
-from chassis.settings import Settings, read
+from chassis.settings import PREFIX, Settings
+from cli.reach import NotReached, settings_of
 
 TIMEOUT_S: Final = 15.0
+EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})
 
 
 class Refused(Exception):
@@ -18,10 +20,33 @@ class Refused(Exception):
 
     remedy = ""
 
-    def __init__(self, message: str, *, status: int = 0, code: str = "") -> None:
+    def __init__(
+        self, message: str, *, status: int = 0, code: str = "", problem: object = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.problem = problem
+        """What the service answered, as it is, where it said no."""
+
+
+def door(kind: type[Settings], url: str = "") -> tuple[str, str]:
+    """Base URL of a service's own doors, and the bearer token they want.
+
+    `url` is given by hand; else it is made of the service's http_host and http_port, `kind`. Raises NotReached.
+    """
+    of_service = settings_of(kind)
+    prefix = str(kind.model_config.get("env_prefix", PREFIX))
+    if not url and not of_service.http_port:
+        raise NotReached(
+            "where the service's doors answer is not known",
+            f"set {prefix}HTTP_PORT as the service has it, or give --url http://host:port",
+        )
+    token = of_service.api_token.get_secret_value()
+    if not token:
+        raise NotReached("there is no access token", "set DANSHU_API_TOKEN as the service has it")
+    host = "127.0.0.1" if of_service.http_host in EVERYWHERE else of_service.http_host
+    return url.rstrip("/") or f"http://{host}:{of_service.http_port}", token
 
 
 def call(
@@ -32,21 +57,21 @@ def call(
     *,
     body: Mapping[str, Any] | None = None,
     query: Mapping[str, str | Sequence[str]] | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> Any:
     """One answer, read from JSON. `kind` are the service's settings. Raises Refused."""
-    settings = read(kind)
-    prefix = str(kind.model_config.get("env_prefix", ""))
-    if not url and not settings.http_port:
-        raise Refused(f"set {prefix}HTTP_PORT to the service's port, or give --url")
-    start = url or f"http://{settings.http_host}:{settings.http_port}"
+    try:
+        start, token = door(kind, url)
+    except NotReached as unknown:
+        raise Refused(str(unknown)) from None
     try:
         answer = httpx2.request(
             method,
-            start.rstrip("/") + path,
+            start + path,
             params=query,
             content=None if body is None else msgspec.json.encode(body),
-            headers={"authorization": f"Bearer {settings.api_token.get_secret_value()}"},
-            timeout=TIMEOUT_S,
+            headers={"authorization": f"Bearer {token}"},
+            timeout=timeout_s,
             trust_env=False,
         )
         said: Any = msgspec.json.decode(answer.content)
@@ -55,5 +80,5 @@ def call(
     if answer.status_code >= 400:
         code = said.get("code", "")
         words = ": ".join(filter(None, (said.get("title", ""), said.get("detail", ""))))
-        raise Refused(f"{words} ({code})", status=answer.status_code, code=code)
+        raise Refused(f"{words} ({code})", status=answer.status_code, code=code, problem=said)
     return said

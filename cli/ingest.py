@@ -3,7 +3,8 @@
 Guarantees: `shops` reads Postgres, the others one file; none writes anything. `sign` speaks for carriers and
 payment gateways too. Exit status 0: done, also for a payload which is refused; 1: some vectors belong to none
 of them, or Postgres is away; 2: no such channel, or a file that cannot be read. `quarantine` is in
-`cli.quarantine`, `show` and `replay` in `cli.replay`.
+`cli.quarantine`, `show` and `replay` in `cli.replay`, `import` and `presets` in `cli.importing`, `map` in
+`cli.ingest_map`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from rich.table import Table
 from chassis.clock import SystemClock
 from chassis.plugins import load
 from chassis.signatures import ACCEPT, REJECT, SignatureVector
-from cli import quarantine, replay
+from cli import importing, ingest_map, quarantine, replay
 from cli.reach import database, run, settings
 from services.fulfillment.carriers import Provider
 from services.ingest.channels import Channel
@@ -36,6 +37,9 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.add_typer(quarantine.app, name="quarantine")
 app.command()(replay.show)
 app.command()(replay.replay)
+app.command("import")(importing.import_orders)
+app.command("presets")(importing.presets_known)
+app.add_typer(ingest_map.app, name="map")
 
 UNKNOWN_PARTY, UNUSABLE = 1, 2
 FILE_BYTES_MAX: Final = 64 * 2**20  # a page of the most talkative channel is a thousandth of it
@@ -85,7 +89,7 @@ class Vectors(msgspec.Struct, frozen=True, kw_only=True):
 
 @app.callback()
 def _ingest() -> None:
-    """See how shops are doing, what a channel's payload means, and check signatures."""
+    """See how shops are doing and what a payload means, check signatures, import, map SKUs."""
 
 
 @app.command()

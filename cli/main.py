@@ -23,7 +23,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "logs": ("stack", "Show the embedded servers' logs."),
         "ingest": (
             "ingest",
-            "See what a channel's payload means, and mend what could not be worked with.",
+            "See what a channel's payload means, mend what could not be worked with, import, map SKUs.",
         ),
         "orders": ("orders", "See one order, and ask the orders service to act on it."),
         "fulfillment": ("fulfillment", "See a parcel, and move it on."),

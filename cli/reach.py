@@ -22,6 +22,7 @@ from chassis.settings import Settings, read
 from deploy.embedded import stack
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Settings)
 
 
 class NotReached(Exception):
@@ -34,10 +35,15 @@ class NotReached(Exception):
 
 def settings() -> Settings:
     """The shared settings of this shell. Raises NotReached when they are not usable."""
+    return settings_of(Settings)
+
+
+def settings_of(kind: type[S]) -> S:
+    """A service's settings in this shell. Raises NotReached when they are not usable."""
     running = stack.running(stack.default_home())
     addresses = running.environment() if running is not None else {}
     try:
-        return read(Settings, {**addresses, **os.environ})
+        return read(kind, {**addresses, **os.environ})
     except StartRefused as refusal:
         raise NotReached(str(refusal), "`danshu settings` lists every setting.") from None
 

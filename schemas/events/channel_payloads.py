@@ -8,6 +8,20 @@ from typing import ClassVar
 from msgspec import Struct
 
 
+class MatchRequested(Struct, frozen=True, kw_only=True):
+    """请求匹配 · a mapping or SKU arrived that an order's unmatched lines waited for; asked again, it changes nothing."""
+
+    TOPIC: ClassVar[str] = "channel-payloads"
+    FULL_NAME: ClassVar[str] = "danshu.channel_payloads.MatchRequested"
+
+    source_key: str
+    """来源键 · channel|shop|channel order number, the Kafka key"""
+    revision: int
+    """映射版本 · revision of the mappings at which it was found"""
+    requested_at: datetime
+    """请求时间 · UTC"""
+
+
 class PayloadReceived(Struct, frozen=True, kw_only=True):
     """平台原始报文 · one order in the channel's native format, as evidence."""
 
@@ -31,5 +45,6 @@ class PayloadReceived(Struct, frozen=True, kw_only=True):
 
 
 RECORDS: tuple[type[Struct], ...] = (
+    MatchRequested,
     PayloadReceived,
 )

@@ -60,20 +60,26 @@ class OrderCancelled(Struct, frozen=True, kw_only=True):
     """平台已退款 · the channel has already returned the money"""
 
 
-class OrderPaid(Struct, frozen=True, kw_only=True):
-    """订单已付款 · the channel reports the payment."""
+class MappedFrom(Struct, frozen=True, kw_only=True):
+    """SKU映射 · the channel's line behind one of ours, where a mapping made it."""
 
-    TOPIC: ClassVar[str] = "orders"
-    FULL_NAME: ClassVar[str] = "danshu.orders.OrderPaid"
+    channel_line_no: int
+    """平台行序 · position among the channel's lines, from 1; equal for all components of one bundle"""
+    merchant_code: str
+    """平台商家编码 · the code the channel told; empty = none"""
+    quantity: int
+    """平台件数 · pieces as the channel counts them, of bundles for instance"""
+    mapping_id: int
+    """映射编号 · which mapping it was, as it then stood"""
 
-    order_id: str
-    """订单号 · our order id, the Kafka key"""
-    version: int
-    """序号 · position in this aggregate's stream on this topic, from 1"""
-    occurred_at: datetime
-    """发生时间 · when it happened, UTC"""
-    paid_fen: int
-    """实付(分) · with freight"""
+
+class NoMatch(Struct, frozen=True, kw_only=True):
+    """未匹配 · why a line has no SKU of ours."""
+
+    reason: str
+    """原因 · code: no_merchant_code or unknown_sku"""
+    merchant_code: str
+    """平台商家编码 · the code the channel told; empty = none"""
 
 
 class OrderLine(Struct, frozen=True, kw_only=True):
@@ -99,6 +105,44 @@ class OrderLine(Struct, frozen=True, kw_only=True):
     """行实付(分) · this line's share of what was paid, without freight"""
     is_gift: bool
     """是否赠品"""
+    mapped: MappedFrom | None = None
+    """映射来源 · null = the line is the channel's own, and its merchant code is the SKU"""
+    unmatched: NoMatch | None = None
+    """未匹配 · set where the line has no SKU (sku is empty) and the order waits for a mapping"""
+
+
+class OrderLinesMatched(Struct, frozen=True, kw_only=True):
+    """订单行已匹配 · every line of an order that waited has one of our SKUs now; these lines stand in place of those it was placed with."""
+
+    TOPIC: ClassVar[str] = "orders"
+    FULL_NAME: ClassVar[str] = "danshu.orders.OrderLinesMatched"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    lines: tuple[OrderLine, ...]
+    """商品行 · all of them"""
+    discount_fen: int
+    """优惠合计(分) · in place of the discount it was placed with"""
+
+
+class OrderPaid(Struct, frozen=True, kw_only=True):
+    """订单已付款 · the channel reports the payment."""
+
+    TOPIC: ClassVar[str] = "orders"
+    FULL_NAME: ClassVar[str] = "danshu.orders.OrderPaid"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    paid_fen: int
+    """实付(分) · with freight"""
 
 
 class Promotion(Struct, frozen=True, kw_only=True):
@@ -182,6 +226,7 @@ class OrderPlaced(Struct, frozen=True, kw_only=True):
 RECORDS: tuple[type[Struct], ...] = (
     OrderAmended,
     OrderCancelled,
+    OrderLinesMatched,
     OrderPaid,
     OrderPlaced,
 )

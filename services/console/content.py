@@ -40,6 +40,7 @@ class Line(Shown):
     discount_fen: int
     paid_fen: int = Field(description="行实付，不含运费")
     is_gift: bool
+    note: str = Field(description="由映射而来，或未匹配的原因；空为平台原行")
 
 
 class Promotion(Shown):
@@ -123,7 +124,17 @@ def _line(line: OrderLine) -> Line:
         discount_fen=line.discount_fen,
         paid_fen=line.paid_fen,
         is_gift=line.is_gift,
+        note=_note(line),
     )
+
+
+def _note(line: OrderLine) -> str:
+    if (why := line.unmatched) is not None:
+        code = f"商家编码 {why.merchant_code}" if why.merchant_code else "没有商家编码"
+        return f"未匹配SKU：平台SKU {line.channel_sku_id}，{code}"
+    if (origin := line.mapped) is not None:
+        return f"平台第 {origin.channel_line_no} 行 ×{origin.quantity} 映射而来"
+    return ""
 
 
 def _receiver(

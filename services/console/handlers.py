@@ -24,6 +24,7 @@ from schemas.events.orders import (
     OrderAmended,
     OrderCancelled,
     OrderLine,
+    OrderLinesMatched,
     OrderPaid,
     OrderPlaced,
 )
@@ -102,6 +103,17 @@ def placed(card: Card | None, event: OrderPlaced, _facts: Any, moment: Moment) -
             line_summary=summary(event.lines),
             flags=with_flag(known.flags, "problems") if event.problems else known.flags,
         ),
+        effects=entry(event, moment, told, whole=True),
+    )
+
+
+def lines_matched(
+    card: Card | None, event: OrderLinesMatched, _facts: Any, moment: Moment
+) -> Decided:
+    """Our SKUs in place of lines that had none."""
+    told = summary(event.lines)
+    return Decision(
+        state=replace(card or EMPTY, line_summary=told, updated_at=moment.now),
         effects=entry(event, moment, told, whole=True),
     )
 
@@ -340,6 +352,7 @@ def _reason(event: Any) -> str:
 
 HANDLERS: Handlers = {
     OrderPlaced: placed,
+    OrderLinesMatched: lines_matched,
     OrderPaid: paid,
     OrderAmended: amended,
     OrderCancelled: only_told(_reason),

@@ -21,7 +21,7 @@ from chassis.codec import Codec
 from chassis.crypto import PersonalSeal
 from chassis.postgres import Pool
 from chassis.processor import Kept
-from schemas.events.orders import OrderAmended, OrderPlaced
+from schemas.events.orders import OrderAmended, OrderLinesMatched, OrderPlaced
 from services.console import words
 from services.console.content import Content, content_of
 from services.console.domain.model import Card
@@ -285,6 +285,11 @@ class Views:
         if placed is None:
             return None
         amended = next((event for event in events if isinstance(event, OrderAmended)), None)
+        matched = next((event for event in events if isinstance(event, OrderLinesMatched)), None)
+        if matched is not None:
+            placed = msgspec.structs.replace(
+                placed, lines=matched.lines, discount_fen=matched.discount_fen
+            )
         wrapped = await self._pool.fetchval(
             "SELECT wrapped_key FROM chassis.personal_keys WHERE order_id = $1", order_id
         )

@@ -49,6 +49,7 @@ CHANNELS: Mapping[str, str] = MappingProxyType(
 FLAGS: Mapping[str, str] = MappingProxyType(
     {
         "short": "缺货",
+        "unmatched": "未匹配SKU",
         "risk": "风控",
         "channel": "平台冻结",
         "address": "地址变更",
@@ -81,6 +82,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
 TITLES: Mapping[str, str] = MappingProxyType(
     {
         "OrderPlaced": "买家下单",
+        "OrderLinesMatched": "商品行已匹配SKU",
         "OrderPaid": "买家付款",
         "OrderAmended": "平台变更订单",
         "OrderCancelled": "平台关闭订单",
@@ -177,6 +179,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "paid": "付款",
         "amended": "平台变更订单",
         "address_changed": "收件人变更",
+        "lines_matched": "商品行已匹配",
         "channel_cancelled": "平台关闭订单",
         "stock_reserved": "库存已预占",
         "stock_short": "库存不足",
@@ -235,6 +238,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "partly_refunded": "部分商品已在平台退款",
         "partly_shipped_elsewhere": "部分商品已在别处发货",
         "shipped_elsewhere": "已在别处发货",
+        "receiver_awaited": "导入的订单没有可用的收货人，等平台告知",
+        "import_differs": "导入的商品与平台告知的不一致",
         # who acts without being a person
         "orders": "平台",
         "stock": "库存系统",

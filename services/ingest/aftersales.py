@@ -54,7 +54,7 @@ _aftersale_decoder = msgspec.json.Decoder(Aftersale)
 def refund_command(
     aftersale: Aftersale, refund_id: str, known: KnownOrder, issued_at: Any
 ) -> RequestRefund | None:
-    """The command for one request; None while its line is not known to us."""
+    """The command for one request; None while its line is not known to us, or has no SKU of ours yet."""
     lines: tuple[RefundRequestLine, ...] = ()
     if aftersale.line_id:
         numbers = [
@@ -65,7 +65,10 @@ def refund_command(
         if not numbers:
             return None
         # A request for the only line is a request for the whole order, freight included.
-        lines = tuple(numbers) if len(known.lines) > 1 else ()
+        only = len({line_id for line_id, _ in known.lines}) == 1
+        if known.waiting is not None and not only:
+            return None
+        lines = () if only else tuple(numbers)
     return RequestRefund(
         order_id=known.order_id,
         command_id=refund_id,

@@ -16,25 +16,36 @@ from chassis.plugins import load
 from chassis.processor import Decision, Processor
 from chassis.producer import Publisher
 from chassis.service import Context, Early, EarlyDoor, Parts
-from chassis.source import KafkaSource
+from chassis.source import KafkaSource, gathered
 from chassis.spool import Spool
 from chassis.storage import PostgresStorage
 from schemas.events.channel_hints import HintReceived
+from schemas.events.stock_levels import StockLevelChanged
 from services.ingest.aftersales import AftersalesPoller
+from services.ingest.catalogue import CatalogueReader
 from services.ingest.channels import Channel
+from services.ingest.domain.matching import MerchantCodes
 from services.ingest.doors import Entrance, PushDoor
 from services.ingest.evidence import EvidenceKeeper
 from services.ingest.facts import NormaliserFactsSource, Reader
 from services.ingest.fetching import Fetcher, HintReader
 from services.ingest.handlers import normaliser
+from services.ingest.imports.door import ImportDoor
 from services.ingest.intake import KAFKA_TIMEOUT_MS, Intake
+from services.ingest.mapping_doors import MappingDoors
+from services.ingest.mappings import Mappings
+from services.ingest.matching import Matcher
 from services.ingest.polling import Poller
 from services.ingest.quarantine_doors import QuarantineDoors
 from services.ingest.settings import IngestSettings
 from services.ingest.shared import Shared
 from services.ingest.shop_states import ShopTeller
 from services.ingest.shops import read_shops
+from services.ingest.skus import SkuReader, from_the_beginning
 from services.ingest.writeback import WRITE_BACKS, WriteBackDispatcher
+
+SKUS_GATHER_MS = 1_000
+"""Nobody waits for a SKU within a second."""
 
 
 def open_early(early: Early[IngestSettings]) -> EarlyDoor:
@@ -85,11 +96,16 @@ async def build(context: Context[IngestSettings]) -> Parts:
     processors: list[Processor[Any]] = []
     tasks: list[Callable[[], Awaitable[None]]] = [shared.outgoing.close_when_cancelled]
     if "doors" in roles:
-        entrance.staff.open(_staff(context, reader))
+        entrance.staff.open(_staff(context, shared, reader))
         tasks += [entrance.intake.run, partial(entrance.pushes.write_for_ever, context.pool)]
     if "normalise" in roles:
-        processors.append(normaliser(NormaliserFactsSource(reader)))
-        tasks.append(EvidenceKeeper(shared, days=settings.evidence_days).run)
+        catalogue = CatalogueReader(settings.merchant_codes)
+        processors.append(normaliser(NormaliserFactsSource(reader, catalogue)))
+        tasks += [
+            EvidenceKeeper(shared, days=settings.evidence_days).run,
+            _sku_reader(context).run,
+            Matcher(shared, settings.merchant_codes).run,
+        ]
     if "channels" in roles:
         fetcher = Fetcher(shared, concurrency=settings.fetch_concurrency)
         processors.append(WRITE_BACKS)
@@ -112,17 +128,26 @@ def _keys(settings: IngestSettings) -> MasterKeys:
     return MasterKeys.parse(settings.master_keys.get_secret_value())
 
 
-def _staff(context: Context[IngestSettings], reader: Reader) -> Starlette:
+def _staff(context: Context[IngestSettings], shared: Shared, reader: Reader) -> Starlette:
     settings = context.settings
+    token = settings.api_token.get_secret_value()
     quarantine = QuarantineDoors(
-        pool=context.pool,
-        desk=context.desk,
-        clock=context.clock,
+        pool=shared.pool,
+        desk=shared.desk,
+        clock=shared.clock,
         reader=reader,
-        token=settings.api_token.get_secret_value(),
+        token=token,
         ask_timeout_s=settings.ask_timeout_s,
     )
-    return Starlette(routes=[Mount("/quarantine", quarantine.app())])
+    trusted = settings.merchant_codes is MerchantCodes.TRUSTED
+    mappings = Mappings(shared.pool, shared.channels.keys(), trusted=trusted)
+    return Starlette(
+        routes=[
+            Mount("/quarantine", quarantine.app()),
+            *ImportDoor(shared, token=token).routes(),
+            *MappingDoors(mappings, token).routes(),
+        ]
+    )
 
 
 def _hint_reader(context: Context[IngestSettings], fetcher: Fetcher) -> HintReader:
@@ -143,5 +168,23 @@ def _hint_reader(context: Context[IngestSettings], fetcher: Fetcher) -> HintRead
     return HintReader(source, storage, fetcher)
 
 
+def _sku_reader(context: Context[IngestSettings]) -> SkuReader:
+    levels: Processor[None] = Processor(
+        name="ingest-skus", table="", state=None, handlers={StockLevelChanged: _never}
+    )
+    source = KafkaSource(
+        gathered(SKUS_GATHER_MS) | context.settings.kafka(),
+        prefix=context.settings.topic_prefix,
+        processor=levels.name,
+        sources=topics.consumed_by(levels.name),
+        # A level's key says all there is to learn: nothing is decoded.
+        handlers={},
+        codec=context.codec,
+        batch_records=context.settings.batch_records,
+        positions=from_the_beginning,
+    )
+    return SkuReader(source, context.pool)
+
+
 def _never(*_: object) -> Decision[None]:
-    raise AssertionError("hints are moved, not decided")
+    raise AssertionError("what is only moved is not decided")

@@ -118,6 +118,7 @@ def _draft(order: CanonicalOrder, held: Sequence[Correction]) -> Draft:
         seller_memo=order.seller_memo,
         extensions=order.extensions,
         currency=order.currency,
+        dated=order.times.modified is not None,
     )
 
 

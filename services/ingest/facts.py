@@ -1,7 +1,7 @@
 """The facts of a batch of the normaliser: what needs keys, randomness or the database.
 
-Payloads opened and understood, fresh order ids, sealed personal blocks, and the entries of the quarantine that
-the batch's orders have. Effects change the entries; they are saved with the batch.
+Payloads opened and understood, fresh order ids, sealed personal blocks, the SKUs that lines are matched by, and the
+entries of the quarantine that the batch's orders have. Effects change entries and waits; both are saved with the batch.
 """
 
 from __future__ import annotations
@@ -26,15 +26,19 @@ from schemas.events.commands_ingest_payloads import (
     ReadPayloadAgain,
     ReleaseQuarantined,
 )
+from services.ingest.catalogue import CatalogueReader
 from services.ingest.channels import Channel
 from services.ingest.correcting import corrected
 from services.ingest.domain.abandoned import Abandoned
 from services.ingest.domain.correction import Correction, receiver_since
-from services.ingest.domain.evidence import Evidence, with_versions
+from services.ingest.domain.evidence import Evidence, WithoutPayload, with_versions
+from services.ingest.domain.matching import TRUSTING, Catalogue
 from services.ingest.domain.model import CanonicalOrder, Normalised, PiiKind, Problem, ProblemCode
 from services.ingest.domain.quarantine import Deed, Entry, Keep
 from services.ingest.domain.snapshots import NEVER, KnownOrder, Since
 from services.ingest.domain.text import Label, label_of
+from services.ingest.imports import reader as imports
+from services.ingest.matching import Freed, Parked, UnmatchedRows
 from services.ingest.shared import ABANDONED_DOOR
 from services.ingest.store import append_evidence, load_entries, save_entries
 
@@ -134,7 +138,11 @@ class Reader:
         if payload.door == ABANDONED_DOOR:
             gone = Normalised(order=None, problems=(_abandoned.decode(body).problem(),))
             return self.understood(gone, hashlib.sha256(body).digest())
-        found = channel.normalise(body)
+        found = (
+            imports.normalise(body, channel.name)
+            if imports.is_import(payload.door, body)
+            else channel.normalise(body)
+        )
         one = found[0] if len(found) == 1 else _unreadable(f"{len(found)} orders in one payload")
         return self.understood(one, hashlib.sha256(body).digest())
 
@@ -179,14 +187,17 @@ def opened_corrections(
 class NormaliserFacts:
     """Facts of one batch."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 — each a fact, made in one place
         self,
         reader: Reader,
         arrivals: Mapping[tuple[int, int], Arrival],
         fresh_numbers: Sequence[int],
         wrapped_keys: Mapping[str, bytes],
         entries: Mapping[str, Entry],
+        catalogue: Catalogue = TRUSTING,
     ) -> None:
+        self.catalogue = catalogue
+        self.unmatched = UnmatchedRows()
         self._reader = reader
         self._arrivals = arrivals
         self._fresh_numbers = list(fresh_numbers)
@@ -195,12 +206,15 @@ class NormaliserFacts:
         self.new_keys: dict[str, bytes] = {}
         self.changed: dict[str, Entry] = {}
         self.deeds: list[Deed] = []
-        self.seen: list[Evidence] = []
+        self.seen: list[Evidence | WithoutPayload] = []
 
     def apply(self, effect: object) -> None:
-        """A payload was taken, or an entry of the quarantine changed."""
-        if isinstance(effect, Evidence):
+        """A payload was taken, an entry of the quarantine changed, or what waits for a mapping."""
+        if isinstance(effect, Evidence | WithoutPayload):
             self.seen.append(effect)
+            return
+        if isinstance(effect, Parked | Freed):
+            self.unmatched.apply(effect)
             return
         if isinstance(effect, Deed):
             self.deeds.append(effect)
@@ -268,13 +282,17 @@ class NormaliserFacts:
 class NormaliserFactsSource:
     """Opens and normalises a batch, and takes as many order numbers as it may need."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, catalogue: CatalogueReader) -> None:
         self._reader = reader
+        self._catalogue = catalogue
 
     async def fetch(
         self, work: Any, records: Sequence[Record], kept: Mapping[str, Kept[KnownOrder]]
     ) -> NormaliserFacts:
-        """One query for numbers, one for keys of orders that may be amended, one for entries if there are any."""
+        """One query for numbers, one for keys of orders that may be amended, one for entries if there are any.
+
+        The first also tells whether a mapping has changed; only then they are read again.
+        """
         arrivals = {
             (r.partition, r.offset): self._reader.arrival(r.event)
             for r in records
@@ -283,12 +301,14 @@ class NormaliserFactsSource:
         known_ids = [k.state.order_id for k in kept.values() if k.state and k.state.order_id]
         new = {r.key for r in records if r.key not in kept or not _order_id(kept[r.key])}
         numbers: list[int] = []
-        if new:
+        if new or any([k.state is not None and k.state.waiting is not None for k in kept.values()]):  # noqa: C419 — every batch
             rows = await work.connection.fetch(
-                "SELECT nextval('ingest.order_numbers') AS number FROM generate_series(1, $1)",
-                len(new),
+                "SELECT nextval('ingest.order_numbers') AS number, "
+                "(SELECT revision FROM ingest.catalogue) AS revision FROM generate_series(1, $1)",
+                max(1, len(new)),
             )
             numbers = [row["number"] for row in rows]
+            await self._catalogue.catch_up(work.connection, rows[0]["revision"])
         wrapped: dict[str, bytes] = {}
         if known_ids:
             rows = await work.connection.fetch(
@@ -302,12 +322,15 @@ class NormaliserFactsSource:
         entries: Mapping[str, Entry] = {}
         if wanted := _entries_of(records, arrivals, kept):
             entries = await load_entries(work.connection, wanted)
-        return NormaliserFacts(self._reader, arrivals, numbers, wrapped, entries)
+        return NormaliserFacts(
+            self._reader, arrivals, numbers, wrapped, entries, self._catalogue.catalogue
+        )
 
     async def save(
         self, work: Any, facts: NormaliserFacts, kept: Mapping[str, Kept[KnownOrder]]
     ) -> None:
-        """Keeps the keys of new orders, the evidence, and the entries that changed."""
+        """Keeps the keys of new orders, which lines wait, the evidence, and the entries that changed."""
+        await facts.unmatched.save(work.connection)
         if facts.new_keys:
             await work.connection.copy_records_to_table(
                 "personal_keys",

@@ -1,9 +1,9 @@
-"""The processor over raw payloads and over what people say of those set aside."""
+"""The processor over raw payloads, over what people say of those set aside, and over what can be matched."""
 
 from __future__ import annotations
 
 from chassis.processor import Column, Handlers, Processor
-from schemas.events.channel_payloads import PayloadReceived
+from schemas.events.channel_payloads import MatchRequested, PayloadReceived
 from schemas.events.commands_ingest_payloads import (
     CorrectQuarantined,
     DiscardQuarantined,
@@ -12,6 +12,7 @@ from schemas.events.commands_ingest_payloads import (
 )
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.facts import NormaliserFactsSource
+from services.ingest.matching import decide_match
 from services.ingest.normalise import decide_payload
 from services.ingest.quarantine import decide_correct, decide_discard, decide_release
 from services.ingest.reading_again import decide_read_again
@@ -27,6 +28,7 @@ COLUMNS = (
 
 HANDLERS: Handlers = {
     PayloadReceived: decide_payload,
+    MatchRequested: decide_match,
     CorrectQuarantined: decide_correct,
     ReleaseQuarantined: decide_release,
     DiscardQuarantined: decide_discard,

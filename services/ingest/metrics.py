@@ -78,3 +78,17 @@ SPOOL_DAMAGED = Counter(
     "danshu_ingest_spool_damaged_total",
     "Acknowledged records the disk has broken; their segments are kept as *.damaged. Worry at once.",
 )
+IMPORTED = Counter(
+    "danshu_ingest_imported_total",
+    "Orders of emergency imports by what became of them: new, known, refused. Worry when refused grows.",
+    ("channel", "outcome"),
+)
+ORDERS_UNMATCHED = Gauge(
+    "danshu_ingest_orders_unmatched",
+    "Orders that wait for a SKU mapping. Worry while it is above zero for an hour.",
+)
+MATCHED = Counter(
+    "danshu_ingest_orders_matched_total",
+    "Orders whose lines were matched after they had waited for a mapping.",
+    ("channel",),
+)

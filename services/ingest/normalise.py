@@ -15,7 +15,7 @@ from schemas.events.channel_payloads import PayloadReceived
 from schemas.events.orders import (
     OrderAmended,
     OrderCancelled,
-    OrderLine,
+    OrderLinesMatched,
     OrderPaid,
     OrderPlaced,
     Payment,
@@ -24,6 +24,7 @@ from schemas.events.orders import (
 from schemas.events.quarantine import PayloadQuarantined
 from services.ingest import metrics
 from services.ingest.domain.evidence import Evidence
+from services.ingest.domain.matching import Told
 from services.ingest.domain.model import (
     CanonicalOrder,
     OrderSnapshotState,
@@ -38,10 +39,11 @@ from services.ingest.domain.snapshots import (
 )
 from services.ingest.domain.text import address_is_vague
 from services.ingest.facts import Arrival, NormaliserFacts, entry_key
+from services.ingest.matching import Freed, Parked, matched, placed_as, told_of
 from services.ingest.setting_aside import problems_of, set_aside, superseded
 from services.ingest.shanghai import business_day
 
-OrderEvent = OrderPlaced | OrderPaid | OrderAmended | OrderCancelled
+OrderEvent = OrderPlaced | OrderPaid | OrderAmended | OrderCancelled | OrderLinesMatched
 
 
 def decide_payload(
@@ -130,7 +132,30 @@ def taken_in(
         case Quarantine():
             raise AssertionError(reading)
         case Change():
-            return _changed(reading, order, payload, arrival, facts, moment)
+            decision = _changed(reading, order, payload, arrival, facts, moment)
+            return _waits(known, decision, payload.source_key, facts, moment)
+
+
+def _waits(
+    known: KnownOrder | None,
+    decision: Decision[KnownOrder],
+    order_key: str,
+    facts: NormaliserFacts,
+    moment: Moment,
+) -> Decision[KnownOrder]:
+    """The decision with what becomes of an order that waited for a mapping."""
+    now = decision.state
+    if known is None or known.waiting is None or now is None or now.waiting == known.waiting:
+        return decision
+    if now.waiting is None:
+        return replace(decision, effects=(*decision.effects, Freed(order_key)))
+    # The channel has told an imported order: its own words for the goods may have a mapping.
+    then = matched(now, now.waiting, order_key, facts, moment)
+    return replace(
+        then,
+        events=(*decision.events, *then.events),
+        effects=(*decision.effects, *then.effects),
+    )
 
 
 def _changed(  # noqa: PLR0917 — one arrival with everything around it
@@ -146,10 +171,15 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
         day = business_day(order.times.created or payload.accepted_at)
         known = replace(known, order_id=facts.fresh_order_id(order.channel, day))
     events: list[Struct] = []
+    effects: tuple[object, ...] = ()
     if change.placed:
         metrics.ARRIVALS.labels(payload.channel, "placed").inc()
         payment = Payment(paid_at=_paid_at(order, moment), paid_fen=order.paid_fen)
-        placed = _placed(known, order, payload, arrival, facts)
+        told = told_of(facts.catalogue, order)
+        known = placed_as(known, order, told, moment.now)
+        if known.waiting is not None:
+            effects = (Parked(payload.source_key, known, told.unmatched),)
+        placed = _placed(known, order, told, payload, arrival, facts)
         events.append(replace(placed, payment=payment) if change.paid else placed)
     else:
         metrics.ARRIVALS.labels(payload.channel, "changed").inc()
@@ -166,7 +196,9 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
             )
         )
     if change.cancelled:
-        refunded = order.state is OrderSnapshotState.CLOSED_REFUNDED
+        # An export says "closed" for both. What was paid on a channel, the channel pays back.
+        undated = order.times.modified is None
+        refunded = order.state is OrderSnapshotState.CLOSED_REFUNDED or (undated and known.paid)
         events.append(
             OrderCancelled(
                 order_id=known.order_id,
@@ -176,16 +208,17 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
                 refunded_by_channel=refunded,
             )
         )
-    return Decision(state=known, events=tuple(events))
+    return Decision(state=known, events=tuple(events), effects=effects)
 
 
 def _paid_at(order: CanonicalOrder, moment: Moment) -> datetime:
     return order.times.paid or order.times.modified or moment.now
 
 
-def _placed(
+def _placed(  # noqa: PLR0917
     known: KnownOrder,
     order: CanonicalOrder,
+    told: Told,
     payload: PayloadReceived,
     arrival: Arrival,
     facts: NormaliserFacts,
@@ -200,24 +233,10 @@ def _placed(
         channel_order_no=order.order_no,
         channel_state=order.raw_state,
         accepted_at=payload.accepted_at,
-        lines=tuple(
-            OrderLine(
-                line_no=number,
-                channel_line_id=item.line_id,
-                channel_sku_id=item.sku_id,
-                sku=item.merchant_sku or item.sku_id,
-                title=item.title,
-                quantity=item.qty,
-                unit_price_fen=item.unit_price_fen,
-                discount_fen=item.discount_fen,
-                paid_fen=item.payable_fen,
-                is_gift=item.is_gift,
-            )
-            for number, item in enumerate(order.items, start=1)
-        ),
+        lines=told.lines,
         payable_fen=order.payable_fen,
         freight_fen=order.freight_fen,
-        discount_fen=order.discount_total_fen,
+        discount_fen=order.discount_total_fen + told.rounding_fen,
         currency=order.currency,
         promotions=tuple(
             Promotion(name=p.name, amount_fen=p.fen, borne_by=p.borne_by) for p in order.promotions

@@ -118,7 +118,7 @@ def decide_release(
     released_now = Decision(
         state=replace(taken.state, quarantine=()),
         events=(*taken.events, event),
-        effects=(Keep(kept, deed(kept, Act.RELEASE, moment, command.reason)),),
+        effects=(*taken.effects, Keep(kept, deed(kept, Act.RELEASE, moment, command.reason))),
         result_id=kept.order_id,
     )
     return witnessed(released_now, payload, arrival, entry.evidence, moment, outcome="released")

@@ -2,6 +2,7 @@
 
 Pure. The payloads go through the same decision as when they came, one after the other, with the corrections that
 stand; nothing of it is kept or told. Texts about a person are never compared by content: they read the same or not.
+Lines are compared as the channel sold them: which SKUs of ours they were matched by is no reading of a payload.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from msgspec import Struct
 
 from chassis.processor import Moment, Record
 from schemas.events.channel_payloads import PayloadReceived
-from schemas.events.orders import OrderPlaced
+from schemas.events.orders import OrderLine, OrderPlaced
+from services.ingest.domain.matching import in_channel_pieces
 from services.ingest.domain.model import Extension
 from services.ingest.domain.quarantine import Entry
 from services.ingest.domain.snapshots import KnownOrder
@@ -28,7 +30,7 @@ _FROM_THE_NEWEST = (
     "modified_at", "state", "raw_state", "hold", "province", "city", "district", "personal_kind",
 )  # fmt: skip
 _TOLD = (
-    "channel_state", "lines", "payable_fen", "freight_fen", "discount_fen", "currency", "promotions",
+    "channel_state", "payable_fen", "freight_fen", "discount_fen", "currency", "promotions",
     "province", "city", "district", "personal_kind", "receiver_key", "address_vague", "hold", "problems",
     "ship_by", "payment",
 )  # fmt: skip
@@ -87,7 +89,8 @@ def by_todays_mapping(
 ) -> Today:
     """Takes the payloads of one order in, in the order of their places."""
     known, placed, extension = None, None, None
-    newest = datetime.min.replace(tzinfo=now.tzinfo)
+    # An import has no modified time: whatever the channel told is newer.
+    newest = before_all = datetime.min.replace(tzinfo=now.tzinfo)
     for taken in sorted(payloads, key=lambda one: one.place):
         partition, offset = taken.place
         payload = taken.payload
@@ -101,8 +104,8 @@ def by_todays_mapping(
         known = decision.state
         placed = next((e for e in decision.events if isinstance(e, OrderPlaced)), placed)
         order = arrival.normalised.order
-        if order is not None and (order.times.modified or newest) >= newest:
-            newest, extension = order.times.modified or newest, order.extensions
+        if order is not None and (order.times.modified or before_all) >= newest:
+            newest, extension = order.times.modified or before_all, order.extensions
     return Today(known=known, placed=placed, extension=extension)
 
 
@@ -118,7 +121,7 @@ def compared(
     known = today.known
     fields = (*_FROM_THE_NEWEST, *(_FROM_THE_FIRST if whole else ()))
     found = [
-        _difference(name, getattr(stored, name), getattr(known, name))
+        _difference(name, _stored_at(stored, name), _stored_at(known, name))
         for name in fields
         # An order that cannot be worked with has no content to compare.
         if stored.order_id or known.order_id
@@ -129,26 +132,53 @@ def compared(
     after = [problem.code for problem in known.quarantine]
     found.append(_difference("quarantine", before, after))
     if told is not None and today.placed is not None and whole:
+        found += _lines(_as_sold(told.lines), _as_sold(today.placed.lines))
+        opened = any(line.mapped is not None for line in told.lines)
         for name in _TOLD:
-            was, reads = getattr(told, name), getattr(today.placed, name)
-            found += (
-                _lines(was, reads)
-                if name == "lines"
-                else [_difference(f"placed.{name}", was, reads)]
-            )
+            # The unit prices of a bundle's components are rounded up, and the discount takes that back.
+            if not (opened and name == "discount_fen"):
+                was, reads = getattr(told, name), getattr(today.placed, name)
+                found.append(_difference(f"placed.{name}", was, reads))
     kept = tuple(one for one in found if one is not None)
     if not kept and stored.digest and known.digest and stored.digest != known.digest:
         return (Difference(field="content", stored="", today="reads differently elsewhere"),)
     return kept
 
 
-def _lines(was: Sequence[Any], reads: Sequence[Any]) -> list[Difference | None]:
+def _stored_at(known: KnownOrder, name: str) -> object:
+    if name == "lines":
+        return in_channel_pieces(known.lines, dict(known.mapped))
+    return getattr(known, name)
+
+
+def _as_sold(lines: Sequence[OrderLine]) -> list[dict[str, object]]:
+    """The channel's own lines behind lines of ours; of one that a mapping opened, all but its prices a piece."""
+    sold: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        found: dict[str, Any] = {
+            name: getattr(line, name)
+            for name in ("channel_line_id", "channel_sku_id", "title", "quantity", "paid_fen")
+        }
+        if line.mapped is None:
+            found["merchant_code"] = line.unmatched.merchant_code if line.unmatched else line.sku
+            for name in ("unit_price_fen", "discount_fen", "is_gift"):
+                found[name] = getattr(line, name)
+        else:
+            found["merchant_code"] = line.mapped.merchant_code
+            found["quantity"] = line.mapped.quantity
+            if before := sold.get(line.channel_line_id):
+                found["paid_fen"] += before["paid_fen"]
+        sold[line.channel_line_id] = found
+    return list(sold.values())
+
+
+def _lines(
+    was: Sequence[dict[str, object]], reads: Sequence[dict[str, object]]
+) -> list[Difference | None]:
     found = [_difference("placed.lines", len(was), len(reads))]
-    for one, other in zip(was, reads, strict=False):
-        found += [
-            _difference(f"placed.lines.{one.line_no}.{n}", getattr(one, n), getattr(other, n))
-            for n in one.__struct_fields__
-        ]
+    for number, (one, other) in enumerate(zip(was, reads, strict=False), start=1):
+        names = [name for name in one if name in other]
+        found += [_difference(f"placed.lines.{number}.{n}", one[n], other[n]) for n in names]
     return found
 
 

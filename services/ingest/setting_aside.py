@@ -14,6 +14,7 @@ from services.ingest.domain.model import Problem, ProblemCode
 from services.ingest.domain.quarantine import STATES, Act, Deed, Entry, EntryState, Keep
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.facts import Arrival, NormaliserFacts, entry_key
+from services.ingest.imports.document import DOOR as IMPORT_DOOR
 
 DETAIL_CHARS_MAX = 200
 
@@ -40,7 +41,7 @@ def set_aside(  # noqa: PLR0917 — one arrival with everything around it
     """Keeps the payload with every reason. What is known of an accepted order stays as it is.
 
     A repeat is counted and changes nothing; an older content than the one kept, or than what is known of the
-    order, is not worth anybody's time.
+    order, is not worth anybody's time. An import is older than whatever the channel told.
     """
     key = entry_key(payload, arrival)
     entry = facts.entry(key)
@@ -48,7 +49,7 @@ def set_aside(  # noqa: PLR0917 — one arrival with everything around it
         channel=payload.channel, shop=payload.shop, channel_order_no=payload.channel_order_no
     )
     modified_at = _modified_at(arrival)
-    if _overtaken(modified_at, known, entry) or (entry and entry.digest == arrival.digest):
+    if _overtaken(payload, modified_at, known, entry) or (entry and entry.digest == arrival.digest):
         metrics.ARRIVALS.labels(payload.channel, "stale").inc()
         seen = entry and Keep(_seen(entry, moment))
         return Decision(state=known, effects=(seen,) if seen else ())
@@ -98,6 +99,9 @@ def superseded(
     if entry is None or not entry.waits:
         return decision
     modified_at = _modified_at(arrival)
+    if modified_at is None and entry.door != IMPORT_DOOR:
+        # Only an import is taken in without a time, and the channel's word waits here.
+        return decision
     # Of two equally new ones the good one stands, but its repeat says nothing about the other.
     repeated = modified_at == entry.modified_at and not decision.events
     if entry.modified_at and modified_at and (modified_at < entry.modified_at or repeated):
@@ -151,10 +155,17 @@ def _modified_at(arrival: Arrival) -> datetime | None:
     return None if order is None else order.times.modified
 
 
-def _overtaken(modified_at: datetime | None, known: KnownOrder | None, entry: Entry | None) -> bool:
+def _overtaken(
+    payload: PayloadReceived,
+    modified_at: datetime | None,
+    known: KnownOrder | None,
+    entry: Entry | None,
+) -> bool:
     """Whether something newer is known, or waits. What does not say when it was made is taken for new."""
     if modified_at is None:
-        return False
+        told = known is not None and known.order_id and known.modified_at is not None
+        waits = entry is not None and entry.waits and entry.door != IMPORT_DOOR
+        return payload.door == IMPORT_DOOR and bool(told or waits)
     newest = [known.modified_at] if known and known.order_id else []
     newest += [entry.modified_at] if entry and entry.waits else []
     return any(at is not None and modified_at < at for at in newest)

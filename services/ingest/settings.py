@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import Settings
+from services.ingest.domain.matching import MerchantCodes
 
 Role = Literal["doors", "channels", "normalise"]
 """`doors` take pushes, `channels` fetches, polls and writes back, `normalise` makes orders of payloads."""
@@ -41,3 +42,5 @@ class IngestSettings(Settings):
     """After so many failures a write-back is given up as refused; failures of the whole shop do not count."""
     write_backs_per_shop_per_s: float = Field(default=20.0, gt=0)
     """What a shop is told a second at most. Platforms allow 10 to 40 calls a second to one application."""
+    merchant_codes: MerchantCodes = MerchantCodes.TRUSTED
+    """What a merchant code means that no mapping names: `trusted`, it is our SKU; `known`, only if inventory keeps it."""

@@ -41,6 +41,8 @@ from services.ingest.channels import (
     Unsupported,
     WriteBack,
 )
+from services.ingest.domain.imported import ImportedLine
+from services.ingest.domain.matching import in_channel_pieces
 from services.ingest.fetching import send
 from services.ingest.pacing import Due, Pace
 from services.ingest.shared import Shared
@@ -161,6 +163,8 @@ WRITE_BACKS: Processor[WriteBacks] = Processor(
 )
 
 _decoder: msgspec.json.Decoder[Kept[WriteBacks]] = msgspec.json.Decoder(Kept[WriteBacks])
+_decode_mapped = msgspec.json.Decoder(tuple[tuple[str, int], ...]).decode
+_decode_imported = msgspec.json.Decoder(tuple[ImportedLine, ...]).decode
 
 
 class WriteBackDispatcher:
@@ -211,9 +215,12 @@ class WriteBackDispatcher:
 
     async def _due(self, lead: Connection, left_out: Sequence[str]) -> list[Due]:
         rows = await lead.fetch(
-            "SELECT w.key, w.document, o.channel, o.shop, o.channel_order_no "
+            "SELECT w.key, w.document, o.channel, o.shop, o.channel_order_no, "
+            "o.document->'state'->'mapped' AS mapped, o.document->'state'->'imported' AS imported "
             "FROM ingest.write_backs w JOIN ingest.orders o ON o.order_id = w.key "
-            "WHERE w.due AND NOT w.key = ANY($2::text[]) ORDER BY w.key LIMIT $1",
+            # Of an order which only an import told, the channel's own line ids are not known yet.
+            "WHERE w.due AND NOT w.key = ANY($2::text[]) AND o.modified_at IS NOT NULL "
+            "ORDER BY w.key LIMIT $1",
             ROWS_MAX,
             left_out,
         )
@@ -273,9 +280,10 @@ class WriteBackDispatcher:
 
     async def _tell_shipment(self, channel: Channel, shop: Shop, row: Any, told: Told) -> WriteBack:
         credentials = shop.credentials()
+        lines = in_the_channels_words(told.lines, row["mapped"], row["imported"])
         shipment = Shipment(
             order_no=row["channel_order_no"],
-            lines=tuple(ShippedLine(line_id=line_id, qty=qty) for line_id, qty in told.lines),
+            lines=tuple(ShippedLine(line_id=line_id, qty=qty) for line_id, qty in lines),
             whole=True,
             carrier=told.carrier,
             waybill_no=told.waybill_no,
@@ -314,6 +322,18 @@ class WriteBackDispatcher:
             if isinstance(answer, ChannelError)
             else channel.aftersales.read_agree_answer(answer)
         )
+
+
+def in_the_channels_words(
+    lines: Sequence[tuple[str, int]], mapped: str | None, imported: str | None
+) -> tuple[tuple[str, int], ...]:
+    """A parcel's lines by the channel's own ids, where an import named them, and in the pieces it sold.
+
+    `mapped` and `imported` as the order's document has them, JSON.
+    """
+    own = {line.line_id: line.own_id for line in _decode_imported(imported or "[]") if line.own_id}
+    named = [(own.get(line_id, line_id), pieces) for line_id, pieces in lines]
+    return in_channel_pieces(named, dict(_decode_mapped(mapped or "[]")))
 
 
 def _shop_rests_ms(error: ChannelError) -> int:

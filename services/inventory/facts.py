@@ -15,7 +15,7 @@ from chassis.errors import Unavailable
 from chassis.processor import Kept, Record
 from schemas.events.commands_inventory import ExpireHold, ReceiveStock
 from schemas.events.order_states import OrderClosed
-from schemas.events.orders import OrderPaid, OrderPlaced
+from schemas.events.orders import OrderLinesMatched, OrderPaid, OrderPlaced
 from schemas.events.refunds import RefundSettled
 from schemas.events.shipments import ParcelShipped
 from services.inventory.counters import Epoch
@@ -127,6 +127,10 @@ def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing
     leaves: Goods = ()
     if kind is OrderPaid:
         goods = wanted(hold.lines) if hold.state in {"short", "expired"} else None
+        if goods is not None:
+            foreseen.plans[key] = plan_for(sourcing, hold, goods)
+    elif kind is OrderLinesMatched:
+        goods = wanted(event.lines) if hold.state == "unmatched" else None
         if goods is not None:
             foreseen.plans[key] = plan_for(sourcing, hold, goods)
     elif kind is ExpireHold or kind is OrderClosed:

@@ -7,7 +7,7 @@ time (a cancellation before the order, a return before the parcel).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol, TypeAlias
 
@@ -18,7 +18,7 @@ from chassis.errors import Invalid
 from chassis.processor import Decide, Decision, Moment
 from schemas.events.commands_inventory import ExpireHold, ReceiveStock
 from schemas.events.order_states import OrderClosed
-from schemas.events.orders import OrderPaid, OrderPlaced
+from schemas.events.orders import OrderLine, OrderLinesMatched, OrderPaid, OrderPlaced
 from schemas.events.refunds import RefundSettled
 from schemas.events.shipments import ParcelShipped
 from schemas.events.stock import (
@@ -72,7 +72,10 @@ Outcome: TypeAlias = Decision[Aggregate]
 
 
 def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Moment) -> Outcome:
-    """Holds the goods of a new order; one that was cancelled before we saw it gets none."""
+    """Holds the goods of a new order; one that was cancelled before we saw it gets none.
+
+    While a line has no SKU there is nothing to ask for.
+    """
     if state is not None:
         return Decision(state=state)
     hold = Hold(
@@ -80,9 +83,25 @@ def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Mo
         paid=event.payment is not None,
         channel=event.channel,
         province=event.province,
-        lines=tuple([Line(line.line_no, line.sku, line.quantity) for line in event.lines]),
+        lines=_lines(event.lines),
     )
+    if any([line.unmatched is not None for line in event.lines]):  # noqa: C419 — every order passes here
+        return Decision(state=replace(hold, state="unmatched", lines=()))
     return _ask(hold, event.order_id, stock, moment)
+
+
+def lines_matched(
+    state: Aggregate | None, event: OrderLinesMatched, stock: Stock, moment: Moment
+) -> Outcome:
+    """Holds the goods of an order that waited for its SKUs, unless it was cancelled meanwhile."""
+    hold = _hold(state)
+    if hold.state != "unmatched":
+        return Decision(state=hold)
+    return _ask(replace(hold, lines=_lines(event.lines)), event.order_id, stock, moment)
+
+
+def _lines(lines: Sequence[OrderLine]) -> tuple[Line, ...]:
+    return tuple([Line(line.line_no, line.sku, line.quantity) for line in lines])
 
 
 def paid(state: Aggregate | None, event: OrderPaid, stock: Stock, moment: Moment) -> Outcome:
@@ -290,6 +309,7 @@ def _take_back(outcome: Outcome, order_id: str, returned: Returned, moment: Mome
 
 HANDLERS: Mapping[type[Struct], Decide] = {
     OrderPlaced: placed,
+    OrderLinesMatched: lines_matched,
     OrderPaid: paid,
     OrderClosed: closed,
     ExpireHold: expire,

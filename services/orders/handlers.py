@@ -6,6 +6,7 @@ order between topics; within one topic they come in order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol
@@ -21,7 +22,14 @@ from schemas.events.commands_orders import (
     ReviewOrder,
 )
 from schemas.events.order_states import FulfilLine
-from schemas.events.orders import OrderAmended, OrderCancelled, OrderPaid, OrderPlaced
+from schemas.events.orders import (
+    OrderAmended,
+    OrderCancelled,
+    OrderLine,
+    OrderLinesMatched,
+    OrderPaid,
+    OrderPlaced,
+)
 from schemas.events.refunds import RefundFailed, RefundRefused, RefundRequested, RefundSettled
 from schemas.events.shipments import (
     ParcelCancelled,
@@ -46,6 +54,7 @@ from services.orders.domain.states import REFUSAL_TITLES, State, Trigger
 from services.orders.domain.step import Step
 
 EMPTY = Order()
+UNMATCHED_TOLD_MAX = 5
 Decided = Decision[Order]
 Command = CancelOrder | CloseUnpaid | HoldOrder | LiftHold | ReviewOrder
 
@@ -96,8 +105,8 @@ def order_placed(known: Order | None, event: OrderPlaced, judge: Judge, moment: 
     return step.decision()
 
 
-def _content(event: OrderPlaced) -> Content:
-    lines = tuple(
+def _lines(lines: Sequence[OrderLine]) -> tuple[FulfilLine, ...]:
+    return tuple(
         [
             FulfilLine(
                 line_no=line.line_no,
@@ -106,9 +115,25 @@ def _content(event: OrderPlaced) -> Content:
                 title=line.title,
                 quantity=line.quantity,
             )
-            for line in event.lines
+            for line in lines
         ]
     )
+
+
+def _why_unmatched(lines: Sequence[OrderLine]) -> str:
+    """Each line that has no SKU with what the channel calls it, as people read it."""
+    told = []
+    for line in lines:
+        if line.unmatched is not None:
+            code = line.unmatched.merchant_code
+            why = f"商家编码 {code} 不是已知SKU" if code else "没有商家编码"
+            told.append(f"第{line.line_no}行 {line.title}(平台SKU {line.channel_sku_id}): {why}")
+    more = f"；等共 {len(told)} 行" if len(told) > UNMATCHED_TOLD_MAX else ""
+    return "；".join(told[:UNMATCHED_TOLD_MAX]) + more
+
+
+def _content(event: OrderPlaced) -> Content:
+    lines = _lines(event.lines)
     return Content(
         channel=event.channel,
         shop=event.shop,
@@ -126,7 +151,29 @@ def _content(event: OrderPlaced) -> Content:
         problem_count=len(event.problems),
         ship_by=event.ship_by,
         gaps=gaps_of(lines, event.province, event.personal_kind),
+        unmatched=_why_unmatched(event.lines),
     )
+
+
+def lines_matched(
+    known: Order | None, event: OrderLinesMatched, judge: Judge, moment: Moment
+) -> Decided:
+    """Takes our SKUs in place of the lines that had none; the table judges the goods anew."""
+    order = known or EMPTY
+    content, verdict = order.content, order.verdict
+    early = order.state in {State.AWAITING_PAYMENT, State.AWAITING_REVIEW}
+    # What was handed over or has ended stays as it was.
+    if content is not None and verdict is not None and early:
+        lines = _lines(event.lines)
+        gaps = gaps_of(lines, content.province, content.personal_kind)
+        content = replace(content, lines=lines, gaps=gaps, unmatched="")
+        if not verdict.reviewed_by:
+            due_fen = order.paid_fen or content.payable_fen
+            verdict = judge.verdict(event.order_id, content, due_fen, event.occurred_at)
+        order = replace(order, content=content, verdict=verdict)
+    step = Step(order, moment)
+    step.take(Trigger.LINES_MATCHED)
+    return step.decision()
 
 
 def order_paid(known: Order | None, event: OrderPaid, judge: Judge, moment: Moment) -> Decided:
@@ -383,6 +430,7 @@ def review_order(
 HANDLERS: Handlers = MappingProxyType(
     {
         OrderPlaced: order_placed,
+        OrderLinesMatched: lines_matched,
         OrderPaid: order_paid,
         OrderAmended: order_amended,
         OrderCancelled: order_cancelled,

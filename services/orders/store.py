@@ -18,7 +18,7 @@ from chassis.errors import StartRefused
 from chassis.postgres import Connection, Pool, named_queries
 from chassis.processor import Column, Kept, Record
 from chassis.rules import Table, load_tables, unmet
-from schemas.events.orders import OrderAmended, OrderPaid, OrderPlaced
+from schemas.events.orders import OrderAmended, OrderLinesMatched, OrderPaid, OrderPlaced
 from services.orders.domain.audit import Entry
 from services.orders.domain.guards import waiting_for
 from services.orders.domain.model import Content, Order, Verdict
@@ -202,7 +202,7 @@ def wanted_receivers(
                 if event.receiver_key:
                     receivers.setdefault(event.receiver_key, {})
                     moments.append(event.occurred_at)
-            case OrderPaid():
+            case OrderPaid() | OrderLinesMatched():
                 moments.append(event.occurred_at)
                 before = kept.get(record.key)
                 content = before.state.content if before is not None and before.state else None

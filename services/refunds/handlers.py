@@ -21,7 +21,7 @@ from schemas.events.commands_refunds import (
     RequestRefund,
 )
 from schemas.events.order_states import OrderClosed
-from schemas.events.orders import OrderCancelled, OrderPaid, OrderPlaced
+from schemas.events.orders import OrderCancelled, OrderLinesMatched, OrderPaid, OrderPlaced
 from schemas.events.refunds import (
     RefundApproved,
     RefundFailed,
@@ -52,10 +52,19 @@ def place_order(
         channel_order_no=event.channel_order_no,
         lines=shares.announced(event.lines),
         freight_fen=event.freight_fen,
+        unmatched=any([line.unmatched is not None for line in event.lines]),  # noqa: C419 — every order
     )
     if event.payment is None:
         return Decision(state=account)
     return _pay(account, event.order_id, event.payment.paid_fen, facts, at)
+
+
+def match_lines(
+    state: Account | None, event: OrderLinesMatched, facts: RefundFacts, at: Moment
+) -> Decided:
+    """Takes the lines of our SKUs; requests of the channel that waited for them are decided now."""
+    account = shares.matched(state or EMPTY, event.lines)
+    return _open_early(account, event.order_id, facts, at)
 
 
 def pay_order(state: Account | None, event: OrderPaid, facts: RefundFacts, at: Moment) -> Decided:
@@ -69,9 +78,13 @@ def pay_order(state: Account | None, event: OrderPaid, facts: RefundFacts, at: M
 def _pay(account: Account, order_id: str, paid_fen: int, facts: RefundFacts, at: Moment) -> Decided:
     if account.cases:
         return Decision(state=account)
+    return _open_early(replace(account, paid_fen=paid_fen), order_id, facts, at)
+
+
+def _open_early(account: Account, order_id: str, facts: RefundFacts, at: Moment) -> Decided:
     if not account.early:
-        return Decision(state=replace(account, paid_fen=paid_fen))
-    waiting, account = account.early, replace(account, paid_fen=paid_fen, early=())
+        return Decision(state=account)
+    waiting, account = account.early, replace(account, early=())
     events: list[Struct] = []
     effects: list[object] = []
     for request in waiting:
@@ -345,6 +358,7 @@ def _restock(case: Case) -> tuple[RestockLine, ...]:
 
 HANDLERS: Handlers = {
     OrderPlaced: place_order,
+    OrderLinesMatched: match_lines,
     OrderPaid: pay_order,
     OrderCancelled: channel_cancelled,
     OrderClosed: order_closed,

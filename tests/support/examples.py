@@ -55,6 +55,7 @@ TEXTS = {
     "hold": "",
     "kind": "refund_only",
     "level_key": "hz-1|TEA-250G",
+    "merchant_code": "TEA-GIFT-BOX",
     "message_id": "m-1",
     "name": "双十一满减",
     "order_id": ORDER_ID,

@@ -71,7 +71,8 @@ class Draft(msgspec.Struct, kw_only=True):
     on delivery, so that shipping unpaid is no contradiction. `partial`: a list row or a push, which
     has no lines and asks for the detail. `names_shop`: false where the channel's orders do not say
     which shop they are of. `rounding_fen`: what list prices are too high because they have to be
-    whole fen. `collected`: the buyer fetches it, or it is handed over already.
+    whole fen. `collected`: the buyer fetches it, or it is handed over already. `dated`: false where
+    nobody tells when it was modified, so that it is older than whatever the channel tells.
     """
 
     order_no: str
@@ -98,6 +99,7 @@ class Draft(msgspec.Struct, kw_only=True):
     names_shop: bool = True
     collected: bool = False
     rounding_fen: int = 0
+    dated: bool = True
 
 
 def finish(draft: Draft, problems: list[Problem]) -> Normalised:
@@ -148,7 +150,7 @@ def _check_header(draft: Draft, problems: list[Problem]) -> None:
         problems.append(problem(ProblemCode.ORDER_NO_MISSING, "no order number", blocks=True))
     elif not _ORDER_NO.match(draft.order_no):
         problems.append(problem(ProblemCode.ORDER_NO_MALFORMED, "order number", blocks=True))
-    if draft.times.modified is None and not draft.partial:
+    if draft.times.modified is None and draft.dated and not draft.partial:
         # Without it an older snapshot could overwrite a newer one.
         problems.append(problem(ProblemCode.MODIFIED_MISSING, "modified time", blocks=True))
     if draft.state is S.UNKNOWN and not (draft.partial and not draft.raw_state):

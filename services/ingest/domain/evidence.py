@@ -24,12 +24,22 @@ class Evidence(Struct, frozen=True, kw_only=True):
     order_version: int = 0
 
 
-def with_versions(seen: Sequence[Evidence], newest: Mapping[str, int]) -> tuple[Evidence, ...]:
+class WithoutPayload(Struct, frozen=True, kw_only=True):
+    """So many events of an order followed from no payload: they are no evidence, but have versions."""
+
+    source_key: str
+    events: int
+
+
+def with_versions(
+    seen: Sequence[Evidence | WithoutPayload], newest: Mapping[str, int]
+) -> tuple[Evidence, ...]:
     """The evidence of one batch, in order, given each order's newest version after the batch."""
     left = dict(newest)
     told = []
     for one in reversed(seen):
         version = left.get(one.source_key, 0)
-        told.append(replace(one, order_version=version))
+        if isinstance(one, Evidence):
+            told.append(replace(one, order_version=version))
         left[one.source_key] = version - one.events
     return tuple(reversed(told))

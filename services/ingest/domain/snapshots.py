@@ -7,18 +7,25 @@ and cancellation are told once; what may change later (receiver, hold) is told a
 of what changed; a receiver that the channel takes away again, as some do once a parcel has left, stays as it
 was told; a payload that cannot be worked with is quarantined with every reason and does not touch what is
 known. What is told has all of the order to ship: an order of which a part is refunded or has left is held.
+An imported snapshot has no modified time and is older than any that the channel told: it takes an order in,
+and tells that it was paid or closed, but overwrites nothing. An order that an import told otherwise than the
+channel does is held.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from services.ingest.domain.imported import ImportedLine, as_imported, paired, same_goods
+from services.ingest.domain.matching import ChannelLine
 from services.ingest.domain.model import (
     SHIPPABLE,
     CanonicalOrder,
+    Item,
     LineRefundState,
     OrderSnapshotState,
     PiiKind,
@@ -40,6 +47,7 @@ LEFT = frozenset({OrderSnapshotState.SHIPPED, OrderSnapshotState.COMPLETED})
 SHIPPED_ELSEWHERE = "shipped_elsewhere"
 PARTLY_SHIPPED_ELSEWHERE = "partly_shipped_elsewhere"
 PARTLY_REFUNDED = "partly_refunded"
+IMPORT_DIFFERS = "import_differs"
 
 # How far an order has come. What is unknown must not ship, so it stands above all that may.
 _PROGRESS: dict[str, int] = {
@@ -101,6 +109,14 @@ class Since(Struct, frozen=True, order=True, array_like=True):
 NEVER = Since(_BEFORE_ALL, 0)
 
 
+class Waiting(Struct, frozen=True, kw_only=True):
+    """What an order that waits for a mapping was placed with."""
+
+    lines: tuple[ChannelLine, ...]
+    discount_fen: int
+    since: datetime
+
+
 class KnownOrder(Struct, frozen=True, kw_only=True):
     """What ingest keeps of a channel order. `order_id` is empty while only quarantined payloads came."""
 
@@ -120,7 +136,11 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
     personal_kind: str = ""
     hold: str = ""
     lines: tuple[tuple[str, int], ...] = ()
-    """(channel's line id, pieces), in the order of our line numbers."""
+    """(channel's line id, pieces of ours), in the order of our line numbers."""
+    mapped: tuple[tuple[str, int], ...] = ()
+    """(channel's line id, pieces the channel sold) of lines that a mapping opened."""
+    waiting: Waiting | None = None
+    """Set while a line has no SKU of ours."""
     quarantine: tuple[Problem, ...] = ()
     set_aside: bool = False
     """Whether the quarantine has, or had, an entry of it."""
@@ -132,6 +152,8 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
     """Whether the personal block is a corrected one, or told after that."""
     region_of: Rank | None = None
     """The snapshot that told the region; None: the newest."""
+    imported: tuple[ImportedLine, ...] = ()
+    """The lines as an import told them, where it told the order first; else nothing."""
 
     @property
     def rank(self) -> Rank:
@@ -238,6 +260,7 @@ def read_snapshot(
         lines=tuple([(item.line_id, item.qty) for item in order.items]),
         digest=digest,
         personal_since=since,
+        imported=() if order.times.modified else as_imported(order),
     )
     if known is None or not known.order_id:
         seen = replace(seen, set_aside=known is not None and known.set_aside)
@@ -245,7 +268,7 @@ def read_snapshot(
     before = known
     if again and seen.modified_at == known.modified_at:
         before = replace(known, state="", raw_state="", hold="", digest="")
-    now_known = _joined(before, seen)
+    now_known = _joined(*_beside_import(before, seen, order))
     if now_known == known:
         return Stale()
     return Change(
@@ -254,6 +277,47 @@ def read_snapshot(
         amended=() if now_known.cancelled else _amended(known, now_known),
         cancelled=now_known.cancelled and not known.cancelled,
         known=now_known,
+    )
+
+
+def _beside_import(
+    known: KnownOrder, seen: KnownOrder, order: CanonicalOrder
+) -> tuple[KnownOrder, KnownOrder]:
+    """What is known, and the channel's own snapshot, where an import told the order first.
+
+    The first that tells the same goods gives our lines the channel's ids; one that tells others is held.
+    """
+    if not known.imported or seen.modified_at is None:
+        return known, seen
+    if not same_goods(known.imported, order.items):
+        return known, replace(seen, hold=seen.hold or IMPORT_DIFFERS)
+    if known.imported[0].own_id:
+        return known, seen
+    return _named(known, paired(known.imported, order.items)), seen
+
+
+def _named(known: KnownOrder, items: Mapping[str, Item]) -> KnownOrder:
+    """The order with its lines in the channel's own words. `items` are the channel's by the import's line ids."""
+    own = {line_id: item.line_id for line_id, item in items.items()}
+    waiting = known.waiting
+    if waiting is not None:
+        lines = [_as_the_channel_says(line, items[line.line_id]) for line in waiting.lines]
+        waiting = replace(waiting, lines=tuple(lines))
+    return replace(
+        known,
+        lines=tuple([(own[line_id], pieces) for line_id, pieces in known.lines]),
+        mapped=tuple([(own[line_id], pieces) for line_id, pieces in known.mapped]),
+        waiting=waiting,
+        imported=tuple([replace(line, own_id=own[line.line_id]) for line in known.imported]),
+    )
+
+
+def _as_the_channel_says(line: ChannelLine, item: Item) -> ChannelLine:
+    return replace(
+        line,
+        line_id=item.line_id,
+        channel_sku_id=item.sku_id,
+        merchant_code=item.merchant_sku,
     )
 
 
@@ -280,12 +344,17 @@ def _joined(known: KnownOrder, seen: KnownOrder) -> KnownOrder:
         personal_since=personal.personal_since,
         # Line numbers are given once: a later snapshot that drops a line must not shift the others.
         lines=known.lines or seen.lines,
+        mapped=known.mapped,
+        waiting=None if known.cancelled or seen.cancelled else known.waiting,
+        imported=known.imported,
         quarantine=known.quarantine if seen.rank < known.rank else (),
     )
 
 
-def _personal_standing(known: KnownOrder) -> tuple[Since, int, Rank]:
-    return known.personal_since, _TOLD[known.personal_kind], _personal_rank(known)
+def _personal_standing(known: KnownOrder) -> tuple[Since, bool, bool, int, Rank]:
+    """How well a receiver is told. A mask of the channel's own says more than an import's clear text."""
+    told, rank = _TOLD[known.personal_kind], _personal_rank(known)
+    return known.personal_since, told > 0, rank.modified_at > _BEFORE_ALL, told, rank
 
 
 def _personal_rank(known: KnownOrder) -> Rank:

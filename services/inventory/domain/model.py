@@ -17,7 +17,8 @@ Goods: TypeAlias = tuple[tuple[str, int], ...]
 Row: TypeAlias = tuple[str, str]
 """(warehouse, sku): one row of stock."""
 
-HoldState: TypeAlias = Literal["short", "held", "expired", "cancelled", "shipped"]
+HoldState: TypeAlias = Literal["unmatched", "short", "held", "expired", "cancelled", "shipped"]
+"""`unmatched`: a line has no SKU of ours yet, so nothing is asked for."""
 
 
 class Line(Struct, frozen=True, array_like=True):
@@ -161,12 +162,12 @@ class Counted(Protocol):
 def wanted(lines: Iterable[Counted]) -> Goods | None:
     """What an order asks for in all; None where a line makes no sense.
 
-    A line asks for at least one piece of something that can be written down (Postgres keeps no NUL).
+    A line asks for at least one piece of a SKU that can be written down (Postgres keeps no NUL).
     """
     pieces: dict[str, int] = {}
     for line in lines:
         sku, quantity = line.sku, line.quantity
-        if quantity <= 0 or "\0" in sku:
+        if quantity <= 0 or not sku or "\0" in sku:
             return None
         pieces[sku] = pieces.get(sku, 0) + quantity
     return tuple(sorted(pieces.items()))

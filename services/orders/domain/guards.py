@@ -13,8 +13,8 @@ from services.orders.domain.states import READY_GUARDS, State
 
 Guard = Callable[[Order], tuple[str, ...]]
 
-_SHOWN_BY_OWN_GUARD = frozenset({HoldCode.RISK, HoldCode.SHORT})
-"""These holds say the same as `risk_passed` and `stock_held`; nobody wants to read it twice."""
+_SHOWN_BY_OWN_GUARD = frozenset({HoldCode.RISK, HoldCode.SHORT, HoldCode.UNMATCHED})
+"""These holds say the same as `risk_passed`, `stock_held` and `content_complete`; nobody wants to read it twice."""
 
 
 def _paid(order: Order) -> tuple[str, ...]:

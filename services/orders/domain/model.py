@@ -24,6 +24,8 @@ class HoldCode(StrEnum):
     """Lifted when the channel clears it."""
     SHORT = "short"
     """Lifted by StockReserved."""
+    UNMATCHED = "unmatched"
+    """A line has none of our SKUs; lifted when all have."""
     ADDRESS = "address"
     """The receiver changed after the hand-over to fulfillment; lifted by hand."""
     MANUAL = "manual"
@@ -72,6 +74,8 @@ class Content(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ship_by: datetime | None = None
     gaps: tuple[str, ...] = ()
     """What is missing for a parcel, codes; see `gaps_of`."""
+    unmatched: str = ""
+    """Which lines have no SKU of ours, and why; empty = all have one."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -49,6 +49,7 @@ class Trigger(StrEnum):
     PAID = "paid"
     AMENDED = "amended"
     ADDRESS_CHANGED = "address_changed"
+    LINES_MATCHED = "lines_matched"
     CHANNEL_CANCELLED = "channel_cancelled"
     STOCK_RESERVED = "stock_reserved"
     STOCK_SHORT = "stock_short"
@@ -77,6 +78,7 @@ TRIGGER_TITLES: Mapping[Trigger, str] = MappingProxyType(
         Trigger.PAID: "付款",
         Trigger.AMENDED: "平台变更订单",
         Trigger.ADDRESS_CHANGED: "收件人变更",
+        Trigger.LINES_MATCHED: "商品行已匹配",
         Trigger.CHANNEL_CANCELLED: "平台关闭订单",
         Trigger.STOCK_RESERVED: "库存已预占",
         Trigger.STOCK_SHORT: "库存不足",
@@ -134,7 +136,13 @@ RULES: tuple[Rule, ...] = (
         on=Trigger.PLACED,
         come_from=(_N,),
         to=_P,
-        effects=("match_risk_hold", "match_channel_hold", "match_shortage_hold", "catch_up"),
+        effects=(
+            "match_risk_hold",
+            "match_channel_hold",
+            "match_shortage_hold",
+            "match_unmatched_hold",
+            "catch_up",
+        ),
     ),
     Rule(on=Trigger.PAID, come_from=(_P,), to=_R, effects=("match_risk_hold",)),
     # Physical facts can overtake the payment in a replay; the payment is then only noted.
@@ -152,6 +160,12 @@ RULES: tuple[Rule, ...] = (
         effects=("record_address", "match_risk_hold"),
     ),
     Rule(on=Trigger.ADDRESS_CHANGED, come_from=_HANDED_OVER, effects=("hold_address",)),
+    Rule(
+        on=Trigger.LINES_MATCHED,
+        come_from=_EARLY,
+        effects=("match_risk_hold", "match_unmatched_hold"),
+    ),
+    Rule(on=Trigger.LINES_MATCHED, come_from=(*_HANDED_OVER, *_GONE, _X)),
     Rule(on=Trigger.CHANNEL_CANCELLED, come_from=_EARLY, to=_X),
     Rule(on=Trigger.CHANNEL_CANCELLED, come_from=_HANDED_OVER, effects=("ask_interception",)),
     Rule(on=Trigger.CHANNEL_CANCELLED, come_from=(_X,)),

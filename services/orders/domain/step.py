@@ -279,6 +279,14 @@ class Step:
         elif self.order.holds:
             self.lift(HoldCode.SHORT, "库存已预占")
 
+    def match_unmatched_hold(self, _reason: str) -> None:
+        """Held exactly as long as a line has no SKU of ours."""
+        assert self.order.content is not None, "placed orders have content"
+        if self.order.content.unmatched:
+            self.hold(HoldCode.UNMATCHED, self.order.content.unmatched)
+        elif self.order.holds:
+            self.lift(HoldCode.UNMATCHED, "商品行已匹配")
+
     def record_address(self, reason: str) -> None:
         """Nothing has left yet: the new receiver is simply taken."""
         self._note("address_changed", self.order.state, self.order.state, reason, "")
@@ -383,6 +391,7 @@ EFFECTS: Mapping[str, Callable[[Step, str], None]] = MappingProxyType(
         "match_risk_hold": Step.match_risk_hold,
         "match_channel_hold": Step.match_channel_hold,
         "match_shortage_hold": Step.match_shortage_hold,
+        "match_unmatched_hold": Step.match_unmatched_hold,
         "pass_review": Step.pass_review,
         "record_address": Step.record_address,
         "hold_address": Step.hold_address,

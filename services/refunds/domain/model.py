@@ -115,7 +115,9 @@ class Account(Struct, frozen=True, kw_only=True, omit_defaults=True):
     delivered_at: datetime | None = None
     cases: tuple[Case, ...] = ()
     early: tuple[RequestRefund, ...] = ()
-    """Requests of the channel that overtook the order or its payment; opened by the payment."""
+    """Requests of the channel that overtook the order, its payment or its SKUs; opened when these are there."""
+    unmatched: bool = False
+    """A line has no SKU yet: only all the money can be asked back, because the lines will be other ones."""
 
     def case(self, refund_id: str) -> Case | None:
         """The case of that id."""

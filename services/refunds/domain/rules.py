@@ -32,6 +32,7 @@ REASONS: Final[Mapping[str, str]] = {
     "line_repeated": "同一行写了两次",
     "quantity_not_positive": "件数必须大于零",
     "quantity_above_left": "超过该行可退件数",
+    "lines_unmatched": "有商品行未匹配SKU，暂时只能整单全额退款",
     "nothing_left": "没有可退金额",
     "refund_unknown": "没有这个退款单",
     "already_ended": "退款单已结束",
@@ -89,6 +90,8 @@ def claim(account: Account, request: RequestRefund) -> Claim | Refused:
         return Refused("refunded_by_channel")
     if request.kind not in KINDS:
         return Refused("kind_unknown")
+    if account.unmatched and request.lines:
+        return Refused("lines_unmatched")
     holding = [case for case in account.cases if case.state not in GIVEN_BACK]
     taken = _take_lines(account, holding, request.lines)
     if isinstance(taken, Refused):
@@ -102,6 +105,8 @@ def claim(account: Account, request: RequestRefund) -> Claim | Refused:
     assert held_fen + amount_fen <= account.paid_fen, "shares add up to more than was paid"
     quantities = {line.line_no: line.quantity for line in taken}
     every_unit = all(quantities.get(line.line_no) == line.quantity for line in account.lines)
+    if account.unmatched and amount_fen != account.paid_fen:
+        return Refused("lines_unmatched")
     whole = every_unit or amount_fen == account.paid_fen
     return Claim(lines=taken, freight_fen=freight_fen, amount_fen=amount_fen, whole=whole)
 
@@ -112,7 +117,7 @@ def overtook(request: RequestRefund, refused: Refused) -> bool:
     A channel asks about orders it was paid for: what we do not know of such an order is still on its way,
     and the channel asks once only.
     """
-    behind = refused.reason in {"order_unknown", "not_paid"}
+    behind = refused.reason in {"order_unknown", "not_paid", "lines_unmatched"}
     return behind and request.actor.startswith("channel:")
 
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from chassis.money import share_out
 from schemas.events.orders import OrderLine
-from services.refunds.domain.model import Account, CaseLine, Line
+from services.refunds.domain.model import GIVEN_BACK, Account, CaseLine, Line
 
 
 def announced(lines: Iterable[OrderLine]) -> tuple[Line, ...]:
@@ -60,6 +60,27 @@ def fixed(account: Account) -> Account:
         )
         lines = tuple(replace(line, share_fen=fen) for line, fen in zip(lines, shared, strict=True))
     return replace(account, lines=lines, freight_fen=freight_fen)
+
+
+def matched(account: Account, lines: Iterable[OrderLine]) -> Account:
+    """The account with the lines of our SKUs in place of those that had none.
+
+    A case that stands took all the money (nothing else can be asked for before): it takes all of the new lines.
+    """
+    ours = announced(lines)
+    if not account.cases:
+        return replace(account, lines=ours, unmatched=False)
+    shared = share_out(
+        sum(line.share_fen for line in account.lines),
+        [line.share_fen for line in ours],
+        [f"{line.line_no:06d}" for line in ours],
+    )
+    ours = tuple(replace(line, share_fen=fen) for line, fen in zip(ours, shared, strict=True))
+    whole = tuple(CaseLine(*astuple(line)) for line in ours)
+    cases = tuple(
+        case if case.state in GIVEN_BACK else replace(case, lines=whole) for case in account.cases
+    )
+    return replace(account, lines=ours, cases=cases, unmatched=False)
 
 
 def take(line: Line, held: Sequence[CaseLine], quantity: int) -> CaseLine | None:

@@ -20,7 +20,14 @@ from services.ingest.shops import Shop
 from services.ingest.writeback import Told, WriteBackDispatcher
 
 TOLD = Told(kind="shipment", document_no="P1", carrier="SF", waybill_no="SF1", lines=(("1", 1),))
-ROW = {"channel": "shopify", "shop": "s1", "channel_order_no": "55", "key": "SP1"}
+ROW = {
+    "channel": "shopify",
+    "shop": "s1",
+    "channel_order_no": "55",
+    "key": "SP1",
+    "mapped": None,
+    "imported": None,
+}
 OPEN = {
     "id": 81,
     "status": "open",

@@ -95,7 +95,7 @@ class Rig:
             order_id = f"{shop}{number:03d}"
             await self.pool.execute(
                 "INSERT INTO ingest.orders (key, document, order_id, channel, shop, channel_order_no, "
-                "quarantined) VALUES ($1, '{}', $1, 'douyin', $2, $1, false)",
+                "quarantined, modified_at) VALUES ($1, '{}', $1, 'douyin', $2, $1, false, now())",
                 order_id,
                 shop,
             )

@@ -3,12 +3,13 @@
 import json
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from chassis.clock import ManualClock
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal, new_master_key_text
 from chassis.processor import Decision, Moment, Record
-from schemas.events.channel_payloads import PayloadReceived
+from schemas.events.channel_payloads import MatchRequested, PayloadReceived
 from schemas.events.commands_ingest_payloads import (
     CorrectQuarantined,
     DiscardQuarantined,
@@ -18,10 +19,12 @@ from schemas.events.commands_ingest_payloads import (
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
 from services.ingest.domain.correction import Correction
 from services.ingest.domain.evidence import Evidence, with_versions
+from services.ingest.domain.matching import TRUSTING
 from services.ingest.domain.quarantine import Deed, Entry
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.facts import NormaliserFacts, Reader, entry_key, opened_corrections
 from services.ingest.handlers import HANDLERS
+from services.ingest.matching import Freed, Parked
 from tests.unit.ingest.channels.builders import NOW, Native, encoded, taobao_line, taobao_trade
 
 KEYS = MasterKeys.parse(new_master_key_text(1))
@@ -41,6 +44,8 @@ class Desk:
         self.seen: list[Evidence] = []
         self.events: list[Struct] = []
         self.wrapped_keys: dict[str, bytes] = {}
+        self.catalogue = TRUSTING
+        self.waits: list[Parked | Freed] = []
         self._offset = 0
         self._commands = 0
 
@@ -53,14 +58,14 @@ class Desk:
     def state(self) -> str:
         return self.entry.state
 
-    def take(self, body: bytes, order_no: str = TRADE_NO) -> tuple[Struct, ...]:
+    def take(self, body: bytes, order_no: str = TRADE_NO, door: str = "poll") -> tuple[Struct, ...]:
         """What one payload makes the normaliser tell."""
         payload = PayloadReceived(
             source_key=f"taobao|s1|{order_no}",
             channel="taobao",
             shop="s1",
             channel_order_no=order_no,
-            door="poll",
+            door=door,
             accepted_at=NOW,
             body=READER.payloads.seal_payload(body),
         )
@@ -98,6 +103,10 @@ class Desk:
             KEY,
         )
 
+    def match(self) -> Decision[KnownOrder]:
+        """A mapping has changed."""
+        return self._decided(MatchRequested(source_key=KEY, revision=1, requested_at=NOW), KEY)
+
     def corrections(self) -> tuple[Correction, ...]:
         entry = self.entry
         wrapped = self.wrapped_keys.get(entry.order_id)
@@ -126,12 +135,15 @@ class Desk:
             arrivals = {(0, self._offset): READER.arrival(event)}
             assert entry_key(event, arrivals[0, self._offset]).startswith(key)
         known_keys = {} if not self.known or not self.known.order_id else self.wrapped_keys
-        facts = NormaliserFacts(READER, arrivals, [self._offset], known_keys, self.entries)
+        facts = NormaliserFacts(
+            READER, arrivals, [self._offset], known_keys, self.entries, self.catalogue
+        )
         decision: Decision[KnownOrder] = HANDLERS[type(event)](
             self.known, event, facts, Moment(NOW, record)
         )
         for effect in decision.effects:
             facts.apply(effect)
+        self.waits += [one for one in decision.effects if isinstance(one, Parked | Freed)]
         self.entries |= facts.changed
         self.deeds += facts.deeds
         self.wrapped_keys |= facts.new_keys
@@ -151,3 +163,29 @@ def trade(*lines: Native, at: str = "09:31:40", **changed: Any) -> bytes:
 
 def no_quantity(**changed: Any) -> Native:
     return taobao_line(num=-3, **changed)
+
+
+def imported(**changed: Any) -> bytes:
+    """An import of the same order: one line of two pieces, paid."""
+    order: Native = {
+        "schema": "import/1",
+        "order_no": TRADE_NO,
+        "state": "awaiting_shipment",
+        "raw_state": "待发货",
+        "payable_fen": 20000,
+        "paid_fen": 20000,
+        "freight_fen": 0,
+        "lines": [
+            {
+                "line_id": "import-1",
+                "merchant_sku": "TS01",
+                "quantity": 2,
+                "unit_price_fen": 10000,
+            }
+        ],
+        "receiver": {},
+        "times": {"paid": "2026-05-20T01:31:38Z"},
+        "evidence": {"file": "x.csv", "sha256": "", "preset": "", "rows": []},
+        **changed,
+    }
+    return msgspec.json.encode(order)

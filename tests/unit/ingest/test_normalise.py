@@ -9,23 +9,26 @@ from msgspec import Struct
 from chassis.clock import ManualClock
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal, new_master_key_text
 from chassis.processor import Moment, Record
-from schemas.events.channel_payloads import PayloadReceived
+from schemas.events.channel_payloads import MatchRequested, PayloadReceived
 from schemas.events.orders import OrderAmended, OrderCancelled, OrderPaid, OrderPlaced
 from schemas.events.quarantine import PayloadQuarantined, QuarantineEnded
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
 from services.ingest.domain.abandoned import Abandoned
+from services.ingest.domain.matching import TRUSTING
 from services.ingest.domain.quarantine import Entry
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.facts import NormaliserFacts, Reader
-from services.ingest.normalise import decide_payload
+from services.ingest.handlers import HANDLERS
+from services.ingest.matching import Freed, Parked
 from tests.unit.ingest.channels.builders import NOW, Native, encoded, taobao_line, taobao_trade
+from tests.unit.ingest.quarantine_desk import TRADE_NO, imported
 
 KEYS = MasterKeys.parse(new_master_key_text(1))
 PAYLOADS = PayloadSeal(KEYS, ManualClock(NOW))
 PERSONAL = PersonalSeal(KEYS)
 CHANNELS = {"taobao": TAOBAO}
 READER = Reader(CHANNELS, PAYLOADS, PERSONAL)
-TRADE_NO = "4000000000000000010"
+SOURCE_KEY = f"taobao|s1|{TRADE_NO}"
 SECOND = "4000000000000000012"
 SHIPPED = "WAIT_BUYER_CONFIRM_GOODS"
 
@@ -35,41 +38,54 @@ class Desk:
 
     def __init__(self) -> None:
         self.known: KnownOrder | None = None
+        self.catalogue = TRUSTING
+        self.waits: list[Parked | Freed] = []
         self._offset = 0
         self._wrapped_keys: dict[str, bytes] = {}
         self._entries: dict[str, Entry] = {}
 
     def take(self, trade: Native) -> tuple[Struct, ...]:
         """What one payload makes the normaliser tell."""
-        body = encoded({"trade_fullinfo_get_response": {"trade": trade}})
-        return self.take_sealed(PAYLOADS.seal_payload(body))
+        return self.take_body(encoded({"trade_fullinfo_get_response": {"trade": trade}}))
 
-    def take_sealed(self, body: bytes, door: str = "poll") -> tuple[Struct, ...]:
-        """What one sealed payload makes it tell."""
+    def take_body(self, body: bytes, door: str = "poll") -> tuple[Struct, ...]:
+        """What the bytes of one payload make it tell."""
         payload = PayloadReceived(
-            source_key=f"taobao|s1|{TRADE_NO}",
+            source_key=SOURCE_KEY,
             channel="taobao",
             shop="s1",
             channel_order_no=TRADE_NO,
             door=door,
             accepted_at=NOW,
-            body=body,
+            body=PAYLOADS.seal_payload(body),
         )
+        return self._decided(payload)
+
+    def match(self) -> tuple[Struct, ...]:
+        """What a request to match makes the normaliser tell."""
+        return self._decided(MatchRequested(source_key=SOURCE_KEY, revision=1, requested_at=NOW))
+
+    def _decided(self, event: PayloadReceived | MatchRequested) -> tuple[Struct, ...]:
         self._offset += 1
         record = Record(
             source="channel-payloads",
             partition=0,
             offset=self._offset,
-            key=payload.source_key,
+            key=SOURCE_KEY,
             version=1,
-            event=payload,
+            event=event,
             raw=b"",
         )
-        arrivals = {(0, self._offset): READER.arrival(payload)}
-        facts = NormaliserFacts(READER, arrivals, [1], self._wrapped_keys, self._entries)
-        decision = decide_payload(self.known, payload, facts, Moment(NOW, record))
+        arrivals = {}
+        if isinstance(event, PayloadReceived):
+            arrivals = {(0, self._offset): READER.arrival(event)}
+        facts = NormaliserFacts(
+            READER, arrivals, [1], self._wrapped_keys, self._entries, self.catalogue
+        )
+        decision = HANDLERS[type(event)](self.known, event, facts, Moment(NOW, record))
         for effect in decision.effects:
             facts.apply(effect)
+        self.waits += [one for one in decision.effects if isinstance(one, Parked | Freed)]
         self._entries |= facts.changed
         self._wrapped_keys |= facts.new_keys
         self.known = decision.state
@@ -200,16 +216,47 @@ def test_a_payment_told_after_the_order_was_closed_is_told_once() -> None:
 def test_a_detail_given_up_is_quarantined_by_name_and_what_is_known_stands() -> None:
     gone = Abandoned(code="isv.trade-not-exist", refusals=12, since=NOW)
     desk = Desk()
-    body = PAYLOADS.seal_payload(msgspec.json.encode(gone))
-    (event,) = desk.take_sealed(body, door="fetch")
+    body = msgspec.json.encode(gone)
+    (event,) = desk.take_body(body, door="fetch")
     assert isinstance(event, PayloadQuarantined)
     assert [problem.code for problem in event.problems] == ["detail_gone"]
     assert event.problems[0].detail.startswith("isv.trade-not-exist, 12 times since ")
-    assert desk.take_sealed(body, door="fetch") == (), "told once"
+    assert desk.take_body(body, door="fetch") == (), "told once"
     found = desk.take(taobao_trade(taobao_line()))
-    assert [type(event) for event in found] == [OrderPlaced, QuarantineEnded], (
-        "it was there after all"
-    )
-    desk.take_sealed(body, door="fetch")
+    assert [type(event) for event in found] == [OrderPlaced, QuarantineEnded], "it was there"
+    desk.take_body(body, door="fetch")
     assert desk.known is not None
     assert desk.known.order_id, "what is accepted stays accepted"
+
+
+def test_an_imported_order_is_placed_once_and_the_channel_tells_its_receiver_and_hold() -> None:
+    desk = Desk()
+    (placed,) = desk.take_body(imported(), "import")
+    assert isinstance(placed, OrderPlaced)
+    assert placed.payment is not None
+    assert (placed.hold, placed.personal_kind) == ("receiver_awaited", "absent")
+    assert [(line.sku, line.quantity, line.paid_fen) for line in placed.lines] == [
+        ("TS01", 2, 20000)
+    ]
+    one = taobao_line(num=2)
+    (amended,) = desk.take(taobao_trade(one, payment="200.00"))
+    assert isinstance(amended, OrderAmended)
+    assert (amended.changed, amended.hold) == (("personal", "region", "hold"), "")
+    assert (amended.personal_kind, amended.province) == ("masked", "浙江省")
+    assert desk.take_body(imported(), "import") == ()
+    assert desk.take(taobao_trade(one, payment="200.00")) == ()
+
+
+def test_what_an_import_says_was_closed_after_it_was_paid_the_channel_has_paid_back() -> None:
+    desk = Desk()
+    desk.take(trade())
+    (cancelled,) = desk.take_body(imported(state="cancelled"), "import")
+    assert isinstance(cancelled, OrderCancelled)
+    assert cancelled.refunded_by_channel
+
+
+def test_an_import_of_another_order_is_quarantined() -> None:
+    (quarantined,) = Desk().take_body(imported(order_no="1"), "import")
+    assert isinstance(quarantined, PayloadQuarantined)
+    (quarantined,) = Desk().take_body(b'{"schema":"import/9"}', "import")
+    assert [one.code for one in quarantined.problems] == ["bad_shape"]  # type: ignore[attr-defined]

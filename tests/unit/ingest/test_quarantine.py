@@ -12,7 +12,14 @@ from services.ingest.domain.evidence import with_versions
 from services.ingest.domain.model import PiiKind
 from services.ingest.domain.quarantine import EntryState
 from services.ingest.facts import Personal
-from tests.unit.ingest.quarantine_desk import LINE, READER, Desk, no_quantity, trade
+from tests.unit.ingest.quarantine_desk import (
+    LINE,
+    READER,
+    Desk,
+    imported,
+    no_quantity,
+    trade,
+)
 
 TWO_PIECES = {"lines": {LINE: {"quantity": 2}}}
 NOBODY = {"receiver_name": "", "receiver_mobile": "", "receiver_address": "", "oaid": ""}
@@ -118,6 +125,47 @@ def test_what_the_channel_keeps_telling_wrongly_stays_corrected() -> None:
     assert desk.state == EntryState.RELEASED
     assert desk.known is not None
     assert desk.known.lines == ((LINE, 2),)
+
+
+def test_an_import_takes_the_order_in_and_what_the_channel_told_goes_on_waiting() -> None:
+    desk = set_aside(payment="200.00")
+    (placed,) = desk.take(imported(), door="import")
+    assert isinstance(placed, OrderPlaced)
+    assert desk.state == EntryState.OPEN
+    desk.correct(TWO_PIECES)
+    amended, ended = desk.release().events
+    assert isinstance(amended, OrderAmended)
+    assert (amended.order_id, amended.hold) == (placed.order_id, "")
+    assert isinstance(ended, QuarantineEnded)
+    assert desk.known is not None
+    assert desk.known.lines == ((LINE, 2),)
+
+
+def test_an_import_that_cannot_be_worked_with_waits_only_where_the_channel_told_nothing() -> None:
+    broken = b'{"schema":"import/9"}'
+    waiting = set_aside()
+    before = waiting.entry
+    assert waiting.take(broken, door="import") == ()
+    assert replace(waiting.entry, arrivals=1) == before
+    accepted = Desk()
+    accepted.take(trade())
+    assert accepted.take(broken, door="import") == ()
+    assert accepted.entries == {}
+    alone = Desk()
+    alone.take(broken, door="import")
+    assert alone.state == EntryState.OPEN
+    alone.take(imported(), door="import")
+    assert alone.state == EntryState.SUPERSEDED
+
+
+def test_a_standing_correction_is_no_reason_to_ask_an_import_for_its_time() -> None:
+    desk = set_aside(payment="200.00", paid_fee="200.00")
+    desk.correct({"amounts": {"payable_fen": 20000}, **TWO_PIECES})
+    desk.release()
+    before = desk.known
+    assert desk.take(imported(), door="import") == ()
+    assert desk.known == before
+    assert len(desk.entries) == 1
 
 
 MOVED = {

@@ -10,11 +10,21 @@ from schemas.events.channel_payloads import PayloadReceived
 from schemas.events.orders import OrderPlaced
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
 from services.ingest.channels.taobao.orders import TaobaoExtension
+from services.ingest.domain.matching import TRUSTING, Catalogue, Component, SkuMapping
 from services.ingest.domain.model import CanonicalOrder, Normalised
 from services.ingest.facts import Reader
 from services.ingest.replaying import Difference, Taken, Today, by_todays_mapping, compared
-from tests.unit.ingest.channels.builders import NOW
-from tests.unit.ingest.quarantine_desk import KEY, LINE, READER, TRADE_NO, Desk, no_quantity, trade
+from tests.unit.ingest.channels.builders import NOW, taobao_line
+from tests.unit.ingest.quarantine_desk import (
+    KEY,
+    LINE,
+    READER,
+    TRADE_NO,
+    Desk,
+    imported,
+    no_quantity,
+    trade,
+)
 
 Change = Callable[[CanonicalOrder], CanonicalOrder]
 
@@ -137,3 +147,41 @@ def test_the_extension_is_the_newest_snapshots() -> None:
     assert isinstance(today.extension, TaobaoExtension)
     assert today.extension.trade_from == "NEW"
     assert msgspec.to_builtins(today.extension)["type"] == "taobao"
+
+
+def test_an_imported_order_reads_the_same_and_its_extension_is_the_channels() -> None:
+    desk, bodies = Desk(), [(imported(), "import"), (trade(payment="200.00"), "poll")]
+    for body, door in [*bodies, bodies[0]]:
+        desk.take(body, door=door)
+    kept = [
+        replace(one, payload=replace(one.payload, door=door))
+        for one, (_, door) in zip(
+            taken(*(body for body, _ in [*bodies, bodies[0]])), [*bodies, bodies[0]], strict=True
+        )
+    ]
+    today = by_todays_mapping(READER, kept, desk.entries, desk.wrapped_keys, NOW)
+    placed = next(event for event in desk.events if isinstance(event, OrderPlaced))
+    assert desk.known is not None
+    assert desk.known.imported
+    assert compared(desk.known, placed, today, whole=True) == ()
+    assert isinstance(today.extension, TaobaoExtension)
+
+
+def test_what_lines_were_matched_by_is_no_reading_of_a_payload() -> None:
+    box = SkuMapping(mapping_id=7, components=(Component(sku="A", quantity=3), Component(sku="B")))
+    nameless = trade(taobao_line(outer_sku_id="", sku_id="5002"))
+    for catalogue in (Catalogue(mappings={("taobao", "s1", "5002", ""): box}), TRUSTING):
+        desk = Desk()
+        desk.catalogue = catalogue
+        desk.take(nameless)
+        desk.catalogue = Catalogue(mappings={("taobao", "s1", "5002", ""): box})
+        desk.match()
+        placed = next(event for event in desk.events if isinstance(event, OrderPlaced))
+        assert desk.known is not None
+        assert [pieces for _, pieces in desk.known.lines] == [6, 2]
+        assert compared(desk.known, placed, read(desk, [nameless]), whole=True) == ()
+        other = reader(
+            lambda order: replace(order, items=(replace(order.items[0], title="另一件"),))
+        )
+        found = compared(desk.known, placed, read(desk, [nameless], other), whole=True)
+        assert [one.field for one in found] == ["placed.lines.1.title"]

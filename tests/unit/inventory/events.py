@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from schemas.events.commands_inventory import ReceiptLine, ReceiveStock
 from schemas.events.order_states import OrderClosed
-from schemas.events.orders import OrderLine, OrderPaid, OrderPlaced
+from schemas.events.orders import NoMatch, OrderLine, OrderLinesMatched, OrderPaid, OrderPlaced
 from schemas.events.refunds import RefundSettled, RestockLine
 from schemas.events.shipments import ParcelShipped, ShippedLine
 
@@ -60,6 +62,21 @@ def placed(
         address_vague=False,
         hold="",
         problems=(),
+    )
+
+
+def unmatched(order_id: str) -> OrderPlaced:
+    """An order whose first line has a SKU and whose second has none."""
+    order = placed(order_id, [("A", 2), ("", 1)])
+    no_match = NoMatch(reason="no_merchant_code", merchant_code="")
+    return replace(order, lines=(order.lines[0], replace(order.lines[1], unmatched=no_match)))
+
+
+def matched(order_id: str, goods: Sequence[tuple[str, int]]) -> OrderLinesMatched:
+    """Its lines have SKUs now."""
+    lines = placed(order_id, goods).lines
+    return OrderLinesMatched(
+        order_id=order_id, version=2, occurred_at=NOW, lines=lines, discount_fen=0
     )
 
 

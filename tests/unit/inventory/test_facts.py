@@ -16,8 +16,25 @@ from services.inventory.domain.model import Aggregate, Hold, Receive, Reserve, R
 from services.inventory.domain.rules import Book
 from services.inventory.facts import Foreseen, StockFacts, Unlocked, foresee, hold_target
 from services.inventory.sourcing import Sourcing, read_sourcing
-from tests.unit.inventory.events import cancelled, paid, placed, receipt, refunded, shipped
-from tests.unit.inventory.test_handlers import EXPIRED, GOODS, HELD, PAID, SENT, SHORT
+from tests.unit.inventory.events import (
+    cancelled,
+    paid,
+    placed,
+    receipt,
+    refunded,
+    shipped,
+    unmatched,
+)
+from tests.unit.inventory.test_handlers import (
+    EXPIRED,
+    GOODS,
+    HELD,
+    MATCHED,
+    PAID,
+    SENT,
+    SHORT,
+    UNMATCHED,
+)
 
 RULES = Path(chassis.__path__[0]).parent / "rules"
 
@@ -203,3 +220,18 @@ def test_goods_that_came_in_are_told_and_noted_documents_without_goods_are_forgo
 def test_an_order_without_a_hold_has_none_in_valkey(state: Hold) -> None:
     assert hold_target("o1", state, 0, 5.0) == Target("o1", 1, "freed", "", (), 5.0)
     assert hold_target("o1", state, 2) == Target("o1", 2, "freed", "", ())
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "asks"),
+    [
+        (None, unmatched("o1"), False),
+        (UNMATCHED, MATCHED, True),
+        (HELD, MATCHED, False),
+    ],
+)
+def test_goods_of_an_order_are_foreseen_once_all_of_them_are_known(
+    sourcing: Sourcing, state: Aggregate | None, event: Struct, asks: bool
+) -> None:
+    foreseen = foresee([record(event)], known(state), sourcing)
+    assert [plan.goods for plan in foreseen.plans.values()] == ([GOODS] if asks else [])

@@ -35,7 +35,15 @@ from services.inventory.domain.model import (
     Short,
 )
 from services.inventory.handlers import HANDLERS
-from tests.unit.inventory.events import cancelled, paid, placed, refunded, shipped
+from tests.unit.inventory.events import (
+    cancelled,
+    matched,
+    paid,
+    placed,
+    refunded,
+    shipped,
+    unmatched,
+)
 
 NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
 LINES = (Line(1, "A", 2), Line(2, "B", 1))
@@ -122,6 +130,34 @@ def test_a_new_order_is_held_until_it_must_be_paid() -> None:
         (1, "A", 2),
         (2, "B", 1),
     ]
+
+
+UNMATCHED = Hold(state="unmatched", channel="taobao", province="浙江省")
+MATCHED = matched("o1", [("A", 2), ("B", 1)])
+
+
+def test_an_order_with_a_line_that_has_no_sku_asks_for_nothing() -> None:
+    decision = decide(None, unmatched("o1"))
+    assert (decision.state, decision.events, decision.effects) == (UNMATCHED, (), ())
+    paid_for = decide(UNMATCHED, paid("o1"))
+    assert (paid_for.state, paid_for.events) == (replace(UNMATCHED, paid=True), ())
+
+
+def test_its_goods_are_held_when_its_lines_are_matched() -> None:
+    decision = decide(replace(UNMATCHED, paid=True), MATCHED, YES)
+    assert decision.state == replace(PAID, warehouse="GZ")
+    assert decision.effects == (Reserve("GZ", GOODS),)
+
+
+@pytest.mark.parametrize("state", [HELD, SHORT, GIVEN_UP, SENT, EXPIRED])
+def test_lines_that_are_matched_when_nothing_waits_change_nothing(state: Hold) -> None:
+    decision = decide(state, MATCHED)
+    assert (decision.state, decision.events, decision.effects) == (state, (), ())
+
+
+def test_one_that_was_cancelled_while_it_waited_lets_nothing_go() -> None:
+    decision = decide(UNMATCHED, cancelled("o1"))
+    assert (decision.state, decision.events) == (replace(UNMATCHED, state="cancelled"), ())
 
 
 def test_a_shortage_holds_nothing_and_names_the_lines_that_lack() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.codec import codec
 from chassis.processor import Folded, Kept, Known, Record, fold
@@ -19,9 +20,12 @@ from schemas.events.commands_orders import (
 )
 from schemas.events.order_states import OrderStateChanged, OrderTransitionRefused
 from schemas.events.orders import (
+    MappedFrom,
+    NoMatch,
     OrderAmended,
     OrderCancelled,
     OrderLine,
+    OrderLinesMatched,
     OrderPaid,
     OrderPlaced,
 )
@@ -122,6 +126,29 @@ def amended(*changed: str, **changes: Any) -> OrderAmended:
 def moved() -> OrderAmended:
     """The receiver moved to another province."""
     return amended("personal", "region", province="江苏省", receiver_key="receiver-2")
+
+
+def unmatched(**changes: Any) -> OrderPlaced:
+    """The order with its line waiting for a SKU."""
+    (line,) = placed().lines
+    no_match = NoMatch(reason="unknown_sku", merchant_code="MUG-2")
+    return placed(lines=(replace(line, sku="", unmatched=no_match),), **changes)
+
+
+def lines_matched() -> OrderLinesMatched:
+    """Its line turns out to be a bundle of two SKUs."""
+    (line,) = placed().lines
+    origin = MappedFrom(channel_line_no=1, merchant_code="MUG-2", quantity=2, mapping_id=7)
+    return OrderLinesMatched(
+        order_id=ORDER_ID,
+        version=0,
+        occurred_at=NOON + timedelta(minutes=3),
+        lines=(
+            replace(line, sku="MUG", quantity=4, paid_fen=10000, mapped=origin),
+            replace(line, line_no=2, sku="BOX", paid_fen=2900, mapped=origin),
+        ),
+        discount_fen=0,
+    )
 
 
 def cancelled_by_channel() -> OrderCancelled:

@@ -87,6 +87,7 @@ def test_the_time_to_ship_by_comes_from_the_table_unless_the_channel_names_it() 
         ([life.placed(hold="paid_on_hold"), life.reserved(), life.paid()], ("hold_channel",)),
         ([life.placed(province=""), life.reserved(), life.paid()], ("no_region",)),
         ([life.placed(lines=()), life.reserved(), life.paid()], ("no_lines",)),
+        ([life.unmatched(), life.paid()], ("stock", "no_sku")),
         ([life.placed(), life.hold(), life.reserved(), life.paid()], ("hold_manual",)),
         ([life.placed(), life.reserved(), life.paid()], ("waybill",)),
         ([life.placed(), life.reserved(), life.paid(), life.hold()], ("waybill", "hold_manual")),
@@ -307,3 +308,25 @@ def test_only_an_unpaid_order_keeps_the_clock_that_closes_it() -> None:
     assert order.order.unpaid_since == NOON
     order.take(life.paid())
     assert order.order.unpaid_since is None
+
+
+def test_an_order_without_skus_is_held_with_the_reason_until_its_lines_are_matched() -> None:
+    order = Life(life.unmatched(), life.paid())
+    (held,) = [event for event in order.events if isinstance(event, OrderHeld)]
+    assert (held.code, held.reason) == (
+        ("unmatched", "第1行 马克杯(平台SKU C1): 商家编码 MUG-2 不是已知SKU")
+    )
+    order.take(life.lines_matched())
+    assert order.order.holds == ()
+    emitted = order.take(life.reserved())
+    (ready,) = [event for event in emitted if isinstance(event, OrderReadyToFulfil)]
+    assert [
+        (line.line_no, line.sku, line.quantity, line.channel_line_id) for line in ready.lines
+    ] == ([(1, "MUG", 4, "L1"), (2, "BOX", 2, "L1")])
+
+
+def test_a_cancelled_order_stays_as_it_was_when_its_lines_are_matched_late() -> None:
+    order = Life(life.unmatched(), life.cancelled_by_channel())
+    before = order.order.content
+    order.take(life.lines_matched())
+    assert (order.state, order.order.content, order.refused()) == (State.CANCELLED, before, [])

@@ -32,6 +32,7 @@ placed                  P x x x x x x x
 paid                    x R x x x S C x
 amended                 x P R T G S C X
 address_changed         x P R T G x x x
+lines_matched           x P R T G S C X
 channel_cancelled       x X X T G x x X
 stock_reserved          N P T T G S C X
 stock_short             N P R T G S C X
@@ -59,6 +60,7 @@ EVENTS: dict[str, Callable[[], Any]] = {
     "paid": life.paid,
     "amended": lambda: life.amended("personal"),
     "address_changed": life.moved,
+    "lines_matched": life.lines_matched,
     "channel_cancelled": life.cancelled_by_channel,
     "stock_reserved": life.reserved,
     "stock_short": life.short,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.processor import Decision, Moment, Record
 from chassis.rules import Table
@@ -20,7 +21,14 @@ from schemas.events.commands_refunds import (
     RequestRefund,
 )
 from schemas.events.order_states import OrderClosed
-from schemas.events.orders import OrderCancelled, OrderLine, OrderPaid, OrderPlaced
+from schemas.events.orders import (
+    NoMatch,
+    OrderCancelled,
+    OrderLine,
+    OrderLinesMatched,
+    OrderPaid,
+    OrderPlaced,
+)
 from schemas.events.shipments import ParcelDelivered, ParcelShipped
 from services.refunds.domain.model import Account, Case, CaseState
 from services.refunds.handlers import HANDLERS
@@ -81,6 +89,18 @@ def placed(*lines: OrderLine, freight_fen: int = 0, order_id: str = ORDER) -> Or
         address_vague=False,
         hold="",
         problems=(),
+    )
+
+
+def unmatched(one: OrderLine) -> OrderLine:
+    """A line that has no SKU yet."""
+    return replace(one, sku="", unmatched=NoMatch(reason="unknown_sku", merchant_code="KIT"))
+
+
+def matched(*lines: OrderLine) -> OrderLinesMatched:
+    """The order's lines have SKUs now."""
+    return OrderLinesMatched(
+        order_id=ORDER, version=2, occurred_at=NOON, lines=lines, discount_fen=0
     )
 
 

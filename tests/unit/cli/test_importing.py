@@ -1,0 +1,104 @@
+"""The import's own part: what it reads, shows and refuses before anything is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.ingest import app
+from tests.unit.ingest.imports.files import csv_file, table, xlsx_file
+
+SECOND = "900000000000000002"
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No ingest is known in this shell."""
+    monkeypatch.setenv("DANSHU_HOME", str(tmp_path / "home"))
+    for name in ("DANSHU_API_TOKEN", "DANSHU_INGEST_HTTP_PORT", "DANSHU_HTTP_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def asked(file: Path, *options: str, channel: str = "pos") -> Result:
+    return CliRunner().invoke(app, ["import", str(file), "-c", channel, "-s", "s1", *options])
+
+
+def test_a_dry_run_without_ingest_checks_everything_and_says_what_it_does_not_know(
+    tmp_path: Path,
+) -> None:
+    done = asked(csv_file(tmp_path, table({}, {"订单号": SECOND})), "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert "按预设 generic" in done.output
+    assert "不知道哪些订单已经有了" in done.output
+    assert "演练结果，什么都没有写入" in done.output
+    assert "SKU-A × 2" in done.output
+    assert "900000000000000001" in done.output
+
+
+def test_the_preview_does_not_show_whom_an_order_is_for(tmp_path: Path) -> None:
+    done = asked(csv_file(tmp_path, table({})), "--dry-run")
+    assert "测* 130****1234" in done.output
+    assert "测试收货人" not in done.output
+    assert "13000001234" not in done.output
+
+
+def test_every_error_is_told_by_row_and_column_and_the_rest_would_go_on(tmp_path: Path) -> None:
+    rows = table({}, *({"订单号": f"x{place}", "数量": "0"} for place in range(30)))
+    done = asked(xlsx_file(tmp_path, rows), "--dry-run")
+    assert done.exit_code == 1
+    for place in range(30):
+        wanted = f"第 {place + 3} 行［数量］“0”不是件数（1 到 1000000 的整数）（订单 x{place}）"
+        assert wanted in done.output
+    assert "共 31 单，其中 30 单不能导入" in done.output
+    assert "30 × 数量：不是件数" in done.output
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--yes"], "where the service's doors answer is not known"),
+        (["--yes", "--url", "http://127.0.0.1:1"], "there is no access token"),
+        (["--preset", "nosuch"], "没有名为 nosuch 的预设"),
+        (["--preset", "pdd"], "预设 pdd 是 pdd 的，不是 pos 的"),
+    ],
+)
+def test_what_cannot_be_used_ends_before_anything_is_sent(
+    tmp_path: Path, options: list[str], why: str
+) -> None:
+    done = asked(csv_file(tmp_path, table({})), *options)
+    assert (done.exit_code, why in done.output) == (2, True), done.output
+
+
+def test_without_a_terminal_it_wants_to_be_told_yes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DANSHU_API_TOKEN", "t")
+    done = asked(csv_file(tmp_path, table({})), "--url", "http://127.0.0.1:1")
+    assert (done.exit_code, "看过预览后加上 --yes" in done.output) == (2, True), done.output
+
+
+def test_a_file_of_another_channel_names_what_each_preset_misses(tmp_path: Path) -> None:
+    done = asked(csv_file(tmp_path, [["编号", "货"], ["1", "2"]]), "--dry-run", channel="pdd")
+    assert done.exit_code == 2
+    assert "预设 pdd：前 20 行里没有表头“订单号”" in done.output
+    assert "预设 generic：" in done.output
+
+
+def test_a_file_in_which_nothing_can_be_used_is_not_an_empty_success(tmp_path: Path) -> None:
+    done = asked(csv_file(tmp_path, table({"数量": "0"})), "--dry-run")
+    assert (done.exit_code, "没有一单可以导入" in done.output) == (2, True)
+
+
+def test_presets_are_listed_and_printed_as_a_start_for_ones_own(tmp_path: Path) -> None:
+    listed = CliRunner().invoke(app, ["presets"])
+    assert listed.exit_code == 0
+    assert "generic" in listed.output
+    printed = CliRunner().invoke(app, ["presets", "generic"])
+    own = tmp_path / "own.toml"
+    own.write_text(printed.stdout, encoding="utf-8")
+    file = csv_file(tmp_path, table({}))
+    assert asked(file, "--dry-run", "--preset", str(own)).exit_code == 0
+    assert CliRunner().invoke(app, ["presets", "nosuch"]).exit_code == 2
