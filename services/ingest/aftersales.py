@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -29,6 +29,7 @@ from services.ingest.channels import (
     AftersalePage,
     Aftersales,
     ChannelError,
+    ErrorKind,
     PageToken,
     PollWindow,
 )
@@ -46,6 +47,9 @@ RECENT = timedelta(seconds=30)
 """What changed so shortly before the watermark may have changed again since it was read."""
 PAGES_MAX = 200
 ROWS_MAX = 200
+NEVER = datetime.min.replace(tzinfo=UTC)
+SHOPS_OWN = frozenset({ErrorKind.THROTTLED, ErrorKind.TOKEN})
+"""What is about the shop and not about one request: asking for the next one cannot help."""
 
 _known_decoder: msgspec.json.Decoder[Kept[KnownOrder]] = msgspec.json.Decoder(Kept[KnownOrder])
 _aftersale_decoder = msgspec.json.Decoder(Aftersale)
@@ -146,6 +150,7 @@ class AftersalesPoller:
         self, shop: Shop, calls: Aftersales, window: PollWindow, *, read_again: bool
     ) -> ChannelError | None:
         token: PageToken | None = None
+        failed: ChannelError | None = None
         for _ in range(PAGES_MAX):
             now = self._shared.clock.now()
             request = calls.poll_request(shop.credentials(), window, token, now)
@@ -155,14 +160,14 @@ class AftersalesPoller:
                 return page
             if not read_again:
                 page = replace(page, detail_needed=self._unread(shop, page, window.since))
-            whole = await self._whole(shop, calls, page)
-            if isinstance(whole, ChannelError):
-                return whole
-            await self._keep(shop, whole)
-            self._remember(shop, whole.aftersales, now)
+            found, error = await self._named(shop, calls, page)
+            # What was read counts, whatever became of the rest: the next poll begins with that.
+            await self._keep(shop, [*page.aftersales, *found])
+            self._remember(shop, [*page.aftersales, *found], now)
+            failed = failed or error
             token = page.next_page
-            if token is None:
-                return None
+            if token is None or (error is not None and error.kind in SHOPS_OWN):
+                return failed
         raise AssertionError(f"{shop.channel} after-sales paging does not end")
 
     def _remember(self, shop: Shop, aftersales: Sequence[Aftersale], now: datetime) -> None:
@@ -180,14 +185,15 @@ class AftersalesPoller:
                 found.append(refund_no)
         return tuple(found)
 
-    async def _whole(
+    async def _named(
         self, shop: Shop, calls: Aftersales, page: AftersalePage
-    ) -> AftersalePage | ChannelError:
-        """The page with the requests it only names fetched one by one."""
-        if calls.detail_request is None or calls.read_detail is None:
-            return page
+    ) -> tuple[list[Aftersale], ChannelError | None]:
+        """The requests the page only names, those not read for longest first, and what went wrong."""
         found: list[Aftersale] = []
-        for refund_no in page.detail_needed:
+        failed: ChannelError | None = None
+        if calls.detail_request is None or calls.read_detail is None:
+            return found, failed
+        for refund_no in sorted(page.detail_needed, key=lambda number: self._read_at(shop, number)):
             now = self._shared.clock.now()
             request = calls.detail_request(shop.credentials(), refund_no, now)
             answer = await send(self._shared.outgoing, request, shop.channel, "aftersales")
@@ -199,10 +205,16 @@ class AftersalesPoller:
                 metrics.AFTERSALES_UNREADABLE.labels(shop.channel).inc()
                 logger.error("aftersale_unreadable", shop=shop.shop, code=detail.code)
             else:
-                return detail
-        return replace(page, aftersales=(*page.aftersales, *found), detail_needed=())
+                failed = failed or detail
+                if detail.kind in SHOPS_OWN:
+                    break
+        return found, failed
 
-    async def _keep(self, shop: Shop, page: AftersalePage) -> None:
+    def _read_at(self, shop: Shop, refund_no: str) -> datetime:
+        read = self._read.get((shop.channel, shop.shop, refund_no))
+        return read.at if read is not None else NEVER
+
+    async def _keep(self, shop: Shop, aftersales: Sequence[Aftersale]) -> None:
         rows = [
             (
                 shop.channel,
@@ -212,7 +224,7 @@ class AftersalesPoller:
                 msgspec.json.encode(a).decode(),
                 request_id("refund", shop.channel, shop.shop, a.refund_no),
             )
-            for a in page.aftersales
+            for a in aftersales
             if a.state in {LineRefundState.REQUESTED, LineRefundState.RETURNING}
         ]
         if not rows:

@@ -20,7 +20,8 @@ from msgspec.structs import replace
 from services.ingest.channels import Channel, ChannelError, ErrorKind, PollWindow
 
 FAILURES_TO_DEGRADE = 3
-PAUSE_MAX_S = 300.0
+PAUSE_MAX_S = 60.0
+"""One call a minute burdens no platform, and a shop is back at most so long after its channel."""
 JITTER = 0.2
 """Pauses of degraded shops differ by up to this share, so that shops of one channel do not ask together."""
 STEP_MAX = timedelta(hours=1)
@@ -112,7 +113,7 @@ def next_window(
 
 
 def pause_s(health: ShopHealth, interval_s: float, retry_after_ms: int, chance: float) -> float:
-    """Seconds until the next poll: longer and longer while degraded, up to five minutes.
+    """Seconds until the next poll: longer and longer while degraded, up to a minute.
 
     `chance` is a random number from 0 to 1 that the caller draws.
     """

@@ -1,5 +1,6 @@
 """Pages which only name their after-sales requests become whole before they are kept."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,6 +11,7 @@ import pytest
 from chassis.clock import ManualClock
 from services.ingest import aftersales
 from services.ingest.channels import (
+    Aftersale,
     AftersalePage,
     ChannelError,
     ErrorKind,
@@ -51,26 +53,36 @@ async def answered(outgoing: Any, request: HttpRequest, peer: str, call: str) ->
 async def test_each_named_request_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aftersales, "send", answered)
     assert WECHAT.aftersales is not None
-    page = await poller()._whole(SHOP, WECHAT.aftersales, PAGE)
-    assert isinstance(page, AftersalePage)
-    assert [asked.refund_no for asked in page.aftersales] == ["1", "2"]
-    assert page.detail_needed == ()
+    found, failed = await poller()._named(SHOP, WECHAT.aftersales, PAGE)
+    assert [asked.refund_no for asked in found] == ["1", "2"]
+    assert failed is None
 
 
-async def test_one_that_cannot_be_fetched_stops_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def failed(*_: Any) -> ChannelError:
-        return ChannelError(kind=ErrorKind.RETRY, code="timeout", detail="")
+@pytest.mark.parametrize(
+    ("kind", "read"), [(ErrorKind.RETRY, ["2"]), (ErrorKind.THROTTLED, []), (ErrorKind.TOKEN, [])]
+)
+async def test_one_that_cannot_be_fetched_stops_the_others_only_where_it_is_about_the_shop(
+    monkeypatch: pytest.MonkeyPatch, kind: ErrorKind, read: list[str]
+) -> None:
+    async def first_fails(
+        outgoing: Any, request: HttpRequest, *named: str
+    ) -> HttpAnswer | ChannelError:
+        if b'"1"' in request.body:
+            return ChannelError(kind=kind, code="timeout", detail="")
+        return await answered(outgoing, request, *named)
 
-    monkeypatch.setattr(aftersales, "send", failed)
+    monkeypatch.setattr(aftersales, "send", first_fails)
     assert WECHAT.aftersales is not None
-    error = await poller()._whole(SHOP, WECHAT.aftersales, PAGE)
-    assert isinstance(error, ChannelError)
+    found, failed = await poller()._named(SHOP, WECHAT.aftersales, PAGE)
+    assert [asked.refund_no for asked in found] == read
+    assert failed is not None
+    assert failed.kind is kind
 
 
-async def test_a_page_of_whole_requests_stays_as_it_is() -> None:
+async def test_a_page_of_whole_requests_asks_for_nothing_more() -> None:
     assert DOUYIN.aftersales is not None
     page = AftersalePage(aftersales=(), unreadable=1, next_page=None)
-    assert await poller()._whole(SHOP, DOUYIN.aftersales, page) is page
+    assert await poller()._named(SHOP, DOUYIN.aftersales, page) == ([], None)
 
 
 class WeChat:
@@ -81,11 +93,19 @@ class WeChat:
         self.changed: dict[str, datetime] = {}
         self.read: list[str] = []
         self.gone: set[str] = set()
+        self.calls_left: int | None = None
+        """Details it answers before it throttles; None: any number."""
 
-    async def send(self, _outgoing: Any, request: HttpRequest, *_: str) -> HttpAnswer:
+    async def send(
+        self, _outgoing: Any, request: HttpRequest, *_: str
+    ) -> HttpAnswer | ChannelError:
         asked = msgspec.json.decode(request.body)
         answer: dict[str, Any] = {"errcode": 0}
         if number := asked.get("after_sale_order_id"):
+            if self.calls_left is not None:
+                self.calls_left -= 1
+                if self.calls_left < 0:
+                    return ChannelError(kind=ErrorKind.THROTTLED, code="45011", detail="")
             self.read.append(number)
             if number not in self.gone:
                 answer["after_sale_order"] = {
@@ -137,6 +157,9 @@ class Polling:
     async def poll(self) -> None:
         assert await self.poller._poll(SHOP) is None
 
+    async def poll_in_vain(self) -> None:
+        assert await self.poller._poll(SHOP) is not None
+
 
 async def test_an_unchanged_request_is_read_a_few_times_and_then_left_alone(
     wechat: WeChat, monkeypatch: pytest.MonkeyPatch
@@ -187,3 +210,23 @@ def test_windows_are_cut_at_the_maximum_and_at_the_mark() -> None:
         (NOW - hour, at),
         (at, NOW),
     ]
+
+
+async def test_polls_that_are_throttled_every_time_read_every_request_in_turn(
+    wechat: WeChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polling = Polling(wechat, monkeypatch)
+    kept: list[str] = []
+
+    async def keep(_shop: Shop, found: Sequence[Aftersale]) -> None:
+        kept.extend(one.refund_no for one in found)
+
+    monkeypatch.setattr(polling.poller, "_keep", keep)
+    for number in range(9):
+        wechat.change(str(number))
+    for _ in range(3):
+        wechat.calls_left = 3
+        wechat.clock.advance(2_000)
+        await polling.poll_in_vain()
+
+    assert sorted(kept) == [str(number) for number in range(9)]
