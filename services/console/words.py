@@ -196,7 +196,6 @@ CODES: Mapping[str, str] = MappingProxyType(
         "address_vague": "地址",
         "channel_state": "平台状态",
         # why the channel's word keeps an order from shipping
-        "group_buy_open": "团购等待截单和到货",
         "partly_refunded": "部分商品已在平台退款",
         "partly_shipped_elsewhere": "部分商品已在别处发货",
         "shipped_elsewhere": "已在别处发货",

@@ -1,13 +1,13 @@
-"""Our own payload of an order that a group-buy's leader placed: `leader-order/1`, written by the door.
+"""Our own payload of an order that a group-buy's leader placed: `leader-order/1`, written by the door when the
+order's round is released.
 
 A JSON object of
 
 - `schema` "leader-order/1", `order_no` ("lo-" and 20 of a-z2-7, derived from the submission, so that a retry never
   mints a second one), `number` (接龙号, from 1 within the campaign);
-- `status`: `open` while the round may change or is being bought, `released` once its goods may go out;
 - `campaign_id`, `campaign_title`, `round` (the business day), `station` (pick-up point, leader and region);
-- `accepted_at`: the moment the door accepted the order, which alone decides its round; `changed_at`: the moment of
-  this snapshot. Both with their offset, in whole milliseconds;
+- `accepted_at`: the moment the door accepted the order, which alone decides its round; `released_at`: when its goods
+  were there to go out. Both with their offset, in whole milliseconds;
 - `buyer` {name, phone}, `note`;
 - `lines` [{sku, title, quantity, allotted, unit_price_fen}]: `allotted` < `quantity` where the article ran short.
 
@@ -15,7 +15,6 @@ The leader has taken the money when the order is placed, and gives back what is 
 """
 
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
@@ -28,13 +27,6 @@ ORDER_KIND: Final = "lo"
 """Order numbers begin with it and a hyphen; no marketplace's does."""
 
 Aware = Annotated[datetime, Meta(tz=True)]
-
-
-class LeaderStatus(StrEnum):
-    """Where an order of a leader stands."""
-
-    OPEN = "open"
-    RELEASED = "released"
 
 
 class Buyer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,34 +51,49 @@ class OrderedGood(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             raise ValueError("allotted is above quantity")
 
 
-class LeaderOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One snapshot of one order; see above."""
+class AcceptedOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the door accepted, and keeps sealed until the round is released."""
 
-    schema: Literal["leader-order/1"] = SCHEMA
     order_no: Annotated[str, Meta(pattern=r"^lo-[a-z2-7]{20}\Z")]
     number: Annotated[int, Meta(ge=1, le=1_000_000)]
-    status: LeaderStatus
     campaign_id: Code
     campaign_title: Title
     round: date
     station: Station
     accepted_at: Aware
-    changed_at: Aware
     buyer: Buyer
     note: Annotated[str, Meta(max_length=100)] = ""
     lines: Annotated[tuple[OrderedGood, ...], Meta(min_length=1, max_length=GOODS_MAX)]
 
     def __post_init__(self) -> None:
-        """Each article stands in one line, and times are of this century."""
+        """Each article stands in one line, and the order is of this century."""
         if len({line.sku for line in self.lines}) < len(self.lines):
             raise ValueError("a sku stands in two lines")
-        if not all(2000 <= moment.year < 2100 for moment in (self.accepted_at, self.changed_at)):
-            raise ValueError("a time outside 2000-2099")
+        if not 2000 <= self.accepted_at.year < 2100:
+            raise ValueError("accepted_at is outside 2000-2099")
 
     @property
     def total_fen(self) -> int:
-        """What the neighbour paid."""
+        """What the neighbour paid to the leader."""
         return sum(line.quantity * line.unit_price_fen for line in self.lines)
+
+
+class LeaderOrder(AcceptedOrder, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The payload; see above."""
+
+    schema: Literal["leader-order/1"] = SCHEMA
+    released_at: Aware
+
+    def __post_init__(self) -> None:
+        """As for every accepted order, and released in this century too."""
+        AcceptedOrder.__post_init__(self)
+        if not 2000 <= self.released_at.year < 2100:
+            raise ValueError("released_at is outside 2000-2099")
+
+    @property
+    def kept_fen(self) -> int:
+        """What of it pays for pieces that came; the leader gives back the rest."""
+        return sum(line.allotted * line.unit_price_fen for line in self.lines)
 
 
 def order_no_of(campaign_id: str, leader_id: str, submission: str) -> str:

@@ -1,7 +1,8 @@
 """What an order of our own leaders' door means: `leader-order/1` of `services.ingest.domain.leader_order`.
 
-An open round's order is paid and held: what can be bought is not known yet. Released, it ships what it was allotted;
-pieces that ran short are refunded by the leader, and an order that gets nothing is closed.
+It is told when its goods may go out, and is an order over the pieces it was allotted: what ran short was given back by
+the leader and is no part of it. An order that gets nothing is known as it was placed, and closed. What it pays is
+certain at the release, and from then on the merchant's time to ship runs.
 """
 
 from datetime import UTC
@@ -11,7 +12,7 @@ import msgspec
 from services.ingest.channels import _order as orders
 from services.ingest.channels._wire import clean, read_json
 from services.ingest.channels.groupbuy.extension import GroupbuyExtension
-from services.ingest.domain.leader_order import LeaderOrder, LeaderStatus, OrderedGood
+from services.ingest.domain.leader_order import LeaderOrder, OrderedGood
 from services.ingest.domain.model import (
     LineRefundState,
     Normalised,
@@ -25,7 +26,6 @@ from services.ingest.domain.region import settle
 
 S = OrderSnapshotState
 R = LineRefundState
-AWAITING_RELEASE = "group_buy_open"
 
 _decode = msgspec.json.Decoder(LeaderOrder).decode
 
@@ -35,32 +35,35 @@ def normalise(body: bytes) -> tuple[Normalised, ...]:
     order = read_json(_decode, body)
     if isinstance(order, Problem):
         return orders.refused(order)
-    accepted_at, changed_at = order.accepted_at.astimezone(UTC), order.changed_at.astimezone(UTC)
-    state, hold = _state(order)
+    accepted_at, released_at = order.accepted_at.astimezone(UTC), order.released_at.astimezone(UTC)
+    came = any(good.allotted for good in order.lines)
+    paid_fen = order.kept_fen if came else order.total_fen
     draft = orders.Draft(
         order_no=order.order_no,
         shop="",
         names_shop=False,
         channel="groupbuy",
-        state=state,
-        raw_state=order.status,
-        hold=hold,
-        payable_fen=order.total_fen,
-        paid_fen=order.total_fen,
+        state=S.AWAITING_SHIPMENT if came else S.CLOSED_REFUNDED,
+        raw_state="released" if came else "nothing_came",
+        hold="",
+        payable_fen=paid_fen,
+        paid_fen=paid_fen,
         freight_fen=0,
-        goods_fen=order.total_fen,
+        goods_fen=paid_fen,
         lines=[
-            _line(order.order_no, place, good) for place, good in enumerate(order.lines, start=1)
+            _line(f"{order.order_no}-{place}", good, good.allotted if came else good.quantity)
+            for place, good in enumerate(order.lines, start=1)
+            if good.allotted or not came
         ],
         receiver=_receiver(order),
         promotions=(),
         parcels=(),
         times=Times(
             created=accepted_at,
-            paid=accepted_at,
-            modified=changed_at,
+            paid=released_at,
+            modified=released_at,
             shipped=None,
-            ended=changed_at if state is S.CLOSED_REFUNDED else None,
+            ended=None if came else released_at,
             ship_by=None,
         ),
         buyer_memo=clean(order.note),
@@ -71,29 +74,21 @@ def normalise(body: bytes) -> tuple[Normalised, ...]:
     return (orders.finish(draft, []),)
 
 
-def _state(order: LeaderOrder) -> tuple[OrderSnapshotState, str]:
-    if order.status is LeaderStatus.OPEN:
-        return S.PAID_ON_HOLD, AWAITING_RELEASE
-    if any(good.allotted for good in order.lines):
-        return S.AWAITING_SHIPMENT, ""
-    return S.CLOSED_REFUNDED, ""
-
-
-def _line(order_no: str, place: int, good: OrderedGood) -> orders.LineDraft:
-    short = good.quantity - good.allotted
-    refund_state = R.REFUNDED if not good.allotted else R.PARTLY_REFUNDED if short else R.NONE
+def _line(line_id: str, good: OrderedGood, pieces: int) -> orders.LineDraft:
+    """One line of so many pieces; those of an order that gets nothing are refunded already."""
+    came = good.allotted > 0
     return orders.LineDraft(
-        line_id=f"{order_no}-{place}",
+        line_id=line_id,
         sku_id=good.sku,
         merchant_sku=good.sku,
         title=clean(good.title),
-        qty=good.quantity,
+        qty=pieces,
         unit_price_fen=good.unit_price_fen,
-        net_fen=good.unit_price_fen * good.quantity,
+        net_fen=good.unit_price_fen * pieces,
         is_gift=False,
-        refund_state=refund_state,
+        refund_state=R.NONE if came else R.REFUNDED,
         shipped_qty=0,
-        refunded_qty=short,
+        refunded_qty=0 if came else pieces,
     )
 
 
@@ -135,8 +130,6 @@ def _extension(order: LeaderOrder) -> GroupbuyExtension:
         help_sell_fen=0,
         commission_fen=0,
         cost_fen=0,
-        refunded_fen=sum(
-            (good.quantity - good.allotted) * good.unit_price_fen for good in order.lines
-        ),
+        refunded_fen=order.total_fen - order.kept_fen,
         answers=(),
     )

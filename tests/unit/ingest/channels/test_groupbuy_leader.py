@@ -1,7 +1,6 @@
-"""Orders of our own leaders' door: held while the round is open, then shipped as far as they were allotted."""
+"""Orders of our own leaders' door: told when their goods may go out, over the pieces they were allotted."""
 
 import json
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -11,9 +10,10 @@ from chassis.clock import ManualClock
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal, new_master_key_text
 from chassis.processor import Moment, Record
 from schemas.events.channel_payloads import PayloadReceived
-from schemas.events.orders import OrderAmended, OrderCancelled, OrderPlaced
+from schemas.events.orders import OrderCancelled, OrderPlaced
 from services.ingest.channels import Credentials, Shipment, Unsupported
 from services.ingest.channels.groupbuy import CHANNEL
+from services.ingest.channels.groupbuy.extension import GroupbuyExtension
 from services.ingest.domain.leader_order import order_no_of
 from services.ingest.domain.model import ProblemCode
 from services.ingest.domain.snapshots import KnownOrder
@@ -21,42 +21,46 @@ from services.ingest.normalise import NormaliserFacts, NormaliserFactsSource, de
 from tests.contract.genuine_pushes import EXAMPLES
 from tests.unit.ingest.channels.builders import NOW, codes, encoded, order_of
 
-OPEN: dict[str, Any] = json.loads((EXAMPLES / "groupbuy" / "leader_order_open.json").read_text())
-LATER = "2026-09-19T14:30:00Z"
+WHOLE: dict[str, Any] = json.loads((EXAMPLES / "groupbuy" / "leader_order_whole.json").read_text())
 KEYS = MasterKeys.parse(new_master_key_text(1))
 PAYLOADS, PERSONAL = PayloadSeal(KEYS, ManualClock(NOW)), PersonalSeal(KEYS)
 SOURCE = NormaliserFactsSource({"groupbuy": CHANNEL}, PAYLOADS, PERSONAL)
 
 
 def leader_order(*allotted: int, **changed: Any) -> dict[str, Any]:
-    """The example; with pieces allotted it is released."""
-    told = OPEN | ({"status": "released", "changed_at": LATER} if allotted else {})
+    """The example, in full or with so many pieces allotted."""
     lines = [
         line | {"allotted": pieces}
-        for line, pieces in zip(OPEN["lines"], allotted or (2, 3), strict=True)
+        for line, pieces in zip(WHOLE["lines"], allotted or (2, 3), strict=True)
     ]
-    return told | {"lines": lines} | changed
+    return WHOLE | {"lines": lines} | changed
 
 
 @pytest.mark.parametrize(
-    ("allotted", "state", "hold", "refunded"),
+    ("allotted", "state", "pieces", "paid_fen", "back_fen"),
     [
-        ((), "paid_on_hold", "group_buy_open", [0, 0]),
-        ((2, 3), "awaiting_shipment", "", [0, 0]),
-        ((2, 1), "awaiting_shipment", "", [0, 2]),
-        ((0, 3), "awaiting_shipment", "", [2, 0]),
-        ((0, 0), "closed_refunded", "", [2, 3]),
+        ((2, 3), "awaiting_shipment", [2, 3], 13480, 0),
+        ((2, 1), "awaiting_shipment", [2, 1], 8480, 5000),
+        ((0, 3), "awaiting_shipment", [3], 7500, 5980),
+        ((0, 0), "closed_refunded", [2, 3], 13480, 13480),
     ],
 )
-def test_what_was_allotted_decides_what_ships(
-    allotted: tuple[int, ...], state: str, hold: str, refunded: list[int]
+def test_what_was_allotted_is_what_ships(
+    allotted: tuple[int, ...], state: str, pieces: list[int], paid_fen: int, back_fen: int
 ) -> None:
     (found,) = CHANNEL.normalise(encoded(leader_order(*allotted)))
     order = order_of(found)
     assert found.problems == ()
-    assert (order.state, order.hold) == (state, hold)
-    assert [item.refunded_qty for item in order.items] == refunded
-    assert (order.paid_fen, order.payable_fen) == (13480, 13480)
+    assert (order.state, order.hold) == (state, "")
+    assert [item.qty for item in order.items] == pieces
+    assert (order.paid_fen, order.payable_fen) == (paid_fen, paid_fen)
+    assert isinstance(order.extensions, GroupbuyExtension)
+    assert order.extensions.refunded_fen == back_fen
+
+
+def test_a_line_keeps_its_id_whatever_else_did_not_come() -> None:
+    (found,) = CHANNEL.normalise(encoded(leader_order(0, 3)))
+    assert [item.line_id for item in order_of(found).items] == [f"{WHOLE['order_no']}-2"]
 
 
 @pytest.mark.parametrize(
@@ -66,10 +70,11 @@ def test_what_was_allotted_decides_what_ships(
         ({"order_no": "250000-1"}, ProblemCode.BAD_SHAPE),
         ({"accepted_at": "2026-09-18T11:59:59.999"}, ProblemCode.BAD_SHAPE),
         ({"accepted_at": "0001-01-01T00:00:00+08:00"}, ProblemCode.BAD_SHAPE),
+        ({"released_at": "0001-01-01T00:00:00+08:00"}, ProblemCode.BAD_SHAPE),
         ({"lines": []}, ProblemCode.BAD_SHAPE),
-        ({"lines": OPEN["lines"][:1] * 2}, ProblemCode.BAD_SHAPE),
-        ({"lines": [OPEN["lines"][0] | {"allotted": 3}]}, ProblemCode.BAD_SHAPE),
-        ({"lines": [OPEN["lines"][0] | {"unit_price_fen": 29.9}]}, ProblemCode.BAD_SHAPE),
+        ({"lines": WHOLE["lines"][:1] * 2}, ProblemCode.BAD_SHAPE),
+        ({"lines": [WHOLE["lines"][0] | {"allotted": 3}]}, ProblemCode.BAD_SHAPE),
+        ({"lines": [WHOLE["lines"][0] | {"unit_price_fen": 29.9}]}, ProblemCode.BAD_SHAPE),
         ({"buyer": {"name": "某", "phone": "1300000000"}}, ProblemCode.BAD_SHAPE),
         ({"more": 1}, ProblemCode.BAD_SHAPE),
     ],
@@ -98,7 +103,7 @@ def test_one_submission_is_one_order_number() -> None:
 
 def test_nobody_is_told_of_a_shipment() -> None:
     shipment = Shipment(
-        order_no=OPEN["order_no"],
+        order_no=WHOLE["order_no"],
         lines=(),
         whole=True,
         carrier="SF",
@@ -120,10 +125,10 @@ class Desk:
     def take(self, payload: dict[str, Any]) -> tuple[Struct, ...]:
         self._offset += 1
         event = PayloadReceived(
-            source_key=f"groupbuy|lin|{OPEN['order_no']}",
+            source_key=f"groupbuy|lin|{WHOLE['order_no']}",
             channel="groupbuy",
             shop="lin",
-            channel_order_no=OPEN["order_no"],
+            channel_order_no=WHOLE["order_no"],
             door="leader",
             accepted_at=NOW,
             body=PAYLOADS.seal_payload(encoded(payload)),
@@ -145,41 +150,20 @@ class Desk:
         return decision.events
 
 
-def test_an_order_is_placed_held_and_goes_on_when_its_round_is_released() -> None:
+def test_an_order_is_placed_once_paid_and_free_to_ship() -> None:
     desk = Desk()
-    (placed,) = desk.take(leader_order())
+    (placed,) = desk.take(leader_order(2, 1))
     assert isinstance(placed, OrderPlaced)
     assert placed.order_id.startswith("GB20260918")
-    assert (placed.hold, placed.payment is not None, placed.province) == (
-        "group_buy_open",
-        True,
-        "浙江省",
-    )
-    assert desk.take(leader_order()) == ()
-    (amended,) = desk.take(leader_order(2, 3))
-    assert isinstance(amended, OrderAmended)
-    assert (amended.changed, amended.hold) == (("hold",), "")
+    assert placed.payment is not None
+    assert f"{placed.occurred_at:%d %H:%M} {placed.payment.paid_at:%d %H:%M}" == "18 11:59 19 14:30"
+    assert (placed.hold, placed.payment.paid_fen, placed.province) == ("", 8480, "浙江省")
+    assert [(line.sku, line.quantity) for line in placed.lines] == [("APPLE-5", 2), ("EGG-30", 1)]
+    assert desk.take(leader_order(2, 1)) == ()
 
 
-def test_an_order_that_ran_short_waits_for_a_person_and_one_with_nothing_is_closed() -> None:
-    desk = Desk()
-    desk.take(leader_order())
-    (amended,) = desk.take(leader_order(2, 1))
-    assert isinstance(amended, OrderAmended)
-    assert amended.hold == "partly_refunded"
-    desk = Desk()
-    desk.take(leader_order())
-    (cancelled,) = desk.take(leader_order(0, 0))
+def test_an_order_that_gets_nothing_is_known_and_closed() -> None:
+    placed, cancelled = Desk().take(leader_order(0, 0))
+    assert isinstance(placed, OrderPlaced)
     assert isinstance(cancelled, OrderCancelled)
     assert cancelled.refunded_by_channel
-
-
-def test_whichever_snapshot_comes_first_the_same_is_known() -> None:
-    known = []
-    for payloads in permutations([leader_order(), leader_order(2, 1)]):
-        desk = Desk()
-        for payload in payloads:
-            desk.take(payload)
-        assert desk.known is not None
-        known.append((desk.known.hold, desk.known.paid, desk.known.modified_at))
-    assert known[0] == known[1]
