@@ -53,6 +53,16 @@ def unauthorised(request: Request, token: str) -> Response | None:
     return problem_response(Problem(status=401, code="unauthorised", title="缺少或错误的访问令牌"))
 
 
+async def bounded_body(request: Request, bytes_max: int) -> bytes | None:
+    """The body, or None as soon as it is larger than `bytes_max`. Raises ClientDisconnect."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > bytes_max:
+            return None
+    return bytes(body)
+
+
 def client(**options: Any) -> httpx2.AsyncClient:
     """The outgoing client: bounded in time and connections, no redirects, no environment proxies, no retries."""
     return httpx2.AsyncClient(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from starlette.applications import Starlette
+
 from chassis import topics
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal
 from chassis.http import Outgoing
@@ -15,6 +17,8 @@ from services.ingest.aftersales import AftersalesPoller
 from services.ingest.channels import Channel
 from services.ingest.doors import PushDoor
 from services.ingest.fetching import Fetcher, HintReader
+from services.ingest.group_buys.app import leader_routes
+from services.ingest.group_buys.relay import Relay
 from services.ingest.normalise import NormaliserFactsSource, normaliser
 from services.ingest.polling import Poller
 from services.ingest.settings import IngestSettings
@@ -40,14 +44,22 @@ async def build(context: Context[IngestSettings]) -> Parts:
         shops=read_shops(settings.shops_file, channels),
     )
     fetcher = Fetcher(shared, concurrency=settings.fetch_concurrency)
-    facts = NormaliserFactsSource(channels, shared.payloads, PersonalSeal(keys))
+    personal = PersonalSeal(keys)
+    facts = NormaliserFactsSource(channels, shared.payloads, personal)
+    relay = Relay(shared, channel=settings.leader_channel)
     return Parts(
         processors=(normaliser(facts), WRITE_BACKS),
-        door=PushDoor(shared, settings).app(),
+        door=Starlette(
+            routes=[
+                *PushDoor(shared, settings).app().routes,
+                *leader_routes(shared, settings, personal, relay),
+            ]
+        ),
         tasks=(
             shared.outgoing.close_when_cancelled,
             _hint_reader(context, fetcher).run,
             fetcher.run,
+            relay.run,
             Poller(shared, interval_s=settings.poll_interval_s).run,
             AftersalesPoller(shared, interval_s=settings.poll_interval_s).run,
             WriteBackDispatcher(shared, attempts_max=settings.write_back_attempts_max).run,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import Settings
@@ -23,3 +23,11 @@ class IngestSettings(Settings):
     """Hints are a few hundred bytes; a whole order of some hundred lines is half a megabyte."""
     push_depth_max: int = Field(default=32, ge=2)
     write_back_attempts_max: int = Field(default=12, ge=1)
+    leader_channel: str = "groupbuy"
+    """The channel that reads what group-buy leaders order at our own door."""
+    leader_link_keys: SecretStr = SecretStr("")
+    """`<number>:<base64 of 32 bytes>`, several separated by commas; the highest number signs leaders' links."""
+    leader_base_url: str = Field(default="", pattern=r"^(https?://[^/\s]+)?$")
+    """Scheme and host under which leaders reach this service; empty = links are paths only."""
+    leader_form_bytes_max: int = Field(default=32 * 1024, ge=1024)
+    leader_picture_bytes_max: int = Field(default=512 * 1024, ge=1024)

@@ -9,12 +9,12 @@ from services.ingest.domain.campaigns import Campaign, Good, Opened, Station
 from services.ingest.domain.purchase import OrderedLine
 from services.ingest.shanghai import SHANGHAI
 
-FIRST, LAST = date(2026, 9, 18), date(2026, 9, 20)
+FIRST, LAST = date(2025, 9, 18), date(2025, 9, 20)
 
 
 def shanghai(text: str) -> datetime:
-    """A moment of 2026 in Shanghai, as in "09-18 19:59:59.999"."""
-    return datetime.fromisoformat(f"2026-{text}").replace(tzinfo=SHANGHAI)
+    """A moment of 2025 in Shanghai, as in "09-18 19:59:59.999"."""
+    return datetime.fromisoformat(f"2025-{text}").replace(tzinfo=SHANGHAI)
 
 
 AT_NOON = shanghai("09-18 12:00")
@@ -61,7 +61,7 @@ def ordered(number: int, quantity: int, station_id: str = "s1", sku: str = "EGG-
         order_no=f"lo-{number:04d}",
         number=number,
         station_id=station_id,
-        accepted_at=datetime(2026, 9, 18, 2, tzinfo=UTC) + timedelta(seconds=number),
+        accepted_at=datetime(2025, 9, 18, 2, tzinfo=UTC) + timedelta(seconds=number),
         sku=sku,
         quantity=quantity,
     )

@@ -63,7 +63,7 @@ def test_the_same_moment_in_another_zone_is_in_the_same_round() -> None:
         assert outcome(REJECT, there + timedelta(milliseconds=1)) == "cut_off"
 
 
-@pytest.mark.parametrize("day", [date(2026, 1, 5), date(2026, 7, 5), date(1988, 7, 5)])
+@pytest.mark.parametrize("day", [date(2026, 1, 5), date(2026, 7, 5)])
 def test_shanghai_keeps_one_offset_all_year(day: date) -> None:
     at = CAMPAIGN.cut_off_at(day).astimezone(UTC)
     assert (at.hour, at.minute) == (12, 0)
@@ -82,7 +82,7 @@ def test_a_round_is_settled_when_no_clock_can_bring_an_order_into_it_any_more() 
     assert whole.settles_at(CAMPAIGN.ends_on) == shanghai("09-20 20:00") + SETTLE_GRACE
     closed = opened(shanghai("09-20 12:00"))
     assert closed.settles_at(CAMPAIGN.ends_on) == shanghai("09-20 12:00") + SETTLE_GRACE
-    assert closed.settles_at(date(2026, 9, 18)) == shanghai("09-18 20:00") + SETTLE_GRACE
+    assert closed.settles_at(date(2025, 9, 18)) == shanghai("09-18 20:00") + SETTLE_GRACE
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_an_order_is_taken_whole_or_every_reason_is_told(
     found = admit(opened(), leader, station_id, wanted, taken_of(**taken), accepted_at=AT)
     if isinstance(found, Admitted):
         assert expected == []
-        assert (found.day, found.station.station_id) == (date(2026, 9, 18), station_id)
+        assert (found.day, found.station.station_id) == (date(2025, 9, 18), station_id)
     else:
         assert [f"{one.field}: {one.code}" for one in found] == expected
 

@@ -8,7 +8,7 @@ import pytest
 from chassis.errors import StartRefused
 from services.ingest.domain.links import Link, LinkFault, LinkKeys
 
-NOW = datetime(2026, 9, 18, 4, 0, tzinfo=UTC)
+NOW = datetime(2025, 9, 18, 4, 0, tzinfo=UTC)
 LINK = Link(campaign_id="autumn", leader_id="lin", expires_at=NOW + timedelta(days=3))
 OLD, NEW = base64.b64encode(b"o" * 32).decode(), base64.b64encode(b"n" * 32).decode()
 KEYS = LinkKeys.parse(f"1:{OLD}")

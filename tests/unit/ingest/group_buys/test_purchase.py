@@ -126,5 +126,5 @@ def test_a_shortage_shows_in_the_plan_as_what_each_station_gets() -> None:
 
 
 def test_a_round_without_orders_is_an_empty_plan() -> None:
-    plan = roll_up(opened(), date(2026, 9, 19), [], {}, now=AT_NOON)
+    plan = roll_up(opened(), date(2025, 9, 19), [], {}, now=AT_NOON)
     assert (plan.lines, plan.orders, plan.amount_fen) == ((), 0, 0)
