@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "status": ("stack", "Show how the embedded servers are doing, and their addresses."),
         "logs": ("stack", "Show the embedded servers' logs."),
         "ingest": ("ingest", "See what a channel's payload means, and check its signatures."),
+        "groupbuy": ("groupbuy", "Open group-buys, invite leaders, see what has to be bought."),
         "orders": ("orders", "See one order, and ask the orders service to act on it."),
         "fulfillment": ("fulfillment", "See a parcel, and move it on."),
         "inventory": ("inventory", "See what is in stock, and book what came in."),
