@@ -51,6 +51,8 @@ class Poller:
             for shop in self._shared.shops.values():
                 if self._shared.channels[shop.channel].poll_request is not None:
                     group.create_task(self._poll_for_ever(shop))
+            # Without a shop to poll there is still a service to run: pushes, tills, leaders.
+            await asyncio.Event().wait()
 
     async def _poll_for_ever(self, shop: Shop) -> None:
         failures = 0
