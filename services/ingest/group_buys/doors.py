@@ -290,7 +290,6 @@ async def _take(entrance: Entrance, request: Request) -> Response:
 
 
 async def _taken(entrance: Entrance, request: Request) -> tuple[Response, str]:
-    received_at = entrance.clock.now()
     link = entrance.link_of(request)
     if isinstance(link, Problem):
         raise Refused(link)
@@ -299,6 +298,8 @@ async def _taken(entrance: Entrance, request: Request) -> tuple[Response, str]:
         title = "缺少 Idempotency-Key：8 到 64 个字母、数字、-、_，重试时不变"
         raise Refused(Problem(status=400, code="no_idempotency_key", title=title))
     asked = await _read(request, Asked, entrance.settings.leader_form_bytes_max)
+    # Not before: whoever begins to send in time and ends later is late.
+    received_at = entrance.clock.now()
     wanted = checked(asked)
     if isinstance(wanted, tuple):
         return _not_taken(wanted), "invalid"

@@ -148,10 +148,11 @@ class Pages:
         return answer
 
     async def _submitted(self, request: Request, link: Link) -> tuple[Response, str]:
-        received_at = self._entrance.clock.now()
         fields = await self._fields(request)
         if isinstance(fields, Problem):
             return self._problem(request, fields), fields.code
+        # Not before: whoever begins to send in time and ends later is late.
+        received_at = self._entrance.clock.now()
         showing = await self._entrance.showing(link)
         if isinstance(showing, Problem):
             return self._problem(request, showing), showing.code
@@ -230,10 +231,10 @@ class Pages:
         return await self._order_page(request, link)
 
     async def _withdraw(self, request: Request, link: Link) -> Response:
-        at = self._entrance.clock.now()
         fields = await self._fields(request)
         if isinstance(fields, Problem):
             return self._problem(request, fields)
+        at = self._entrance.clock.now()
         token, order_no = request.path_params["token"], request.path_params["order_no"]
         if not self._genuine(token, order_no, fields):
             return await self._order_page(request, link, "页面已过期，请再点一次", 403)

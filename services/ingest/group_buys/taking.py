@@ -61,7 +61,7 @@ class Taking:
     async def take(
         self, link: Link, submission: str, wanted: Wanted, *, received_at: datetime
     ) -> Placed | tuple[Refusal, ...]:
-        """Accept an order as of the moment its request was received, which is kept in whole milliseconds."""
+        """Accept an order as of the moment all of its request was here, kept in whole milliseconds."""
         accepted_at = received_at.replace(microsecond=received_at.microsecond // 1000 * 1000)
         order_no = order_no_of(link.campaign_id, link.leader_id, submission)
         content_key = self.personal.blind_index(

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
+from urllib.parse import urlencode
 
 import httpx2
 import msgspec
@@ -234,6 +235,24 @@ async def test_a_retry_after_the_cut_off_gets_the_first_answer_and_a_new_order_i
     (order,) = rig.orders().values()
     assert order.order_no == first.json()["order_no"]
     assert order.times.created == shanghai("09-18 19:59:59.999")
+
+
+async def test_who_begins_to_send_in_time_and_ends_later_is_late(rig: Rig) -> None:
+    await rig.open()
+    fields = Fields((await rig.client.get(rig.path())).text).sent
+    body = urlencode(
+        fields
+        | {"quantity.EGG-30": "1", "name": NAME, "phone": PHONE, "station_id": "s1", "paid": "yes"}
+    ).encode()
+    rig.at("09-18 19:59:59")
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield body[:20]
+        rig.at("09-18 20:00:00")
+        yield body[20:]
+
+    answer = await rig.client.post(rig.path(), content=slowly(), headers=FORM)
+    assert (answer.status_code, "已截单" in answer.text) == (409, True)
 
 
 async def test_limits_and_caps_hold_against_many_doors_at_once(rig: Rig) -> None:
