@@ -59,7 +59,7 @@ def unauthorised(request: Request, token: str) -> Response | None:
 
 
 async def read_body(request: Request, bytes_max: int) -> bytes | None:
-    """Return the body, or None as soon as it is larger than allowed."""
+    """Return the body, or None as soon as it is larger than `bytes_max`. Raises ClientDisconnect."""
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():

@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "ingest",
             "See what a channel's payload means, mend what could not be worked with, import, map SKUs.",
         ),
+        "groupbuy": ("groupbuy", "Open group-buys, invite leaders, see what has to be bought."),
         "orders": ("orders", "See one order, and ask the orders service to act on it."),
         "fulfillment": ("fulfillment", "See a parcel, and move it on."),
         "inventory": ("inventory", "See what is in stock, and book what came in."),

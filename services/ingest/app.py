@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 
 from chassis import topics
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal
@@ -29,6 +29,8 @@ from services.ingest.doors import Entrance, PushDoor
 from services.ingest.evidence import EvidenceKeeper
 from services.ingest.facts import NormaliserFactsSource, Reader
 from services.ingest.fetching import Fetcher, HintReader
+from services.ingest.group_buys.app import leader_routes
+from services.ingest.group_buys.relay import Relay
 from services.ingest.handlers import normaliser
 from services.ingest.imports.door import ImportDoor
 from services.ingest.intake import KAFKA_TIMEOUT_MS, Intake
@@ -92,12 +94,19 @@ async def build(context: Context[IngestSettings]) -> Parts:
         channels=entrance.channels,
         shops=entrance.shops,
     )
-    reader = Reader(shared.channels, shared.payloads, PersonalSeal(_keys(settings)))
+    personal = PersonalSeal(_keys(settings))
+    reader = Reader(shared.channels, shared.payloads, personal)
     processors: list[Processor[Any]] = []
     tasks: list[Callable[[], Awaitable[None]]] = [shared.outgoing.close_when_cancelled]
     if "doors" in roles:
-        entrance.staff.open(_staff(context, shared, reader))
-        tasks += [entrance.intake.run, partial(entrance.pushes.write_for_ever, context.pool)]
+        relay = Relay(shared, channel=settings.leader_channel)
+        leaders = leader_routes(shared, settings, personal, relay)
+        entrance.staff.open(Starlette(routes=[*_staff_routes(context, shared, reader), *leaders]))
+        tasks += [
+            entrance.intake.run,
+            partial(entrance.pushes.write_for_ever, context.pool),
+            relay.run,
+        ]
     if "normalise" in roles:
         catalogue = CatalogueReader(settings.merchant_codes)
         processors.append(normaliser(NormaliserFactsSource(reader, catalogue)))
@@ -128,7 +137,9 @@ def _keys(settings: IngestSettings) -> MasterKeys:
     return MasterKeys.parse(settings.master_keys.get_secret_value())
 
 
-def _staff(context: Context[IngestSettings], shared: Shared, reader: Reader) -> Starlette:
+def _staff_routes(
+    context: Context[IngestSettings], shared: Shared, reader: Reader
+) -> list[BaseRoute]:
     settings = context.settings
     token = settings.api_token.get_secret_value()
     quarantine = QuarantineDoors(
@@ -141,13 +152,11 @@ def _staff(context: Context[IngestSettings], shared: Shared, reader: Reader) -> 
     )
     trusted = settings.merchant_codes is MerchantCodes.TRUSTED
     mappings = Mappings(shared.pool, shared.channels.keys(), trusted=trusted)
-    return Starlette(
-        routes=[
-            Mount("/quarantine", quarantine.app()),
-            *ImportDoor(shared, token=token).routes(),
-            *MappingDoors(mappings, token).routes(),
-        ]
-    )
+    return [
+        Mount("/quarantine", quarantine.app()),
+        *ImportDoor(shared, token=token).routes(),
+        *MappingDoors(mappings, token).routes(),
+    ]
 
 
 def _hint_reader(context: Context[IngestSettings], fetcher: Fetcher) -> HintReader:

@@ -82,7 +82,7 @@ class Entrance:
     intake: Intake
     pushes: PushCounts = field(default_factory=PushCounts)
     staff: Later = field(default_factory=Later)
-    """The doors of the merchant's own people, which need the servers."""
+    """The doors of the merchant's own people and of group-buy leaders, which need the servers."""
 
 
 class PushDoor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import Settings
@@ -44,3 +44,11 @@ class IngestSettings(Settings):
     """What a shop is told a second at most. Platforms allow 10 to 40 calls a second to one application."""
     merchant_codes: MerchantCodes = MerchantCodes.TRUSTED
     """What a merchant code means that no mapping names: `trusted`, it is our SKU; `known`, only if inventory keeps it."""
+    leader_channel: str = "groupbuy"
+    """The channel that reads what group-buy leaders order at our own door."""
+    leader_link_keys: SecretStr = SecretStr("")
+    """`<number>:<base64 of 32 bytes>`, several separated by commas; the highest number signs leaders' links."""
+    leader_base_url: str = Field(default="", pattern=r"^(https?://[^/\s]+)?$")
+    """Scheme and host under which leaders reach this service; empty = links are paths only."""
+    leader_form_bytes_max: int = Field(default=32 * 1024, ge=1024)
+    leader_picture_bytes_max: int = Field(default=512 * 1024, ge=1024)

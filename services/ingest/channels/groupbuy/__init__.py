@@ -1,4 +1,4 @@
-"""Community group-buys on 快团团 (pdd.ktt.*): pages carry whole orders, nothing is pushed.
+"""Community group-buys: 快团团 (pdd.ktt.*), whose pages carry whole orders, and our own leaders' door.
 
 Sources: Pinduoduo's Java SDK and niltor/open-pdd-net-sdk. Unlike Pinduoduo's own orders these are
 in fen and milliseconds.
@@ -33,6 +33,7 @@ from services.ingest.channels._wire import Id, Seconds, epoch_ms_time, read_json
 from services.ingest.channels.groupbuy import gateway, wire
 from services.ingest.channels.groupbuy.aftersales import AFTERSALES
 from services.ingest.channels.groupbuy.orders import normalise
+from services.ingest.domain.leader_order import ORDER_KIND
 from services.ingest.domain.model import Problem
 
 # Pinduoduo's numbers of carriers, each with the name it wants beside it.
@@ -116,6 +117,8 @@ def shipment_request(
     credentials: Credentials, shipment: Shipment, now: datetime
 ) -> HttpRequest | WriteBack:
     """Ship the order, or some of its lines; a part of one line's pieces cannot be told."""
+    if shipment.order_no.startswith(f"{ORDER_KIND}-"):
+        return Unsupported(reason="the order came by our own door: there is nobody to tell")
     carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no number here")

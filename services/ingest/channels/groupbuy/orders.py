@@ -1,10 +1,9 @@
 """What a 快团团 order means.
 
-Reads one entry of a list (the evidence) and a whole page. Sources: the response classes of
-Pinduoduo's Java SDK and of niltor/open-pdd-net-sdk, which name every field with its unit.
+Reads one entry of a list (the evidence) and a whole page; what our own door took is read by `leader`.
+Sources: the response classes of Pinduoduo's Java SDK and of niltor/open-pdd-net-sdk, which name every
+field with its unit.
 """
-
-from typing import ClassVar
 
 import msgspec
 
@@ -26,11 +25,12 @@ from services.ingest.channels._wire import (
     sliced,
     text_of,
 )
-from services.ingest.channels.groupbuy import gateway, wire
+from services.ingest.channels.groupbuy import gateway, leader, wire
+from services.ingest.channels.groupbuy.extension import GroupbuyExtension
+from services.ingest.domain.leader_order import SCHEMA
 from services.ingest.domain.model import (
     SHIPPABLE,
     Bearer,
-    Extension,
     LineRefundState,
     Normalised,
     OrderSnapshotState,
@@ -64,34 +64,6 @@ _NOTHING_TO_SHIP = "0"
 _NOWHERE = Place("", "", "", "")
 
 
-class GroupbuyExtension(Extension, frozen=True, kw_only=True, tag="groupbuy"):
-    """What only a group-buy has.
-
-    `is_supplier`: this shop supplies somebody else's group-buy, and the order's amounts are the
-    leader's prices; `cost_fen` is what the shop is paid for its goods. `answers` are the member's to
-    the leader's questions. Commissions are inside what was paid.
-    """
-
-    PERSONAL: ClassVar[frozenset[str]] = frozenset({"answers"})
-
-    activity_no: str
-    activity_title: str
-    participate_no: str
-    delivery: str
-    site_no: str
-    site_name: str
-    site_address: str
-    helper: str
-    helper_key: str
-    is_supplier: bool
-    supply_activity_no: str
-    help_sell_fen: int
-    commission_fen: int
-    cost_fen: int
-    refunded_fen: int
-    answers: tuple[tuple[str, str], ...]
-
-
 _decode = msgspec.json.Decoder(wire.Answer).decode
 _decode_order = msgspec.json.Decoder(wire.Order).decode
 _decode_error = msgspec.json.Decoder(gateway.ErrorResponse).decode
@@ -102,6 +74,8 @@ def normalise(body: bytes) -> tuple[Normalised, ...]:
     found = read_json(_decode, body)
     if isinstance(found, Problem):
         return orders.refused(found)
+    if found.schema == SCHEMA:
+        return leader.normalise(body)
     listed = found.ktt_increment_order_query_response or found.ktt_order_list_response
     rows = sliced(listed.order_list) if listed is not None else None
     if rows is not None:

@@ -120,8 +120,9 @@ class Pages(Envelope):
 
 
 class Answer(Order):
-    """Any answer, or a bare order: read in one pass."""
+    """Any answer, or a bare order: read in one pass. `schema` stands in our own payloads only."""
 
+    schema: Text = None
     error_response: msgspec.Raw = msgspec.Raw()
     ktt_increment_order_query_response: Listed | None = None
     ktt_order_list_response: Listed | None = None

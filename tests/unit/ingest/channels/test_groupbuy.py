@@ -4,7 +4,7 @@ import pytest
 
 from services.ingest.channels._pickup import place_of
 from services.ingest.channels.groupbuy import CHANNEL
-from services.ingest.channels.groupbuy.orders import GroupbuyExtension
+from services.ingest.channels.groupbuy.extension import GroupbuyExtension
 from services.ingest.domain.model import (
     Bearer,
     LineRefundState,
