@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded import errors
-from deploy.embedded.errors import NoFreePort, ServerFailed, StackError
+from deploy.embedded.errors import NoFreePort, PortTaken, ServerFailed, StackError
 
 CLASSES = [
     one
     for _, one in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(one, StackError) and one is not ServerFailed
+    if issubclass(one, StackError) and not issubclass(one, ServerFailed)
 ]
 
 
@@ -33,6 +33,12 @@ def test_a_failed_server_shows_its_logs_last_lines(tmp_path: Path) -> None:
     assert f"log: {log}" in text
     assert "| line 19" in text
     assert "line 11\n" not in text
+
+
+def test_a_taken_port_has_a_remedy_of_its_own(tmp_path: Path) -> None:
+    taken = PortTaken("another has the port", log_path=tmp_path / "kafka.log")
+    assert taken.remedy != ServerFailed("Kafka ended", log_path=tmp_path / "kafka.log").remedy
+    assert str(taken).endswith(f"→ {taken.remedy}")
 
 
 def test_a_failed_server_without_a_log_still_says_where_it_would_be(tmp_path: Path) -> None:
