@@ -27,7 +27,14 @@ async def doors(inventory: House) -> AsyncIterator[tuple[House, Running, httpx2.
     desk = CommandDesk(inventory.publisher, codec(), "inventory")
     await desk.listen(inventory.kafka, inventory.prefix)
     async with inventory.running() as running:
-        app = inventory_app(running.books, desk, SystemClock(), token=TOKEN, receipt_timeout_s=20.0)
+        app = inventory_app(
+            running.books,
+            desk,
+            SystemClock(),
+            running.reservations,
+            token=TOKEN,
+            receipt_timeout_s=20.0,
+        )
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=app),
             base_url="http://inventory",

@@ -15,7 +15,9 @@ class Question(Struct, frozen=True):
 
 async def asked(source: DirectSource, *questions: tuple[str, str]) -> list["asyncio.Future[str]"]:
     """These questions as tasks that wait for their answer."""
-    tasks: list[asyncio.Future[str]] = [asyncio.ensure_future(source.ask(key, Question(text), 5.0)) for key, text in questions]
+    tasks: list[asyncio.Future[str]] = [
+        asyncio.ensure_future(source.ask(key, Question(text), 5.0)) for key, text in questions
+    ]
     await asyncio.sleep(0)
     return tasks
 
