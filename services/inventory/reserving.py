@@ -3,7 +3,8 @@
 A reservation is held when it is asked for, for good when it is confirmed, off the books when its goods are
 handed over; it ends when it is released or its time is over. The same question about it again changes nothing
 and gets the same answer; a confirmation that comes at or after `expires_at` is refused, whether or not the
-timer has been there.
+timer has been there. Whatever moves goods is a generation further: two processes may tell Valkey of one
+reservation in the wrong order, and the older news must not win.
 """
 
 from __future__ import annotations
@@ -179,7 +180,9 @@ def _sold(key: str, hold: Hold, command: ConfirmReservation, moment: Moment) -> 
     sold = replace(hold, paid=True, expires_at=None)
     if not command.handed_over:
         return Decision(state=sold, events=(event,), effects=(Answered(key, as_it_is(key, sold)),))
-    gone = replace(sold, state="shipped", held=(), shipped=hold.held)
+    gone = replace(
+        sold, state="shipped", generation=hold.generation + 1, held=(), shipped=hold.held
+    )
     return Decision(
         state=gone,
         events=(event,),
@@ -201,6 +204,7 @@ def _ended(key: str, hold: Hold, reason: str, moment: Moment) -> Outcome:
     ended = replace(
         hold,
         state="expired" if reason == "expired" else "cancelled",
+        generation=hold.generation + 1,
         held=(),
         expires_at=None,
     )

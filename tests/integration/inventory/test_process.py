@@ -28,7 +28,7 @@ async def ready_line(process: asyncio.subprocess.Process) -> dict[str, int]:
     raise AssertionError("it ended before it was ready")
 
 
-async def started(inventory: House, stack: Stack) -> asyncio.subprocess.Process:
+async def started(inventory: House, stack: Stack, **settings: str) -> asyncio.subprocess.Process:
     """Inventory as a process of its own, with short holds and quick timers."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("DANSHU_")},
@@ -41,6 +41,7 @@ async def started(inventory: House, stack: Stack) -> asyncio.subprocess.Process:
         "DANSHU_INVENTORY_HOLD_S": "1",
         "DANSHU_INVENTORY_TIMER_MS": "100",
         "DANSHU_INVENTORY_RECEIPT_TIMEOUT_S": "30",
+        **settings,
     }
     return await asyncio.create_subprocess_exec(
         sys.executable,

@@ -75,8 +75,8 @@ HELD = Hold(
     asked=ASKED,
 )
 SOLD = replace(HELD, paid=True, expires_at=None)
-GONE = replace(SOLD, state="shipped", held=(), shipped=GOODS)
-RELEASED = replace(HELD, state="cancelled", held=(), expires_at=None)
+GONE = replace(SOLD, state="shipped", generation=2, held=(), shipped=GOODS)
+RELEASED = replace(HELD, state="cancelled", generation=2, held=(), expires_at=None)
 EXPIRED = replace(RELEASED, state="expired")
 SHORT = replace(
     HELD,
