@@ -1,6 +1,6 @@
-"""Inventory's HTTP doors: what is there, what came in, do the books agree. Bearer token at each.
+"""Inventory's HTTP doors: what is there, what came in, do the books agree, and the reservation API (api.py).
 
-POST /receipts is a command to the single writer and answers with its result; the same document again is
+Bearer token at each. POST /receipts is a command to the single writer and answers with its result; the same document again is
 refused (409) or, with the same `command_id`, gets the first answer.
 """
 
@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,11 +23,12 @@ from chassis.errors import Unavailable
 from chassis.http import Problem, problem_response, unauthorised
 from chassis.ids import request_id
 from schemas.events.commands_inventory import ReceiptLine, ReceiveStock
+from services.inventory.api import Api, answering, endpoints
 from services.inventory.handlers import PIECES_MAX
 from services.inventory.invariants import Books
+from services.inventory.reservations import Reservations
 
 BODY_BYTES_MAX = 1_000_000
-SKUS_MAX = 500
 
 Code = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f|]+$")]
 REFUSALS = {
@@ -37,6 +39,7 @@ REFUSALS = {
     "below_reserved": "可用库存不足，不能调减",
     "too_many": "数量过大",
     "unusable_code": "编码含不可用字符",
+    "reserved_document_no": "单据号不能以 rsv- 开头",
 }
 
 
@@ -70,15 +73,15 @@ class WrittenReceipt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def inventory_app(
-    books: Books, desk: CommandDesk, clock: Clock, *, token: str, receipt_timeout_s: float
+    books: Books,
+    desk: CommandDesk,
+    clock: Clock,
+    reservations: Reservations,
+    *,
+    token: str,
+    receipt_timeout_s: float,
 ) -> Starlette:
     """The ASGI application."""
-
-    async def availability(request: Request) -> Response:
-        skus = request.query_params.getlist("sku")[:SKUS_MAX]
-        if not skus:
-            return problem_response(Problem(status=400, code="no_sku", title="缺少参数 sku"))
-        return _json(await books.availability(skus))
 
     async def invariants(_request: Request) -> Response:
         return _json(await books.invariants())
@@ -104,11 +107,22 @@ def inventory_app(
 
     return Starlette(
         routes=[
-            Route("/availability", _guarded(availability, token)),
             Route("/invariants", _guarded(invariants, token)),
             Route("/receipts", _guarded(receipts, token), methods=["POST"]),
-        ]
+            *(
+                Route(path, _guarded(answering(endpoint), token), methods=[method])
+                for method, path, endpoint in endpoints(Api(reservations))
+            ),
+        ],
+        exception_handlers={HTTPException: _no_such_door},
     )
+
+
+def _no_such_door(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = {404: "no_such_path", 405: "method_not_allowed"}.get(error.status_code, "refused")
+    problem = Problem(status=error.status_code, code=code, title=error.detail)
+    return problem_response(problem, dict(error.headers or {}))
 
 
 def _guarded(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from chassis.direct import Answered
 from chassis.errors import Unavailable
 from chassis.processor import Kept, Record
 from schemas.events.commands_inventory import ExpireHold, ReceiveStock
@@ -24,6 +25,7 @@ from services.inventory.domain.model import (
     Deduct,
     Goods,
     Held,
+    HeldPart,
     Hold,
     Receive,
     Release,
@@ -33,8 +35,18 @@ from services.inventory.domain.model import (
     merged,
     wanted,
 )
-from services.inventory.domain.rules import Available, Book, choose, shortfall
+from services.inventory.domain.reservations import (
+    ConfirmReservation,
+    ExpireReservation,
+    ReleaseReservation,
+    ReserveGoods,
+)
+from services.inventory.domain.rules import Available, Book, choose, choose_part, shortfall
 from services.inventory.sourcing import Choice, Sourcing
+
+ASKED = "asked"
+"""The rule of a reservation whose caller named the warehouse."""
+LETS_GO = frozenset({ExpireHold, OrderClosed, ReleaseReservation, ExpireReservation})
 
 
 class Unlocked(Unavailable):
@@ -52,6 +64,8 @@ class Plan:
     """Candidates whose rows this batch holds."""
     promised: str = ""
     """The warehouse in which Valkey has set the goods aside; empty = it has not."""
+    partial: bool = False
+    """Whether a part will do where the whole is not there."""
 
     @property
     def rows(self) -> Iterable[Row]:
@@ -113,9 +127,26 @@ def foresee(
             rows = [(event.warehouse, line.sku) for line in event.lines]
             foreseen.new_rows.update(row for row in rows if _can_be_written(row))
             foreseen.documents.add(record.key)
+        elif kind is ReserveGoods:
+            if state is None:
+                foreseen.plans[record.key] = _plan_of_reservation(event, sourcing)
+                if event.partial:
+                    foreseen.touched.add(
+                        record.key
+                    )  # what it gets may not be what Valkey was asked
         elif type(state) is Hold:
             _foresee_hold(foreseen, record.key, event, state, sourcing)
     return foreseen
+
+
+def _plan_of_reservation(command: ReserveGoods, sourcing: Sourcing) -> Plan:
+    goods = merged((line.sku, line.quantity) for line in command.lines)
+    choice = (
+        Choice((command.warehouse,), ASKED)
+        if command.warehouse
+        else sourcing.choice(command.channel, command.province, _pieces(goods))
+    )
+    return Plan(1, choice, goods, partial=command.partial)
 
 
 def _pieces(goods: Goods) -> int:
@@ -133,7 +164,7 @@ def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing
         goods = wanted(event.lines) if hold.state == "unmatched" else None
         if goods is not None:
             foreseen.plans[key] = plan_for(sourcing, hold, goods)
-    elif kind is ExpireHold or kind is OrderClosed:
+    elif kind in LETS_GO or (kind is ConfirmReservation and event.handed_over):
         leaves = hold.held
     elif kind is ParcelShipped:
         leaves = hold.held
@@ -172,6 +203,7 @@ class StockFacts:
         self.epoch: Epoch | None = None
         """Under which Valkey was asked; None = it was not, and is not told either."""
         self.results = {"held": 0, "short": 0}
+        self.answers: dict[str, Any] = {}
         self.confirmed: list[Target] = []
         self.targets: list[Target] = []
         self.arrivals: list[Arrival] = []
@@ -194,6 +226,16 @@ class StockFacts:
             return shortfall(self._shown, plan.choice.warehouses, goods)
         return Held(warehouse=warehouse, rule=plan.choice.rule)
 
+    def part(self, order_id: str, goods: Goods) -> HeldPart | Short:
+        """Who could send most of these goods now, for who was just told that nobody has them all."""
+        plan = self.foreseen.plans[order_id]
+        warehouse, given, missing = choose_part(self.book.available, plan.locked, goods)
+        if not given:
+            return shortfall(self._shown, plan.choice.warehouses, goods)
+        self.results["short"] -= 1
+        self.results["held"] += 1
+        return HeldPart(warehouse=warehouse, rule=plan.choice.rule, goods=given, missing=missing)
+
     def spare(self, warehouse: str, sku: str) -> int:
         """Pieces that lie there and are promised to nobody."""
         self._require([(warehouse, sku)])
@@ -202,6 +244,9 @@ class StockFacts:
     def apply(self, effect: Any) -> None:
         """Books one decision's effect."""
         kind = type(effect)
+        if kind is Answered:
+            self.answers[effect.key] = effect.answer
+            return
         if kind is Reserve:
             self.book.reserve(effect.warehouse, effect.goods)  # of rows that `offer` found locked
             return

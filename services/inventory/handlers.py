@@ -33,6 +33,7 @@ from schemas.events.stock import (
     StockShort,
 )
 from services.inventory.domain.model import (
+    RESERVATION,
     Aggregate,
     Deduct,
     Goods,
@@ -188,6 +189,8 @@ def received(
     """Books a receipt or an adjustment, once per document."""
     if state is not None:
         return Decision(state=state, refusal="already_booked")
+    if command.document_no.startswith(RESERVATION):
+        return Decision(state=state, refusal="reserved_document_no")
     goods = merged((line.sku, line.quantity) for line in command.lines)
     if not goods or not command.warehouse:
         return Decision(state=state, refusal="empty")

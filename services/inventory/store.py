@@ -9,7 +9,7 @@ commit. Reserving excludes a rebuild and is excluded by it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from chassis.processor import Column, Kept, Record
 from services.inventory import metrics
 from services.inventory.counters import Answer, Epoch, ValkeyCounters
 from services.inventory.domain.model import Hold, Row
-from services.inventory.domain.rules import Book, choose
+from services.inventory.domain.rules import Available, Book, choose
 from services.inventory.facts import Plan, StockFacts, foresee, spare_of
 from services.inventory.sourcing import Sourcing
 
@@ -29,11 +29,18 @@ TABLE = "inventory.reservations"
 MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 SQL = named_queries(Path(__file__).parent / "sql" / "queries.sql")
 
+
+def _reference(state: object) -> str | None:
+    """Of a reservation; None marks an order or a receipt."""
+    return state.asked.reference if isinstance(state, Hold) and state.asked else None
+
+
 COLUMNS = (
     Column("state", "text", lambda state: state.state if isinstance(state, Hold) else "booked"),
     Column("warehouse", "text", lambda state: getattr(state, "warehouse", "")),
     Column("generation", "int", lambda state: getattr(state, "generation", 0)),
     Column("expires_at", "timestamptz", lambda state: getattr(state, "expires_at", None)),
+    Column("reference", "text", _reference),
 )
 
 
@@ -67,7 +74,9 @@ class StockSource:
         epochs: EpochInForce,
         sourcing: Sourcing,
         hold_for: timedelta,
+        answer: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
+        self._answer = answer
         self._counters = counters
         self._epochs = epochs
         self._sourcing = sourcing
@@ -136,7 +145,9 @@ class StockSource:
         facts.conclude()
 
     async def committed(self, facts: StockFacts) -> None:
-        """Tells Valkey, while the next batch is being read. Lost news are settled by the sweeper."""
+        """Tells who asked, then Valkey, while the next batch is read. Lost news are settled by the sweeper."""
+        if self._answer is not None:
+            self._answer(facts.answers)
         self._also.clear()
         for result, count in facts.results.items():
             if count:
@@ -209,7 +220,7 @@ class StockSource:
                 ).items()
             }
             spare = spare_of(facts.seen, promised)
-            if any(choose(spare, plan.choice.warehouses, plan.goods) for plan in refused):
+            if any(_could_serve(spare, plan) for plan in refused):
                 # Another worker's promise that is not committed yet, or news Valkey never had.
                 await self._lock_all(connection, facts)
                 return
@@ -236,6 +247,12 @@ class StockSource:
         numbers = dict.fromkeys(wanted, (0, 0))
         numbers.update({(row[0], row[1]): (row[2], row[3]) for row in found})
         return numbers
+
+
+def _could_serve(spare: Available, plan: Plan) -> bool:
+    if plan.partial:
+        return any(spare(row) > 0 for row in plan.rows)
+    return bool(choose(spare, plan.choice.warehouses, plan.goods))
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

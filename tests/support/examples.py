@@ -68,6 +68,8 @@ TEXTS = {
     "reason": "buyer_asked",
     "receiver_key": "9f86d081884c7d65",
     "refund_id": f"{ORDER_ID}-R1",
+    "reference": "till-3/2026-11-11/0042",
+    "reservation_id": "rsv-3f7kq2m5x4c6v7b2n3m5",
     "result_id": f"{ORDER_ID}-R1",
     "role": "finance",
     "rule": "sourcing@1#2",

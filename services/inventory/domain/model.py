@@ -17,6 +17,9 @@ Goods: TypeAlias = tuple[tuple[str, int], ...]
 Row: TypeAlias = tuple[str, str]
 """(warehouse, sku): one row of stock."""
 
+RESERVATION = "rsv-"
+"""How a reservation's id begins. No receipt's number may: both are keys of one table, with different writers."""
+
 HoldState: TypeAlias = Literal["unmatched", "short", "held", "expired", "cancelled", "shipped"]
 """`unmatched`: a line has no SKU of ours yet, so nothing is asked for."""
 
@@ -34,6 +37,26 @@ class Returned(Struct, frozen=True, array_like=True):
 
     document_no: str
     goods: Goods
+
+
+class Missing(Struct, frozen=True, kw_only=True):
+    """A SKU of which there is too little."""
+
+    sku: str
+    wanted: int
+    available: int
+
+
+class Asked(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What makes a hold a reservation of an own store: who asked, and the answer that was given."""
+
+    reference: str
+    """The caller's own name for it."""
+    digest: str
+    """Of what was asked."""
+    granted: Goods = ()
+    missing: tuple[Missing, ...] = ()
+    expires_at: datetime | None = None
 
 
 class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit_defaults=True):
@@ -56,6 +79,8 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     """When an unpaid hold ends; None = never."""
     early_returns: tuple[Returned, ...] = ()
     """Returns whose parcel we have not seen leave yet: topics have no order among themselves."""
+    asked: Asked | None = None
+    """Set where this is no order but a reservation (domain/reservations.py)."""
 
 
 class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="kind"):
@@ -77,12 +102,14 @@ class Held(Struct, frozen=True, kw_only=True):
     rule: str
 
 
-class Missing(Struct, frozen=True, kw_only=True):
-    """A SKU of which there is too little."""
+class HeldPart(Struct, frozen=True, kw_only=True):
+    """The answer "not all of it", to who may take a part: what one warehouse has."""
 
-    sku: str
-    wanted: int
-    available: int
+    warehouse: str
+    rule: str
+    goods: Goods
+    """At least one piece."""
+    missing: tuple[Missing, ...]
 
 
 class Short(Struct, frozen=True, kw_only=True):

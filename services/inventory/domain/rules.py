@@ -99,3 +99,26 @@ def shortfall(available: Available, candidates: Sequence[str], goods: Goods) -> 
         if fewest is None or pieces < fewest:
             fewest, best = pieces, missing
     return Short(missing=best)
+
+
+def choose_part(
+    available: Available, candidates: Sequence[str], goods: Goods
+) -> tuple[str, Goods, tuple[Missing, ...]]:
+    """What the warehouse that has most of it can give, and what is then missing; the earlier one on a tie.
+
+    Empty where none has a piece.
+    """
+    best: tuple[str, Goods, tuple[Missing, ...]] = ("", (), ())
+    most = 0
+    for warehouse in candidates:
+        there = [(sku, wanted, available((warehouse, sku))) for sku, wanted in goods]
+        given = tuple((sku, min(wanted, has)) for sku, wanted, has in there if has > 0)
+        pieces = sum(quantity for _, quantity in given)
+        if pieces > most:
+            missing = tuple(
+                Missing(sku=sku, wanted=wanted, available=max(0, has))
+                for sku, wanted, has in there
+                if has < wanted
+            )
+            most, best = pieces, (warehouse, given, missing)
+    return best

@@ -57,7 +57,7 @@ WHERE document_no = ANY($1::text[]) AND kind <> 'deduction'
 
 -- name: due_holds
 SELECT key, generation FROM inventory.reservations
-WHERE state = 'held' AND expires_at <= $1 ORDER BY expires_at LIMIT $2
+WHERE state = 'held' AND reference IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2
 
 -- name: try_lead
 SELECT pg_try_advisory_xact_lock(7266875, $1)
