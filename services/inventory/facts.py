@@ -205,11 +205,9 @@ class StockFacts:
         if kind is Release:
             self.book.release(effect.warehouse, effect.goods)
         elif kind is Deduct:
-            self.book.deduct(effect.warehouse, effect.goods, effect.document_no, effect.order_id)
+            self.book.deduct(effect)
         elif kind is Receive:
-            self.book.receive(
-                effect.warehouse, effect.goods, effect.kind, effect.document_no, effect.order_id
-            )
+            self.book.receive(effect)
         else:
             raise TypeError(effect)
 

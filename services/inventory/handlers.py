@@ -141,7 +141,7 @@ def shipped(
         warehouse=hold.warehouse,
         lines=tuple(DeductedLine(sku=sku, quantity=quantity) for sku, quantity in goods),
     )
-    effect = Deduct(hold.warehouse, goods, event.parcel_id, event.order_id)
+    effect = Deduct(hold.warehouse, goods, event.parcel_id, event.order_id, moment.actor)
     outcome: Outcome = Decision(state=hold, events=(deducted,), effects=(effect,))
     for returned in hold.early_returns:
         outcome = _take_back(outcome, event.order_id, returned, moment)
@@ -164,7 +164,7 @@ def refund_settled(
 
 
 def received(
-    state: Aggregate | None, command: ReceiveStock, stock: Stock, _moment: Moment
+    state: Aggregate | None, command: ReceiveStock, stock: Stock, moment: Moment
 ) -> Outcome:
     """Books a receipt or an adjustment, once per document."""
     if state is not None:
@@ -183,7 +183,9 @@ def received(
     if any(quantity + stock.spare(command.warehouse, sku) < 0 for sku, quantity in goods):
         return Decision(state=state, refusal="below_reserved")
     receipt = Receipt(warehouse=command.warehouse, cause=command.cause, goods=goods)
-    effect = Receive(command.warehouse, goods, command.cause, command.document_no)
+    effect = Receive(
+        command.warehouse, goods, command.cause, command.document_no, actor=moment.actor
+    )
     return Decision(state=receipt, effects=(effect,), result_id=command.document_no)
 
 
@@ -279,7 +281,9 @@ def _take_back(outcome: Outcome, order_id: str, returned: Returned, moment: Mome
         document_no=returned.document_no,
         lines=tuple(ReturnedLine(sku=sku, quantity=pieces) for sku, pieces in returned.goods),
     )
-    effect = Receive(hold.warehouse, returned.goods, "return", returned.document_no, order_id)
+    effect = Receive(
+        hold.warehouse, returned.goods, "return", returned.document_no, order_id, moment.actor
+    )
     waiting = tuple(one for one in hold.early_returns if one != returned)
     return Decision(
         state=replace(hold, shipped=left, early_returns=waiting),

@@ -14,13 +14,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import astuple
+
 from chassis.errors import Unavailable
 from chassis.log import logger
 from chassis.postgres import Connection, named_queries
 from chassis.processor import Column, Kept, Record
 from services.inventory import metrics
 from services.inventory.counters import Answer, Epoch, ValkeyCounters
-from services.inventory.domain.model import Hold, Row
+from services.inventory.domain.model import Entry, Hold, Row
 from services.inventory.domain.rules import Book, choose
 from services.inventory.facts import Plan, StockFacts, foresee, spare_of
 from services.inventory.sourcing import Sourcing
@@ -111,27 +113,8 @@ class StockSource:
             await connection.copy_records_to_table(
                 "ledger",
                 schema_name="inventory",
-                columns=[
-                    "warehouse",
-                    "sku",
-                    "quantity",
-                    "kind",
-                    "document_no",
-                    "order_id",
-                    "balance_after",
-                ],
-                records=[
-                    (
-                        e.warehouse,
-                        e.sku,
-                        e.quantity,
-                        e.kind,
-                        e.document_no,
-                        e.order_id,
-                        e.balance_after,
-                    )
-                    for e in book.entries
-                ],
+                columns=Entry.__struct_fields__,
+                records=[astuple(entry) for entry in book.entries],
             )
         facts.conclude()
 

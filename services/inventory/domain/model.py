@@ -111,16 +111,19 @@ class Deduct(Struct, frozen=True):
     goods: Goods
     document_no: str
     order_id: str
+    actor: str = ""
 
 
 class Receive(Struct, frozen=True):
-    """Effect: pieces come in (or, negative, are written off). `kind` is receipt, adjustment or return."""
+    """Effect: pieces come in (or, negative, leave) for a reason of that `kind`: receipt, adjustment, return."""
 
     warehouse: str
     goods: Goods
     kind: str
     document_no: str
     order_id: str = ""
+    actor: str = ""
+    reason: str = ""
 
 
 class Entry(Struct, frozen=True, array_like=True):
@@ -134,6 +137,10 @@ class Entry(Struct, frozen=True, array_like=True):
     document_no: str
     order_id: str
     balance_after: int
+    actor: str = ""
+    """Who said so: a person, a service or a timer."""
+    reason: str = ""
+    """Why, in a person's words; empty where the document says it all."""
 
 
 def merged(pairs: Iterable[tuple[str, int]]) -> Goods:
