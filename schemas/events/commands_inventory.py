@@ -57,7 +57,30 @@ class ReceiveStock(Struct, frozen=True, kw_only=True):
     """事由 · receipt or adjustment"""
 
 
+class RepairStock(Struct, frozen=True, kw_only=True):
+    """修账 · one ledger entry that makes the books of a row agree."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.RepairStock"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    warehouse: str
+    """仓库"""
+    sku: str
+    """商家SKU"""
+    reason: str
+    """原因 · in a person's words, kept with the ledger entry"""
+
+
 RECORDS: tuple[type[Struct], ...] = (
     ExpireHold,
     ReceiveStock,
+    RepairStock,
 )

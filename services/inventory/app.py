@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
 from chassis.errors import Unavailable
 from chassis.log import logger
 from chassis.processor import Processor
@@ -11,6 +14,7 @@ from chassis.service import Context, Parts
 from chassis.topics import consumed_by
 from chassis.valkey import connect
 from services.inventory.counters import ValkeyCounters
+from services.inventory.document_doors import document_routes
 from services.inventory.domain.model import Aggregate
 from services.inventory.doors import inventory_app
 from services.inventory.handlers import HANDLERS
@@ -62,14 +66,28 @@ async def build(context: Context[InventorySettings]) -> Parts:
     sweeper = Sweeper(pool, counters, epochs, settings.sweep_after_ms)
     levels = LevelPublisher(pool, context.publisher, context.codec, NAME)
     check = BookCheck(pool, books)
+    token = settings.api_token.get_secret_value()
     return Parts(
         processors=[processor(source)],
-        door=inventory_app(
-            books,
-            context.desk,
-            clock,
-            token=settings.api_token.get_secret_value(),
-            receipt_timeout_s=settings.receipt_timeout_s,
+        door=Starlette(
+            routes=[
+                *document_routes(
+                    context.desk,
+                    clock,
+                    token=token,
+                    answer_timeout_s=settings.receipt_timeout_s,
+                ),
+                Mount(
+                    "/",
+                    inventory_app(
+                        books,
+                        context.desk,
+                        clock,
+                        token=token,
+                        receipt_timeout_s=settings.receipt_timeout_s,
+                    ),
+                ),
+            ]
         ),
         tasks=[
             keeper.run,

@@ -22,7 +22,7 @@ from chassis.errors import Unavailable
 from chassis.http import Problem, problem_response, unauthorised
 from chassis.ids import request_id
 from schemas.events.commands_inventory import ReceiptLine, ReceiveStock
-from services.inventory.handlers import PIECES_MAX
+from services.inventory.domain.stock import PIECES_MAX
 from services.inventory.invariants import Books
 
 BODY_BYTES_MAX = 1_000_000
@@ -78,10 +78,10 @@ def inventory_app(
         skus = request.query_params.getlist("sku")[:SKUS_MAX]
         if not skus:
             return problem_response(Problem(status=400, code="no_sku", title="缺少参数 sku"))
-        return _json(await books.availability(skus))
+        return json_answer(await books.availability(skus))
 
     async def invariants(_request: Request) -> Response:
-        return _json(await books.invariants())
+        return json_answer(await books.invariants())
 
     async def receipts(request: Request) -> Response:
         body = await _body(request)
@@ -96,25 +96,27 @@ def inventory_app(
             return problem_response(problem)
         answer = await desk.ask(receipt.command(clock), receipt_timeout_s)
         if isinstance(answer, StillPending):
-            return _json({"outcome": "pending", "command_id": answer.command_id}, 202)
+            return json_answer({"outcome": "pending", "command_id": answer.command_id}, 202)
         if answer.outcome != "done":
             title = REFUSALS.get(answer.reason, "未能入账")
             return problem_response(Problem(status=409, code=answer.reason, title=title))
-        return _json({"outcome": "done", "document_no": receipt.document_no})
+        return json_answer({"outcome": "done", "document_no": receipt.document_no})
 
     return Starlette(
         routes=[
-            Route("/availability", _guarded(availability, token)),
-            Route("/invariants", _guarded(invariants, token)),
-            Route("/receipts", _guarded(receipts, token), methods=["POST"]),
+            Route("/availability", guarded(availability, token)),
+            Route("/invariants", guarded(invariants, token)),
+            Route("/receipts", guarded(receipts, token), methods=["POST"]),
         ]
     )
 
 
-def _guarded(
+def guarded(
     endpoint: Callable[[Request], Awaitable[Response]], token: str
 ) -> Callable[[Request], Awaitable[Response]]:
-    async def guarded(request: Request) -> Response:
+    """The endpoint behind the token; where Postgres is away it answers 503."""
+
+    async def behind(request: Request) -> Response:
         if (refused := unauthorised(request, token)) is not None:
             return refused
         try:
@@ -125,7 +127,7 @@ def _guarded(
                 {"retry-after": "2"},
             )
 
-    return guarded
+    return behind
 
 
 async def _body(request: Request) -> bytes | None:
@@ -138,5 +140,6 @@ async def _body(request: Request) -> bytes | None:
     return bytes(body)
 
 
-def _json(value: object, status: int = 200) -> Response:
+def json_answer(value: object, status: int = 200) -> Response:
+    """The value as JSON."""
     return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")

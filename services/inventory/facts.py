@@ -13,7 +13,7 @@ from typing import Any
 
 from chassis.errors import Unavailable
 from chassis.processor import Kept, Record
-from schemas.events.commands_inventory import ExpireHold, ReceiveStock
+from schemas.events.commands_inventory import ExpireHold, ReceiveStock, RepairStock
 from schemas.events.order_states import OrderClosed
 from schemas.events.orders import OrderPaid, OrderPlaced
 from schemas.events.refunds import RefundSettled
@@ -21,10 +21,13 @@ from schemas.events.shipments import ParcelShipped
 from services.inventory.counters import Epoch
 from services.inventory.domain.counters import Arrival, Ask, Target
 from services.inventory.domain.model import (
+    REPAIR,
     Deduct,
     Goods,
     Held,
     Hold,
+    Mend,
+    Off,
     Receive,
     Release,
     Reserve,
@@ -73,6 +76,8 @@ class Foreseen:
     """Rows that may change, besides those of the plans."""
     new_rows: set[Row] = field(default_factory=set)
     """Rows that may not exist yet."""
+    repairs: set[Row] = field(default_factory=set)
+    """Rows whose books may have to be made to agree; new rows, too."""
 
     def asks(self) -> list[Ask]:
         """The plans as Valkey is asked."""
@@ -113,6 +118,10 @@ def foresee(
             rows = [(event.warehouse, line.sku) for line in event.lines]
             foreseen.new_rows.update(row for row in rows if _can_be_written(row))
             foreseen.documents.add(record.key)
+        elif kind is RepairStock:
+            if _can_be_written(row := (event.warehouse, event.sku)):
+                foreseen.new_rows.add(row)
+                foreseen.repairs.add(row)
         elif type(state) is Hold:
             _foresee_hold(foreseen, record.key, event, state, sourcing)
     return foreseen
@@ -149,6 +158,9 @@ def _can_be_written(row: Row) -> bool:
     return "\0" not in row[0] and "\0" not in row[1]
 
 
+AGREEING = Off(entry=0, reserved=0, broken_entry=0)
+
+
 class StockFacts:
     """The facts of one batch. Decisions ask it, effects change it; nothing else does."""
 
@@ -165,8 +177,12 @@ class StockFacts:
         self.book = Book({})
         self.seen: dict[Row, int] = {}
         """Available pieces of rows that were looked at and not locked."""
+        self.differing: dict[Row, Off] = {}
+        """How the books stood of rows that may be repaired, when they were locked."""
         self.epoch: Epoch | None = None
         """Under which Valkey was asked; None = it was not, and is not told either."""
+        self.mended = False
+        """Whether numbers changed of which Valkey cannot be told piece by piece."""
         self.results = {"held": 0, "short": 0}
         self.confirmed: list[Target] = []
         self.targets: list[Target] = []
@@ -195,9 +211,18 @@ class StockFacts:
         self._require([(warehouse, sku)])
         return self.book.available((warehouse, sku))
 
+    def off(self, warehouse: str, sku: str) -> Off:
+        """By how much the books of this row differ; a second repair in the batch finds them agreeing."""
+        return self.differing[warehouse, sku]
+
     def apply(self, effect: Any) -> None:
         """Books one decision's effect."""
         kind = type(effect)
+        if kind is Mend:
+            self.book.mend(effect)
+            self.mended = True
+            self.differing[effect.warehouse, effect.sku] = AGREEING
+            return
         if kind is Reserve:
             self.book.reserve(effect.warehouse, effect.goods)  # of rows that `offer` found locked
             return
@@ -224,7 +249,7 @@ class StockFacts:
             self.targets.append(_target(order_id, self._kept, 1))
         arrived: dict[str, tuple[str, list[tuple[str, int]]]] = {}
         for entry in self.book.entries:
-            if entry.kind != "deduction":
+            if entry.kind not in {"deduction", REPAIR}:
                 goods = arrived.setdefault(entry.document_no, (entry.warehouse, []))[1]
                 goods.append((entry.sku, entry.quantity))
         self.arrivals = [

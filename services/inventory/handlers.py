@@ -8,8 +8,7 @@ time (a cancellation before the order, a return before the parcel).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -32,11 +31,10 @@ from schemas.events.stock import (
     StockReturned,
     StockShort,
 )
+from services.inventory.documents import DOCUMENTS
 from services.inventory.domain.model import (
     Aggregate,
     Deduct,
-    Goods,
-    Held,
     Hold,
     Line,
     Receipt,
@@ -49,24 +47,7 @@ from services.inventory.domain.model import (
     taken_from,
     wanted,
 )
-
-PIECES_MAX = 1_000_000_000
-"""Of one SKU in one document: more is a slip of the finger, and keeps sums far from 64 bits."""
-
-
-class Stock(Protocol):
-    """The facts of a batch, as decisions ask them."""
-
-    hold_for: timedelta
-
-    def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
-        """Who could send these goods now."""
-        ...
-
-    def spare(self, warehouse: str, sku: str) -> int:
-        """Pieces that lie there and are promised to nobody."""
-        ...
-
+from services.inventory.domain.stock import PIECES_MAX, Stock
 
 Outcome: TypeAlias = Decision[Aggregate]
 
@@ -300,4 +281,5 @@ HANDLERS: Mapping[type[Struct], Decide] = {
     ParcelShipped: shipped,
     RefundSettled: refund_settled,
     ReceiveStock: received,
+    **DOCUMENTS,
 }

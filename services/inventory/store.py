@@ -22,7 +22,8 @@ from chassis.postgres import Connection, named_queries
 from chassis.processor import Column, Kept, Record
 from services.inventory import metrics
 from services.inventory.counters import Answer, Epoch, ValkeyCounters
-from services.inventory.domain.model import Entry, Hold, Row
+from services.inventory.domain.ledger import Balance, Booked, Ledger
+from services.inventory.domain.model import Entry, Hold, Off, Row
 from services.inventory.domain.rules import Book, choose
 from services.inventory.facts import Plan, StockFacts, foresee, spare_of
 from services.inventory.sourcing import Sourcing
@@ -98,6 +99,8 @@ class StockSource:
             await self._lock_all(connection, facts)
         else:
             await self._lock_admitted(connection, facts, answers)
+        for row in foreseen.repairs:
+            facts.differing[row] = await self._off(connection, row, facts.book)
         return facts
 
     async def save(self, work: Any, facts: StockFacts, kept: Mapping[str, Kept[Any]]) -> None:
@@ -117,6 +120,10 @@ class StockSource:
                 records=[astuple(entry) for entry in book.entries],
             )
         facts.conclude()
+        if facts.mended and facts.epoch is not None:
+            # Whoever wrote past us did not tell Valkey either.
+            await self._epochs.void(connection, facts.epoch)
+            facts.epoch = None
 
     async def committed(self, facts: StockFacts) -> None:
         """Tells Valkey, while the next batch is being read. Lost news are settled by the sweeper."""
@@ -207,6 +214,20 @@ class StockSource:
             plan.locked = plan.choice.warehouses
             rows.update(plan.rows)
         facts.book = Book(await self._rows(connection, "lock_rows", rows))
+
+    async def _off(self, connection: Connection, row: Row, book: Book) -> Off:
+        """How the books of a locked row stand: nobody else can be writing any of them."""
+        ledger = Ledger({row: Balance()})
+        for entry in await connection.fetch(SQL["entries_of_row"], *row):
+            ledger.take(Booked(*entry))
+        balance = ledger.balances[row]
+        on_hand, reserved = book.rows[row]
+        held = int(await connection.fetchval(SQL["held_of_row"], *row))
+        return Off(
+            entry=on_hand - balance.pieces,
+            reserved=held - reserved,
+            broken_entry=balance.broken.entry_id if balance.broken is not None else 0,
+        )
 
     async def _rows(
         self, connection: Connection, query: str, rows: Iterable[Row]

@@ -17,6 +17,9 @@ Goods: TypeAlias = tuple[tuple[str, int], ...]
 Row: TypeAlias = tuple[str, str]
 """(warehouse, sku): one row of stock."""
 
+REPAIR = "repair"
+"""Kind of the entry that makes the books of a row agree: it moves no goods."""
+
 HoldState: TypeAlias = Literal["short", "held", "expired", "cancelled", "shipped"]
 
 
@@ -66,7 +69,20 @@ class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="kind"
     """Pieces are negative where an adjustment takes away."""
 
 
-Aggregate: TypeAlias = Hold | Receipt
+class Repair(Struct, frozen=True, kw_only=True, tag="repair", tag_field="kind"):
+    """A row whose books were made to agree."""
+
+    warehouse: str
+    sku: str
+    entry: int
+    """Pieces by which the ledger was off."""
+    reserved: int
+    """Pieces by which `reserved` was off."""
+    broken_entry: int
+    """The first entry out of line; 0 = none."""
+
+
+Aggregate: TypeAlias = Hold | Receipt | Repair
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -124,6 +140,31 @@ class Receive(Struct, frozen=True):
     order_id: str = ""
     actor: str = ""
     reason: str = ""
+
+
+class Mend(Struct, frozen=True):
+    """Effect: the books of a row agree. What lies there does not change."""
+
+    warehouse: str
+    sku: str
+    entry: int
+    """Signed pieces that are missing from the ledger."""
+    reserved: int
+    """Signed pieces that are missing from `reserved`."""
+    document_no: str
+    actor: str
+    reason: str
+
+
+class Off(Struct, frozen=True, kw_only=True):
+    """By how much the books of a row differ, in signed pieces that are missing."""
+
+    entry: int
+    """From the ledger, to come to what is on hand."""
+    reserved: int
+    """From `reserved`, to come to the live holds."""
+    broken_entry: int
+    """The first ledger entry that does not follow from the one before; 0 = none."""
 
 
 class Entry(Struct, frozen=True, array_like=True):

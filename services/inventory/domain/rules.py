@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from services.inventory.domain.model import (
+    REPAIR,
     Deduct,
     Entry,
     Goods,
+    Mend,
     Missing,
     Receive,
     Row,
@@ -58,6 +60,23 @@ class Book:
         for sku, quantity in effect.goods:
             self._move((effect.warehouse, sku), quantity, 0)
             self._enter(effect, sku, quantity, effect.kind, effect.reason)
+
+    def mend(self, effect: Mend) -> None:
+        """Reserved becomes what is held, and the ledger comes to what is on hand, by an entry of its own."""
+        row = (effect.warehouse, effect.sku)
+        self._move(row, 0, effect.reserved)
+        self.entries.append(
+            Entry(
+                *row,
+                effect.entry,
+                REPAIR,
+                effect.document_no,
+                "",
+                self.rows[row][0],
+                effect.actor,
+                effect.reason,
+            )
+        )
 
     def _move(self, row: Row, on_hand: int, reserved: int) -> None:
         numbers = self.rows[row]

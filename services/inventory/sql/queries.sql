@@ -53,7 +53,7 @@ SELECT key, document FROM inventory.reservations WHERE key = ANY($1::text[])
 
 -- name: booked_arrivals
 SELECT document_no, warehouse, sku, quantity FROM inventory.ledger
-WHERE document_no = ANY($1::text[]) AND kind <> 'deduction'
+WHERE document_no = ANY($1::text[]) AND kind NOT IN ('deduction', 'repair')
 
 -- name: due_holds
 SELECT key, generation FROM inventory.reservations
@@ -94,3 +94,27 @@ SELECT coalesce(sum(greatest(held - had, 0)), 0)::bigint AS oversold_units,
        coalesce(sum(abs(coalesce(reserved, 0) - held)), 0)::bigint AS reserved_mismatch,
        coalesce(sum(abs(coalesce(on_hand, 0) - had)), 0)::bigint AS ledger_mismatch
 FROM level
+
+-- name: count_entries
+SELECT count(*) FROM inventory.ledger
+
+-- name: entries_after
+SELECT id, warehouse, sku, quantity, kind, document_no, balance_after FROM inventory.ledger
+WHERE id > $1 ORDER BY id LIMIT $2
+
+-- name: entries_of_row
+SELECT id, warehouse, sku, quantity, kind, document_no, balance_after FROM inventory.ledger
+WHERE sku = $2 AND warehouse = $1 ORDER BY id
+
+-- name: stock
+SELECT warehouse, sku, on_hand, reserved FROM inventory.stock
+
+-- name: held
+SELECT reservations.warehouse, good->>0 AS sku, sum((good->>1)::bigint)::bigint AS pieces
+FROM inventory.reservations, json_array_elements(document->'state'->'held') AS good
+WHERE state = 'held' GROUP BY 1, 2
+
+-- name: held_of_row
+SELECT coalesce(sum((good->>1)::bigint), 0)::bigint
+FROM inventory.reservations, json_array_elements(document->'state'->'held') AS good
+WHERE state = 'held' AND reservations.warehouse = $1 AND good->>0 = $2
