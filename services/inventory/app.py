@@ -24,6 +24,7 @@ from services.inventory.settings import InventorySettings
 from services.inventory.sourcing import read_sourcing
 from services.inventory.store import COLUMNS, TABLE, EpochInForce, StockSource
 from services.inventory.timers import (
+    ADD_UP_EVERY_MS,
     CHECK_EVERY_MS,
     BookCheck,
     Expiry,
@@ -95,5 +96,6 @@ async def build(context: Context[InventorySettings]) -> Parts:
             lambda: repeat(sweeper.look, settings.timer_ms),
             lambda: repeat(levels.look, settings.timer_ms),
             lambda: repeat(check.look, CHECK_EVERY_MS),
+            lambda: repeat(check.add_up, ADD_UP_EVERY_MS),
         ],
     )

@@ -118,3 +118,43 @@ WHERE state = 'held' GROUP BY 1, 2
 SELECT coalesce(sum((good->>1)::bigint), 0)::bigint
 FROM inventory.reservations, json_array_elements(document->'state'->'held') AS good
 WHERE state = 'held' AND reservations.warehouse = $1 AND good->>0 = $2
+
+-- name: unread_entries
+SELECT ledger.id, ledger.warehouse, ledger.sku, ledger.quantity, ledger.kind, ledger.document_no,
+       ledger.balance_after, ledger.at < clock_timestamp() - $2::interval AS settled,
+       checkpoints.entry_id, checkpoints.pieces, checkpoints.stated, checkpoints.broken
+FROM inventory.ledger
+LEFT JOIN inventory.checkpoints USING (warehouse, sku)
+WHERE ledger.id > (SELECT entry_id FROM inventory.read_to)
+  AND ledger.id > coalesce(checkpoints.entry_id, 0)
+ORDER BY ledger.id LIMIT $1
+
+-- name: keep_checkpoints
+INSERT INTO inventory.checkpoints (warehouse, sku, entry_id, pieces, stated, broken)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::json[])
+ON CONFLICT (warehouse, sku) DO UPDATE
+SET entry_id = excluded.entry_id, pieces = excluded.pieces, stated = excluded.stated, broken = excluded.broken
+
+-- name: keep_read_to
+UPDATE inventory.read_to SET entry_id = greatest(entry_id, $1)
+
+-- name: suspect_rows
+SELECT warehouse, sku FROM inventory.stock
+LEFT JOIN inventory.checkpoints USING (warehouse, sku)
+WHERE on_hand <> coalesce(pieces, 0)
+UNION
+SELECT warehouse, sku FROM inventory.checkpoints WHERE broken IS NOT NULL
+ORDER BY warehouse, sku LIMIT $1
+
+-- name: checkpoint_sums
+WITH held AS (
+    SELECT reservations.warehouse, good->>0 AS sku, sum((good->>1)::bigint) AS pieces
+    FROM inventory.reservations, json_array_elements(document->'state'->'held') AS good
+    WHERE state = 'held' GROUP BY 1, 2
+)
+SELECT coalesce(sum(abs(coalesce(on_hand, 0) - coalesce(checkpoints.pieces, 0))), 0)::bigint AS mismatch,
+       coalesce(sum(abs(coalesce(reserved, 0) - coalesce(held.pieces, 0))), 0)::bigint AS reserved_mismatch,
+       count(*) FILTER (WHERE checkpoints.broken IS NOT NULL) AS broken_rows
+FROM inventory.stock
+FULL JOIN inventory.checkpoints USING (warehouse, sku)
+FULL JOIN held USING (warehouse, sku)

@@ -5,7 +5,9 @@ from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
+from services.inventory.checking import Checked, LedgerCheck
 from services.inventory.verifying import verify
 from tests.integration.inventory.papers import Office
 from tests.integration.inventory.rig import until
@@ -126,6 +128,40 @@ async def test_a_repair_is_refused_with_its_reason_and_done_once(office: Office)
     assert await _code(office, {**paper, "actor": "li"}) == (409, "already_booked")
     repairs = [one for one in await _entries(office) if one["kind"] == "repair"]
     assert [(one["quantity"], one["balance_after"]) for one in repairs] == [(-9, 9)]
+
+
+async def test_the_periodic_check_reads_each_entry_once_and_keeps_finding_what_is_off(
+    office: Office,
+) -> None:
+    await a_day(office)
+    check = LedgerCheck(office.running.pool, entries_a_chunk=3)
+    assert await check.look() == Checked(entries=10, mismatch=0, reserved_mismatch=0, broken_rows=0)
+    await office.house.publish([receipt("r3", "HZ", [("A", 1), ("E", 1)])])
+    await office.house.drained()
+    sound = Checked(entries=2, mismatch=0, reserved_mismatch=0, broken_rows=0)
+    assert await check.look() == sound
+    await office.spoil(
+        "UPDATE inventory.stock SET on_hand = on_hand + 4 WHERE warehouse = 'GZ' AND sku = 'B'",
+        "UPDATE inventory.stock SET reserved = 2 WHERE warehouse = 'GZ' AND sku = 'C'",
+        "INSERT INTO inventory.ledger (warehouse, sku, quantity, kind, document_no, order_id, "
+        "balance_after) VALUES ('HZ', 'E', 7, 'receipt', 'slipped-in', '', 1)",
+    )
+    off = Checked(entries=1, mismatch=4 + 7, reserved_mismatch=2, broken_rows=1)
+    assert await check.look() == off
+    again = LedgerCheck(office.running.pool)
+    assert await again.look() == replace(off, entries=0), "another process finds the same"
+    code, output = await office.at_terminal("repair", "--reason", "found at night", "--apply")
+    assert code == 0, output
+    assert await again.look() == replace(sound, entries=3)
+
+
+async def test_an_entry_that_was_overtaken_is_not_reported(office: Office) -> None:
+    """Ids may become visible out of order; a check between the two must not page anybody."""
+    await a_day(office)
+    await office.spoil("UPDATE inventory.read_to SET entry_id = 4")
+    assert await LedgerCheck(office.running.pool).look() == Checked(
+        entries=6, mismatch=0, reserved_mismatch=0, broken_rows=0
+    )
 
 
 @pytest.mark.parametrize(
