@@ -1,4 +1,4 @@
-"""`danshu inventory show | receive`: what is there, and what came in, from a terminal. The rest is in `cli.books`.
+"""`danshu inventory show | receive`: what is there, and what came in, from a terminal. More in `cli.books`, `cli.papers`.
 
 Guarantees: nothing here writes stock; a receipt is a command to the inventory service, whose answer is
 printed. A document is booked once, however often its file is sent. Exit status 0: done; 1: refused, or a
@@ -28,7 +28,7 @@ from chassis.errors import StartRefused
 from chassis.postgres import AWAY, CONNECT_TIMEOUT_S
 from chassis.producer import DeliveryFailed, Publisher
 from chassis.settings import Settings, read
-from cli import books
+from cli import books, papers
 from deploy.embedded import stack
 from services.inventory.doors import REFUSALS, WrittenLine, WrittenReceipt
 from services.inventory.store import SQL
@@ -36,6 +36,7 @@ from simulators.catalog import catalog
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.add_typer(books.app)
+app.add_typer(papers.app)
 
 ANSWER_TIMEOUT_S = 15.0
 REFUSED, UNKNOWN, PENDING = 1, 2, 3

@@ -13,6 +13,7 @@ from chassis.processor import Processor
 from chassis.service import Context, Parts
 from chassis.topics import consumed_by
 from chassis.valkey import connect
+from services.inventory.approvals import read_approvals
 from services.inventory.counters import ValkeyCounters
 from services.inventory.document_doors import document_routes
 from services.inventory.domain.model import Aggregate
@@ -61,7 +62,8 @@ async def build(context: Context[InventorySettings]) -> Parts:
     except Unavailable as error:
         logger.warning("starting without valkey", why=str(error))
     sourcing = read_sourcing(settings.rules_dir)
-    source = StockSource(counters, epochs, sourcing, timedelta(seconds=settings.hold_s))
+    hold_for, approvals = timedelta(seconds=settings.hold_s), read_approvals(settings.rules_dir)
+    source = StockSource(counters, epochs, sourcing, hold_for, approvals)
     books = Books(pool, counters, epochs)
     expiry = Expiry(pool, context.desk, clock)
     sweeper = Sweeper(pool, counters, epochs, settings.sweep_after_ms)
@@ -73,6 +75,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
         door=Starlette(
             routes=[
                 *document_routes(
+                    pool,
                     context.desk,
                     clock,
                     token=token,

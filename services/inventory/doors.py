@@ -35,6 +35,7 @@ REFUSALS = {
     "unknown_cause": "事由只能是 receipt 或 adjustment",
     "negative_quantity": "入库数量不能为负",
     "below_reserved": "可用库存不足，不能调减",
+    "needs_approval": "超过直接入账的件数，请开调整单（POST /adjustments）由另一人审核",
     "too_many": "数量过大",
     "unusable_code": "编码含不可用字符",
 }

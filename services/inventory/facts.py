@@ -8,20 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
 
 from chassis.errors import Unavailable
 from chassis.processor import Kept, Record
-from schemas.events.commands_inventory import ExpireHold, ReceiveStock, RepairStock
+from schemas.events.commands_inventory import (
+    AdjustStock,
+    ApproveStockDocument,
+    ExpireHold,
+    OpenCount,
+    ReceiveStock,
+    ReceiveTransfer,
+    RecordCount,
+    RepairStock,
+    TransferStock,
+)
 from schemas.events.order_states import OrderClosed
 from schemas.events.orders import OrderPaid, OrderPlaced
 from schemas.events.refunds import RefundSettled
 from schemas.events.shipments import ParcelShipped
+from services.inventory.approvals import Approvals
 from services.inventory.counters import Epoch
+from services.inventory.documents import arrival_document
 from services.inventory.domain.counters import Arrival, Ask, Target
 from services.inventory.domain.model import (
     REPAIR,
+    Adjustment,
     Deduct,
     Goods,
     Held,
@@ -33,11 +46,15 @@ from services.inventory.domain.model import (
     Reserve,
     Row,
     Short,
+    StockCount,
     merged,
     wanted,
 )
 from services.inventory.domain.rules import Available, Book, choose, shortfall
 from services.inventory.sourcing import Choice, Sourcing
+
+Moment: TypeAlias = tuple[str, str, datetime]
+"""(warehouse, sku, at): a row as its book was then."""
 
 
 class Unlocked(Unavailable):
@@ -78,6 +95,8 @@ class Foreseen:
     """Rows that may not exist yet."""
     repairs: set[Row] = field(default_factory=set)
     """Rows whose books may have to be made to agree; new rows, too."""
+    moments: set[Moment] = field(default_factory=set)
+    """Rows of which the book is asked at an earlier moment; new rows, too."""
 
     def asks(self) -> list[Ask]:
         """The plans as Valkey is asked."""
@@ -118,12 +137,10 @@ def foresee(
             rows = [(event.warehouse, line.sku) for line in event.lines]
             foreseen.new_rows.update(row for row in rows if _can_be_written(row))
             foreseen.documents.add(record.key)
-        elif kind is RepairStock:
-            if _can_be_written(row := (event.warehouse, event.sku)):
-                foreseen.new_rows.add(row)
-                foreseen.repairs.add(row)
         elif type(state) is Hold:
             _foresee_hold(foreseen, record.key, event, state, sourcing)
+        elif kind in DOCUMENTS:
+            _foresee_document(foreseen, record.key, event, state)
     return foreseen
 
 
@@ -154,6 +171,50 @@ def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing
         foreseen.rows.update((hold.warehouse, sku) for sku, _ in leaves)
 
 
+DOCUMENTS = frozenset(
+    {
+        AdjustStock,
+        ApproveStockDocument,
+        OpenCount,
+        ReceiveTransfer,
+        RecordCount,
+        RepairStock,
+        TransferStock,
+    }
+)
+"""Commands about documents that may lock rows of stock."""
+
+
+def _foresee_document(foreseen: Foreseen, key: str, event: Any, state: object) -> None:
+    skus: Iterable[str] = ()
+    warehouse: str = getattr(event, "warehouse", "")
+    documents = {key}
+    match event:
+        case TransferStock() | AdjustStock():
+            skus = [line.sku for line in event.lines]
+        case ReceiveTransfer():
+            skus = [line.sku for line in event.lines]
+            documents = {arrival_document(key, event.arrival_no)}
+        case OpenCount():
+            skus = event.skus
+        case RecordCount():
+            skus = [line.sku for line in event.lines]
+            moments = {(warehouse, sku, event.counted_at) for sku in skus}
+            foreseen.moments.update(one for one in moments if _can_be_written(one[:2]))
+        case RepairStock():
+            skus = [event.sku]
+            documents = set()
+            if _can_be_written(row := (warehouse, event.sku)):
+                foreseen.repairs.add(row)
+        case ApproveStockDocument() if isinstance(state, Adjustment):
+            warehouse, skus = state.warehouse, [sku for sku, _ in state.goods]
+        case ApproveStockDocument() if isinstance(state, StockCount):
+            warehouse, skus = state.warehouse, [one.sku for one in state.counted]
+    foreseen.documents |= documents
+    rows = [(warehouse, sku) for sku in skus]
+    foreseen.new_rows.update(row for row in rows if _can_be_written(row))
+
+
 def _can_be_written(row: Row) -> bool:
     return "\0" not in row[0] and "\0" not in row[1]
 
@@ -171,12 +232,16 @@ class StockFacts:
         sourcing: Sourcing,
         hold_for: timedelta,
         remember: Callable[[Iterable[Row]], None],
+        *,
+        approvals: Approvals,
     ) -> None:
         self.foreseen = foreseen
         self.hold_for = hold_for
         self.book = Book({})
         self.seen: dict[Row, int] = {}
         """Available pieces of rows that were looked at and not locked."""
+        self.books_at: dict[Moment, int] = {}
+        """Pieces on hand by the book, as they were asked for."""
         self.differing: dict[Row, Off] = {}
         """How the books stood of rows that may be repaired, when they were locked."""
         self.epoch: Epoch | None = None
@@ -191,6 +256,7 @@ class StockFacts:
         self._kept = kept
         self._sourcing = sourcing
         self._remember = remember
+        self._approvals = approvals
 
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
         """Who could send these goods now, by the numbers of Postgres."""
@@ -210,6 +276,19 @@ class StockFacts:
         """Pieces that lie there and are promised to nobody."""
         self._require([(warehouse, sku)])
         return self.book.available((warehouse, sku))
+
+    def on_hand(self, warehouse: str, sku: str) -> int:
+        """Pieces that lie there, promised or not."""
+        self._require([(warehouse, sku)])
+        return self.book.rows[warehouse, sku][0]
+
+    def book_at(self, warehouse: str, sku: str, at: datetime) -> int:
+        """Pieces on hand by the book at an earlier moment, which nothing in this batch can change."""
+        return self.books_at[warehouse, sku, at]
+
+    def needs_second_person(self, warehouse: str, goods: Goods) -> bool:
+        """Whether an adjustment by these signed pieces waits for somebody else's word."""
+        return self._approvals.needs_second_person(warehouse, goods)
 
     def off(self, warehouse: str, sku: str) -> Off:
         """By how much the books of this row differ; a second repair in the batch finds them agreeing."""

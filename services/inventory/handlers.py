@@ -8,7 +8,6 @@ time (a cancellation before the order, a return before the parcel).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -47,9 +46,7 @@ from services.inventory.domain.model import (
     taken_from,
     wanted,
 )
-from services.inventory.domain.stock import PIECES_MAX, Stock
-
-Outcome: TypeAlias = Decision[Aggregate]
+from services.inventory.domain.stock import PIECES_MAX, Outcome, Stock
 
 
 def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Moment) -> Outcome:
@@ -163,6 +160,8 @@ def received(
         return Decision(state=state, refusal="unusable_code")
     if any(quantity + stock.spare(command.warehouse, sku) < 0 for sku, quantity in goods):
         return Decision(state=state, refusal="below_reserved")
+    if command.cause == "adjustment" and stock.needs_second_person(command.warehouse, goods):
+        return Decision(state=state, refusal="needs_approval")
     receipt = Receipt(warehouse=command.warehouse, cause=command.cause, goods=goods)
     effect = Receive(
         command.warehouse, goods, command.cause, command.document_no, actor=moment.actor

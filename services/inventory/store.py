@@ -21,11 +21,12 @@ from chassis.log import logger
 from chassis.postgres import Connection, named_queries
 from chassis.processor import Column, Kept, Record
 from services.inventory import metrics
+from services.inventory.approvals import Approvals
 from services.inventory.counters import Answer, Epoch, ValkeyCounters
 from services.inventory.domain.ledger import Balance, Booked, Ledger
-from services.inventory.domain.model import Entry, Hold, Off, Row
+from services.inventory.domain.model import Entry, Off, Row
 from services.inventory.domain.rules import Book, choose
-from services.inventory.facts import Plan, StockFacts, foresee, spare_of
+from services.inventory.facts import Moment, Plan, StockFacts, foresee, spare_of
 from services.inventory.sourcing import Sourcing
 
 TABLE = "inventory.reservations"
@@ -33,7 +34,7 @@ MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 SQL = named_queries(Path(__file__).parent / "sql" / "queries.sql")
 
 COLUMNS = (
-    Column("state", "text", lambda state: state.state if isinstance(state, Hold) else "booked"),
+    Column("state", "text", lambda state: getattr(state, "state", "booked")),
     Column("warehouse", "text", lambda state: getattr(state, "warehouse", "")),
     Column("generation", "int", lambda state: getattr(state, "generation", 0)),
     Column("expires_at", "timestamptz", lambda state: getattr(state, "expires_at", None)),
@@ -70,11 +71,13 @@ class StockSource:
         epochs: EpochInForce,
         sourcing: Sourcing,
         hold_for: timedelta,
+        approvals: Approvals,
     ) -> None:
         self._counters = counters
         self._epochs = epochs
         self._sourcing = sourcing
         self._hold_for = hold_for
+        self._approvals = approvals
         self._also: set[Row] = set()
         self._telling: asyncio.Task[None] | None = None
 
@@ -84,7 +87,14 @@ class StockSource:
         """Asks Valkey, locks the rows the batch needs, and gives their true numbers."""
         foreseen = foresee(records, kept, self._sourcing)
         foreseen.rows |= self._also
-        facts = StockFacts(foreseen, kept, self._sourcing, self._hold_for, self._also.update)
+        facts = StockFacts(
+            foreseen,
+            kept,
+            self._sourcing,
+            self._hold_for,
+            self._also.update,
+            approvals=self._approvals,
+        )
         if not (foreseen.plans or foreseen.rows or foreseen.new_rows):
             return facts
         connection: Connection = work.connection
@@ -99,6 +109,8 @@ class StockSource:
             await self._lock_all(connection, facts)
         else:
             await self._lock_admitted(connection, facts, answers)
+        if foreseen.moments:
+            facts.books_at = await self._books_at(connection, foreseen.moments, facts.book)
         for row in foreseen.repairs:
             facts.differing[row] = await self._off(connection, row, facts.book)
         return facts
@@ -214,6 +226,15 @@ class StockSource:
             plan.locked = plan.choice.warehouses
             rows.update(plan.rows)
         facts.book = Book(await self._rows(connection, "lock_rows", rows))
+
+    async def _books_at(
+        self, connection: Connection, moments: Iterable[Moment], book: Book
+    ) -> dict[Moment, int]:
+        """What lay in locked rows then: what lies there now without what was booked since."""
+        asked = list(moments)
+        since = await connection.fetch(SQL["moved_since"], *_columns(asked))
+        moved = {(row[0], row[1], row[2]): row[3] for row in since}
+        return {one: book.rows[one[:2]][0] - moved.get(one, 0) for one in asked}
 
     async def _off(self, connection: Connection, row: Row, book: Book) -> Off:
         """How the books of a locked row stand: nobody else can be writing any of them."""

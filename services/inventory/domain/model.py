@@ -69,6 +69,68 @@ class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="kind"
     """Pieces are negative where an adjustment takes away."""
 
 
+class TransferArrival(Struct, frozen=True, kw_only=True):
+    """A part of a transfer that was booked in."""
+
+    arrival_no: str
+    warehouse: str
+    goods: Goods
+
+
+class Transfer(Struct, frozen=True, kw_only=True, tag="transfer", tag_field="kind"):
+    """Goods on their way from one warehouse to another. They leave one book at once and enter the other on arrival."""
+
+    state: Literal["in_transit", "received"] = "in_transit"
+    warehouse: str
+    """Where they left."""
+    to_warehouse: str
+    goods: Goods
+    in_transit: Goods
+    """What has not arrived, and has not come back."""
+    arrivals: tuple[TransferArrival, ...] = ()
+    sent_by: str
+    reason: str
+
+
+class Adjustment(Struct, frozen=True, kw_only=True, tag="adjustment", tag_field="kind"):
+    """Signed pieces by which the book is to be corrected."""
+
+    state: Literal["requested", "booked", "rejected"] = "requested"
+    warehouse: str
+    goods: Goods
+    """Negative: lost."""
+    requested_by: str
+    reason: str
+    decided_by: str = ""
+    decision_reason: str = ""
+
+
+class ShelfCount(Struct, frozen=True, kw_only=True):
+    """What lay on the shelf and what the book said at that moment, in pieces."""
+
+    sku: str
+    quantity: int
+    book: int
+    counted_at: datetime
+    counted_by: str
+
+
+class StockCount(Struct, frozen=True, kw_only=True, tag="count", tag_field="kind"):
+    """A count of some SKUs of a warehouse."""
+
+    state: Literal["open", "booked", "rejected"] = "open"
+    warehouse: str
+    opened_at: datetime
+    opened_by: str
+    reason: str
+    frozen: tuple[tuple[str, int], ...]
+    """(sku, pieces on hand by the book when it was opened), by SKU."""
+    counted: tuple[ShelfCount, ...] = ()
+    """By SKU; may hold SKUs nobody expected there."""
+    decided_by: str = ""
+    decision_reason: str = ""
+
+
 class Repair(Struct, frozen=True, kw_only=True, tag="repair", tag_field="kind"):
     """A row whose books were made to agree."""
 
@@ -80,9 +142,11 @@ class Repair(Struct, frozen=True, kw_only=True, tag="repair", tag_field="kind"):
     """Pieces by which `reserved` was off."""
     broken_entry: int
     """The first entry out of line; 0 = none."""
+    repaired_by: str
+    reason: str
 
 
-Aggregate: TypeAlias = Hold | Receipt | Repair
+Aggregate: TypeAlias = Hold | Receipt | Transfer | Adjustment | StockCount | Repair
 
 
 class Held(Struct, frozen=True, kw_only=True):

@@ -100,7 +100,7 @@ class Book:
                 effect.document_no,
                 effect.order_id,
                 self.rows[effect.warehouse, sku][0],
-                effect.actor,
+                effect.actor.replace("\0", ""),  # which Postgres cannot keep
                 reason,
             )
         )

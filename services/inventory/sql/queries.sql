@@ -158,3 +158,15 @@ SELECT coalesce(sum(abs(coalesce(on_hand, 0) - coalesce(checkpoints.pieces, 0)))
 FROM inventory.stock
 FULL JOIN inventory.checkpoints USING (warehouse, sku)
 FULL JOIN held USING (warehouse, sku)
+
+-- name: moved_since
+SELECT asked.warehouse, asked.sku, asked.at, sum(quantity)::bigint AS pieces
+FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS asked(warehouse, sku, at)
+JOIN inventory.ledger ON ledger.warehouse = asked.warehouse AND ledger.sku = asked.sku AND ledger.at > asked.at
+WHERE kind <> 'repair' GROUP BY 1, 2, 3
+
+-- name: document
+SELECT document FROM inventory.reservations WHERE key = $1
+
+-- name: skus_of
+SELECT sku FROM inventory.stock WHERE warehouse = $1 ORDER BY sku

@@ -65,7 +65,9 @@ async def office(
     desk = CommandDesk(house.publisher, codec(), "inventory")
     await desk.listen(house.kafka, house.prefix)
     async with house.running() as running:
-        routes = document_routes(desk, SystemClock(), token=TOKEN, answer_timeout_s=20.0)
+        routes = document_routes(
+            running.pool, desk, SystemClock(), token=TOKEN, answer_timeout_s=20.0
+        )
         door = Door(Starlette(routes=routes), "127.0.0.1", 0)
         port = await door.open()
         for name, value in {

@@ -26,6 +26,7 @@ from chassis.valkey import connect
 from chassis.worker import Worker
 from deploy.embedded.stack import Stack
 from services.inventory.app import NAME, processor
+from services.inventory.approvals import read_approvals
 from services.inventory.counters import ValkeyCounters
 from services.inventory.invariants import Books, Invariants
 from services.inventory.rebuild import EpochKeeper
@@ -50,7 +51,11 @@ class Running:
         self.keeper = EpochKeeper(pool, self.counters, self.epochs, SystemClock())
         self.books = Books(pool, self.counters, self.epochs)
         self.stock = StockSource(
-            self.counters, self.epochs, read_sourcing(RULES), timedelta(minutes=30)
+            self.counters,
+            self.epochs,
+            read_sourcing(RULES),
+            timedelta(minutes=30),
+            read_approvals(RULES),
         )
         self.source: KafkaSource
         self.worker: Worker

@@ -75,6 +75,9 @@ class Shelf:
     def spare(self, warehouse: str, sku: str) -> int:
         return self._spare
 
+    def needs_second_person(self, warehouse: str, goods: Goods) -> bool:
+        return False
+
 
 YES = Shelf(Held(warehouse="GZ", rule="t@1#r"))
 NO = Shelf(Short(missing=(Missing(sku="B", wanted=1, available=0),)))
