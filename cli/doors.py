@@ -31,9 +31,10 @@ def call(
     url: str,
     *,
     body: Mapping[str, Any] | None = None,
+    content: bytes | None = None,
     query: Mapping[str, str | Sequence[str]] | None = None,
 ) -> Any:
-    """One answer, read from JSON. `kind` are the service's settings. Raises Refused."""
+    """One answer, read from JSON. `kind` are the service's settings; `content` is sent as it is. Raises Refused."""
     settings = read(kind)
     prefix = str(kind.model_config.get("env_prefix", ""))
     if not url and not settings.http_port:
@@ -44,7 +45,7 @@ def call(
             method,
             start.rstrip("/") + path,
             params=query,
-            content=None if body is None else msgspec.json.encode(body),
+            content=content if body is None else msgspec.json.encode(body),
             headers={"authorization": f"Bearer {settings.api_token.get_secret_value()}"},
             timeout=TIMEOUT_S,
             trust_env=False,

@@ -21,6 +21,8 @@ from services.inventory.doors import inventory_app
 from services.inventory.handlers import HANDLERS
 from services.inventory.invariants import Books
 from services.inventory.rebuild import EpochKeeper
+from services.inventory.reconciliation_doors import reconciliation_routes
+from services.inventory.reconciling import Reconciler, read_thresholds
 from services.inventory.settings import InventorySettings
 from services.inventory.sourcing import read_sourcing
 from services.inventory.store import COLUMNS, TABLE, EpochInForce, StockSource
@@ -80,6 +82,11 @@ async def build(context: Context[InventorySettings]) -> Parts:
                     clock,
                     token=token,
                     answer_timeout_s=settings.receipt_timeout_s,
+                ),
+                *reconciliation_routes(
+                    Reconciler(pool, read_thresholds(settings.rules_dir), clock),
+                    settings.stock_sources,
+                    token=token,
                 ),
                 Mount(
                     "/",

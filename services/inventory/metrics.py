@@ -34,6 +34,17 @@ BROKEN_ROWS = Gauge(
     "Rows of stock with a ledger entry that does not follow from the one before. Must be 0: "
     "`danshu inventory verify` names them.",
 )
+DIFFERENCE_RATE = Gauge(
+    "danshu_inventory_difference_ratio",
+    "Difference between the book and another system at the newest reconciliation, of the warehouse that is worst, by "
+    "source. Worry over 0.005.",
+    ("source",),
+)
+TASKS = Counter(
+    "danshu_inventory_tasks_total",
+    "Tasks that reconciliations opened by kind (difference, count, limit_sales). Worry when limit_sales grows.",
+    ("kind",),
+)
 REBUILD_SECONDS = Histogram(
     "danshu_inventory_rebuild_seconds",
     "Time reservations had to do without Valkey while it was filled again. Worry over 2 s.",

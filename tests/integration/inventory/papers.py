@@ -18,7 +18,9 @@ from chassis.commands import CommandDesk
 from chassis.http import Door
 from cli.inventory import app as inventory_commands
 from services.inventory.document_doors import document_routes
-from tests.integration.inventory.rig import House, Running
+from services.inventory.reconciliation_doors import reconciliation_routes
+from services.inventory.reconciling import Reconciler, read_thresholds
+from tests.integration.inventory.rig import RULES, House, Running
 
 TOKEN = "token-of-this-test"
 
@@ -65,9 +67,12 @@ async def office(
     desk = CommandDesk(house.publisher, codec(), "inventory")
     await desk.listen(house.kafka, house.prefix)
     async with house.running() as running:
-        routes = document_routes(
-            running.pool, desk, SystemClock(), token=TOKEN, answer_timeout_s=20.0
-        )
+        clock = SystemClock()
+        reconciler = Reconciler(running.pool, read_thresholds(RULES), clock)
+        routes = [
+            *document_routes(running.pool, desk, clock, token=TOKEN, answer_timeout_s=20.0),
+            *reconciliation_routes(reconciler, ("wms", "pos", "channel"), token=TOKEN),
+        ]
         door = Door(Starlette(routes=routes), "127.0.0.1", 0)
         port = await door.open()
         for name, value in {
