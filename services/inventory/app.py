@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from starlette.routing import Route
+
 from chassis.clock import Clock
 from chassis.codec import codec
 from chassis.direct import DirectSource, DirectWork
@@ -17,18 +19,23 @@ from chassis.storage import PostgresStorage
 from chassis.topics import consumed_by
 from chassis.valkey import connect
 from chassis.worker import Worker
+from services.inventory.approvals import read_approvals
 from services.inventory.counters import ValkeyCounters
+from services.inventory.document_doors import document_routes
 from services.inventory.domain.model import Aggregate
 from services.inventory.doors import inventory_app
 from services.inventory.handlers import HANDLERS
 from services.inventory.invariants import Books
 from services.inventory.rebuild import EpochKeeper
+from services.inventory.reconciliation_doors import reconciliation_routes
+from services.inventory.reconciling import Reconciler, read_thresholds
 from services.inventory.reservations import Reservations
 from services.inventory.reserving import DIRECT_HANDLERS
 from services.inventory.settings import InventorySettings
 from services.inventory.sourcing import read_sourcing
 from services.inventory.store import COLUMNS, TABLE, EpochInForce, StockSource
 from services.inventory.timers import (
+    ADD_UP_EVERY_MS,
     CHECK_EVERY_MS,
     BookCheck,
     Expiry,
@@ -77,6 +84,26 @@ def direct_worker(
     )
 
 
+def office_routes(context: Context[InventorySettings]) -> list[Route]:
+    """The doors of documents and of reconciliation."""
+    settings, pool, clock = context.settings, context.pool, context.clock
+    token = settings.api_token.get_secret_value()
+    return [
+        *document_routes(
+            pool,
+            context.desk,
+            clock,
+            token=token,
+            answer_timeout_s=settings.receipt_timeout_s,
+        ),
+        *reconciliation_routes(
+            Reconciler(pool, read_thresholds(settings.rules_dir), clock),
+            settings.stock_sources,
+            token=token,
+        ),
+    ]
+
+
 async def build(context: Context[InventorySettings]) -> Parts:
     """Wires inventory. Valkey may be away: then Postgres decides alone until it is back."""
     settings, pool, clock = context.settings, context.pool, context.clock
@@ -89,12 +116,12 @@ async def build(context: Context[InventorySettings]) -> Parts:
     except Unavailable as error:
         logger.warning("starting without valkey", why=str(error))
     sourcing = read_sourcing(settings.rules_dir)
-    hold_for = timedelta(seconds=settings.hold_s)
-    source = StockSource(counters, epochs, sourcing, hold_for)
+    hold_for, approvals = timedelta(seconds=settings.hold_s), read_approvals(settings.rules_dir)
+    source = StockSource(counters, epochs, sourcing, hold_for, approvals)
     desk = DirectSource()
     direct = direct_worker(
         desk,
-        StockSource(counters, epochs, sourcing, hold_for, desk.answer),
+        StockSource(counters, epochs, sourcing, hold_for, approvals, answer=desk.answer),
         pool,
         context.publisher,
         clock,
@@ -116,6 +143,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             reservations,
             token=settings.api_token.get_secret_value(),
             receipt_timeout_s=settings.receipt_timeout_s,
+            also=office_routes(context),
         ),
         tasks=[
             keeper.run,
@@ -125,6 +153,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             lambda: repeat(sweeper.look, settings.timer_ms),
             lambda: repeat(levels.look, settings.timer_ms),
             lambda: repeat(check.look, CHECK_EVERY_MS),
+            lambda: repeat(check.add_up, ADD_UP_EVERY_MS),
         ],
         not_ready=[lambda: direct.waiting_for],
     )

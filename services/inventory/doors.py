@@ -6,7 +6,7 @@ refused (409) or, with the same `command_id`, gets the first answer.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -24,7 +24,7 @@ from chassis.http import Problem, problem_response, unauthorised
 from chassis.ids import request_id
 from schemas.events.commands_inventory import ReceiptLine, ReceiveStock
 from services.inventory.api import Api, answering, endpoints
-from services.inventory.handlers import PIECES_MAX
+from services.inventory.domain.stock import PIECES_MAX
 from services.inventory.invariants import Books
 from services.inventory.reservations import Reservations
 
@@ -37,6 +37,7 @@ REFUSALS = {
     "unknown_cause": "事由只能是 receipt 或 adjustment",
     "negative_quantity": "入库数量不能为负",
     "below_reserved": "可用库存不足，不能调减",
+    "needs_approval": "超过直接入账的件数，请开调整单（POST /adjustments）由另一人审核",
     "too_many": "数量过大",
     "unusable_code": "编码含不可用字符",
     "reserved_document_no": "单据号不能以 rsv- 开头",
@@ -80,11 +81,12 @@ def inventory_app(
     *,
     token: str,
     receipt_timeout_s: float,
+    also: Sequence[Route] = (),
 ) -> Starlette:
-    """The ASGI application."""
+    """The ASGI application. `also` are the doors of documents and reconciliation."""
 
     async def invariants(_request: Request) -> Response:
-        return _json(await books.invariants())
+        return json_answer(await books.invariants())
 
     async def receipts(request: Request) -> Response:
         body = await _body(request)
@@ -99,18 +101,19 @@ def inventory_app(
             return problem_response(problem)
         answer = await desk.ask(receipt.command(clock), receipt_timeout_s)
         if isinstance(answer, StillPending):
-            return _json({"outcome": "pending", "command_id": answer.command_id}, 202)
+            return json_answer({"outcome": "pending", "command_id": answer.command_id}, 202)
         if answer.outcome != "done":
             title = REFUSALS.get(answer.reason, "未能入账")
             return problem_response(Problem(status=409, code=answer.reason, title=title))
-        return _json({"outcome": "done", "document_no": receipt.document_no})
+        return json_answer({"outcome": "done", "document_no": receipt.document_no})
 
     return Starlette(
         routes=[
-            Route("/invariants", _guarded(invariants, token)),
-            Route("/receipts", _guarded(receipts, token), methods=["POST"]),
+            *also,
+            Route("/invariants", guarded(invariants, token)),
+            Route("/receipts", guarded(receipts, token), methods=["POST"]),
             *(
-                Route(path, _guarded(answering(endpoint), token), methods=[method])
+                Route(path, guarded(answering(endpoint), token), methods=[method])
                 for method, path, endpoint in endpoints(Api(reservations))
             ),
         ],
@@ -125,10 +128,12 @@ def _no_such_door(_request: Request, error: Exception) -> Response:
     return problem_response(problem, dict(error.headers or {}))
 
 
-def _guarded(
+def guarded(
     endpoint: Callable[[Request], Awaitable[Response]], token: str
 ) -> Callable[[Request], Awaitable[Response]]:
-    async def guarded(request: Request) -> Response:
+    """The endpoint behind the token; where Postgres is away it answers 503."""
+
+    async def behind(request: Request) -> Response:
         if (refused := unauthorised(request, token)) is not None:
             return refused
         try:
@@ -139,7 +144,7 @@ def _guarded(
                 {"retry-after": "2"},
             )
 
-    return guarded
+    return behind
 
 
 async def _body(request: Request) -> bytes | None:
@@ -152,5 +157,6 @@ async def _body(request: Request) -> bytes | None:
     return bytes(body)
 
 
-def _json(value: object, status: int = 200) -> Response:
+def json_answer(value: object, status: int = 200) -> Response:
+    """The value as JSON."""
     return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")

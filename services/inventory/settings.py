@@ -23,3 +23,5 @@ class InventorySettings(Settings):
     """How long the door waits for a receipt to be booked before it answers 202."""
     reserve_timeout_s: float = Field(default=2.0, gt=0, le=60)
     """How long the door waits for the answer about a reservation before it answers 503."""
+    stock_sources: tuple[str, ...] = ("wms", "pos", "channel")
+    """Kinds of system whose numbers are compared with the book."""

@@ -26,6 +26,8 @@ ORDER_ID = "TB2026111100001"
 
 TEXTS = {
     "actor": "operator",
+    "arrival_no": "DH2026111100001",
+    "to_warehouse": "gz-1",
     "approvals_needed": "finance",
     "attempted": "OrderPaid",
     "basis": "0b5fb6a7-27f5-5c17-a1c9-3cdb1fdb4d52",
@@ -76,6 +78,7 @@ TEXTS = {
     "service": "standard",
     "shop": "shop-1",
     "shop_key": "taobao|shop-1",
+    "skus": "TEA-250G",
     "sku": "TEA-250G",
     "source_key": "taobao|shop-1|4012345678900",
     "state": "shipped",

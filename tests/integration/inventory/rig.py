@@ -27,6 +27,7 @@ from chassis.valkey import connect
 from chassis.worker import Worker
 from deploy.embedded.stack import Stack
 from services.inventory.app import NAME, direct_worker, processor
+from services.inventory.approvals import read_approvals
 from services.inventory.counters import ValkeyCounters
 from services.inventory.invariants import Books, Invariants
 from services.inventory.rebuild import EpochKeeper
@@ -52,7 +53,11 @@ class Running:
         self.keeper = EpochKeeper(pool, self.counters, self.epochs, SystemClock())
         self.books = Books(pool, self.counters, self.epochs)
         self.stock = StockSource(
-            self.counters, self.epochs, read_sourcing(RULES), timedelta(minutes=30)
+            self.counters,
+            self.epochs,
+            read_sourcing(RULES),
+            timedelta(minutes=30),
+            read_approvals(RULES),
         )
         self.desk = DirectSource()
         self.direct_stock = StockSource(
@@ -60,7 +65,8 @@ class Running:
             self.epochs,
             read_sourcing(RULES),
             timedelta(minutes=30),
-            self.desk.answer,
+            read_approvals(RULES),
+            answer=self.desk.answer,
         )
         self.reservations = Reservations(
             self.desk, pool, SystemClock(), hold_s=1800, timeout_s=PATIENCE_S
