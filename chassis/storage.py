@@ -224,10 +224,17 @@ def _row(key: str, kept: Kept[Any], columns: Sequence[Column]) -> tuple[object, 
 class PostgresStorage:
     """Offsets, transactions and outbox of one processor."""
 
-    def __init__(self, pool: Pool, processor: Processor[Any], codec: Codec) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        processor: Processor[Any],
+        codec: Codec,
+        work: type[PostgresWork] = PostgresWork,
+    ) -> None:
         self._pool = pool
         self._processor = processor
         self._codec = codec
+        self._work = work
 
     async def offsets(
         self, partitions: Mapping[tuple[str, int], int]
@@ -264,7 +271,7 @@ class PostgresStorage:
                 self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
                 connection.transaction(),
             ):
-                yield PostgresWork(connection, self._processor, self._codec)
+                yield self._work(connection, self._processor, self._codec)
         except AWAY as error:
             raise Unavailable(f"Postgres: {type(error).__name__}") from error
 

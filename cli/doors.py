@@ -56,10 +56,11 @@ def call(
     url: str,
     *,
     body: Mapping[str, Any] | None = None,
+    content: bytes | None = None,
     query: Mapping[str, str | Sequence[str]] | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> Any:
-    """One answer, read from JSON. `kind` are the service's settings. Raises Refused."""
+    """One answer, read from JSON. `kind` are the service's settings; `content` is sent as it is. Raises Refused."""
     try:
         start, token = door(kind, url)
     except NotReached as unknown:
@@ -69,7 +70,7 @@ def call(
             method,
             start + path,
             params=query,
-            content=None if body is None else msgspec.json.encode(body),
+            content=content if body is None else msgspec.json.encode(body),
             headers={"authorization": f"Bearer {token}"},
             timeout=timeout_s,
             trust_env=False,

@@ -1,4 +1,5 @@
-"""`danshu inventory show | receive`: what is there, and what came in, from a terminal.
+"""`danshu inventory show | receive`: what is there, who holds it, and what came in, from a terminal. More in
+`cli.books`, `cli.papers`, `cli.reconciling`.
 
 Guarantees: nothing here writes stock; a receipt is a command to the inventory service, whose answer is
 printed. A document is booked once, however often its file is sent. Exit status 0: done; 1: refused, or a
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,16 +29,22 @@ from chassis.errors import StartRefused
 from chassis.postgres import AWAY, CONNECT_TIMEOUT_S
 from chassis.producer import DeliveryFailed, Publisher
 from chassis.settings import Settings, read
+from cli import books, papers, reconciling
 from deploy.embedded import stack
 from services.inventory.doors import REFUSALS, WrittenLine, WrittenReceipt
+from services.inventory.reservations import SQL as RESERVATIONS
 from services.inventory.store import SQL
 from simulators.catalog import catalog
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.add_typer(books.app)
+app.add_typer(papers.app)
+app.add_typer(reconciling.app)
 
 ANSWER_TIMEOUT_S = 15.0
 REFUSED, UNKNOWN, PENDING = 1, 2, 3
 DEMO_SEED = 1
+HOLDS_SHOWN = 50
 
 
 @app.callback()
@@ -49,8 +56,8 @@ def _inventory() -> None:
 def show(
     sku: Annotated[str, typer.Argument(metavar="SKU", help="The merchant's own SKU code.")],
 ) -> None:
-    """Show a SKU in every warehouse, and its latest ledger entries."""
-    levels, entries = _run(_fetch(_settings(), sku))
+    """Show a SKU in every warehouse, who holds it until when, and its latest ledger entries."""
+    levels, holds, entries = _run(_fetch(_settings(), sku))
     if not levels:
         typer.echo(f"danshu: 没有 SKU {sku}", err=True)
         raise typer.Exit(UNKNOWN)
@@ -60,6 +67,7 @@ def show(
         spare = level["on_hand"] - level["reserved"]
         table.add_row(level["warehouse"], *map(str, (level["on_hand"], level["reserved"], spare)))
     console.print(table)
+    console.print(_holds(holds))
     ledger = Table("时间", "仓库", "类型", "件数", "结存", "单据", title="最近流水")
     for entry in entries:
         ledger.add_row(
@@ -71,6 +79,23 @@ def show(
             entry["document_no"],
         )
     console.print(ledger)
+
+
+def _holds(holds: Sequence[asyncpg.Record]) -> Table:
+    """Those that end first, with the whole number in the title."""
+    count = holds[0]["holds"] if holds else 0
+    first = f"，最早到期的 {len(holds)} 笔" if count > len(holds) else ""
+    table = Table("占用者", "来源", "仓库", "件数", "到期", title=f"占用（{count} 笔{first}）")
+    for hold in holds:
+        ends = hold["expires_at"]
+        table.add_row(
+            hold["key"],
+            hold["reference"] or hold["channel"] or "",
+            hold["warehouse"],
+            str(hold["pieces"]),
+            "不到期" if ends is None else f"{ends:%Y-%m-%d %H:%M:%S}Z",
+        )
+    return table
 
 
 @app.command()
@@ -135,12 +160,13 @@ def _settings() -> Settings:
     return read(Settings, {**addresses, **os.environ})
 
 
-async def _fetch(settings: Settings, sku: str) -> tuple[list[asyncpg.Record], list[asyncpg.Record]]:
+async def _fetch(settings: Settings, sku: str) -> tuple[list[asyncpg.Record], ...]:
     url = settings.postgres_url.get_secret_value()
     connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
     try:
         levels = await connection.fetch(SQL["availability"], [sku])
-        return levels, await connection.fetch(SQL["latest_entries"], sku)
+        holds = await connection.fetch(RESERVATIONS["holds_of"], sku, HOLDS_SHOWN)
+        return levels, holds, await connection.fetch(SQL["latest_entries"], sku)
     finally:
         await connection.close()
 

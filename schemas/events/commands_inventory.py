@@ -8,6 +8,53 @@ from typing import ClassVar
 from msgspec import Struct
 
 
+class AdjustmentLine(Struct, frozen=True, kw_only=True):
+    """调整行."""
+
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数 · signed: + found, − lost"""
+
+
+class AdjustStock(Struct, frozen=True, kw_only=True):
+    """库存调整 · booked at once or after approval, by the decision table."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.AdjustStock"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    warehouse: str
+    """仓库"""
+    lines: tuple[AdjustmentLine, ...]
+    """调整行"""
+    reason: str
+    """原因 · in a person's words, kept with the ledger entry"""
+
+
+class ApproveStockDocument(Struct, frozen=True, kw_only=True):
+    """审核通过 · an adjustment or a count, by a second person."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.ApproveStockDocument"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+
+
 class ExpireHold(Struct, frozen=True, kw_only=True):
     """预占到期."""
 
@@ -24,6 +71,28 @@ class ExpireHold(Struct, frozen=True, kw_only=True):
     """操作人、规则或定时器"""
     generation: int
     """第几次预占"""
+
+
+class OpenCount(Struct, frozen=True, kw_only=True):
+    """开盘点单."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.OpenCount"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    warehouse: str
+    """仓库"""
+    skus: tuple[str, ...]
+    """要盘的商家SKU"""
+    reason: str
+    """原因 · in a person's words, kept with the ledger entry"""
 
 
 class ReceiptLine(Struct, frozen=True, kw_only=True):
@@ -57,7 +126,150 @@ class ReceiveStock(Struct, frozen=True, kw_only=True):
     """事由 · receipt or adjustment"""
 
 
+class ArrivedLine(Struct, frozen=True, kw_only=True):
+    """到货行."""
+
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数"""
+
+
+class ReceiveTransfer(Struct, frozen=True, kw_only=True):
+    """调拨入库 · goods in transit arrive, or come back."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.ReceiveTransfer"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    arrival_no: str
+    """到货单号 · once per transfer"""
+    warehouse: str
+    """仓库"""
+    lines: tuple[ArrivedLine, ...]
+    """到货行"""
+
+
+class CountedLine(Struct, frozen=True, kw_only=True):
+    """盘点行."""
+
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """实点件数"""
+
+
+class RecordCount(Struct, frozen=True, kw_only=True):
+    """登记盘点数."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.RecordCount"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    warehouse: str
+    """仓库"""
+    counted_at: datetime
+    """清点时刻 · the book is read as of it"""
+    lines: tuple[CountedLine, ...]
+    """盘点行"""
+
+
+class RejectStockDocument(Struct, frozen=True, kw_only=True):
+    """驳回 · an adjustment or a count."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.RejectStockDocument"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    reason: str
+    """原因 · in a person's words, kept with the ledger entry"""
+
+
+class RepairStock(Struct, frozen=True, kw_only=True):
+    """修账 · one ledger entry that makes the books of a row agree."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.RepairStock"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    warehouse: str
+    """仓库"""
+    sku: str
+    """商家SKU"""
+    reason: str
+    """原因 · in a person's words, kept with the ledger entry"""
+
+
+class TransferLine(Struct, frozen=True, kw_only=True):
+    """调拨行."""
+
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数"""
+
+
+class TransferStock(Struct, frozen=True, kw_only=True):
+    """调拨出库 · goods leave for another warehouse."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.TransferStock"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    warehouse: str
+    """仓库"""
+    to_warehouse: str
+    """调入仓"""
+    lines: tuple[TransferLine, ...]
+    """调拨行"""
+    reason: str
+    """原因 · in a person's words, kept with the ledger entry"""
+
+
 RECORDS: tuple[type[Struct], ...] = (
+    AdjustStock,
+    ApproveStockDocument,
     ExpireHold,
+    OpenCount,
     ReceiveStock,
+    ReceiveTransfer,
+    RecordCount,
+    RejectStockDocument,
+    RepairStock,
+    TransferStock,
 )

@@ -4,22 +4,38 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from starlette.routing import Route
+
+from chassis.clock import Clock
+from chassis.codec import codec
+from chassis.direct import DirectSource, DirectWork
 from chassis.errors import Unavailable
 from chassis.log import logger
+from chassis.postgres import Pool
 from chassis.processor import Processor
+from chassis.producer import Publisher
 from chassis.service import Context, Parts
+from chassis.storage import PostgresStorage
 from chassis.topics import consumed_by
 from chassis.valkey import connect
+from chassis.worker import Worker
+from services.inventory.approvals import read_approvals
 from services.inventory.counters import ValkeyCounters
+from services.inventory.document_doors import document_routes
 from services.inventory.domain.model import Aggregate
 from services.inventory.doors import inventory_app
 from services.inventory.handlers import HANDLERS
 from services.inventory.invariants import Books
 from services.inventory.rebuild import EpochKeeper
+from services.inventory.reconciliation_doors import reconciliation_routes
+from services.inventory.reconciling import Reconciler, read_thresholds
+from services.inventory.reservations import Reservations
+from services.inventory.reserving import DIRECT_HANDLERS
 from services.inventory.settings import InventorySettings
 from services.inventory.sourcing import read_sourcing
 from services.inventory.store import COLUMNS, TABLE, EpochInForce, StockSource
 from services.inventory.timers import (
+    ADD_UP_EVERY_MS,
     CHECK_EVERY_MS,
     BookCheck,
     Expiry,
@@ -29,6 +45,8 @@ from services.inventory.timers import (
 )
 
 NAME = "inventory"
+DIRECT_NAME = "inventory-direct"
+"""Owner of the outbox rows and metrics of what is asked at the doors."""
 
 
 def processor(source: StockSource) -> Processor[Aggregate]:
@@ -44,6 +62,48 @@ def processor(source: StockSource) -> Processor[Aggregate]:
     )
 
 
+def direct_worker(
+    desk: DirectSource, source: StockSource, pool: Pool, publisher: Publisher, clock: Clock
+) -> Worker:
+    """The same loop over the same tables and facts, for reservations asked at the doors."""
+    reservations: Processor[Aggregate] = Processor(
+        name=DIRECT_NAME,
+        table=TABLE,
+        state=Aggregate,
+        handlers=DIRECT_HANDLERS,
+        columns=COLUMNS,
+        facts=source,
+    )
+    return Worker(
+        reservations,
+        source=desk,
+        storage=PostgresStorage(pool, reservations, codec(), DirectWork),
+        publisher=publisher,
+        codec=codec(),
+        clock=clock,
+    )
+
+
+def office_routes(context: Context[InventorySettings]) -> list[Route]:
+    """The doors of documents and of reconciliation."""
+    settings, pool, clock = context.settings, context.pool, context.clock
+    token = settings.api_token.get_secret_value()
+    return [
+        *document_routes(
+            pool,
+            context.desk,
+            clock,
+            token=token,
+            answer_timeout_s=settings.receipt_timeout_s,
+        ),
+        *reconciliation_routes(
+            Reconciler(pool, read_thresholds(settings.rules_dir), clock),
+            settings.stock_sources,
+            token=token,
+        ),
+    ]
+
+
 async def build(context: Context[InventorySettings]) -> Parts:
     """Wires inventory. Valkey may be away: then Postgres decides alone until it is back."""
     settings, pool, clock = context.settings, context.pool, context.clock
@@ -56,7 +116,19 @@ async def build(context: Context[InventorySettings]) -> Parts:
     except Unavailable as error:
         logger.warning("starting without valkey", why=str(error))
     sourcing = read_sourcing(settings.rules_dir)
-    source = StockSource(counters, epochs, sourcing, timedelta(seconds=settings.hold_s))
+    hold_for, approvals = timedelta(seconds=settings.hold_s), read_approvals(settings.rules_dir)
+    source = StockSource(counters, epochs, sourcing, hold_for, approvals)
+    desk = DirectSource()
+    direct = direct_worker(
+        desk,
+        StockSource(counters, epochs, sourcing, hold_for, approvals, answer=desk.answer),
+        pool,
+        context.publisher,
+        clock,
+    )
+    reservations = Reservations(
+        desk, pool, clock, hold_s=settings.hold_s, timeout_s=settings.reserve_timeout_s
+    )
     books = Books(pool, counters, epochs)
     expiry = Expiry(pool, context.desk, clock)
     sweeper = Sweeper(pool, counters, epochs, settings.sweep_after_ms)
@@ -68,14 +140,20 @@ async def build(context: Context[InventorySettings]) -> Parts:
             books,
             context.desk,
             clock,
+            reservations,
             token=settings.api_token.get_secret_value(),
             receipt_timeout_s=settings.receipt_timeout_s,
+            also=office_routes(context),
         ),
         tasks=[
             keeper.run,
+            direct.run,
+            lambda: repeat(reservations.expire_due, settings.timer_ms),
             lambda: repeat(expiry.look, settings.timer_ms),
             lambda: repeat(sweeper.look, settings.timer_ms),
             lambda: repeat(levels.look, settings.timer_ms),
             lambda: repeat(check.look, CHECK_EVERY_MS),
+            lambda: repeat(check.add_up, ADD_UP_EVERY_MS),
         ],
+        not_ready=[lambda: direct.waiting_for],
     )

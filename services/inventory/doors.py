@@ -1,17 +1,18 @@
-"""Inventory's HTTP doors: what is there, what came in, do the books agree. Bearer token at each.
+"""Inventory's HTTP doors: what is there, what came in, do the books agree, and the reservation API (api.py).
 
-POST /receipts is a command to the single writer and answers with its result; the same document again is
+Bearer token at each. POST /receipts is a command to the single writer and answers with its result; the same document again is
 refused (409) or, with the same `command_id`, gets the first answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,11 +23,12 @@ from chassis.errors import Unavailable
 from chassis.http import Problem, problem_response, unauthorised
 from chassis.ids import request_id
 from schemas.events.commands_inventory import ReceiptLine, ReceiveStock
-from services.inventory.handlers import PIECES_MAX
+from services.inventory.api import Api, answering, endpoints
+from services.inventory.domain.stock import PIECES_MAX
 from services.inventory.invariants import Books
+from services.inventory.reservations import Reservations
 
 BODY_BYTES_MAX = 1_000_000
-SKUS_MAX = 500
 
 Code = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f|]+$")]
 REFUSALS = {
@@ -35,8 +37,10 @@ REFUSALS = {
     "unknown_cause": "事由只能是 receipt 或 adjustment",
     "negative_quantity": "入库数量不能为负",
     "below_reserved": "可用库存不足，不能调减",
+    "needs_approval": "超过直接入账的件数，请开调整单（POST /adjustments）由另一人审核",
     "too_many": "数量过大",
     "unusable_code": "编码含不可用字符",
+    "reserved_document_no": "单据号不能以 rsv- 开头",
 }
 
 
@@ -70,18 +74,19 @@ class WrittenReceipt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def inventory_app(
-    books: Books, desk: CommandDesk, clock: Clock, *, token: str, receipt_timeout_s: float
+    books: Books,
+    desk: CommandDesk,
+    clock: Clock,
+    reservations: Reservations,
+    *,
+    token: str,
+    receipt_timeout_s: float,
+    also: Sequence[Route] = (),
 ) -> Starlette:
-    """The ASGI application."""
-
-    async def availability(request: Request) -> Response:
-        skus = request.query_params.getlist("sku")[:SKUS_MAX]
-        if not skus:
-            return problem_response(Problem(status=400, code="no_sku", title="缺少参数 sku"))
-        return _json(await books.availability(skus))
+    """The ASGI application. `also` are the doors of documents and reconciliation."""
 
     async def invariants(_request: Request) -> Response:
-        return _json(await books.invariants())
+        return json_answer(await books.invariants())
 
     async def receipts(request: Request) -> Response:
         body = await _body(request)
@@ -96,25 +101,39 @@ def inventory_app(
             return problem_response(problem)
         answer = await desk.ask(receipt.command(clock), receipt_timeout_s)
         if isinstance(answer, StillPending):
-            return _json({"outcome": "pending", "command_id": answer.command_id}, 202)
+            return json_answer({"outcome": "pending", "command_id": answer.command_id}, 202)
         if answer.outcome != "done":
             title = REFUSALS.get(answer.reason, "未能入账")
             return problem_response(Problem(status=409, code=answer.reason, title=title))
-        return _json({"outcome": "done", "document_no": receipt.document_no})
+        return json_answer({"outcome": "done", "document_no": receipt.document_no})
 
     return Starlette(
         routes=[
-            Route("/availability", _guarded(availability, token)),
-            Route("/invariants", _guarded(invariants, token)),
-            Route("/receipts", _guarded(receipts, token), methods=["POST"]),
-        ]
+            *also,
+            Route("/invariants", guarded(invariants, token)),
+            Route("/receipts", guarded(receipts, token), methods=["POST"]),
+            *(
+                Route(path, guarded(answering(endpoint), token), methods=[method])
+                for method, path, endpoint in endpoints(Api(reservations))
+            ),
+        ],
+        exception_handlers={HTTPException: _no_such_door},
     )
 
 
-def _guarded(
+def _no_such_door(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = {404: "no_such_path", 405: "method_not_allowed"}.get(error.status_code, "refused")
+    problem = Problem(status=error.status_code, code=code, title=error.detail)
+    return problem_response(problem, dict(error.headers or {}))
+
+
+def guarded(
     endpoint: Callable[[Request], Awaitable[Response]], token: str
 ) -> Callable[[Request], Awaitable[Response]]:
-    async def guarded(request: Request) -> Response:
+    """The endpoint behind the token; where Postgres is away it answers 503."""
+
+    async def behind(request: Request) -> Response:
         if (refused := unauthorised(request, token)) is not None:
             return refused
         try:
@@ -125,7 +144,7 @@ def _guarded(
                 {"retry-after": "2"},
             )
 
-    return guarded
+    return behind
 
 
 async def _body(request: Request) -> bytes | None:
@@ -138,5 +157,6 @@ async def _body(request: Request) -> bytes | None:
     return bytes(body)
 
 
-def _json(value: object, status: int = 200) -> Response:
+def json_answer(value: object, status: int = 200) -> Response:
+    """The value as JSON."""
     return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")

@@ -8,33 +8,64 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
 
+from chassis.direct import Answered
 from chassis.errors import Unavailable
 from chassis.processor import Kept, Record
-from schemas.events.commands_inventory import ExpireHold, ReceiveStock
+from schemas.events.commands_inventory import (
+    AdjustStock,
+    ApproveStockDocument,
+    ExpireHold,
+    OpenCount,
+    ReceiveStock,
+    ReceiveTransfer,
+    RecordCount,
+    RepairStock,
+    TransferStock,
+)
 from schemas.events.order_states import OrderClosed
 from schemas.events.orders import OrderLinesMatched, OrderPaid, OrderPlaced
 from schemas.events.refunds import RefundSettled
 from schemas.events.shipments import ParcelShipped
+from services.inventory.approvals import Approvals
 from services.inventory.counters import Epoch
+from services.inventory.documents import arrival_document
 from services.inventory.domain.counters import Arrival, Ask, Target
 from services.inventory.domain.model import (
+    REPAIR,
+    Adjustment,
     Deduct,
     Goods,
     Held,
+    HeldPart,
     Hold,
+    Mend,
+    Off,
     Receive,
     Release,
     Reserve,
     Row,
     Short,
+    StockCount,
     merged,
     wanted,
 )
-from services.inventory.domain.rules import Available, Book, choose, shortfall
+from services.inventory.domain.reservations import (
+    ConfirmReservation,
+    ExpireReservation,
+    ReleaseReservation,
+    ReserveGoods,
+)
+from services.inventory.domain.rules import Available, Book, choose, choose_part, shortfall
 from services.inventory.sourcing import Choice, Sourcing
+
+Moment: TypeAlias = tuple[str, str, datetime]
+"""(warehouse, sku, at): a row as its book was then."""
+ASKED = "asked"
+"""The rule of a reservation whose caller named the warehouse."""
+LETS_GO = frozenset({ExpireHold, OrderClosed, ReleaseReservation, ExpireReservation})
 
 
 class Unlocked(Unavailable):
@@ -52,6 +83,8 @@ class Plan:
     """Candidates whose rows this batch holds."""
     promised: str = ""
     """The warehouse in which Valkey has set the goods aside; empty = it has not."""
+    partial: bool = False
+    """Whether a part will do where the whole is not there."""
 
     @property
     def rows(self) -> Iterable[Row]:
@@ -73,6 +106,10 @@ class Foreseen:
     """Rows that may change, besides those of the plans."""
     new_rows: set[Row] = field(default_factory=set)
     """Rows that may not exist yet."""
+    repairs: set[Row] = field(default_factory=set)
+    """Rows whose books may have to be made to agree; new rows, too."""
+    moments: set[Moment] = field(default_factory=set)
+    """Rows of which the book is asked at an earlier moment; new rows, too."""
 
     def asks(self) -> list[Ask]:
         """The plans as Valkey is asked."""
@@ -113,9 +150,28 @@ def foresee(
             rows = [(event.warehouse, line.sku) for line in event.lines]
             foreseen.new_rows.update(row for row in rows if _can_be_written(row))
             foreseen.documents.add(record.key)
+        elif kind is ReserveGoods:
+            if state is None:
+                foreseen.plans[record.key] = _plan_of_reservation(event, sourcing)
+                if event.partial:
+                    foreseen.touched.add(
+                        record.key
+                    )  # what it gets may not be what Valkey was asked
         elif type(state) is Hold:
             _foresee_hold(foreseen, record.key, event, state, sourcing)
+        elif kind in DOCUMENTS:
+            _foresee_document(foreseen, record.key, event, state)
     return foreseen
+
+
+def _plan_of_reservation(command: ReserveGoods, sourcing: Sourcing) -> Plan:
+    goods = merged((line.sku, line.quantity) for line in command.lines)
+    choice = (
+        Choice((command.warehouse,), ASKED)
+        if command.warehouse
+        else sourcing.choice(command.channel, command.province, _pieces(goods))
+    )
+    return Plan(1, choice, goods, partial=command.partial)
 
 
 def _pieces(goods: Goods) -> int:
@@ -133,7 +189,7 @@ def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing
         goods = wanted(event.lines) if hold.state == "unmatched" else None
         if goods is not None:
             foreseen.plans[key] = plan_for(sourcing, hold, goods)
-    elif kind is ExpireHold or kind is OrderClosed:
+    elif kind in LETS_GO or (kind is ConfirmReservation and event.handed_over):
         leaves = hold.held
     elif kind is ParcelShipped:
         leaves = hold.held
@@ -149,8 +205,55 @@ def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing
         foreseen.rows.update((hold.warehouse, sku) for sku, _ in leaves)
 
 
+DOCUMENTS = frozenset(
+    {
+        AdjustStock,
+        ApproveStockDocument,
+        OpenCount,
+        ReceiveTransfer,
+        RecordCount,
+        RepairStock,
+        TransferStock,
+    }
+)
+"""Commands about documents that may lock rows of stock."""
+
+
+def _foresee_document(foreseen: Foreseen, key: str, event: Any, state: object) -> None:
+    skus: Iterable[str] = ()
+    warehouse: str = getattr(event, "warehouse", "")
+    documents = {key}
+    match event:
+        case TransferStock() | AdjustStock():
+            skus = [line.sku for line in event.lines]
+        case ReceiveTransfer():
+            skus = [line.sku for line in event.lines]
+            documents = {arrival_document(key, event.arrival_no)}
+        case OpenCount():
+            skus = event.skus
+        case RecordCount():
+            skus = [line.sku for line in event.lines]
+            moments = {(warehouse, sku, event.counted_at) for sku in skus}
+            foreseen.moments.update(one for one in moments if _can_be_written(one[:2]))
+        case RepairStock():
+            skus = [event.sku]
+            documents = set()
+            if _can_be_written(row := (warehouse, event.sku)):
+                foreseen.repairs.add(row)
+        case ApproveStockDocument() if isinstance(state, Adjustment):
+            warehouse, skus = state.warehouse, [sku for sku, _ in state.goods]
+        case ApproveStockDocument() if isinstance(state, StockCount):
+            warehouse, skus = state.warehouse, [one.sku for one in state.counted]
+    foreseen.documents |= documents
+    rows = [(warehouse, sku) for sku in skus]
+    foreseen.new_rows.update(row for row in rows if _can_be_written(row))
+
+
 def _can_be_written(row: Row) -> bool:
     return "\0" not in row[0] and "\0" not in row[1]
+
+
+AGREEING = Off(entry=0, reserved=0, broken_entry=0)
 
 
 class StockFacts:
@@ -163,15 +266,24 @@ class StockFacts:
         sourcing: Sourcing,
         hold_for: timedelta,
         remember: Callable[[Iterable[Row]], None],
+        *,
+        approvals: Approvals,
     ) -> None:
         self.foreseen = foreseen
         self.hold_for = hold_for
         self.book = Book({})
         self.seen: dict[Row, int] = {}
         """Available pieces of rows that were looked at and not locked."""
+        self.books_at: dict[Moment, int] = {}
+        """Pieces on hand by the book, as they were asked for."""
+        self.differing: dict[Row, Off] = {}
+        """How the books stood of rows that may be repaired, when they were locked."""
         self.epoch: Epoch | None = None
         """Under which Valkey was asked; None = it was not, and is not told either."""
+        self.mended = False
+        """Whether numbers changed of which Valkey cannot be told piece by piece."""
         self.results = {"held": 0, "short": 0}
+        self.answers: dict[str, Any] = {}
         self.confirmed: list[Target] = []
         self.targets: list[Target] = []
         self.arrivals: list[Arrival] = []
@@ -179,6 +291,7 @@ class StockFacts:
         self._kept = kept
         self._sourcing = sourcing
         self._remember = remember
+        self._approvals = approvals
 
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
         """Who could send these goods now, by the numbers of Postgres."""
@@ -194,14 +307,49 @@ class StockFacts:
             return shortfall(self._shown, plan.choice.warehouses, goods)
         return Held(warehouse=warehouse, rule=plan.choice.rule)
 
+    def part(self, order_id: str, goods: Goods) -> HeldPart | Short:
+        """Who could send most of these goods now, for who was just told that nobody has them all."""
+        plan = self.foreseen.plans[order_id]
+        warehouse, given, missing = choose_part(self.book.available, plan.locked, goods)
+        if not given:
+            return shortfall(self._shown, plan.choice.warehouses, goods)
+        self.results["short"] -= 1
+        self.results["held"] += 1
+        return HeldPart(warehouse=warehouse, rule=plan.choice.rule, goods=given, missing=missing)
+
     def spare(self, warehouse: str, sku: str) -> int:
         """Pieces that lie there and are promised to nobody."""
         self._require([(warehouse, sku)])
         return self.book.available((warehouse, sku))
 
+    def on_hand(self, warehouse: str, sku: str) -> int:
+        """Pieces that lie there, promised or not."""
+        self._require([(warehouse, sku)])
+        return self.book.rows[warehouse, sku][0]
+
+    def book_at(self, warehouse: str, sku: str, at: datetime) -> int:
+        """Pieces on hand by the book at an earlier moment, which nothing in this batch can change."""
+        return self.books_at[warehouse, sku, at]
+
+    def needs_second_person(self, warehouse: str, goods: Goods) -> bool:
+        """Whether an adjustment by these signed pieces waits for somebody else's word."""
+        return self._approvals.needs_second_person(warehouse, goods)
+
+    def off(self, warehouse: str, sku: str) -> Off:
+        """By how much the books of this row differ; a second repair in the batch finds them agreeing."""
+        return self.differing[warehouse, sku]
+
     def apply(self, effect: Any) -> None:
         """Books one decision's effect."""
         kind = type(effect)
+        if kind is Answered:
+            self.answers[effect.key] = effect.answer
+            return
+        if kind is Mend:
+            self.book.mend(effect)
+            self.mended = True
+            self.differing[effect.warehouse, effect.sku] = AGREEING
+            return
         if kind is Reserve:
             self.book.reserve(effect.warehouse, effect.goods)  # of rows that `offer` found locked
             return
@@ -209,11 +357,9 @@ class StockFacts:
         if kind is Release:
             self.book.release(effect.warehouse, effect.goods)
         elif kind is Deduct:
-            self.book.deduct(effect.warehouse, effect.goods, effect.document_no, effect.order_id)
+            self.book.deduct(effect)
         elif kind is Receive:
-            self.book.receive(
-                effect.warehouse, effect.goods, effect.kind, effect.document_no, effect.order_id
-            )
+            self.book.receive(effect)
         else:
             raise TypeError(effect)
 
@@ -230,7 +376,7 @@ class StockFacts:
             self.targets.append(_target(order_id, self._kept, 1))
         arrived: dict[str, tuple[str, list[tuple[str, int]]]] = {}
         for entry in self.book.entries:
-            if entry.kind != "deduction":
+            if entry.kind not in {"deduction", REPAIR}:
                 goods = arrived.setdefault(entry.document_no, (entry.warehouse, []))[1]
                 goods.append((entry.sku, entry.quantity))
         self.arrivals = [

@@ -8,8 +8,6 @@ time (a cancellation before the order, a return before the parcel).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -32,11 +30,10 @@ from schemas.events.stock import (
     StockReturned,
     StockShort,
 )
+from services.inventory.documents import DOCUMENTS
 from services.inventory.domain.model import (
     Aggregate,
     Deduct,
-    Goods,
-    Held,
     Hold,
     Line,
     Receipt,
@@ -49,26 +46,7 @@ from services.inventory.domain.model import (
     taken_from,
     wanted,
 )
-
-PIECES_MAX = 1_000_000_000
-"""Of one SKU in one document: more is a slip of the finger, and keeps sums far from 64 bits."""
-
-
-class Stock(Protocol):
-    """The facts of a batch, as decisions ask them."""
-
-    hold_for: timedelta
-
-    def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
-        """Who could send these goods now."""
-        ...
-
-    def spare(self, warehouse: str, sku: str) -> int:
-        """Pieces that lie there and are promised to nobody."""
-        ...
-
-
-Outcome: TypeAlias = Decision[Aggregate]
+from services.inventory.domain.stock import PIECES_MAX, Outcome, Stock, a_reservations
 
 
 def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Moment) -> Outcome:
@@ -160,7 +138,7 @@ def shipped(
         warehouse=hold.warehouse,
         lines=tuple(DeductedLine(sku=sku, quantity=quantity) for sku, quantity in goods),
     )
-    effect = Deduct(hold.warehouse, goods, event.parcel_id, event.order_id)
+    effect = Deduct(hold.warehouse, goods, event.parcel_id, event.order_id, moment.actor)
     outcome: Outcome = Decision(state=hold, events=(deducted,), effects=(effect,))
     for returned in hold.early_returns:
         outcome = _take_back(outcome, event.order_id, returned, moment)
@@ -183,11 +161,13 @@ def refund_settled(
 
 
 def received(
-    state: Aggregate | None, command: ReceiveStock, stock: Stock, _moment: Moment
+    state: Aggregate | None, command: ReceiveStock, stock: Stock, moment: Moment
 ) -> Outcome:
     """Books a receipt or an adjustment, once per document."""
     if state is not None:
         return Decision(state=state, refusal="already_booked")
+    if a_reservations(command.document_no):
+        return Decision(state=state, refusal="reserved_document_no")
     goods = merged((line.sku, line.quantity) for line in command.lines)
     if not goods or not command.warehouse:
         return Decision(state=state, refusal="empty")
@@ -201,8 +181,12 @@ def received(
         return Decision(state=state, refusal="unusable_code")
     if any(quantity + stock.spare(command.warehouse, sku) < 0 for sku, quantity in goods):
         return Decision(state=state, refusal="below_reserved")
+    if command.cause == "adjustment" and stock.needs_second_person(command.warehouse, goods):
+        return Decision(state=state, refusal="needs_approval")
     receipt = Receipt(warehouse=command.warehouse, cause=command.cause, goods=goods)
-    effect = Receive(command.warehouse, goods, command.cause, command.document_no)
+    effect = Receive(
+        command.warehouse, goods, command.cause, command.document_no, actor=moment.actor
+    )
     return Decision(state=receipt, effects=(effect,), result_id=command.document_no)
 
 
@@ -298,7 +282,9 @@ def _take_back(outcome: Outcome, order_id: str, returned: Returned, moment: Mome
         document_no=returned.document_no,
         lines=tuple(ReturnedLine(sku=sku, quantity=pieces) for sku, pieces in returned.goods),
     )
-    effect = Receive(hold.warehouse, returned.goods, "return", returned.document_no, order_id)
+    effect = Receive(
+        hold.warehouse, returned.goods, "return", returned.document_no, order_id, moment.actor
+    )
     waiting = tuple(one for one in hold.early_returns if one != returned)
     return Decision(
         state=replace(hold, shipped=left, early_returns=waiting),
@@ -316,4 +302,5 @@ HANDLERS: Mapping[type[Struct], Decide] = {
     ParcelShipped: shipped,
     RefundSettled: refund_settled,
     ReceiveStock: received,
+    **DOCUMENTS,
 }

@@ -62,15 +62,6 @@ class Books:
         metrics.MISMATCH_UNITS.labels("ledger").set(sums.ledger_mismatch)
         return sums
 
-    async def availability(self, skus: list[str]) -> list[Level]:
-        """Levels of these SKUs by SKU and warehouse, by Postgres. Raises Unavailable."""
-        try:
-            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-                rows = await connection.fetch(SQL["availability"], skus)
-        except AWAY as error:
-            raise Unavailable(f"Postgres: {type(error).__name__}") from error
-        return [Level(**dict(row), available=row["on_hand"] - row["reserved"]) for row in rows]
-
     async def _valkey_difference(self) -> int | None:
         try:
             epoch = await self._counters.in_force()

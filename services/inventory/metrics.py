@@ -25,9 +25,25 @@ OVERSOLD_UNITS = Gauge(
 )
 MISMATCH_UNITS = Gauge(
     "danshu_inventory_mismatch_units",
-    "Pieces by which two books differ at the last check: reserved (stock and holds) or ledger (stock and "
-    "ledger). Must be 0.",
+    "Pieces by which two books differ at the last check: reserved (stock and holds), ledger (stock and the "
+    "whole ledger) or checkpoint (stock and what was booked since the last look). Must be 0.",
     ("books",),
+)
+BROKEN_ROWS = Gauge(
+    "danshu_inventory_ledger_broken_rows",
+    "Rows of stock with a ledger entry that does not follow from the one before. Must be 0: "
+    "`danshu inventory verify` names them.",
+)
+DIFFERENCE_RATE = Gauge(
+    "danshu_inventory_difference_ratio",
+    "Difference between the book and another system at the newest reconciliation, of the warehouse that is worst, by "
+    "source. Worry over 0.005.",
+    ("source",),
+)
+TASKS = Counter(
+    "danshu_inventory_tasks_total",
+    "Tasks that reconciliations opened by kind (difference, count, limit_sales). Worry when limit_sales grows.",
+    ("kind",),
 )
 REBUILD_SECONDS = Histogram(
     "danshu_inventory_rebuild_seconds",

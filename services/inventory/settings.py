@@ -21,3 +21,7 @@ class InventorySettings(Settings):
     """Pause between two looks of each timer."""
     receipt_timeout_s: float = Field(default=5.0, gt=0, le=60)
     """How long the door waits for a receipt to be booked before it answers 202."""
+    reserve_timeout_s: float = Field(default=2.0, gt=0, le=60)
+    """How long the door waits for the answer about a reservation before it answers 503."""
+    stock_sources: tuple[str, ...] = ("wms", "pos", "channel")
+    """Kinds of system whose numbers are compared with the book."""

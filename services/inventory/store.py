@@ -9,31 +9,42 @@ commit. Reserving excludes a rebuild and is excluded by it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import astuple
 
 from chassis.errors import Unavailable
 from chassis.log import logger
 from chassis.postgres import Connection, named_queries
 from chassis.processor import Column, Kept, Record
 from services.inventory import metrics
+from services.inventory.approvals import Approvals
 from services.inventory.counters import Answer, Epoch, ValkeyCounters
-from services.inventory.domain.model import Hold, Row
-from services.inventory.domain.rules import Book, choose
-from services.inventory.facts import Plan, StockFacts, foresee, spare_of
+from services.inventory.domain.ledger import Balance, Booked, Ledger
+from services.inventory.domain.model import Entry, Hold, Off, Row
+from services.inventory.domain.rules import Available, Book, choose
+from services.inventory.facts import Moment, Plan, StockFacts, foresee, spare_of
 from services.inventory.sourcing import Sourcing
 
 TABLE = "inventory.reservations"
 MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 SQL = named_queries(Path(__file__).parent / "sql" / "queries.sql")
 
+
+def _reference(state: object) -> str | None:
+    """Of a reservation; None marks an order or a receipt."""
+    return state.asked.reference if isinstance(state, Hold) and state.asked else None
+
+
 COLUMNS = (
-    Column("state", "text", lambda state: state.state if isinstance(state, Hold) else "booked"),
+    Column("state", "text", lambda state: getattr(state, "state", "booked")),
     Column("warehouse", "text", lambda state: getattr(state, "warehouse", "")),
     Column("generation", "int", lambda state: getattr(state, "generation", 0)),
     Column("expires_at", "timestamptz", lambda state: getattr(state, "expires_at", None)),
+    Column("reference", "text", _reference),
 )
 
 
@@ -67,11 +78,16 @@ class StockSource:
         epochs: EpochInForce,
         sourcing: Sourcing,
         hold_for: timedelta,
+        approvals: Approvals,
+        *,
+        answer: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
+        self._answer = answer
         self._counters = counters
         self._epochs = epochs
         self._sourcing = sourcing
         self._hold_for = hold_for
+        self._approvals = approvals
         self._also: set[Row] = set()
         self._telling: asyncio.Task[None] | None = None
 
@@ -81,7 +97,14 @@ class StockSource:
         """Asks Valkey, locks the rows the batch needs, and gives their true numbers."""
         foreseen = foresee(records, kept, self._sourcing)
         foreseen.rows |= self._also
-        facts = StockFacts(foreseen, kept, self._sourcing, self._hold_for, self._also.update)
+        facts = StockFacts(
+            foreseen,
+            kept,
+            self._sourcing,
+            self._hold_for,
+            self._also.update,
+            approvals=self._approvals,
+        )
         if not (foreseen.plans or foreseen.rows or foreseen.new_rows):
             return facts
         connection: Connection = work.connection
@@ -96,6 +119,10 @@ class StockSource:
             await self._lock_all(connection, facts)
         else:
             await self._lock_admitted(connection, facts, answers)
+        if foreseen.moments:
+            facts.books_at = await self._books_at(connection, foreseen.moments, facts.book)
+        for row in foreseen.repairs:
+            facts.differing[row] = await self._off(connection, row, facts.book)
         return facts
 
     async def save(self, work: Any, facts: StockFacts, kept: Mapping[str, Kept[Any]]) -> None:
@@ -111,32 +138,19 @@ class StockSource:
             await connection.copy_records_to_table(
                 "ledger",
                 schema_name="inventory",
-                columns=[
-                    "warehouse",
-                    "sku",
-                    "quantity",
-                    "kind",
-                    "document_no",
-                    "order_id",
-                    "balance_after",
-                ],
-                records=[
-                    (
-                        e.warehouse,
-                        e.sku,
-                        e.quantity,
-                        e.kind,
-                        e.document_no,
-                        e.order_id,
-                        e.balance_after,
-                    )
-                    for e in book.entries
-                ],
+                columns=Entry.__struct_fields__,
+                records=[astuple(entry) for entry in book.entries],
             )
         facts.conclude()
+        if facts.mended and facts.epoch is not None:
+            # Whoever wrote past us did not tell Valkey either.
+            await self._epochs.void(connection, facts.epoch)
+            facts.epoch = None
 
     async def committed(self, facts: StockFacts) -> None:
-        """Tells Valkey, while the next batch is being read. Lost news are settled by the sweeper."""
+        """Tells who asked, then Valkey, while the next batch is read. Lost news are settled by the sweeper."""
+        if self._answer is not None:
+            self._answer(facts.answers)
         self._also.clear()
         for result, count in facts.results.items():
             if count:
@@ -209,7 +223,7 @@ class StockSource:
                 ).items()
             }
             spare = spare_of(facts.seen, promised)
-            if any(choose(spare, plan.choice.warehouses, plan.goods) for plan in refused):
+            if any(_could_serve(spare, plan) for plan in refused):
                 # Another worker's promise that is not committed yet, or news Valkey never had.
                 await self._lock_all(connection, facts)
                 return
@@ -225,6 +239,29 @@ class StockSource:
             rows.update(plan.rows)
         facts.book = Book(await self._rows(connection, "lock_rows", rows))
 
+    async def _books_at(
+        self, connection: Connection, moments: Iterable[Moment], book: Book
+    ) -> dict[Moment, int]:
+        """What lay in locked rows then: what lies there now without what was booked since."""
+        asked = list(moments)
+        since = await connection.fetch(SQL["moved_since"], *_columns(asked))
+        moved = {(row[0], row[1], row[2]): row[3] for row in since}
+        return {one: book.rows[one[:2]][0] - moved.get(one, 0) for one in asked}
+
+    async def _off(self, connection: Connection, row: Row, book: Book) -> Off:
+        """How the books of a locked row stand: nobody else can be writing any of them."""
+        ledger = Ledger({row: Balance()})
+        for entry in await connection.fetch(SQL["entries_of_row"], *row):
+            ledger.take(Booked(*entry))
+        balance = ledger.balances[row]
+        on_hand, reserved = book.rows[row]
+        held = int(await connection.fetchval(SQL["held_of_row"], *row))
+        return Off(
+            entry=on_hand - balance.pieces,
+            reserved=held - reserved,
+            broken_entry=balance.broken.entry_id if balance.broken is not None else 0,
+        )
+
     async def _rows(
         self, connection: Connection, query: str, rows: Iterable[Row]
     ) -> dict[Row, tuple[int, int]]:
@@ -236,6 +273,12 @@ class StockSource:
         numbers = dict.fromkeys(wanted, (0, 0))
         numbers.update({(row[0], row[1]): (row[2], row[3]) for row in found})
         return numbers
+
+
+def _could_serve(spare: Available, plan: Plan) -> bool:
+    if plan.partial:
+        return any(spare(row) > 0 for row in plan.rows)
+    return bool(choose(spare, plan.choice.warehouses, plan.goods))
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

@@ -22,6 +22,7 @@ from chassis.producer import Publisher
 from schemas.events.commands_inventory import ExpireHold
 from schemas.events.stock_levels import StockLevelChanged
 from services.inventory import metrics
+from services.inventory.checking import LedgerCheck
 from services.inventory.counters import ValkeyCounters
 from services.inventory.domain.counters import Arrival, Target
 from services.inventory.domain.model import Hold, merged
@@ -36,7 +37,9 @@ ASK_AGAIN_AFTER_MS = 30_000
 OVERLAP = timedelta(seconds=30)
 """A change may become visible this long after its time: it is taken before the commit."""
 CHECK_EVERY_MS = 30_000
-LEAD_EXPIRY, LEAD_LEVELS, LEAD_CHECK = 1, 2, 3
+ADD_UP_EVERY_MS = 600_000
+"""The sums over the whole ledger cost more each day; what is new is checked by checkpoint."""
+LEAD_EXPIRY, LEAD_LEVELS, LEAD_CHECK, LEAD_ADD_UP = 1, 2, 3, 4
 
 
 async def repeat(work: Callable[[], Awaitable[object]], pause_ms: int) -> None:
@@ -198,14 +201,21 @@ class LevelPublisher:
 
 
 class BookCheck:
-    """Adds the books up now and then, for the gauges that page."""
+    """Checks the books now and then, for the gauges that page."""
 
     def __init__(self, pool: Pool, books: Books) -> None:
         self._pool = pool
         self._books = books
+        self._ledger = LedgerCheck(pool)
 
     async def look(self) -> None:
-        """Reads the invariants; `Books` sets the gauges."""
+        """Reads on from the checkpoints; `LedgerCheck` sets the gauges."""
         async with _leading(self._pool, LEAD_CHECK) as connection:
+            if connection is not None:
+                await self._ledger.look()
+
+    async def add_up(self) -> None:
+        """Reads the invariants over everything; `Books` sets the gauges."""
+        async with _leading(self._pool, LEAD_ADD_UP) as connection:
             if connection is not None:
                 await self._books.invariants()

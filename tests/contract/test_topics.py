@@ -60,7 +60,10 @@ def processors(service: str) -> Iterator[tuple[str, set[type[Struct]]]]:
         for called, call in calls(tree):
             if called == Processor.__name__:
                 given = {keyword.arg: keyword.value for keyword in call.keywords}
-                yield named(module_name, given["name"]), handled(module_name, given["handlers"])
+                records = handled(module_name, given["handlers"])
+                # Questions of chassis.direct come by no topic.
+                on_topics = {record for record in records if hasattr(record, "TOPIC")}
+                yield named(module_name, given["name"]), on_topics
 
 
 def named(module_name: str, name: ast.expr) -> str:

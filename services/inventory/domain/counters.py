@@ -107,10 +107,10 @@ def settle(counters: Counters, target: Target) -> None:
             _add(counters, record.warehouse, record.goods, 1)
             live = False
     if target.ending == "freed":
-        if record is not None:
-            counters.records[target.order_id] = Record(
-                target.generation, "freed", target.warehouse, target.goods
-            )
+        # Kept without a record, too: older news of this order may still be on their way.
+        counters.records[target.order_id] = Record(
+            target.generation, "freed", target.warehouse, target.goods
+        )
         return
     already_spent = record is not None and same and record.state == "spent"
     if not live and not already_spent:

@@ -17,6 +17,11 @@ Goods: TypeAlias = tuple[tuple[str, int], ...]
 Row: TypeAlias = tuple[str, str]
 """(warehouse, sku): one row of stock."""
 
+RESERVATION = "rsv-"
+"""How a reservation's id begins. No document's number may: both are keys of one table, with different writers."""
+REPAIR = "repair"
+"""Kind of the entry that makes the books of a row agree: it moves no goods."""
+
 HoldState: TypeAlias = Literal["unmatched", "short", "held", "expired", "cancelled", "shipped"]
 """`unmatched`: a line has no SKU of ours yet, so nothing is asked for."""
 
@@ -34,6 +39,26 @@ class Returned(Struct, frozen=True, array_like=True):
 
     document_no: str
     goods: Goods
+
+
+class Missing(Struct, frozen=True, kw_only=True):
+    """A SKU of which there is too little."""
+
+    sku: str
+    wanted: int
+    available: int
+
+
+class Asked(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What makes a hold a reservation of an own store: who asked, and the answer that was given."""
+
+    reference: str
+    """The caller's own name for it."""
+    digest: str
+    """Of what was asked."""
+    granted: Goods = ()
+    missing: tuple[Missing, ...] = ()
+    expires_at: datetime | None = None
 
 
 class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit_defaults=True):
@@ -56,6 +81,8 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     """When an unpaid hold ends; None = never."""
     early_returns: tuple[Returned, ...] = ()
     """Returns whose parcel we have not seen leave yet: topics have no order among themselves."""
+    asked: Asked | None = None
+    """Set where this is no order but a reservation (domain/reservations.py)."""
 
 
 class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="kind"):
@@ -67,7 +94,84 @@ class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="kind"
     """Pieces are negative where an adjustment takes away."""
 
 
-Aggregate: TypeAlias = Hold | Receipt
+class TransferArrival(Struct, frozen=True, kw_only=True):
+    """A part of a transfer that was booked in."""
+
+    arrival_no: str
+    warehouse: str
+    goods: Goods
+
+
+class Transfer(Struct, frozen=True, kw_only=True, tag="transfer", tag_field="kind"):
+    """Goods on their way from one warehouse to another. They leave one book at once and enter the other on arrival."""
+
+    state: Literal["in_transit", "received"] = "in_transit"
+    warehouse: str
+    """Where they left."""
+    to_warehouse: str
+    goods: Goods
+    in_transit: Goods
+    """What has not arrived, and has not come back."""
+    arrivals: tuple[TransferArrival, ...] = ()
+    sent_by: str
+    reason: str
+
+
+class Adjustment(Struct, frozen=True, kw_only=True, tag="adjustment", tag_field="kind"):
+    """Signed pieces by which the book is to be corrected."""
+
+    state: Literal["requested", "booked", "rejected"] = "requested"
+    warehouse: str
+    goods: Goods
+    """Negative: lost."""
+    requested_by: str
+    reason: str
+    decided_by: str = ""
+    decision_reason: str = ""
+
+
+class ShelfCount(Struct, frozen=True, kw_only=True):
+    """What lay on the shelf and what the book said at that moment, in pieces."""
+
+    sku: str
+    quantity: int
+    book: int
+    counted_at: datetime
+    counted_by: str
+
+
+class StockCount(Struct, frozen=True, kw_only=True, tag="count", tag_field="kind"):
+    """A count of some SKUs of a warehouse."""
+
+    state: Literal["open", "booked", "rejected"] = "open"
+    warehouse: str
+    opened_at: datetime
+    opened_by: str
+    reason: str
+    frozen: tuple[tuple[str, int], ...]
+    """(sku, pieces on hand by the book when it was opened), by SKU."""
+    counted: tuple[ShelfCount, ...] = ()
+    """By SKU; may hold SKUs nobody expected there."""
+    decided_by: str = ""
+    decision_reason: str = ""
+
+
+class Repair(Struct, frozen=True, kw_only=True, tag="repair", tag_field="kind"):
+    """A row whose books were made to agree."""
+
+    warehouse: str
+    sku: str
+    entry: int
+    """Pieces by which the ledger was off."""
+    reserved: int
+    """Pieces by which `reserved` was off."""
+    broken_entry: int
+    """The first entry out of line; 0 = none."""
+    repaired_by: str
+    reason: str
+
+
+Aggregate: TypeAlias = Hold | Receipt | Transfer | Adjustment | StockCount | Repair
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -77,12 +181,14 @@ class Held(Struct, frozen=True, kw_only=True):
     rule: str
 
 
-class Missing(Struct, frozen=True, kw_only=True):
-    """A SKU of which there is too little."""
+class HeldPart(Struct, frozen=True, kw_only=True):
+    """The answer "not all of it", to who may take a part: what one warehouse has."""
 
-    sku: str
-    wanted: int
-    available: int
+    warehouse: str
+    rule: str
+    goods: Goods
+    """At least one piece."""
+    missing: tuple[Missing, ...]
 
 
 class Short(Struct, frozen=True, kw_only=True):
@@ -112,16 +218,44 @@ class Deduct(Struct, frozen=True):
     goods: Goods
     document_no: str
     order_id: str
+    actor: str = ""
 
 
 class Receive(Struct, frozen=True):
-    """Effect: pieces come in (or, negative, are written off). `kind` is receipt, adjustment or return."""
+    """Effect: pieces come in (or, negative, leave) for a reason of that `kind`: receipt, adjustment, return."""
 
     warehouse: str
     goods: Goods
     kind: str
     document_no: str
     order_id: str = ""
+    actor: str = ""
+    reason: str = ""
+
+
+class Mend(Struct, frozen=True):
+    """Effect: the books of a row agree. What lies there does not change."""
+
+    warehouse: str
+    sku: str
+    entry: int
+    """Signed pieces that are missing from the ledger."""
+    reserved: int
+    """Signed pieces that are missing from `reserved`."""
+    document_no: str
+    actor: str
+    reason: str
+
+
+class Off(Struct, frozen=True, kw_only=True):
+    """By how much the books of a row differ, in signed pieces that are missing."""
+
+    entry: int
+    """From the ledger, to come to what is on hand."""
+    reserved: int
+    """From `reserved`, to come to the live holds."""
+    broken_entry: int
+    """The first ledger entry that does not follow from the one before; 0 = none."""
 
 
 class Entry(Struct, frozen=True, array_like=True):
@@ -135,6 +269,10 @@ class Entry(Struct, frozen=True, array_like=True):
     document_no: str
     order_id: str
     balance_after: int
+    actor: str = ""
+    """Who said so: a person, a service or a timer."""
+    reason: str = ""
+    """Why, in a person's words; empty where the document says it all."""
 
 
 def merged(pairs: Iterable[tuple[str, int]]) -> Goods:

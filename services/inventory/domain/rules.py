@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from services.inventory.domain.model import Entry, Goods, Missing, Row, Short
+from services.inventory.domain.model import (
+    REPAIR,
+    Deduct,
+    Entry,
+    Goods,
+    Mend,
+    Missing,
+    Receive,
+    Row,
+    Short,
+)
 
 Available = Callable[[Row], int]
 
@@ -39,19 +49,34 @@ class Book:
         for sku, quantity in goods:
             self._move((warehouse, sku), 0, -quantity)
 
-    def deduct(self, warehouse: str, goods: Goods, document_no: str, order_id: str) -> None:
+    def deduct(self, effect: Deduct) -> None:
         """Reserved → out of the house, with ledger entries."""
-        for sku, quantity in goods:
-            self._move((warehouse, sku), -quantity, -quantity)
-            self._enter((warehouse, sku), -quantity, "deduction", document_no, order_id)
+        for sku, quantity in effect.goods:
+            self._move((effect.warehouse, sku), -quantity, -quantity)
+            self._enter(effect, sku, -quantity, "deduction")
 
-    def receive(
-        self, warehouse: str, goods: Goods, kind: str, document_no: str, order_id: str
-    ) -> None:
-        """Into the house (negative: written off), with ledger entries."""
-        for sku, quantity in goods:
-            self._move((warehouse, sku), quantity, 0)
-            self._enter((warehouse, sku), quantity, kind, document_no, order_id)
+    def receive(self, effect: Receive) -> None:
+        """Into the house (negative: out of it), with ledger entries."""
+        for sku, quantity in effect.goods:
+            self._move((effect.warehouse, sku), quantity, 0)
+            self._enter(effect, sku, quantity, effect.kind, effect.reason)
+
+    def mend(self, effect: Mend) -> None:
+        """Reserved becomes what is held, and the ledger comes to what is on hand, by an entry of its own."""
+        row = (effect.warehouse, effect.sku)
+        self._move(row, 0, effect.reserved)
+        self.entries.append(
+            Entry(
+                *row,
+                effect.entry,
+                REPAIR,
+                effect.document_no,
+                "",
+                self.rows[row][0],
+                effect.actor,
+                effect.reason,
+            )
+        )
 
     def _move(self, row: Row, on_hand: int, reserved: int) -> None:
         numbers = self.rows[row]
@@ -63,9 +88,21 @@ class Book:
         numbers[1] = reserved
         self.changed.add(row)
 
-    def _enter(self, row: Row, quantity: int, kind: str, document_no: str, order_id: str) -> None:
+    def _enter(
+        self, effect: Deduct | Receive, sku: str, quantity: int, kind: str, reason: str = ""
+    ) -> None:
         self.entries.append(
-            Entry(row[0], row[1], quantity, kind, document_no, order_id, self.rows[row][0])
+            Entry(
+                effect.warehouse,
+                sku,
+                quantity,
+                kind,
+                effect.document_no,
+                effect.order_id,
+                self.rows[effect.warehouse, sku][0],
+                effect.actor.replace("\0", ""),  # which Postgres cannot keep
+                reason,
+            )
         )
 
 
@@ -99,3 +136,26 @@ def shortfall(available: Available, candidates: Sequence[str], goods: Goods) -> 
         if fewest is None or pieces < fewest:
             fewest, best = pieces, missing
     return Short(missing=best)
+
+
+def choose_part(
+    available: Available, candidates: Sequence[str], goods: Goods
+) -> tuple[str, Goods, tuple[Missing, ...]]:
+    """What the warehouse that has most of it can give, and what is then missing; the earlier one on a tie.
+
+    Empty where none has a piece.
+    """
+    best: tuple[str, Goods, tuple[Missing, ...]] = ("", (), ())
+    most = 0
+    for warehouse in candidates:
+        there = [(sku, wanted, available((warehouse, sku))) for sku, wanted in goods]
+        given = tuple((sku, min(wanted, has)) for sku, wanted, has in there if has > 0)
+        pieces = sum(quantity for _, quantity in given)
+        if pieces > most:
+            missing = tuple(
+                Missing(sku=sku, wanted=wanted, available=max(0, has))
+                for sku, wanted, has in there
+                if has < wanted
+            )
+            most, best = pieces, (warehouse, given, missing)
+    return best

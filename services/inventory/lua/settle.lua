@@ -59,7 +59,7 @@ for _, target in ipairs(request[2]) do
             end
             if ending == 'held' then
                 redis.call('SET', key, cmsgpack.pack({generation, 'live', warehouse, goods}))
-            elseif ending == 'spent' or record then
+            else -- kept without a record, too: older news of this order may still be on their way
                 redis.call('SET', key, cmsgpack.pack({generation, ending, warehouse, goods}), 'EX', TOMBSTONE_S)
             end
         end

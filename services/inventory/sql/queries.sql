@@ -53,11 +53,11 @@ SELECT key, document FROM inventory.reservations WHERE key = ANY($1::text[])
 
 -- name: booked_arrivals
 SELECT document_no, warehouse, sku, quantity FROM inventory.ledger
-WHERE document_no = ANY($1::text[]) AND kind <> 'deduction'
+WHERE document_no = ANY($1::text[]) AND kind NOT IN ('deduction', 'repair')
 
 -- name: due_holds
 SELECT key, generation FROM inventory.reservations
-WHERE state = 'held' AND expires_at <= $1 ORDER BY expires_at LIMIT $2
+WHERE state = 'held' AND reference IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2
 
 -- name: try_lead
 SELECT pg_try_advisory_xact_lock(7266875, $1)
@@ -94,3 +94,79 @@ SELECT coalesce(sum(greatest(held - had, 0)), 0)::bigint AS oversold_units,
        coalesce(sum(abs(coalesce(reserved, 0) - held)), 0)::bigint AS reserved_mismatch,
        coalesce(sum(abs(coalesce(on_hand, 0) - had)), 0)::bigint AS ledger_mismatch
 FROM level
+
+-- name: count_entries
+SELECT count(*) FROM inventory.ledger
+
+-- name: entries_after
+SELECT id, warehouse, sku, quantity, kind, document_no, balance_after FROM inventory.ledger
+WHERE id > $1 ORDER BY id LIMIT $2
+
+-- name: entries_of_row
+SELECT id, warehouse, sku, quantity, kind, document_no, balance_after FROM inventory.ledger
+WHERE sku = $2 AND warehouse = $1 ORDER BY id
+
+-- name: stock
+SELECT warehouse, sku, on_hand, reserved FROM inventory.stock
+
+-- name: held
+SELECT reservations.warehouse, good->>0 AS sku, sum((good->>1)::bigint)::bigint AS pieces
+FROM inventory.reservations, json_array_elements(document->'state'->'held') AS good
+WHERE state = 'held' GROUP BY 1, 2
+
+-- name: held_of_row
+SELECT coalesce(sum((good->>1)::bigint), 0)::bigint
+FROM inventory.reservations, json_array_elements(document->'state'->'held') AS good
+WHERE state = 'held' AND reservations.warehouse = $1 AND good->>0 = $2
+
+-- name: unread_entries
+SELECT ledger.id, ledger.warehouse, ledger.sku, ledger.quantity, ledger.kind, ledger.document_no,
+       ledger.balance_after, ledger.at < clock_timestamp() - $2::interval AS settled,
+       checkpoints.entry_id, checkpoints.pieces, checkpoints.stated, checkpoints.broken
+FROM inventory.ledger
+LEFT JOIN inventory.checkpoints USING (warehouse, sku)
+WHERE ledger.id > (SELECT entry_id FROM inventory.read_to)
+  AND ledger.id > coalesce(checkpoints.entry_id, 0)
+ORDER BY ledger.id LIMIT $1
+
+-- name: keep_checkpoints
+INSERT INTO inventory.checkpoints (warehouse, sku, entry_id, pieces, stated, broken)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::json[])
+ON CONFLICT (warehouse, sku) DO UPDATE
+SET entry_id = excluded.entry_id, pieces = excluded.pieces, stated = excluded.stated, broken = excluded.broken
+
+-- name: keep_read_to
+UPDATE inventory.read_to SET entry_id = greatest(entry_id, $1)
+
+-- name: suspect_rows
+SELECT warehouse, sku FROM inventory.stock
+LEFT JOIN inventory.checkpoints USING (warehouse, sku)
+WHERE on_hand <> coalesce(pieces, 0)
+UNION
+SELECT warehouse, sku FROM inventory.checkpoints WHERE broken IS NOT NULL
+ORDER BY warehouse, sku LIMIT $1
+
+-- name: checkpoint_sums
+WITH held AS (
+    SELECT reservations.warehouse, good->>0 AS sku, sum((good->>1)::bigint) AS pieces
+    FROM inventory.reservations, json_array_elements(document->'state'->'held') AS good
+    WHERE state = 'held' GROUP BY 1, 2
+)
+SELECT coalesce(sum(abs(coalesce(on_hand, 0) - coalesce(checkpoints.pieces, 0))), 0)::bigint AS mismatch,
+       coalesce(sum(abs(coalesce(reserved, 0) - coalesce(held.pieces, 0))), 0)::bigint AS reserved_mismatch,
+       count(*) FILTER (WHERE checkpoints.broken IS NOT NULL) AS broken_rows
+FROM inventory.stock
+FULL JOIN inventory.checkpoints USING (warehouse, sku)
+FULL JOIN held USING (warehouse, sku)
+
+-- name: moved_since
+SELECT asked.warehouse, asked.sku, asked.at, sum(quantity)::bigint AS pieces
+FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS asked(warehouse, sku, at)
+JOIN inventory.ledger ON ledger.warehouse = asked.warehouse AND ledger.sku = asked.sku AND ledger.at > asked.at
+WHERE kind <> 'repair' GROUP BY 1, 2, 3
+
+-- name: document
+SELECT document FROM inventory.reservations WHERE key = $1
+
+-- name: skus_of
+SELECT sku FROM inventory.stock WHERE warehouse = $1 ORDER BY sku

@@ -1,8 +1,11 @@
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from deploy.embedded.stack import Stack
+from tests.integration.inventory import papers
+from tests.integration.inventory.papers import Office
 from tests.integration.inventory.rig import House, house, prepare
 from tests.support import stack as stacks
 
@@ -22,3 +25,12 @@ async def inventory(
     """A house of inventory on the shared servers; earlier houses' events are behind it."""
     async with house(stack, inventory_topics, database_url, valkey_url) as built:
         yield built
+
+
+@pytest.fixture
+async def office(
+    inventory: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Office]:
+    """That house with its doors open, and a terminal."""
+    async with papers.office(inventory, tmp_path, monkeypatch) as opened:
+        yield opened

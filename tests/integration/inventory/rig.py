@@ -17,6 +17,7 @@ from chassis import registry, topics
 from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.commands import envelope
+from chassis.direct import DirectSource
 from chassis.errors import Unavailable
 from chassis.postgres import Pool, migrate, open_pool
 from chassis.producer import Publisher
@@ -25,10 +26,12 @@ from chassis.storage import PostgresStorage
 from chassis.valkey import connect
 from chassis.worker import Worker
 from deploy.embedded.stack import Stack
-from services.inventory.app import NAME, processor
+from services.inventory.app import NAME, direct_worker, processor
+from services.inventory.approvals import read_approvals
 from services.inventory.counters import ValkeyCounters
 from services.inventory.invariants import Books, Invariants
 from services.inventory.rebuild import EpochKeeper
+from services.inventory.reservations import Reservations
 from services.inventory.sourcing import read_sourcing
 from services.inventory.store import MIGRATIONS, EpochInForce, StockSource
 from services.inventory.timers import Sweeper
@@ -36,7 +39,7 @@ from tests.support.rigs import CHASSIS_MIGRATIONS
 
 RULES = Path(topics.__file__).parents[1] / "rules"
 SOURCES = topics.consumed_by(NAME)
-PRODUCED = ("stock", "stock-levels")
+PRODUCED = ("stock", "stock-levels", "reservations")
 PATIENCE_S = 60.0
 
 
@@ -50,10 +53,27 @@ class Running:
         self.keeper = EpochKeeper(pool, self.counters, self.epochs, SystemClock())
         self.books = Books(pool, self.counters, self.epochs)
         self.stock = StockSource(
-            self.counters, self.epochs, read_sourcing(RULES), timedelta(minutes=30)
+            self.counters,
+            self.epochs,
+            read_sourcing(RULES),
+            timedelta(minutes=30),
+            read_approvals(RULES),
+        )
+        self.desk = DirectSource()
+        self.direct_stock = StockSource(
+            self.counters,
+            self.epochs,
+            read_sourcing(RULES),
+            timedelta(minutes=30),
+            read_approvals(RULES),
+            answer=self.desk.answer,
+        )
+        self.reservations = Reservations(
+            self.desk, pool, SystemClock(), hold_s=1800, timeout_s=PATIENCE_S
         )
         self.source: KafkaSource
         self.worker: Worker
+        self.direct: Worker
 
     def sweeper(self, after_ms: int) -> Sweeper:
         """A sweeper over the same epoch."""
@@ -62,6 +82,7 @@ class Running:
     async def invariants(self) -> Invariants:
         """The sums, after Valkey has heard of everything."""
         await self.stock.told()
+        await self.direct_stock.told()
         return await self.books.invariants()
 
 
@@ -109,19 +130,26 @@ class House:
             codec=codec(),
             clock=SystemClock(),
         )
+        running.direct = direct_worker(
+            running.desk, running.direct_stock, pool, publisher, SystemClock()
+        )
         with suppress(Unavailable):  # as the service starts: Valkey may be away
             await running.keeper.look()
         running.source.start()
         working = asyncio.ensure_future(running.worker.run())
+        answering = asyncio.ensure_future(running.direct.run())
         keeping = asyncio.ensure_future(running.keeper.run())
         try:
             yield running
         finally:
             keeping.cancel()
             running.worker.stop()
+            running.direct.stop()
             await asyncio.gather(keeping, return_exceptions=True)
             await working
+            await answering
             await running.stock.told()
+            await running.direct_stock.told()
             await running.source.stop()
             publisher.close()
             await running.counters.close()

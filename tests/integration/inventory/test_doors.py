@@ -16,7 +16,7 @@ from chassis.commands import CommandDesk
 from cli.inventory import app as inventory_commands
 from services.inventory.doors import inventory_app
 from tests.integration.inventory.rig import House, Running
-from tests.unit.inventory.events import placed
+from tests.unit.inventory.events import paid, placed
 
 TOKEN = "token-of-this-test"
 RECEIPT = {"document_no": "r1", "warehouse": "HZ", "lines": [{"sku": "A", "quantity": 5}]}
@@ -27,7 +27,14 @@ async def doors(inventory: House) -> AsyncIterator[tuple[House, Running, httpx2.
     desk = CommandDesk(inventory.publisher, codec(), "inventory")
     await desk.listen(inventory.kafka, inventory.prefix)
     async with inventory.running() as running:
-        app = inventory_app(running.books, desk, SystemClock(), token=TOKEN, receipt_timeout_s=20.0)
+        app = inventory_app(
+            running.books,
+            desk,
+            SystemClock(),
+            running.reservations,
+            token=TOKEN,
+            receipt_timeout_s=20.0,
+        )
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=app),
             base_url="http://inventory",
@@ -100,7 +107,7 @@ async def test_an_operator_receives_a_file_and_looks_at_a_sku(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    house, _, _ = doors
+    house, _, client = doors
     monkeypatch.setenv("DANSHU_KAFKA_BOOTSTRAP", str(house.kafka["bootstrap.servers"]))
     monkeypatch.setenv("DANSHU_POSTGRES_URL", house.url)
     monkeypatch.setenv("DANSHU_TOPIC_PREFIX", house.prefix)
@@ -115,7 +122,31 @@ async def test_an_operator_receives_a_file_and_looks_at_a_sku(
 
     code, output = await _command("show", "A")
     assert code == 0
-    assert all(word in output for word in ("HZ", "5", "receipt", "+5", "r1"))
+    assert all(word in output for word in ("HZ", "5", "receipt", "+5", "r1", "占用（0 笔）"))
+
+    await house.publish(
+        [placed("TB2026111100001", [("A", 1)]), placed("o2", [("A", 2)]), paid("o2")]
+    )
+    await house.drained()
+    till = await client.post(
+        "/reservations",
+        json={"reference": "till-7", "lines": [{"sku": "A", "quantity": 1}], "hold_s": 60},
+        headers={"idempotency-key": "sale-0001"},
+    )
+    assert till.status_code == 201
+    code, output = await _command("show", "A")
+    assert code == 0
+    holds = output[output.index("占用（3 笔）") : output.index("最近流水")].splitlines()
+    shown = [line for line in holds if "HZ" in line]
+    assert [[name in line for name in ("rsv-", "TB2026111100001", "o2")] for line in shown] == [
+        [True, False, False],
+        [False, True, False],
+        [False, False, True],
+    ], "by their end"
+    assert "till-7" in shown[0]
+    assert till.json()["expires_at"][:10] in shown[0]
+    assert "taobao" in shown[1]
+    assert "不到期" in shown[2]
 
     assert (await _command("show", "nothing"))[0] == 2
     assert (await _command("receive"))[0] == 1

@@ -28,7 +28,7 @@ async def ready_line(process: asyncio.subprocess.Process) -> dict[str, int]:
     raise AssertionError("it ended before it was ready")
 
 
-async def started(inventory: House, stack: Stack) -> asyncio.subprocess.Process:
+async def started(inventory: House, stack: Stack, **settings: str) -> asyncio.subprocess.Process:
     """Inventory as a process of its own, with short holds and quick timers."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("DANSHU_")},
@@ -41,6 +41,7 @@ async def started(inventory: House, stack: Stack) -> asyncio.subprocess.Process:
         "DANSHU_INVENTORY_HOLD_S": "1",
         "DANSHU_INVENTORY_TIMER_MS": "100",
         "DANSHU_INVENTORY_RECEIPT_TIMEOUT_S": "30",
+        **settings,
     }
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -67,6 +68,12 @@ async def test_a_process_serves_receives_expires_publishes_and_drains(
             lines = [{"sku": "A", "quantity": 3}]
             booked = await client.post("/receipts", json={**receipt, "lines": lines})
             assert booked.status_code == 200
+            till = await client.post(
+                "/reservations",
+                json={"reference": "till-1", "lines": [{"sku": "A", "quantity": 1}]},
+                headers={"idempotency-key": "sale-0001"},
+            )
+            assert till.status_code == 201
             await inventory.publish([placed("o1", [("A", 1)]), placed("o2", [("A", 1)])])
             await inventory.publish([paid("o2")])
 
@@ -80,6 +87,8 @@ async def test_a_process_serves_receives_expires_publishes_and_drains(
                 return bool(released) and seen.json()[0]["reserved"] == 1
 
             await until(expired)
+            door = f"/reservations/{till.json()['reservation_id']}"
+            assert (await client.get(door)).json()["state"] == "expired"
 
             async def agree() -> bool:
                 return set((await client.get("/invariants")).json().values()) == {0}
@@ -87,7 +96,7 @@ async def test_a_process_serves_receives_expires_publishes_and_drains(
             await until(agree)
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{ports['admin']}") as admin:
             metrics = (await admin.get("/metrics")).text
-        assert 'danshu_inventory_reservations_total{result="held"} 2.0' in metrics
+        assert 'danshu_inventory_reservations_total{result="held"} 3.0' in metrics
         assert "danshu_inventory_oversold_units 0.0" in metrics
     finally:
         process.send_signal(signal.SIGTERM)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 import chassis
 from chassis.errors import StartRefused, Unavailable
 from chassis.processor import Kept, Record
+from services.inventory.approvals import read_approvals
 from services.inventory.domain.counters import Arrival, Target
 from services.inventory.domain.model import Aggregate, Hold, Receive, Reserve, Returned
 from services.inventory.domain.rules import Book
@@ -143,7 +144,14 @@ def facts_of(
     sourcing: Sourcing, foreseen: Foreseen, state: Aggregate | None
 ) -> tuple[StockFacts, set[tuple[str, str]]]:
     remembered: set[tuple[str, str]] = set()
-    facts = StockFacts(foreseen, known(state), sourcing, timedelta(minutes=30), remembered.update)
+    facts = StockFacts(
+        foreseen,
+        known(state),
+        sourcing,
+        timedelta(minutes=30),
+        remembered.update,
+        approvals=read_approvals(RULES),
+    )
     return facts, remembered
 
 

@@ -83,6 +83,9 @@ class Shelf:
     def spare(self, warehouse: str, sku: str) -> int:
         return self._spare
 
+    def needs_second_person(self, warehouse: str, goods: Goods) -> bool:
+        return False
+
 
 YES = Shelf(Held(warehouse="GZ", rule="t@1#r"))
 NO = Shelf(Short(missing=(Missing(sku="B", wanted=1, available=0),)))
@@ -267,7 +270,7 @@ def test_expiry_is_refused_where_there_is_nothing_to_end(
 def test_a_parcel_takes_what_was_held() -> None:
     decision = decide(PAID, shipped("o1", "HZ", [("B", 1), ("A", 2)]))
     assert decision.state == SENT
-    assert decision.effects == (Deduct("HZ", GOODS, "Po1-1", "o1"),)
+    assert decision.effects == (Deduct("HZ", GOODS, "Po1-1", "o1", "test"),)
     assert isinstance(decision.events[0], StockDeducted)
 
 
@@ -319,8 +322,8 @@ def test_a_waiting_return_is_booked_with_its_parcel() -> None:
     )
     decision = decide(waiting, shipped("o1", "HZ", [("A", 2), ("B", 1)]))
     assert decision.effects == (
-        Deduct("HZ", GOODS, "Po1-1", "o1"),
-        Receive("HZ", (("A", 2),), "return", "F1", "o1"),
+        Deduct("HZ", GOODS, "Po1-1", "o1", "test"),
+        Receive("HZ", (("A", 2),), "return", "F1", "o1", "test"),
     )
     assert isinstance(decision.state, Hold)
     assert decision.state.early_returns == (Returned("F2", (("A", 1),)),)
@@ -335,13 +338,13 @@ def test_goods_that_come_in_are_booked() -> None:
     decision = decide(None, arrival(("B", 1), ("A", 2), ("B", 3)))
     goods: Goods = (("A", 2), ("B", 4))
     assert decision.state == Receipt(warehouse="HZ", cause="receipt", goods=goods)
-    assert decision.effects == (Receive("HZ", goods, "receipt", "r1"),)
+    assert decision.effects == (Receive("HZ", goods, "receipt", "r1", actor="test"),)
     assert decision.result_id == "r1"
 
 
 def test_an_adjustment_may_take_what_nobody_was_promised() -> None:
     decision = decide(None, arrival(("A", -2), cause="adjustment"), Shelf(spare=2))
-    assert decision.effects == (Receive("HZ", (("A", -2),), "adjustment", "r1"),)
+    assert decision.effects == (Receive("HZ", (("A", -2),), "adjustment", "r1", actor="test"),)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,17 @@ from services.inventory.domain.counters import (
     reserve,
     settle,
 )
-from services.inventory.domain.model import Goods, Line, Missing, merged, taken_from, wanted
+from services.inventory.domain.model import (
+    Deduct,
+    Entry,
+    Goods,
+    Line,
+    Missing,
+    Receive,
+    merged,
+    taken_from,
+    wanted,
+)
 from services.inventory.domain.rules import Book, choose, shortfall
 
 LEVELS = {
@@ -92,13 +102,13 @@ def test_every_movement_stands_in_the_book_and_goods_in_the_ledger() -> None:
     book = Book({("HZ", "A"): (5, 0), ("HZ", "B"): (1, 0)})
     book.reserve("HZ", (("A", 3),))
     book.release("HZ", (("A", 1),))
-    book.deduct("HZ", (("A", 2),), "P1", "o1")
-    book.receive("HZ", (("A", 1),), "return", "F1", "o1")
+    book.deduct(Deduct("HZ", (("A", 2),), "P1", "o1", "picker"))
+    book.receive(Receive("HZ", (("A", 1),), "return", "F1", "o1", "refunds", "unworn"))
     assert book.rows == {("HZ", "A"): [4, 0], ("HZ", "B"): [1, 0]}
     assert book.changed == {("HZ", "A")}
-    assert [(e.quantity, e.kind, e.document_no, e.balance_after) for e in book.entries] == [
-        (-2, "deduction", "P1", 3),
-        (1, "return", "F1", 4),
+    assert book.entries == [
+        Entry("HZ", "A", -2, "deduction", "P1", "o1", 3, "picker"),
+        Entry("HZ", "A", 1, "return", "F1", "o1", 4, "refunds", "unworn"),
     ]
 
 
@@ -107,8 +117,8 @@ def test_a_book_never_promises_what_is_not_there() -> None:
     movements: tuple[Callable[[], None], ...] = (
         lambda: book.reserve("HZ", (("A", 2),)),
         lambda: book.release("HZ", (("A", 2),)),
-        lambda: book.deduct("HZ", (("A", 2),), "P", "o"),
-        lambda: book.receive("HZ", (("A", -2),), "adjustment", "r", ""),
+        lambda: book.deduct(Deduct("HZ", (("A", 2),), "P", "o")),
+        lambda: book.receive(Receive("HZ", (("A", -2),), "adjustment", "r")),
     )
     for movement in movements:
         with pytest.raises(ValueError, match="reserved of"):

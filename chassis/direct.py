@@ -1,0 +1,133 @@
+"""Asking the writer of an aggregate in its own process: an answer a few milliseconds later, after the commit.
+
+For aggregates that nobody writes but by asking here. What has come together is one batch of the one loop
+(chassis/worker.py): the same load, decide, save, outbox and publishing as for records of Kafka, without Kafka's
+way there. Guarantees: an answer is given after its commit; questions about one aggregate are decided one after
+the other, also in different processes (a lock on its key until the commit); a question whose asker has gone is
+not begun. No answer in time leaves open what became of it: who asks must be able to ask the same again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from chassis.errors import Unavailable
+from chassis.processor import Kept, Record
+from chassis.source import Batch
+from chassis.storage import Advance, PostgresWork
+
+SOURCE = "direct"
+BATCH_MAX = 200
+WAITING_MAX = 1_000
+"""Questions that may wait; more than a second of them is more than anybody waits for."""
+KEYS_LOCK = 7_266_876
+"""Advisory lock class of keys in hand. The number is arbitrary and ours."""
+
+
+class Answered(Struct, frozen=True):
+    """Effect of a decision: this is its answer. Facts collect it and give it to `DirectSource.answer`."""
+
+    key: str
+    answer: Any
+
+
+class TooBusy(Unavailable):
+    """More questions wait than can be answered in time. Nothing was begun."""
+
+
+class NotInTime(Unavailable):
+    """No answer in time; what was asked may be done all the same."""
+
+
+class _Question(Struct, frozen=True):
+    key: str
+    command: Struct
+    answer: asyncio.Future[Any]
+
+
+class DirectSource:
+    """Questions of this process as the batches of a worker."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self._waiting: deque[_Question] = deque()
+        self._came = asyncio.Event()
+        self._in_hand: dict[str, asyncio.Future[Any]] = {}
+        self._asked = 0
+
+    async def ask(self, key: str, command: Struct, timeout_s: float) -> Any:
+        """The answer about the aggregate `key`. Raises TooBusy, NotInTime."""
+        if len(self._waiting) >= WAITING_MAX:
+            raise TooBusy("too many questions wait")
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Question(key, command, answer))
+        self._came.set()
+        try:
+            return await asyncio.wait_for(answer, timeout_s)
+        except TimeoutError:
+            raise NotInTime("no answer in time") from None
+
+    def answer(self, answers: Mapping[str, Any]) -> None:
+        """Gives the answers of the batch in hand, by key."""
+        for key, value in answers.items():
+            asker = self._in_hand.pop(key)
+            if not asker.done():
+                asker.set_result(value)
+
+    async def next_batch(self, timeout_s: float) -> Batch | None:
+        """What waits, at most one question about each aggregate; None after `timeout_s` without any."""
+        try:
+            await asyncio.wait_for(self._came.wait(), timeout_s)
+        except TimeoutError:
+            return None
+        records: list[Record] = []
+        self._in_hand = {}
+        later: list[_Question] = []
+        while self._waiting and len(records) < BATCH_MAX:
+            question = self._waiting.popleft()
+            if question.answer.done():
+                continue
+            if question.key in self._in_hand:
+                later.append(question)
+                continue
+            self._in_hand[question.key] = question.answer
+            self._asked += 1
+            records.append(
+                Record(SOURCE, 0, self._asked, question.key, 0, question.command, raw=b"")
+            )
+        self._waiting.extendleft(reversed(later))
+        if not self._waiting:
+            self._came.clear()
+        return Batch(self.generation, tuple(records), ()) if records else None
+
+    def restart_from_stored(self) -> None:
+        """Nothing is stored: a batch without offsets is never lost to another worker."""
+
+    def report_progress(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
+        """Nobody looks at lag here."""
+
+
+class DirectWork(PostgresWork):
+    """A transaction fenced by the keys it is about instead of by offsets."""
+
+    async def advance(self, moves: Iterable[Advance]) -> bool:
+        """There is nothing to swap."""
+        del moves
+        return True
+
+    async def load(self, keys: Iterable[str]) -> dict[str, Kept[Any]]:
+        """The aggregates, after everybody who has one of them in hand has committed."""
+        wanted = list(keys)
+        # In one order, so that two processes never wait in a ring; equal hashes only wait for each other.
+        await self.connection.execute(
+            "SELECT pg_advisory_xact_lock($1, hash) FROM "
+            "(SELECT DISTINCT hashtext(key) AS hash FROM unnest($2::text[]) AS key ORDER BY 1) AS ordered",
+            KEYS_LOCK,
+            wanted,
+        )
+        return await super().load(wanted)

@@ -1,0 +1,160 @@
+"""`danshu inventory verify | repair`: do the books of stock close, and what makes them.
+
+Guarantees: `verify` only reads; a repair is a command to the inventory service, one entry a row, found again by
+its number however often it is sent. Exit status 0: the books close, or all is repaired; 1: they do not, or a
+refusal; 3: no answer yet (the same call asks again).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+from typing import Annotated, Any
+
+import asyncpg
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from chassis.errors import StartRefused
+from chassis.ids import request_id
+from chassis.postgres import AWAY, CONNECT_TIMEOUT_S
+from chassis.settings import Settings, read
+from cli.doors import Refused, call
+from deploy.embedded import stack
+from services.inventory.domain.ledger import Difference
+from services.inventory.settings import InventorySettings
+from services.inventory.verifying import Verdict
+from services.inventory.verifying import verify as added_up
+
+app = typer.Typer(add_completion=False)
+
+REFUSED, PENDING = 1, 3
+
+Url = Annotated[str, typer.Option("--url", help="Of the inventory service; default: its settings.")]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; kept with the ledger entry.")]
+Actor = Annotated[str, typer.Option("--actor", help="Who; your login unless given.")]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+@app.command()
+def verify(as_json: AsJson = False) -> None:
+    """Add up ledger, stock and holds from the first entry on, and say where they differ."""
+    verdict = _verdict()
+    if as_json:
+        shown = {"closes": verdict.closes, **msgspec.to_builtins(verdict)}
+        typer.echo(msgspec.json.format(msgspec.json.encode(shown)))
+    else:
+        _print(verdict)
+    raise typer.Exit(0 if verdict.closes else REFUSED)
+
+
+@app.command()
+def repair(
+    *,
+    reason: Reason,
+    warehouse: Annotated[str, typer.Option("--warehouse", "-w", help="Only here.")] = "",
+    sku: Annotated[str, typer.Option("--sku", help="Only this one.")] = "",
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Book the entries; without it they are only shown.")
+    ] = False,
+    actor: Actor = "",
+    url: Url = "",
+) -> None:
+    """Make the books of each differing row agree by one ledger entry; then count what lies there."""
+    verdict = _verdict()
+    found = {(one.warehouse, one.sku): one for one in verdict.differences}
+    rows = [
+        row for row in verdict.rows_to_repair if warehouse in {"", row[0]} and sku in {"", row[1]}
+    ]
+    if not rows:
+        typer.echo("nothing to repair")
+        return
+    status = 0
+    for row in rows:
+        one = found.get(row)
+        paper = {
+            "document_no": _number(row, one, verdict),
+            "warehouse": row[0],
+            "sku": row[1],
+            "reason": reason,
+            "actor": actor or getpass.getuser(),
+        }
+        entry, reserved = (one.on_hand - one.booked, one.held - one.reserved) if one else (0, 0)
+        plan = f"{row[0]} {row[1]}: ledger {entry:+d}, reserved {reserved:+d}"
+        if not apply:
+            typer.echo(f"would book {paper['document_no']}: {plan}")
+            continue
+        try:
+            said = call(InventorySettings, "POST", "/repairs", url, body=paper)
+        except Refused as refused:
+            typer.echo(f"danshu: {plan}: {refused}", err=True)
+            status = REFUSED
+            continue
+        if said["outcome"] == "pending":
+            typer.echo(f"{plan}: no answer yet; call again", err=True)
+            status = status or PENDING
+        else:
+            typer.echo(f"{paper['document_no']}: {plan}")
+    raise typer.Exit(status)
+
+
+def _number(row: tuple[str, str], one: Difference | None, verdict: Verdict) -> str:
+    """The repair's number follows from what is wrong, so that it is booked once."""
+    broken = [b.entry_id for b in verdict.broken if (b.warehouse, b.sku) == row]
+    wrong = [] if one is None else [one.entry_id, one.on_hand, one.booked, one.reserved, one.held]
+    return request_id("repair", *row, *map(str, broken), "", *map(str, wrong))
+
+
+def _print(verdict: Verdict) -> None:
+    console = Console(soft_wrap=True, markup=False)
+    for one in verdict.broken:
+        console.print(
+            f"entry {one.entry_id} ({one.warehouse} {one.sku}, {one.document_no}) does not follow "
+            f"from the one before: {one.expected} pieces expected, it says {one.stated}"
+        )
+    if verdict.differences:
+        table = Table("warehouse", "SKU", "on hand", "ledger", "reserved", "held", box=None)
+        for row in verdict.differences:
+            numbers = (row.on_hand, row.booked, row.reserved, row.held)
+            table.add_row(row.warehouse, row.sku, *map(str, numbers))
+        console.print(table)
+    summary = f"{verdict.entries} entries, {verdict.rows} rows: "
+    if verdict.closes:
+        console.print(summary + "the books close")
+    else:
+        console.print(summary + f"{len(verdict.rows_to_repair)} rows do not close")
+        console.print("to see the entries that would: danshu inventory repair --reason …")
+
+
+def _verdict() -> Verdict:
+    try:
+        return asyncio.run(_added_up(settings()))
+    except AWAY as error:
+        typer.echo(f"danshu: Postgres does not answer ({error}); `danshu up` starts it", err=True)
+    except (asyncpg.InvalidCatalogNameError, asyncpg.UndefinedTableError):
+        typer.echo("danshu: the inventory service has never run on this database", err=True)
+    except StartRefused as refusal:
+        typer.echo(f"danshu: {refusal}", err=True)
+    raise typer.Exit(REFUSED)
+
+
+async def _added_up(found: Settings) -> Verdict:
+    url = found.postgres_url.get_secret_value()
+    connection: Any = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
+    try:
+        return await added_up(
+            connection,
+            lambda read, total: typer.echo(f"{read:,} of {total:,} entries", err=True),
+        )
+    finally:
+        await connection.close()
+
+
+def settings() -> Settings:
+    """The settings of the running embedded stack, if any, under those of the environment."""
+    running = stack.running(stack.default_home())
+    addresses = running.environment() if running is not None else {}
+    return read(Settings, {**addresses, **os.environ})

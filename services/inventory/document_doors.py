@@ -1,0 +1,111 @@
+"""Inventory's doors for documents: each POST is a command to the single writer and answers with its result.
+
+Bearer token at each. The same document with the same content again changes nothing and answers as before; its
+number with another content is refused (409). `actor` is the caller's word: whoever holds the token vouches for it.
+GET /documents/{document_no} shows a document as it stands.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chassis.clock import Clock
+from chassis.commands import CommandDesk, StillPending
+from chassis.errors import Unavailable
+from chassis.http import Problem, problem_response, read_body
+from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
+from services.inventory.domain.model import Hold
+from services.inventory.doors import BODY_BYTES_MAX, guarded, json_answer
+from services.inventory.papers import DOORS, Written
+from services.inventory.rebuild import decode_kept
+from services.inventory.store import SQL
+
+REFUSALS = {
+    "already_booked": "单据号已用过，内容不同",
+    "already_decided": "单据已审核、已驳回或已入账",
+    "below_reserved": "可用库存不足：先释放占用它的订单",
+    "empty": "没有商品行",
+    "more_than_in_transit": "到货多于在途",
+    "needs_approval": "超过直接入账的件数，要另一人审核",
+    "negative_quantity": "盘点数不能为负",
+    "no_pieces": "没有可用的商品行",
+    "no_reason": "没有写原因",
+    "not_all_counted": "还有 SKU 没有盘点数",
+    "not_counted_meanwhile": "清点时刻要在开单之后、现在之前",
+    "nothing_to_repair": "账本一致，无需修账",
+    "other_warehouse": "仓库与单据不符",
+    "oversold": "预占超过实物，先释放订单再修账",
+    "reserved_document_no": "单据号不能以 rsv- 开头",
+    "same_person": "申请人或盘点人不能自己审核",
+    "same_warehouse": "调出仓和调入仓相同",
+    "too_many": "数量过大",
+    "unknown_document": "没有这张单据",
+    "unusable_code": "编码含不可用字符",
+}
+
+
+def document_routes(
+    pool: Pool, desk: CommandDesk, clock: Clock, *, token: str, answer_timeout_s: float
+) -> list[Route]:
+    """The doors, one a kind of paper, and the one that shows them."""
+
+    def door(kind: type[Written]) -> Any:
+        async def post(request: Request) -> Response:
+            body = await read_body(request, BODY_BYTES_MAX)
+            if body is None:
+                return problem_response(Problem(status=413, code="too_large", title="内容过大"))
+            try:
+                written = msgspec.json.decode(body, type=kind)
+            except (msgspec.MsgspecError, RecursionError) as error:
+                return problem_response(
+                    Problem(status=422, code="malformed", title="单据内容有误", detail=str(error))
+                )
+            answer = await desk.ask(written.command(clock), answer_timeout_s)
+            if isinstance(answer, StillPending):
+                return json_answer(
+                    {"outcome": "pending", "document_no": written.document_no, "state": ""}, 202
+                )
+            if answer.outcome != "done":
+                title = REFUSALS.get(answer.reason, "未能入账")
+                return problem_response(
+                    Problem(
+                        status=404 if answer.reason == "unknown_document" else 409,
+                        code=answer.reason,
+                        title=title,
+                        detail=f"{title} {answer.result_id}".strip(),
+                    )
+                )
+            return json_answer(
+                {
+                    "outcome": "done",
+                    "document_no": written.document_no,
+                    "state": answer.result_id,
+                }
+            )
+
+        return guarded(post, token)
+
+    async def show(request: Request) -> Response:
+        try:
+            async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                document = await connection.fetchval(
+                    SQL["document"], request.path_params["document_no"]
+                )
+        except AWAY as error:
+            raise Unavailable(f"Postgres: {type(error).__name__}") from error
+        state = None if document is None else decode_kept(document).state
+        if state is None or isinstance(state, Hold):
+            return problem_response(
+                Problem(status=404, code="unknown_document", title=REFUSALS["unknown_document"])
+            )
+        return json_answer(state)
+
+    return [
+        *(Route(path, door(kind), methods=["POST"]) for path, kind in DOORS.items()),
+        Route("/documents/{document_no:path}", guarded(show, token)),
+    ]

@@ -1,0 +1,127 @@
+"""The ledger read as it was written: balances are folds of its entries, and each entry says what it left behind.
+
+Guarantees: pure; reading on from where an earlier reading ended gives what one reading of everything gives. Of
+a row the first entry that does not follow from the one before is named, until a `repair` entry makes up for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from services.inventory.domain.model import REPAIR, Row
+
+
+class Booked(Struct, frozen=True, array_like=True):
+    """A ledger entry as it is read back."""
+
+    entry_id: int
+    warehouse: str
+    sku: str
+    quantity: int
+    kind: str
+    document_no: str
+    balance_after: int
+
+
+class Broken(Struct, frozen=True, kw_only=True):
+    """An entry that does not follow from the one before: changed, removed before it, or added in between."""
+
+    entry_id: int
+    warehouse: str
+    sku: str
+    document_no: str
+    expected: int
+    """Pieces that should lie there after it."""
+    stated: int
+    """Pieces it says lie there."""
+
+
+class Balance(Struct):
+    """What the entries of one row come to, in pieces."""
+
+    entry_id: int = 0
+    """Newest entry."""
+    pieces: int = 0
+    """Sum of the entries."""
+    stated: int = 0
+    """What the newest entry says it left; equal to the sum while the books are sound."""
+    broken: Broken | None = None
+
+
+class Ledger:
+    """The fold. Entries of a row come in the order of their ids; rows may come in any order."""
+
+    __slots__ = ("balances",)
+
+    def __init__(self, balances: Mapping[Row, Balance] | None = None) -> None:
+        self.balances: dict[Row, Balance] = dict(balances or {})
+
+    def take(self, entry: Booked) -> None:
+        """Adds one entry. A repair counts from the sum of all entries, whatever they stated."""
+        row = (entry.warehouse, entry.sku)
+        balance = self.balances.get(row)
+        if balance is None:
+            balance = self.balances[row] = Balance()
+        mends = entry.kind == REPAIR
+        expected = (balance.pieces if mends else balance.stated) + entry.quantity
+        if entry.balance_after == expected:
+            balance.broken = None if mends else balance.broken
+        elif balance.broken is None:
+            balance.broken = Broken(
+                entry_id=entry.entry_id,
+                warehouse=entry.warehouse,
+                sku=entry.sku,
+                document_no=entry.document_no,
+                expected=expected,
+                stated=entry.balance_after,
+            )
+        balance.entry_id = entry.entry_id
+        balance.pieces += entry.quantity
+        balance.stated = entry.balance_after
+
+    def broken(self) -> tuple[Broken, ...]:
+        """Of each row its first entry that does not follow, oldest first."""
+        found = [one.broken for one in self.balances.values() if one.broken is not None]
+        return tuple(sorted(found, key=lambda one: one.entry_id))
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """A row whose books differ, in pieces."""
+
+    warehouse: str
+    sku: str
+    on_hand: int
+    booked: int
+    """Sum of its ledger entries."""
+    reserved: int
+    held: int
+    """Sum of its live holds."""
+    entry_id: int
+    """Newest entry; 0 = none."""
+
+
+def differences(
+    balances: Mapping[Row, Balance],
+    stock: Mapping[Row, tuple[int, int]],
+    held: Mapping[Row, int],
+) -> tuple[Difference, ...]:
+    """Rows whose stock (on hand, reserved) is not what ledger and holds come to, by warehouse and SKU."""
+    found = []
+    for row in sorted(balances.keys() | stock.keys() | held.keys()):
+        on_hand, reserved = stock.get(row, (0, 0))
+        balance = balances.get(row, Balance())
+        if balance.pieces != on_hand or held.get(row, 0) != reserved:
+            found.append(
+                Difference(
+                    warehouse=row[0],
+                    sku=row[1],
+                    on_hand=on_hand,
+                    booked=balance.pieces,
+                    reserved=reserved,
+                    held=held.get(row, 0),
+                    entry_id=balance.entry_id,
+                )
+            )
+    return tuple(found)

@@ -1,0 +1,74 @@
+"""What decisions may ask of the stock of a batch."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Protocol, TypeAlias
+
+from chassis.processor import Decision
+from services.inventory.domain.model import (
+    RESERVATION,
+    Aggregate,
+    Goods,
+    Held,
+    Hold,
+    Off,
+    Short,
+)
+
+Outcome: TypeAlias = Decision[Aggregate]
+
+PIECES_MAX = 1_000_000_000
+"""Of one SKU in one document: more is a slip of the finger, and keeps sums far from 64 bits."""
+
+
+class Stock(Protocol):
+    """The facts of a batch, as decisions ask them."""
+
+    hold_for: timedelta
+
+    def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
+        """Who could send these goods now."""
+        ...
+
+    def spare(self, warehouse: str, sku: str) -> int:
+        """Pieces that lie there and are promised to nobody."""
+        ...
+
+    def on_hand(self, warehouse: str, sku: str) -> int:
+        """Pieces that lie there, promised or not."""
+        ...
+
+    def book_at(self, warehouse: str, sku: str, at: datetime) -> int:
+        """Pieces on hand by the book at an earlier moment."""
+        ...
+
+    def needs_second_person(self, warehouse: str, goods: Goods) -> bool:
+        """Whether an adjustment by these signed pieces waits for somebody else's word."""
+        ...
+
+    def off(self, warehouse: str, sku: str) -> Off:
+        """By how much the books of this row differ."""
+        ...
+
+
+def refused(state: Aggregate | None, why: str, sku: str = "") -> Outcome:
+    """The answer "no", with the SKU that is in the way."""
+    return Decision(state=state, refusal=why, result_id=sku)
+
+
+def again(state: Aggregate, result: str, *, same: bool) -> Outcome:
+    """The answer to a number that was used: done, when it says what it said then; nothing is done twice."""
+    if not same:
+        return refused(state, "already_booked")
+    return Decision(state=state, result_id=result)
+
+
+def unwritable(*texts: str) -> bool:
+    """Whether Postgres could not keep one of them (NUL)."""
+    return any("\0" in text for text in texts)
+
+
+def a_reservations(document_no: str) -> bool:
+    """Whether the number could be a reservation's, which has another writer."""
+    return document_no.startswith(RESERVATION)

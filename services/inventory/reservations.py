@@ -1,0 +1,124 @@
+"""The reservation desk of this process: asks the direct writer, and reads what was written.
+
+Guarantees: every question may be asked again under the same key or id, and has one effect. Raises Unavailable
+when there was no answer in time or a server is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from chassis.clock import Clock
+from chassis.direct import DirectSource
+from chassis.errors import Unavailable
+from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool, named_queries
+from services.inventory.domain.model import Hold
+from services.inventory.domain.reservations import (
+    Answer,
+    ConfirmReservation,
+    ExpireReservation,
+    ReleaseReservation,
+    Reservation,
+    ReserveGoods,
+    as_it_is,
+)
+from services.inventory.invariants import Level
+from services.inventory.rebuild import decode_kept
+
+SQL = named_queries(Path(__file__).parent / "sql" / "reservations.sql")
+KNOWN_MAX = 200_000
+"""Remembered SKUs and warehouses; forgotten together when full."""
+FOUND_MAX = 50
+DUE_MAX = 500
+
+
+class Reservations:
+    """What the doors and the timer may do with reservations."""
+
+    def __init__(
+        self, desk: DirectSource, pool: Pool, clock: Clock, *, hold_s: int, timeout_s: float
+    ) -> None:
+        self.hold_s = hold_s
+        self._desk = desk
+        self._pool = pool
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._known: set[tuple[str, str]] = set()
+
+    async def ask(
+        self, command: ReserveGoods | ConfirmReservation | ReleaseReservation | ExpireReservation
+    ) -> Answer:
+        """The answer, after its commit. Raises TooBusy, NotInTime."""
+        answer: Answer = await self._desk.ask(command.reservation_id, command, self._timeout_s)
+        return answer
+
+    async def expire_due(self) -> int:
+        """Ends reservations whose time is over; returns how many were due.
+
+        Several processes may look: the desk ends each once.
+        """
+        due = await self._fetch("due", self._clock.now(), DUE_MAX)
+        await asyncio.gather(
+            *(self.ask(ExpireReservation(reservation_id=row["key"])) for row in due)
+        )
+        return len(due)
+
+    async def unknown(
+        self, skus: Sequence[str], warehouses: Sequence[str]
+    ) -> frozenset[tuple[str, str]]:
+        """Those of which we never had a piece, as ("sku" or "warehouse", code).
+
+        What is known stays known: rows of stock are never removed.
+        """
+        asked = {("sku", sku) for sku in skus} | {("warehouse", one) for one in warehouses}
+        if missing := asked - self._known:
+            rows = await self._fetch(
+                "known",
+                [code for what, code in missing if what == "sku"],
+                [code for what, code in missing if what == "warehouse"],
+            )
+            if len(self._known) > KNOWN_MAX:
+                self._known.clear()
+            found = {(row["what"], row["code"]) for row in rows}
+            self._known |= found
+            return frozenset(missing - found)
+        return frozenset()
+
+    async def levels(self, skus: Sequence[str], warehouses: Sequence[str]) -> list[Level]:
+        """Levels of these SKUs in these warehouses (none: all), by SKU and warehouse."""
+        rows = await self._fetch("availability_in", list(skus), list(warehouses))
+        return [Level(**dict(row), available=row["on_hand"] - row["reserved"]) for row in rows]
+
+    async def find(self, reservation_id: str) -> Reservation | None:
+        """One reservation as it is."""
+        rows = await self._fetch("by_id", reservation_id)
+        return _read(rows[0]) if rows else None
+
+    async def find_by_reference(self, reference: str) -> list[Reservation]:
+        """Up to 50 reservations with the caller's name."""
+        rows = await self._fetch("by_reference", reference, FOUND_MAX)
+        return [_read(row) for row in rows]
+
+    async def _fetch(self, query: str, *arguments: object) -> list[Any]:
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                return await connection.fetch(SQL[query], *arguments)
+        except AWAY as error:
+            raise Unavailable(f"Postgres: {type(error).__name__}") from error
+
+
+class Found(Struct, frozen=True):
+    """Reservations that were looked for."""
+
+    reservations: tuple[Reservation, ...]
+
+
+def _read(row: Any) -> Reservation:
+    hold = decode_kept(row["document"]).state
+    assert isinstance(hold, Hold), row["key"]
+    return as_it_is(row["key"], hold)

@@ -1,0 +1,26 @@
+-- name: due
+SELECT key FROM inventory.reservations
+WHERE state = 'held' AND reference IS NOT NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2
+
+-- name: by_id
+SELECT key, document FROM inventory.reservations WHERE key = $1 AND reference IS NOT NULL
+
+-- name: by_reference
+SELECT key, document FROM inventory.reservations WHERE reference = $1 ORDER BY key LIMIT $2
+
+-- name: known
+SELECT 'sku' AS what, sku AS code FROM unnest($1::text[]) AS sku
+WHERE EXISTS (SELECT FROM inventory.stock WHERE stock.sku = sku.sku)
+UNION ALL
+SELECT 'warehouse', warehouse FROM unnest($2::text[]) AS warehouse
+WHERE EXISTS (SELECT FROM inventory.stock WHERE stock.warehouse = warehouse.warehouse)
+
+-- name: availability_in
+SELECT warehouse, sku, on_hand, reserved FROM inventory.stock
+WHERE sku = ANY($1::text[]) AND ($2::text[] = '{}' OR warehouse = ANY($2::text[])) ORDER BY sku, warehouse
+
+-- name: holds_of
+SELECT key, reference, warehouse, (good->>1)::bigint AS pieces, expires_at, count(*) OVER () AS holds,
+       document->'state'->>'channel' AS channel
+FROM inventory.reservations, json_array_elements(document->'state'->'held') AS good
+WHERE state = 'held' AND good->>0 = $1 ORDER BY expires_at NULLS LAST, key LIMIT $2

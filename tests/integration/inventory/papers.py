@@ -1,0 +1,91 @@
+"""Inventory's doors on a port, and the operator at a terminal in front of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+from typer.testing import CliRunner
+
+from chassis.clock import SystemClock
+from chassis.codec import codec
+from chassis.commands import CommandDesk
+from chassis.http import Door
+from cli.inventory import app as inventory_commands
+from services.inventory.document_doors import document_routes
+from services.inventory.reconciliation_doors import reconciliation_routes
+from services.inventory.reconciling import Reconciler, read_thresholds
+from tests.integration.inventory.rig import RULES, House, Running
+
+TOKEN = "token-of-this-test"
+
+
+class Office:
+    """A running house of inventory with its doors open."""
+
+    def __init__(self, house: House, running: Running, url: str) -> None:
+        self.house = house
+        self.running = running
+        self.url = url
+
+    async def post(self, path: str, body: object) -> tuple[int, dict[str, str]]:
+        """Status and answer of a document."""
+        async with httpx2.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}) as client:
+            answer = await client.post(self.url + path, json=body, timeout=30)
+        return answer.status_code, answer.json()
+
+    async def at_terminal(self, *arguments: str) -> tuple[int, str]:
+        """Exit status and output of `danshu inventory …`."""
+        result = await asyncio.to_thread(CliRunner().invoke, inventory_commands, list(arguments))
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.exit_code, result.output
+
+    async def on_hand(self, warehouse: str, sku: str) -> int:
+        """Pieces by the stock row."""
+        rows = await self.house.fetch(
+            "SELECT on_hand FROM inventory.stock WHERE warehouse = $1 AND sku = $2", warehouse, sku
+        )
+        return int(rows[0]["on_hand"])
+
+    async def spoil(self, *statements: str) -> None:
+        """What somebody with the database password could do."""
+        for statement in statements:
+            await self.house.fetch(statement)
+
+
+@asynccontextmanager
+async def office(
+    house: House, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Office]:
+    """Opens the doors for the block, and points the terminal to this house."""
+    desk = CommandDesk(house.publisher, codec(), "inventory")
+    await desk.listen(house.kafka, house.prefix)
+    async with house.running() as running:
+        clock = SystemClock()
+        reconciler = Reconciler(running.pool, read_thresholds(RULES), clock)
+        routes = [
+            *document_routes(running.pool, desk, clock, token=TOKEN, answer_timeout_s=20.0),
+            *reconciliation_routes(reconciler, ("wms", "pos", "channel"), token=TOKEN),
+        ]
+        door = Door(Starlette(routes=routes), "127.0.0.1", 0)
+        port = await door.open()
+        for name, value in {
+            "KAFKA_BOOTSTRAP": str(house.kafka["bootstrap.servers"]),
+            "POSTGRES_URL": house.url,
+            "TOPIC_PREFIX": house.prefix,
+            "HOME": str(home),  # no stack of the developer is meant
+            "API_TOKEN": TOKEN,
+            "INVENTORY_HTTP_PORT": str(port),
+        }.items():
+            monkeypatch.setenv(f"DANSHU_{name}", value)
+        try:
+            yield Office(house, running, f"http://127.0.0.1:{port}")
+        finally:
+            await door.close()
+            desk.close()
