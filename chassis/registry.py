@@ -6,6 +6,7 @@ same ids, so a log that outlived it stays readable.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
@@ -14,6 +15,10 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from chassis.errors import StartRefused, Unavailable
 from schemas.lock import Locked, canonical, read_lock
 
+CONFLICT = 409
+"""Somebody else fills it at the same moment; the order of both is the same, so both get the same ids."""
+CONFLICTS_MAX = 20
+CONFLICT_PAUSE_S = 0.2
 REMEDY = (
     "The registry was filled by someone else first. Use an empty one, or write a lock for this registry "
     "with `danshu schemas adopt` and deploy it with the code."
@@ -58,6 +63,13 @@ def ensure(url: str, locked: Sequence[Locked] | None = None) -> int:
     entries = read_lock() if locked is None else locked
     try:
         with SchemaRegistryClient({"url": url}) as client:
+            for _ in range(CONFLICTS_MAX):
+                try:
+                    return _fill(client, entries)
+                except SchemaRegistryError as error:
+                    if error.http_status_code != CONFLICT:
+                        raise
+                time.sleep(CONFLICT_PAUSE_S)
             return _fill(client, entries)
     except SchemaRegistryError as error:
         raise Unavailable(f"schema registry: {error.error_message}") from error

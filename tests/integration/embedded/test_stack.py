@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,12 +22,14 @@ import valkey
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from chassis import registry
 from deploy.embedded import stack
 from deploy.embedded import state as states
 from deploy.embedded.errors import NotRunning, PortTaken, UnknownServer
 from deploy.embedded.processes import Identity, identify, is_alive, wait_until
 from deploy.embedded.progress import Progress
 from deploy.embedded.stack import SERVERS, Stack
+from schemas.lock import read_lock
 from tests.support import stack as stacks
 
 pytestmark = [pytest.mark.serial, pytest.mark.timeout(600)]
@@ -189,6 +192,17 @@ def test_a_pid_that_now_belongs_to_another_process_is_left_alone(home: Path) -> 
 def test_commands_on_a_stack_that_does_not_run_say_so(tmp_path: Path) -> None:
     with pytest.raises(NotRunning, match="danshu up"):
         stack.kill(tmp_path, "kafka")
+
+
+def test_services_that_start_together_fill_an_empty_registry_with_the_same_ids(
+    private_stack: stacks.PrivateStack,
+) -> None:
+    private_stack.restart("registry")
+    url = private_stack.addresses.schema_registry_url
+    with ThreadPoolExecutor(6) as pool:
+        filled = list(pool.map(lambda _: registry.ensure(url), range(6)))
+    assert max(filled) == len(read_lock())
+    assert registry.ensure(url) == 0
 
 
 def test_an_unknown_server_is_named(private_stack: stacks.PrivateStack) -> None:
