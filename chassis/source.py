@@ -45,6 +45,11 @@ NOT_NOW = frozenset(
 )
 """Notices, not failures: a broker is away or taking over, and the client goes on by itself. `retriable()` says
 False to each of them: librdkafka sets it for producers' and transactions' errors only."""
+ENDS_NOT_NOW = NOT_NOW | {
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+}
+"""A client that has lost its broker forgets what partitions there are, until one tells it again."""
 ASSIGN_TIMEOUT_S = 30.0
 ASSIGN_PAUSE_S = 0.5
 ENDS_TRIES = 300
@@ -350,7 +355,7 @@ def ends(
             low, high = consumer.get_watermark_offsets(partition, timeout=5.0)
         except KafkaException as error:
             last = attempt == ENDS_TRIES - 1
-            away = error.args[0].code() in NOT_NOW
+            away = error.args[0].code() in ENDS_NOT_NOW
             if last or not away or stopping.wait(ENDS_PAUSE_S):
                 raise
         else:

@@ -74,6 +74,8 @@ class InsideOrder(Struct, frozen=True, kw_only=True):
     paid_fen: int
     channel_state: str = ""
     """Where the channel says it stands, in our words; empty where nothing of it could be read."""
+    mapped_units: int | None = None
+    """Pieces of ours in what was sold, where a mapping made others of them; None: as the channel counts."""
     waiting_for: frozenset[str] = frozenset()
     """Codes of what `orders` says it waits for."""
 
@@ -422,7 +424,11 @@ def _stock(
     if expected != inside.units_on_hand:
         findings.append(Finding("stock", f"{inside.units_on_hand} on hand, books say {expected}"))
     units = {(o.channel, o.order_no): sum(o.units.values()) for o in outside.orders}
-    sold = sum(units.get((o.channel, o.order_no), 0) for o in inside.orders if o.state in SHIPPED)
+    sold = sum(
+        units.get((o.channel, o.order_no), 0) if o.mapped_units is None else o.mapped_units
+        for o in inside.orders
+        if o.state in SHIPPED
+    )
     if sold != inside.units_deducted:
         findings.append(
             Finding(

@@ -25,6 +25,10 @@ SELECT i.channel, i.shop, i.channel_order_no, coalesce(i.order_id, '') AS order_
        coalesce(o.state, '') AS state,
        coalesce((o.document->'state'->>'paid_fen')::bigint, 0) AS paid_fen,
        coalesce(i.document->'state'->>'state', '') AS channel_state,
+       CASE WHEN json_array_length(coalesce(i.document->'state'->'mapped', '[]')) > 0 THEN (
+           SELECT sum((line->>'quantity')::int)
+           FROM json_array_elements(o.document->'state'->'content'->'lines') AS line
+       ) END AS mapped_units,
        coalesce(o.waiting_for, '') AS waiting_for
 FROM ingest.orders i LEFT JOIN orders.orders o ON o.key = i.order_id
 """
@@ -143,6 +147,7 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
                 state=row["state"],
                 paid_fen=row["paid_fen"],
                 channel_state=row["channel_state"],
+                mapped_units=row["mapped_units"],
                 waiting_for=frozenset(row["waiting_for"].split()),
             )
             for row in orders

@@ -23,9 +23,11 @@ def test_a_default_table_is_clean_and_its_samples_reach_every_row(key: str) -> N
 
 
 def test_the_default_tables_cover_every_purpose() -> None:
-    assert set(TABLES) == {
-        f"{purpose}/default" for purpose in ("risk", "sourcing", "carrier", "refund-tier", "sla")
-    }
+    purposes = (
+        *("risk", "sourcing", "carrier", "refund-tier", "sla"),
+        *("stock-adjustment", "stock-reconciliation"),
+    )
+    assert set(TABLES) == {f"{purpose}/default" for purpose in purposes}
 
 
 @given(

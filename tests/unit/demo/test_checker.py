@@ -231,6 +231,16 @@ def test_a_refund_that_has_not_ended_is_unfinished() -> None:
     assert check(OUTSIDE, paying).unfinished == ("refund-2 paying",)
 
 
+def test_pieces_of_a_bundle_are_counted_as_ours() -> None:
+    opened = replace(
+        _inside(0, mapped_units=3), units_deducted=5, units_on_hand=95, units_received=100
+    )
+    assert _lines(OUTSIDE, opened) == []
+    assert "stock: 5 units shipped by the orders, 4 deducted" in _lines(
+        OUTSIDE, replace(opened, units_deducted=4, units_on_hand=96)
+    )
+
+
 def test_a_payment_that_was_paid_back_before_we_saw_the_order_is_not_lost() -> None:
     outside = _outside(2, state="closed", paid_fen=1000)
     paid_back = _inside(2, paid_fen=0, channel_state="closed_refunded")
