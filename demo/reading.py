@@ -137,21 +137,7 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
     if units is None:
         raise AssertionError
     return Inside(
-        orders=tuple(
-            InsideOrder(
-                channel=row["channel"],
-                shop=row["shop"],
-                order_no=row["channel_order_no"],
-                order_id=row["order_id"],
-                quarantined=row["quarantined"],
-                state=row["state"],
-                paid_fen=row["paid_fen"],
-                channel_state=row["channel_state"],
-                mapped_units=row["mapped_units"],
-                waiting_for=frozenset(row["waiting_for"].split()),
-            )
-            for row in orders
-        ),
+        orders=tuple(_inside_order(row) for row in orders),
         claims={(row["channel"], row["refund_no"]): row["refund_id"] for row in claims},
         reservations={row["key"]: row["state"] for row in reservations},
         parcels=tuple(
@@ -167,6 +153,21 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
         dead_letters=dead,
         unpublished=unpublished,
         parked=parked,
+    )
+
+
+def _inside_order(row: Any) -> InsideOrder:
+    return InsideOrder(
+        channel=row["channel"],
+        shop=row["shop"],
+        order_no=row["channel_order_no"],
+        order_id=row["order_id"],
+        quarantined=row["quarantined"],
+        state=row["state"],
+        paid_fen=row["paid_fen"],
+        channel_state=row["channel_state"],
+        mapped_units=row["mapped_units"],
+        waiting_for=frozenset(row["waiting_for"].split()),
     )
 
 

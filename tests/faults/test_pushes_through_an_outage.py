@@ -322,10 +322,12 @@ async def test_planted_bugs_are_found(
         await ingest.until_sound()
         await asyncio.to_thread(private_stack.kill, "kafka")
         pushing = asyncio.create_task(shop.push_all(range(4000, 4030)))
+        killed = asyncio.create_task(ingest.until_killed())
         if bug == "deleted_first":
-            await pushing
+            # It may try to deliver, and so forget, before Kafka is back.
+            await asyncio.wait({pushing, killed}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.to_thread(private_stack.start, "kafka")
-        await ingest.until_killed()
+        await killed
         await ingest.start("", bug)
         await pushing
         if bug != "deleted_first":
