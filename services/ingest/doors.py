@@ -24,7 +24,7 @@ from chassis.clock import Clock
 from chassis.codec import Codec
 from chassis.commands import envelope
 from chassis.crypto import PayloadSeal
-from chassis.http import Later, Problem, problem_response
+from chassis.http import Later, Problem, problem_response, read_body
 from chassis.metrics import DOOR_REQUESTS, DOOR_SECONDS
 from schemas.events.channel_hints import HintReceived
 from schemas.events.channel_payloads import PayloadReceived
@@ -50,10 +50,6 @@ TOO_DEEP = Problem(status=400, code="too_deep", title="推送内容嵌套过深"
 NOT_UNDERSTOOD = Problem(status=400, code="not_understood", title="推送内容无法识别")
 NOT_DURABLE = Problem(status=503, code="not_durable", title="暂时无法接收,请稍后重推")
 SPOOL_FULL = Problem(status=503, code="spool_full", title="本地暂存已满,请稍后重推")
-
-
-class _Oversized(Exception):
-    """The body passed the limit; what came so far was thrown away."""
 
 
 def depth_of(body: bytes, limit: int) -> int:
@@ -125,11 +121,11 @@ class PushDoor:
         if shop is None or push is None:
             return _refused(UNKNOWN_SHOP)
         try:
-            body = await self._bounded_body(request)
-        except _Oversized:
-            return _refused(TOO_LARGE)
+            body = await read_body(request, self._settings.push_bytes_max)
         except ClientDisconnect:
             return _refused(NOT_UNDERSTOOD)
+        if body is None:
+            return _refused(TOO_LARGE)
         arrived = self._arrived(request, body)
         if not push.verify(shop.credentials(), arrived):
             return _refused(BAD_SIGNATURE)
@@ -169,17 +165,6 @@ class PushDoor:
             body=body,
             at=self._entrance.clock.now(),
         )
-
-    async def _bounded_body(self, request: Request) -> bytes:
-        limit = self._settings.push_bytes_max
-        parts: list[bytes] = []
-        size = 0
-        async for part in request.stream():
-            size += len(part)
-            if size > limit:
-                raise _Oversized
-            parts.append(part)
-        return b"".join(parts)
 
     def _event(
         self, shop: Shop, pushed: Hint | RawOrder, at: datetime

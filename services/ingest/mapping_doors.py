@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chassis.errors import Unavailable
-from chassis.http import Problem, problem_response, unauthorised
+from chassis.http import Problem, problem_response, read_body, unauthorised
 from chassis.metrics import DOOR_REQUESTS
 from services.ingest.domain.mapping_rules import Fault, WrittenMapping
 from services.ingest.mappings import Changed, Listed, Mappings, UnmatchedSku
@@ -123,7 +123,7 @@ class MappingDoors:
 
     async def _change(self, request: Request) -> Response:
         try:
-            body = await _body(request)
+            body = await read_body(request, BODY_BYTES_MAX)
         except ClientDisconnect:
             return _problem(400, "malformed", "请求内容不合规")
         if body is None:
@@ -154,16 +154,6 @@ _Key = tuple[str, str, str, str]
 
 def _limit(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 6 and 0 < int(text) <= ROWS_MAX else None
-
-
-async def _body(request: Request) -> bytes | None:
-    """The body, or None as soon as it is too large."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            return None
-    return bytes(body)
 
 
 def _json(value: Struct) -> Response:

@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
-from chassis.http import Problem, problem_response, unauthorised
+from chassis.http import Problem, problem_response, read_body, unauthorised
 from chassis.postgres import ACQUIRE_TIMEOUT_S, Connection, Pool
 from schemas.events.commands_ingest_payloads import (
     CorrectQuarantined,
@@ -186,12 +186,10 @@ def _is(found: Found, ask: Ask) -> bool:
 
 
 async def _read(request: Request) -> Ask | Response:
-    body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > BODY_BYTES_MAX:
-                return _refused(413, "too_large", "请求内容过大")
+        body = await read_body(request, BODY_BYTES_MAX)
+        if body is None:
+            return _refused(413, "too_large", "请求内容过大")
         ask = msgspec.json.decode(body, type=Ask)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ClientDisconnect) as error:
         return _refused(400, "malformed", "请求内容不合规", str(error))

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
 from chassis.errors import Unavailable
-from chassis.http import Problem, problem_response, unauthorised
+from chassis.http import Problem, problem_response, read_body, unauthorised
 from chassis.ids import request_id
 from schemas.events.commands_inventory import ReceiptLine, ReceiveStock
 from services.inventory.api import Api, answering, endpoints
@@ -89,7 +89,7 @@ def inventory_app(
         return json_answer(await books.invariants())
 
     async def receipts(request: Request) -> Response:
-        body = await _body(request)
+        body = await read_body(request, BODY_BYTES_MAX)
         if body is None:
             return problem_response(Problem(status=413, code="too_large", title="内容过大"))
         try:
@@ -145,16 +145,6 @@ def guarded(
             )
 
     return behind
-
-
-async def _body(request: Request) -> bytes | None:
-    """The body, or None as soon as it is too large."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            return None
-    return bytes(body)
 
 
 def json_answer(value: object, status: int = 200) -> Response:

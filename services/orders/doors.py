@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
-from chassis.http import Problem, problem_response, unauthorised
+from chassis.http import Problem, problem_response, read_body, unauthorised
 from chassis.postgres import Pool
 from schemas.events.commands_orders import CancelOrder, HoldOrder, LiftHold, ReviewOrder
 from services.orders.store import QUERIES, funnel, read_order
@@ -181,11 +181,9 @@ async def _read(request: Request) -> Ask | Response:
         return _problem(400, "malformed", "请求内容不合规")
     if length > BODY_MAX_BYTES:
         return _problem(413, "too_large", "请求内容过大")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_MAX_BYTES:
-            return _problem(413, "too_large", "请求内容过大")
+    body = await read_body(request, BODY_MAX_BYTES)
+    if body is None:
+        return _problem(413, "too_large", "请求内容过大")
     try:
         ask = msgspec.json.decode(body, type=Ask)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chassis.http import Problem, problem_response, unauthorised
+from chassis.http import Problem, problem_response, read_body, unauthorised
 from chassis.log import logger
 from chassis.metrics import DOOR_REQUESTS, DOOR_SECONDS
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY
@@ -284,12 +284,10 @@ def _import_id(request: Request) -> str:
 
 
 async def _body(request: Request, kind: type[Asked]) -> Asked:
-    body = bytearray()
     try:
-        async for part in request.stream():
-            body += part
-            if len(body) > BATCH_BYTES_MAX:
-                raise _Refused(TOO_LARGE)
+        body = await read_body(request, BATCH_BYTES_MAX)
+        if body is None:
+            raise _Refused(TOO_LARGE)
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         problem = Problem(status=422, code="malformed", title="内容有误", detail=str(error))

@@ -14,7 +14,7 @@ from simulators.desk import Desk
 from simulators.doors import Answer, Call
 from simulators.marketplaces.groupbuy.payloads import after_sale_row, member_order, order_list
 from simulators.orders import Order, Shop
-from simulators.signing import md5_hex, same
+from simulators.signing import pdd_sign, same
 
 TOLERANCE_MS = 10 * 60_000
 UPDATED_MAX_MS = 30 * 60_000
@@ -45,12 +45,6 @@ _SHIP_REFUSALS = {
 }
 
 
-def sign(params: Params, secret: str) -> str:
-    """Return upper-case hex MD5(secret + names and values in order of the names + secret)."""
-    text = "".join(f"{name}{params[name]}" for name in sorted(params) if name != "sign")
-    return md5_hex(f"{secret}{text}{secret}".encode()).upper()
-
-
 class BadParameter(ValueError):
     """A parameter is wrong; the message names it."""
 
@@ -73,7 +67,7 @@ class Groupbuy:
         shop = self._desk.shops.get(params.get("client_id", ""))
         if shop is None:
             return failure(10001, "client_id不存在")
-        if not same(params.get("sign", ""), sign(params, shop.app_secret)):
+        if not same(params.get("sign", ""), pdd_sign(params, shop.app_secret)):
             return failure(20004, "签名sign校验失败")
         at = params.get("timestamp", "")
         if not at.isdecimal() or abs(int(at) * SECOND_MS - self._desk.clock()) > TOLERANCE_MS:

@@ -19,7 +19,7 @@ from simulators.marketplaces.pdd.payloads import (
     refund_row,
 )
 from simulators.orders import Order, Shop
-from simulators.signing import md5_hex, same
+from simulators.signing import pdd_sign, same
 
 TOLERANCE_MS = 10 * 60_000
 WINDOW_MAX_MS = 30 * 60_000
@@ -48,12 +48,6 @@ _SEND_REFUSALS = {
 }
 
 
-def sign(params: Params, secret: str) -> str:
-    """Return upper-case hex MD5(secret + names and values in order of the names + secret)."""
-    text = "".join(f"{name}{params[name]}" for name in sorted(params) if name != "sign")
-    return md5_hex(f"{secret}{text}{secret}".encode()).upper()
-
-
 class _Invalid(Exception):
     """A parameter is wrong; the message names it."""
 
@@ -79,7 +73,7 @@ class Pdd:
         shop = self._desk.shops.get(params.get("client_id", ""))
         if shop is None:
             return failure(10001, "client_id不存在")
-        if not same(params.get("sign", ""), sign(params, shop.app_secret)):
+        if not same(params.get("sign", ""), pdd_sign(params, shop.app_secret)):
             return failure(20004, "签名sign校验失败")
         at = params.get("timestamp", "")
         if not at.isdecimal() or abs(int(at) * SECOND_MS - self._desk.clock()) > TOLERANCE_MS:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from simulators.clock import ManualClock
-from simulators.marketplaces.pdd.server import sign
+from simulators.signing import pdd_sign
 from simulators.simulation import Simulation
 from tests.unit.simulators.calls import pdd, pdd_answer, pdd_params, place, shop_named
 
@@ -48,7 +48,7 @@ def test_it_signs_as_the_published_vector_shows() -> None:
         "page_size": "50",
         "use_has_next": "true",
     }
-    assert sign(params, "pdd-secret-demo") == "9E5403D58653AFF2DF6FED385794B009"
+    assert pdd_sign(params, "pdd-secret-demo") == "9E5403D58653AFF2DF6FED385794B009"
 
 
 def test_one_changed_byte_of_any_value_is_refused(simulation: Simulation) -> None:
