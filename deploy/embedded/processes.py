@@ -173,8 +173,9 @@ def _linux_start(pid: int) -> str | None:
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()
-    state, start_ticks = fields[0], fields[19]
-    return None if state in "ZX" else f"{boot}/{start_ticks}"
+    state, threads, start_ticks = fields[0], int(fields[17]), fields[19]
+    # The first thread may be a zombie while others still close the process's files and ports.
+    return None if state in "ZX" and threads <= 1 else f"{boot}/{start_ticks}"
 
 
 def _psutil_start(pid: int) -> str | None:
