@@ -82,6 +82,9 @@ class MemorySource:
         self._next: dict[tuple[str, int], int] | None = None
         self.generation = 0
 
+    def start(self) -> None:
+        """There is no group to join."""
+
     async def next_batch(self, timeout_s: float) -> Batch | None:
         """The next records of all partitions, or None when there are none."""
         if self._next is None:

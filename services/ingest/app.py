@@ -28,10 +28,11 @@ from services.ingest.domain.matching import MerchantCodes
 from services.ingest.doors import Entrance, PushDoor
 from services.ingest.evidence import EvidenceKeeper
 from services.ingest.facts import NormaliserFactsSource, Reader
-from services.ingest.fetching import Fetcher, HintReader
+from services.ingest.fetching import Fetcher
 from services.ingest.group_buys.app import leader_routes
 from services.ingest.group_buys.relay import Relay
 from services.ingest.handlers import normaliser
+from services.ingest.hints import HintReader
 from services.ingest.imports.door import ImportDoor
 from services.ingest.intake import KAFKA_TIMEOUT_MS, Intake
 from services.ingest.mapping_doors import MappingDoors
@@ -174,7 +175,7 @@ def _hint_reader(context: Context[IngestSettings], fetcher: Fetcher) -> HintRead
         batch_records=context.settings.batch_records,
         positions=storage.offsets,
     )
-    return HintReader(source, storage, fetcher)
+    return HintReader(source, storage, fetcher, context.pool, context.clock)
 
 
 def _sku_reader(context: Context[IngestSettings]) -> SkuReader:

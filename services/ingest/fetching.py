@@ -1,17 +1,17 @@
 """Fetching the detail of orders that a push or a partial row pointed at.
 
-`ingest.fetches` is the durable list of what to fetch: one row an order, however many hints came. Hints move
-from Kafka into the list in one transaction with their offsets, and the process that listed an order fetches it
-at once; rows of a process that died, of polls and of failed calls are taken when they are due. The native
-answer goes (sealed) onto the payload topic, then the row is crossed off unless a newer hint came meanwhile. A
-detail that keeps not existing is given up: what goes onto the payload topic then puts the order into quarantine.
+What a hint names (`hints.py`) is fetched at once; `ingest.fetches` is the durable list of all else: partial rows of
+polls, calls that failed, hints beyond what memory holds. One row an order, taken when it is due. The native answer
+goes (sealed) onto the payload topic; then a listed row is crossed off unless it was asked for again meanwhile, and
+a hint is settled. A call that fails is settled for its hint by a row of the list. A detail that keeps not existing is
+given up: what goes onto the payload topic then puts the order into quarantine.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,15 +19,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chassis.errors import Unavailable
 from chassis.http import NoAnswer, Outgoing
 from chassis.log import logger
 from chassis.metrics import FOREIGN_CALLS
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY
 from chassis.producer import DeliveryFailed
-from chassis.source import KafkaSource
-from chassis.storage import PostgresStorage
-from schemas.events.channel_hints import HintReceived
 from schemas.events.channel_payloads import PayloadReceived
 from services.ingest import metrics
 from services.ingest.channels import (
@@ -45,6 +41,7 @@ LEASE_S = 30.0
 """Whoever took a row has this long: queue and call are bounded by a fifth of it."""
 QUEUE_MAX = 500
 """Rows that wait in memory; more wait in the list."""
+PAUSE_S = 1.0
 GATHER_S = 0.01
 """Answers that come together are published and crossed off together."""
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
@@ -69,10 +66,9 @@ class Wanted(Struct, frozen=True, kw_only=True):
 UPSERT = """
 INSERT INTO ingest.fetches AS known
   (source_key, channel, shop, channel_order_no, door, accepted_at, due_at)
-SELECT *, clock_timestamp() + make_interval(secs => $7)
+SELECT *, clock_timestamp()
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
 ON CONFLICT (source_key) DO UPDATE SET asked = known.asked + 1
-RETURNING source_key, asked
 """
 TAKE_DUE = """
 UPDATE ingest.fetches SET due_at = clock_timestamp() + make_interval(secs => $2)
@@ -89,6 +85,16 @@ UPDATE ingest.fetches AS known SET due_at = clock_timestamp(), attempts = 0
 FROM fetched WHERE known.source_key = fetched.source_key AND known.asked <> fetched.asked
 """
 """What was asked for again meanwhile is fetched once more, now."""
+LIST_LATE = """
+INSERT INTO ingest.fetches AS known
+  (source_key, channel, shop, channel_order_no, door, accepted_at, due_at, attempts, refused, refused_since)
+SELECT source_key, channel, shop, channel_order_no, door, accepted_at, due_at, 1, refused, refused_since
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+  $7::timestamptz[], $8::int[], $9::timestamptz[])
+  AS late(source_key, channel, shop, channel_order_no, door, accepted_at, due_at, refused, refused_since)
+ON CONFLICT (source_key) DO UPDATE SET asked = known.asked + 1
+"""
+"""What is on the list already is fetched after this, and then once more."""
 PUT_OFF = """
 UPDATE ingest.fetches AS known SET attempts = known.attempts + 1, due_at = late.due_at,
   refused = late.refused, refused_since = late.refused_since
@@ -98,100 +104,64 @@ WHERE known.source_key = late.source_key
 """
 
 
-async def want(
-    connection: Any, wanted: Sequence[Wanted], *, lease_s: float = 0.0
-) -> tuple[Wanted, ...]:
-    """Adds orders to the list; one already there is asked for once more after the fetch under way.
-
-    Returns those that are new. With a `lease_s` they are the caller's to fetch that long.
-    """
+async def want(connection: Any, wanted: Sequence[Wanted]) -> None:
+    """Adds orders to the list; one already there is asked for once more after the fetch under way."""
     unique = {w.source_key: w for w in reversed(wanted)}
-    rows = [unique[key] for key in sorted(unique)]
-    listed = await connection.fetch(
-        UPSERT,
-        [w.source_key for w in rows],
-        [w.channel for w in rows],
-        [w.shop for w in rows],
-        [w.channel_order_no for w in rows],
-        [w.door for w in rows],
-        [w.accepted_at for w in rows],
-        lease_s,
-    )
-    return tuple(unique[row["source_key"]] for row in listed if row["asked"] == 1)
+    await connection.execute(UPSERT, *_identities([unique[key] for key in sorted(unique)]))
 
 
-class HintReader:
-    """Moves hints from Kafka into the list, and what is new there straight on to the fetcher."""
+def _identities(rows: Sequence[Wanted]) -> list[list[object]]:
+    """The first columns of the list."""
+    return [
+        [getattr(row, name) for row in rows]
+        for name in ("source_key", "channel", "shop", "channel_order_no", "door", "accepted_at")
+    ]
 
-    def __init__(self, source: KafkaSource, storage: PostgresStorage, fetcher: Fetcher) -> None:
-        self._source = source
-        self._storage = storage
-        self._fetcher = fetcher
 
-    async def run(self) -> None:
-        """Works until cancelled."""
-        self._source.start()
-        while True:
-            batch = await self._source.next_batch(0.5)
-            if batch is None or batch.generation != self._source.generation:
-                continue
-            wanted = [
-                Wanted(
-                    source_key=r.event.source_key,
-                    channel=r.event.channel,
-                    shop=r.event.shop,
-                    channel_order_no=r.event.channel_order_no,
-                    door="push",
-                    accepted_at=r.event.accepted_at,
-                )
-                for r in batch.records
-                if isinstance(r.event, HintReceived)
-            ]
-            mine: tuple[Wanted, ...] = ()
-            lease_s = LEASE_S if self._fetcher.has_room(len(wanted)) else 0.0
-            try:
-                async with self._storage.transaction() as work:
-                    swapped = await work.advance(batch.advances)
-                    if swapped:
-                        mine = await want(work.connection, wanted, lease_s=lease_s)
-            except Unavailable as error:
-                logger.warning("waiting", part="hints", why=str(error))
-                await asyncio.sleep(1.0)
-                swapped = False
-            if not swapped:
-                self._source.restart_from_stored()
-                continue
-            if lease_s:
-                self._fetcher.take(mine)
-            moved = {(a.source, a.partition): a.next for a in batch.advances}
-            self._source.report_progress(moved)
+class _Errand(Struct):
+    """One call to make. What the list does not hold stands for hints, which wait to be settled."""
+
+    row: Wanted
+    listed: bool
+    settled: list[Callable[[], None]] = []
+
+
+Fetched = tuple[_Errand, RawOrder | ChannelError]
 
 
 class Fetcher:
-    """Fetches what hint readers hand over and what is due in the list, `concurrency` orders at a time."""
+    """Fetches what hints name and what is due in the list, `concurrency` orders at a time."""
 
     def __init__(self, shared: Shared, *, concurrency: int) -> None:
         self._shared = shared
         self._concurrency = concurrency
-        self._queue: asyncio.Queue[Wanted] = asyncio.Queue()
-        self._fetched: list[tuple[Wanted, RawOrder | ChannelError]] = []
+        self._queue: asyncio.Queue[_Errand] = asyncio.Queue()
+        self._not_begun: dict[str, _Errand] = {}
+        """By source key: hinted and still in the queue."""
+        self._fetched: list[Fetched] = []
         self._some_fetched = asyncio.Event()
 
-    def has_room(self, count: int) -> bool:
-        """Whether so many more may wait in memory."""
-        return self._queue.qsize() + count <= QUEUE_MAX
+    def room(self) -> int:
+        """How many more may wait in memory."""
+        return max(0, QUEUE_MAX - self._queue.qsize())
 
-    def take(self, rows: Iterable[Wanted]) -> None:
-        """Fetches these soon. Their lease runs already."""
-        for row in rows:
-            self._queue.put_nowait(row)
+    def fetch(self, row: Wanted, settled: Callable[[], None]) -> None:
+        """Fetches an order soon; `settled` is called when it is published, or stands in the list.
+
+        Hints of one order whose call has not begun share it.
+        """
+        waiting = self._not_begun.get(row.source_key)
+        if waiting is None:
+            waiting = self._not_begun[row.source_key] = _Errand(row, listed=False)
+            self._queue.put_nowait(waiting)
+        waiting.settled.append(settled)
 
     async def run(self) -> None:
         """Works until cancelled."""
         async with asyncio.TaskGroup() as group:
             for _ in range(self._concurrency):
                 group.create_task(self._fetch_for_ever())
-            group.create_task(self._cross_off_for_ever())
+            group.create_task(self._settle_for_ever())
             group.create_task(self._look_for_ever())
 
     async def _look_for_ever(self) -> None:
@@ -214,61 +184,87 @@ class Fetcher:
     async def _take_due(self) -> int:
         async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             rows = await connection.fetch(TAKE_DUE, 4 * self._concurrency, LEASE_S)
-        self.take(Wanted(**dict(row)) for row in rows)
+        for row in rows:
+            self._queue.put_nowait(_Errand(Wanted(**dict(row)), listed=True))
         return len(rows)
 
     async def _fetch_for_ever(self) -> None:
         while True:
-            row = await self._queue.get()
-            answer = await self._fetch(row)
+            errand = await self._queue.get()
+            if not errand.listed:
+                # From now on a hint is newer than what the channel may answer.
+                self._not_begun.pop(errand.row.source_key, None)
+            answer = await self._fetch(errand.row)
             # Not in one line: the list is looked up before the wait, and may be another one after it.
-            self._fetched.append((row, answer))
+            self._fetched.append((errand, answer))
             self._some_fetched.set()
 
-    async def _cross_off_for_ever(self) -> None:
+    async def _settle_for_ever(self) -> None:
         while True:
             await self._some_fetched.wait()
             await asyncio.sleep(GATHER_S)
             self._some_fetched.clear()
             fetched, self._fetched = self._fetched, []
             try:
-                await self._cross_off(fetched)
+                await self._settle(fetched)
             except (*AWAY, DeliveryFailed) as error:
-                # What was published is fetched once more when its lease is over: a repeat, which changes nothing.
+                # A listed row is taken again when its lease is over, a hint now: repeats, which change nothing.
                 logger.warning("waiting", part="fetches", why=type(error).__name__)
+                await asyncio.sleep(PAUSE_S)
+                for errand, _ in fetched:
+                    if errand.settled:
+                        self._queue.put_nowait(errand)
 
-    async def _cross_off(self, fetched: Sequence[tuple[Wanted, RawOrder | ChannelError]]) -> None:
-        done: list[tuple[Wanted, PayloadReceived]] = []
-        late: list[tuple[Wanted, ChannelError]] = []
+    async def _settle(self, fetched: Sequence[Fetched]) -> None:
+        done: list[tuple[_Errand, PayloadReceived]] = []
+        late: list[tuple[_Errand, ChannelError]] = []
         given_up: Counter[tuple[str, str]] = Counter()
-        for row, found in fetched:
+        for errand, found in fetched:
+            row = errand.row
             if isinstance(found, RawOrder):
-                done.append((row, self._payload(row, row.door, found.body)))
+                done.append((errand, self._payload(row, row.door, found.body)))
             elif gone := self._abandoned(row, found):
                 given_up[row.channel, found.code] += 1
-                done.append((row, self._payload(row, ABANDONED_DOOR, msgspec.json.encode(gone))))
+                done.append((errand, self._payload(row, ABANDONED_DOOR, msgspec.json.encode(gone))))
             else:
-                late.append((_after(row, found, self._shared.clock.now()), found))
-        if late:
-            codes = Counter(f"{row.channel}:{error.code}" for row, error in late)
-            logger.warning("details_put_off", codes=dict(codes))
+                late.append((errand, found))
         await self._shared.publish_payloads([payload for _, payload in done])
+        _tell_settled([errand for errand, _ in done])
         for (channel, code), count in given_up.items():
             metrics.FETCHES_ABANDONED.labels(channel).inc(count)
             logger.error("details_abandoned", channel=channel, code=code, orders=count)
-        async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-            if done:
-                await connection.execute(
-                    CROSS_OFF, [row.source_key for row, _ in done], [row.asked for row, _ in done]
-                )
-            if late:
-                await connection.execute(
-                    PUT_OFF,
-                    [row.source_key for row, _ in late],
-                    [self._again_at(row, error) for row, error in late],
-                    [row.refused for row, _ in late],
-                    [row.refused_since for row, _ in late],
-                )
+        crossed_off = [errand.row for errand, _ in done if errand.listed]
+        if late or crossed_off:
+            async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                if crossed_off:
+                    await connection.execute(
+                        CROSS_OFF,
+                        [row.source_key for row in crossed_off],
+                        [row.asked for row in crossed_off],
+                    )
+                if late:
+                    await self._put_off(connection, late)
+
+    async def _put_off(self, connection: Any, late: Sequence[tuple[_Errand, ChannelError]]) -> None:
+        codes = Counter(f"{errand.row.channel}:{error.code}" for errand, error in late)
+        logger.warning("details_put_off", codes=dict(codes))
+        now = self._shared.clock.now()
+        listed: list[tuple[Wanted, datetime]] = []
+        fresh: dict[str, tuple[Wanted, datetime]] = {}
+        for errand, error in late:
+            row = _after(errand.row, error, now)
+            due = row, self._again_at(row, error)
+            if errand.listed:
+                listed.append(due)
+            else:
+                fresh[row.source_key] = due
+        if listed:
+            await connection.execute(PUT_OFF, [row.source_key for row, _ in listed], *_due(listed))
+        if fresh:
+            # In one order: two processes must not wait for each other in a ring.
+            rows = [fresh[key] for key in sorted(fresh)]
+            await connection.execute(LIST_LATE, *_identities([row for row, _ in rows]), *_due(rows))
+        _tell_settled([errand for errand, _ in late])
 
     def _abandoned(self, row: Wanted, error: ChannelError) -> Abandoned | None:
         now = self._shared.clock.now()
@@ -309,6 +305,21 @@ class Fetcher:
             accepted_at=row.accepted_at,
             body=self._shared.payloads.seal_payload(body),
         )
+
+
+def _due(rows: Sequence[tuple[Wanted, datetime]]) -> list[list[object]]:
+    """When to try again, and how often the channel said that there is no such detail."""
+    return [
+        [due_at for _, due_at in rows],
+        [row.refused for row, _ in rows],
+        [row.refused_since for row, _ in rows],
+    ]
+
+
+def _tell_settled(errands: Iterable[_Errand]) -> None:
+    for errand in errands:
+        while errand.settled:
+            errand.settled.pop()()
 
 
 def _after(row: Wanted, error: ChannelError, now: datetime) -> Wanted:

@@ -21,6 +21,8 @@ from chassis.codec import codec
 from chassis.crypto import MasterKeys, PayloadSeal
 from chassis.http import Door, Outgoing
 from chassis.postgres import Pool, migrate, open_pool
+from chassis.processor import Emitted
+from chassis.producer import DeliveryFailed
 from chassis.service import CHASSIS_MIGRATIONS
 from chassis.testing.memory import MemoryBroker, MemoryPublisher
 from schemas.events.channel_payloads import PayloadReceived
@@ -35,11 +37,12 @@ from services.ingest.channels import (
 )
 from services.ingest.channels.douyin import CHANNEL
 from services.ingest.domain.abandoned import Abandoned
-from services.ingest.fetching import LEASE_S, QUEUE_MAX, Fetcher, Wanted, want
+from services.ingest.fetching import Fetcher, Wanted, want
 from services.ingest.shared import ABANDONED_DOOR, Shared
 from services.ingest.shops import Shop
 
 PATIENCE_S = 20.0
+CONCURRENCY = 16
 NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
 
 
@@ -83,19 +86,44 @@ def _read(answer: HttpAnswer) -> RawOrder | ChannelError:
     return RawOrder(order_no=answer.body.decode(), modified_at=None, body=answer.body)
 
 
+class Hesitant(MemoryPublisher):
+    """Loses the next `refuses` batches."""
+
+    refuses = 0
+
+    def publish(self, emitted: Sequence[Emitted], *, in_line: bool = False) -> asyncio.Future[None]:
+        if emitted and self.refuses:
+            self.refuses -= 1
+            lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            lost.set_exception(DeliveryFailed("planned"))
+            return lost
+        return super().publish(emitted, in_line=in_line)
+
+
 @dataclass(kw_only=True)
 class Rig:
     """A fetcher with everything around it."""
 
     pool: Pool
+    publisher: Hesitant
     party: Party
     broker: MemoryBroker
     fetcher: Fetcher
     payloads_seal: PayloadSeal
 
-    async def list(self, wanted: Sequence[Wanted], lease_s: float = 0.0) -> tuple[Wanted, ...]:
+    async def list(self, wanted: Sequence[Wanted]) -> None:
         async with self.pool.acquire() as connection:
-            return await want(connection, wanted, lease_s=lease_s)
+            await want(connection, wanted)
+
+    def hint(self, *order_nos: str) -> Sequence[asyncio.Event]:
+        """Hands orders over as a reader of hints does; an event each that tells when it is settled."""
+        settled = [asyncio.Event() for _ in order_nos]
+        for row, event in zip(wanted(*order_nos), settled, strict=True):
+            self.fetcher.fetch(row, event.set)
+        return settled
+
+    async def listed(self) -> int:
+        return int(await self.pool.fetchval("SELECT count(*) FROM ingest.fetches"))
 
     async def until_listed(self, count: int) -> None:
         async with asyncio.timeout(PATIENCE_S):
@@ -126,11 +154,18 @@ def wanted(*order_nos: str) -> list[Wanted]:
     ]
 
 
+async def all_of(settled: Sequence[asyncio.Event]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        for event in settled:
+            await event.wait()
+
+
 @pytest.fixture
 async def rig(database_url: str) -> AsyncIterator[Rig]:
     await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
     pool = await open_pool(database_url, 4)
     party, broker = Party(), MemoryBroker()
+    publisher = Hesitant(broker)
     door = Door(Starlette(routes=[Route("/detail/{order_no}", party.detail)]), "127.0.0.1", 0)
     port = await door.open()
     shop = Shop(
@@ -146,7 +181,7 @@ async def rig(database_url: str) -> AsyncIterator[Rig]:
         shared = Shared(
             pool=pool,
             outgoing=outgoing,
-            publisher=MemoryPublisher(broker),  # type: ignore[arg-type]  # passes the publisher's suite
+            publisher=publisher,  # type: ignore[arg-type]  # passes the publisher's suite
             desk=None,  # type: ignore[arg-type]  # no command is issued here
             codec=codec(),
             clock=SystemClock(),
@@ -154,10 +189,11 @@ async def rig(database_url: str) -> AsyncIterator[Rig]:
             channels={"douyin": replace(CHANNEL, detail_request=_request, read_detail=_read)},
             shops={("douyin", "shop-1"): shop},
         )
-        fetcher = Fetcher(shared, concurrency=16)
+        fetcher = Fetcher(shared, concurrency=CONCURRENCY)
         running = asyncio.create_task(fetcher.run())
         yield Rig(
             pool=pool,
+            publisher=publisher,
             party=party,
             broker=broker,
             fetcher=fetcher,
@@ -169,24 +205,48 @@ async def rig(database_url: str) -> AsyncIterator[Rig]:
     await pool.close()
 
 
-async def test_what_was_handed_over_is_fetched_once_and_crossed_off_whenever_answers_come(
+async def test_what_was_handed_over_is_fetched_once_and_settled_whenever_answers_come(
     rig: Rig,
 ) -> None:
     numbers = [str(number) for number in range(300)]
+    settled: list[asyncio.Event] = []
     for at in range(0, len(numbers), 10):
-        rig.fetcher.take(await rig.list(wanted(*numbers[at : at + 10]), LEASE_S))
+        settled += rig.hint(*numbers[at : at + 10])
         await asyncio.sleep(0.005)
-    await rig.until_listed(0)
+    await all_of(settled)
     assert rig.payloads() == Counter(numbers)
     assert rig.party.asked == Counter(numbers)
+    assert await rig.listed() == 0, "what goes well costs Postgres nothing"
 
 
-async def test_an_order_asked_for_again_during_its_fetch_is_fetched_once_more(rig: Rig) -> None:
+async def test_hints_of_one_order_share_a_call_that_has_not_begun(rig: Rig) -> None:
     rig.party.held.clear()
-    rig.fetcher.take(await rig.list(wanted("5"), LEASE_S))
+    busy = rig.hint(*(str(number) for number in range(CONCURRENCY)))
+    settled = rig.hint("99", "99", "99")
+    rig.party.held.set()
+    await all_of([*busy, *settled])
+    assert rig.party.asked["99"] == 1
+
+
+async def test_a_hint_that_comes_during_the_call_is_fetched_once_more(rig: Rig) -> None:
+    rig.party.held.clear()
+    first = rig.hint("5")
     async with asyncio.timeout(PATIENCE_S):
         await rig.party.called.wait()
-    assert await rig.list(wanted("5"), LEASE_S) == (), "it is on the list already"
+    second = rig.hint("5")
+    rig.party.held.set()
+    await all_of([*first, *second])
+    assert rig.payloads() == Counter({"5": 2})
+
+
+async def test_a_listed_order_asked_for_again_during_its_call_is_fetched_once_more(
+    rig: Rig,
+) -> None:
+    rig.party.held.clear()
+    await rig.list(wanted("5"))
+    async with asyncio.timeout(PATIENCE_S):
+        await rig.party.called.wait()
+    await rig.list(wanted("5"))
     rig.party.held.set()
     await rig.until_listed(0)
     assert rig.payloads() == Counter({"5": 2})
@@ -194,27 +254,39 @@ async def test_an_order_asked_for_again_during_its_fetch_is_fetched_once_more(ri
 
 async def test_rows_nobody_holds_are_taken_when_they_are_due(rig: Rig) -> None:
     await rig.list(wanted("1", "2"))
-    left = await rig.list(wanted("3"), lease_s=0.8)
-    assert len(left) == 1, "its process died with it"
     await rig.until_listed(0)
-    assert rig.payloads() == Counter(["1", "2", "3"])
+    assert rig.payloads() == Counter(["1", "2"])
 
 
-async def test_a_failed_call_is_put_off_and_tried_until_it_succeeds(rig: Rig) -> None:
+async def test_a_failed_call_is_settled_by_the_list_and_tried_until_it_succeeds(rig: Rig) -> None:
     rig.party.failing["4"] = 2
-    rig.fetcher.take(await rig.list(wanted("4", "6"), LEASE_S))
-    await rig.until_listed(1)
+    await all_of(rig.hint("4", "6"))
     row = await rig.pool.fetchrow("SELECT channel_order_no, attempts FROM ingest.fetches")
     assert row is not None
-    assert row["channel_order_no"] == "4"
+    assert (row["channel_order_no"], row["attempts"]) == ("4", 1)
     await rig.until_listed(0)
     assert rig.party.asked["4"] == 3
     assert rig.payloads() == Counter(["4", "6"])
 
 
+async def test_a_failed_call_for_what_is_on_the_list_asks_there_once_more(rig: Rig) -> None:
+    rig.party.failing["4"] = 2
+    await rig.list(wanted("4"))
+    await all_of(rig.hint("4"))
+    await rig.until_listed(0)
+    assert rig.payloads()["4"] >= 1
+
+
+async def test_a_payload_that_kafka_did_not_take_is_fetched_again(rig: Rig) -> None:
+    rig.publisher.refuses = 1
+    await all_of(rig.hint("7"))
+    assert rig.party.asked["7"] == 2
+    assert rig.payloads() == Counter(["7"])
+
+
 async def test_a_detail_that_is_gone_is_given_up_by_name_and_not_before_its_time(rig: Rig) -> None:
     rig.party.gone.add("4")
-    rig.fetcher.take(await rig.list(wanted("4"), LEASE_S))
+    await all_of(rig.hint("4"))
     async with asyncio.timeout(PATIENCE_S):
         while await rig.pool.fetchval("SELECT refused FROM ingest.fetches") < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -233,18 +305,8 @@ async def test_a_detail_that_is_gone_is_given_up_by_name_and_not_before_its_time
 
 async def test_an_order_that_appears_after_all_is_fetched(rig: Rig) -> None:
     rig.party.gone.add("4")
-    rig.fetcher.take(await rig.list(wanted("4"), LEASE_S))
-    async with asyncio.timeout(PATIENCE_S):
-        while not await rig.pool.fetchval("SELECT refused FROM ingest.fetches"):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await all_of(rig.hint("4"))
+    assert await rig.pool.fetchval("SELECT refused FROM ingest.fetches") == 1
     rig.party.gone.clear()
     await rig.until_listed(0)
     assert [told.door for told in rig.received()] == ["push"]
-
-
-async def test_memory_is_bounded_and_the_list_keeps_the_rest(rig: Rig) -> None:
-    rig.party.held.clear()
-    assert rig.fetcher.has_room(QUEUE_MAX)
-    rig.fetcher.take(wanted(*(str(number) for number in range(QUEUE_MAX))))
-    assert not rig.fetcher.has_room(1)
-    rig.party.held.set()
