@@ -51,17 +51,20 @@ NOT_UNDERSTOOD = Problem(status=400, code="not_understood", title="推送内容�
 NOT_DURABLE = Problem(status=503, code="not_durable", title="暂时无法接收,请稍后重推")
 SPOOL_FULL = Problem(status=503, code="spool_full", title="本地暂存已满,请稍后重推")
 
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
+
 
 def depth_of(body: bytes, limit: int) -> int:
     """How deep brackets nest, counted up to `limit` + 1; strings count too, which errs on the safe side."""
     depth = deepest = 0
-    for byte in body:
+    for byte in body.translate(None, _NO_BRACKETS):
         if byte in b"[{":
             depth += 1
-            deepest = max(deepest, depth)
-            if deepest > limit:
-                return deepest
-        elif byte in b"]}":
+            if depth > deepest:
+                deepest = depth
+                if deepest > limit:
+                    return deepest
+        else:
             depth -= 1
     return deepest
 
