@@ -134,11 +134,12 @@ class Figures:
     ) -> Report:
         """The first report with nothing found and no work left, or the last one when `timeout_s` is over.
 
-        `tell` hears of each report that is not the final one, about once a second.
+        `tell` hears of each report that is not the final one, once a second where there is little to look at.
         """
         loop = asyncio.get_running_loop()
         ends = loop.time() + timeout_s
         while True:
+            began = loop.time()
             try:
                 report = await self.report()
             except (httpx2.HTTPError, OSError, asyncpg.PostgresError):
@@ -148,7 +149,8 @@ class Figures:
                 if (report.clean and not report.unfinished) or loop.time() > ends:
                     return report
                 tell(report)
-            await asyncio.sleep(1.0)
+            # A look at many orders is work, too: it must not keep those from theirs whom it waits for.
+            await asyncio.sleep(max(1.0, 2 * (loop.time() - began)))
 
     async def summary(self, report: Report, seconds: float) -> Summary:
         """Everything counted, once all is quiet."""

@@ -54,7 +54,7 @@ FROM console.orders WHERE held_at IS NOT NULL AND accepted_at IS NOT NULL
 async def read_outside(http: httpx2.AsyncClient, simulators_url: str) -> Outside:
     """The ledger now."""
     ledger = (await http.get(f"{simulators_url}/_sim/ledger", timeout=60.0)).json()
-    catalog = (await http.get(f"{simulators_url}/_sim/catalog")).json()
+    catalog = (await http.get(f"{simulators_url}/_sim/catalog", timeout=60.0)).json()
     return outside_of(ledger, sum(row["quantity"] for row in catalog["stock"]))
 
 
