@@ -39,6 +39,24 @@ class AdjustStock(Struct, frozen=True, kw_only=True):
     """原因 · in a person's words, kept with the ledger entry"""
 
 
+class AllocateBackorder(Struct, frozen=True, kw_only=True):
+    """缺货重新分配 · hold goods for a paid order that waits for them."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.AllocateBackorder"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    generation: int
+    """第几次预占 · the newest attempt, after which this one is asked for"""
+
+
 class ApproveStockDocument(Struct, frozen=True, kw_only=True):
     """审核通过 · an adjustment or a count, by a second person."""
 
@@ -263,6 +281,7 @@ class TransferStock(Struct, frozen=True, kw_only=True):
 
 RECORDS: tuple[type[Struct], ...] = (
     AdjustStock,
+    AllocateBackorder,
     ApproveStockDocument,
     ExpireHold,
     OpenCount,

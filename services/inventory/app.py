@@ -20,6 +20,7 @@ from chassis.topics import consumed_by
 from chassis.valkey import connect
 from chassis.worker import Worker
 from services.inventory.approvals import read_approvals
+from services.inventory.backorders import Backorders, read_line
 from services.inventory.counters import ValkeyCounters
 from services.inventory.document_doors import document_routes
 from services.inventory.domain.model import Aggregate
@@ -131,6 +132,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
     )
     books = Books(pool, counters, epochs)
     expiry = Expiry(pool, context.desk, clock)
+    backorders = Backorders(pool, context.desk, clock, sourcing, read_line(settings.rules_dir))
     sweeper = Sweeper(pool, counters, epochs, settings.sweep_after_ms)
     levels = LevelPublisher(pool, context.publisher, context.codec, NAME)
     check = BookCheck(pool, books)
@@ -150,6 +152,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             direct.run,
             lambda: repeat(reservations.expire_due, settings.timer_ms),
             lambda: repeat(expiry.look, settings.timer_ms),
+            lambda: repeat(backorders.look, settings.timer_ms),
             lambda: repeat(sweeper.look, settings.timer_ms),
             lambda: repeat(levels.look, settings.timer_ms),
             lambda: repeat(check.look, CHECK_EVERY_MS),

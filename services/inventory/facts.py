@@ -16,6 +16,7 @@ from chassis.errors import Unavailable
 from chassis.processor import Kept, Record
 from schemas.events.commands_inventory import (
     AdjustStock,
+    AllocateBackorder,
     ApproveStockDocument,
     ExpireHold,
     OpenCount,
@@ -181,7 +182,7 @@ def _pieces(goods: Goods) -> int:
 def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing: Sourcing) -> None:
     kind = type(event)
     leaves: Goods = ()
-    if kind is OrderPaid:
+    if kind is OrderPaid or kind is AllocateBackorder:
         goods = wanted(hold.lines) if hold.state in {"short", "expired"} else None
         if goods is not None:
             foreseen.plans[key] = plan_for(sourcing, hold, goods)

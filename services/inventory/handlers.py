@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from chassis.errors import Invalid
 from chassis.processor import Decide, Decision, Moment
-from schemas.events.commands_inventory import ExpireHold, ReceiveStock
+from schemas.events.commands_inventory import AllocateBackorder, ExpireHold, ReceiveStock
 from schemas.events.order_states import OrderClosed
 from schemas.events.orders import OrderLine, OrderLinesMatched, OrderPaid, OrderPlaced
 from schemas.events.refunds import RefundSettled
@@ -113,6 +113,22 @@ def expire(state: Aggregate | None, command: ExpireHold, _stock: Stock, moment: 
     return _let_go(state, command.order_id, "expired", moment)
 
 
+def allocate(
+    state: Aggregate | None, command: AllocateBackorder, stock: Stock, moment: Moment
+) -> Outcome:
+    """Holds goods that came for an order that waits for them. Where they are gone again it goes on waiting, silently."""
+    if not isinstance(state, Hold) or state.asked is not None:
+        return Decision(state=state, refusal="unknown_order")
+    if state.state != "short" or state.generation != command.generation:
+        return Decision(state=state, refusal="not_short")
+    if not state.paid:
+        return Decision(state=state, refusal="not_paid")
+    outcome = _ask(state, command.order_id, stock, moment)
+    if isinstance(outcome.state, Hold) and outcome.state.state == "short":
+        return Decision(state=outcome.state, result_id="still_short")
+    return outcome
+
+
 def shipped(
     state: Aggregate | None, event: ParcelShipped, _stock: Stock, moment: Moment
 ) -> Outcome:
@@ -204,7 +220,14 @@ def _ask(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
     answer = stock.offer(order_id, hold, goods)
     if isinstance(answer, Short):
         return Decision(
-            state=replace(hold, state="short", generation=generation, warehouse="", held=()),
+            state=replace(
+                hold,
+                state="short",
+                generation=generation,
+                warehouse="",
+                held=(),
+                short_since=hold.short_since or moment.now,
+            ),
             events=(_short(hold, order_id, answer, moment),),
         )
     expires_at = None if hold.paid else moment.now + stock.hold_for
@@ -231,6 +254,7 @@ def _ask(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
         rule=answer.rule,
         held=goods,
         expires_at=expires_at,
+        short_since=None,
     )
     return Decision(state=held, events=(reserved,), effects=(Reserve(answer.warehouse, goods),))
 
@@ -299,6 +323,7 @@ HANDLERS: Mapping[type[Struct], Decide] = {
     OrderPaid: paid,
     OrderClosed: closed,
     ExpireHold: expire,
+    AllocateBackorder: allocate,
     ParcelShipped: shipped,
     RefundSettled: refund_settled,
     ReceiveStock: received,

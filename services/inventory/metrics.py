@@ -9,6 +9,10 @@ RESERVATIONS = Counter(
     "Orders that asked for stock by result: held or short. Worry when short grows without a sale.",
     ("result",),
 )
+BACKORDERS = Gauge(
+    "danshu_inventory_backorders",
+    "Paid orders that wait for goods. Worry when it grows: what they want is to be bought or moved.",
+)
 ADMISSIONS = Counter(
     "danshu_inventory_admissions_total",
     "Batches by who admitted them: valkey, or postgres alone (correct, but slower under contention). "

@@ -39,7 +39,7 @@ OVERLAP = timedelta(seconds=30)
 CHECK_EVERY_MS = 30_000
 ADD_UP_EVERY_MS = 600_000
 """The sums over the whole ledger cost more each day; what is new is checked by checkpoint."""
-LEAD_EXPIRY, LEAD_LEVELS, LEAD_CHECK, LEAD_ADD_UP = 1, 2, 3, 4
+LEAD_EXPIRY, LEAD_LEVELS, LEAD_CHECK, LEAD_ADD_UP, LEAD_BACKORDERS = 1, 2, 3, 4, 9
 
 
 async def repeat(work: Callable[[], Awaitable[object]], pause_ms: int) -> None:
@@ -53,7 +53,7 @@ async def repeat(work: Callable[[], Awaitable[object]], pause_ms: int) -> None:
 
 
 @asynccontextmanager
-async def _leading(pool: Pool, number: int) -> AsyncIterator[Connection | None]:
+async def leading(pool: Pool, number: int) -> AsyncIterator[Connection | None]:
     """A connection while no other process does the same, else None. Raises Unavailable."""
     try:
         async with (
@@ -83,7 +83,7 @@ class Expiry:
             for command_id, asked_ms in self._asked_ms.items()
             if now_ms - asked_ms < ASK_AGAIN_AFTER_MS
         }
-        async with _leading(self._pool, LEAD_EXPIRY) as connection:
+        async with leading(self._pool, LEAD_EXPIRY) as connection:
             if connection is None:
                 return 0
             now = self._clock.now()
@@ -173,7 +173,7 @@ class LevelPublisher:
 
     async def look(self) -> int:
         """Publishes what changed since the last look; returns how many levels."""
-        async with _leading(self._pool, LEAD_LEVELS) as connection:
+        async with leading(self._pool, LEAD_LEVELS) as connection:
             if connection is None:
                 return 0
             rows = await connection.fetch(SQL["changed_levels"], self._since)
@@ -210,12 +210,12 @@ class BookCheck:
 
     async def look(self) -> None:
         """Reads on from the checkpoints; `LedgerCheck` sets the gauges."""
-        async with _leading(self._pool, LEAD_CHECK) as connection:
+        async with leading(self._pool, LEAD_CHECK) as connection:
             if connection is not None:
                 await self._ledger.look()
 
     async def add_up(self) -> None:
         """Reads the invariants over everything; `Books` sets the gauges."""
-        async with _leading(self._pool, LEAD_ADD_UP) as connection:
+        async with leading(self._pool, LEAD_ADD_UP) as connection:
             if connection is not None:
                 await self._books.invariants()

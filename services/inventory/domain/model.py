@@ -79,6 +79,8 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     """What left the warehouse and did not come back."""
     expires_at: datetime | None = None
     """When an unpaid hold ends; None = never."""
+    short_since: datetime | None = None
+    """Since when nothing is held for want of goods; None while it is not short."""
     early_returns: tuple[Returned, ...] = ()
     """Returns whose parcel we have not seen leave yet: topics have no order among themselves."""
     asked: Asked | None = None

@@ -59,6 +59,29 @@ WHERE document_no = ANY($1::text[]) AND kind NOT IN ('deduction', 'repair')
 SELECT key, generation FROM inventory.reservations
 WHERE state = 'held' AND reference IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2
 
+-- name: count_backorders
+SELECT count(*) FROM inventory.reservations
+WHERE state = 'short' AND reference IS NULL AND (document->'state'->>'paid')::boolean
+
+-- name: servable_backorders
+-- Each of its SKUs lies somewhere in the pieces it wants; whether in one warehouse of its own is decided later.
+WITH waiting AS (
+    SELECT key, document FROM inventory.reservations
+    WHERE state = 'short' AND reference IS NULL AND (document->'state'->>'paid')::boolean
+), wishes AS (
+    SELECT key, line->>1 AS sku, sum((line->>2)::bigint) AS pieces
+    FROM waiting, json_array_elements(document->'state'->'lines') AS line GROUP BY 1, 2
+), most AS (
+    SELECT sku, max(on_hand - reserved) AS pieces FROM inventory.stock
+    WHERE sku IN (SELECT sku FROM wishes) GROUP BY sku
+), lacking AS (
+    SELECT wishes.key FROM wishes LEFT JOIN most USING (sku)
+    WHERE coalesce(most.pieces, 0) < wishes.pieces
+)
+SELECT key, document FROM waiting
+WHERE key NOT IN (SELECT key FROM lacking)
+ORDER BY document->'state'->>'short_since', key LIMIT $1
+
 -- name: try_lead
 SELECT pg_try_advisory_xact_lock(7266875, $1)
 

@@ -1,5 +1,7 @@
 """What becomes of goods, over real Kafka, Postgres and Valkey."""
 
+from collections import Counter
+
 import asyncpg
 import pytest
 
@@ -14,9 +16,11 @@ from schemas.events.stock import (
     StockShort,
 )
 from schemas.events.stock_levels import StockLevelChanged
+from services.inventory.backorders import Backorders, read_line
 from services.inventory.invariants import Invariants
+from services.inventory.sourcing import read_sourcing
 from services.inventory.timers import Expiry, LevelPublisher
-from tests.integration.inventory.rig import House
+from tests.integration.inventory.rig import RULES, House, Running
 from tests.unit.inventory.events import NOW, cancelled, paid, placed, receipt, refunded, shipped
 
 SOUND = Invariants(
@@ -243,3 +247,74 @@ async def test_levels_are_published_when_they_change_and_only_then(inventory: Ho
         assert event.level_key not in newest or event.version > newest[event.level_key].version
         newest[event.level_key] = event
     assert (newest["HZ|A"].on_hand, newest["HZ|A"].reserved) == (5, 2)
+
+
+def backorders(running: Running, house: House, clock: ManualClock) -> Backorders:
+    desk = CommandDesk(house.publisher, codec(), "inventory")
+    return Backorders(running.pool, desk, clock, read_sourcing(RULES), read_line(RULES))
+
+
+async def test_goods_that_come_go_to_paid_orders_that_wait_in_line(inventory: House) -> None:
+    async with inventory.running() as running:
+        await inventory.publish(
+            [placed("o1", [("A", 2)]), placed("o2", [("A", 1)]), placed("o3", [("A", 1)])]
+        )
+        await inventory.publish(
+            [placed("o4", [("A", 1)], channel="douyin"), placed("o5", [("B", 1)])]
+        )
+        await inventory.publish([paid(f"o{number}") for number in (1, 2, 4, 5)])
+        await inventory.drained()
+        clock = ManualClock(NOW)
+        timer = backorders(running, inventory, clock)
+        assert await timer.look() == 0, "there is nothing to give"
+        await inventory.publish([receipt("r1", "HZ", [("A", 3)])])
+        await inventory.drained()
+        assert await timer.look() == 2
+        assert await timer.look() == 0, "asked once is enough for a while"
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (3, 3)
+        assert await running.invariants() == SOUND
+        # What was cancelled goes to who still waits; who has not paid does not wait.
+        await inventory.publish([cancelled("o1"), cancelled("o4")])
+        await inventory.drained()
+        assert await timer.look() == 1
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (3, 1)
+        assert await running.invariants() == SOUND
+    held = [
+        event.order_id for event in await inventory.emitted() if isinstance(event, StockReserved)
+    ]
+    assert sorted(held) == ["o1", "o2", "o4"]
+    shorts = [
+        event.order_id for event in await inventory.emitted() if isinstance(event, StockShort)
+    ]
+    assert Counter(shorts) == {"o1": 2, "o2": 2, "o3": 1, "o4": 2, "o5": 2}, (
+        "a turn in vain says nothing"
+    )
+
+
+async def test_goods_that_are_gone_before_the_turn_leave_the_order_waiting_for_the_next(
+    inventory: House,
+) -> None:
+    async with inventory.running() as running:
+        await inventory.publish([placed("o1", [("A", 1)]), paid("o1")])
+        await inventory.drained()
+        await inventory.publish([receipt("r1", "HZ", [("A", 1)])])
+        await inventory.drained()
+        clock = ManualClock(NOW)
+        timer = backorders(running, inventory, clock)
+        late = backorders(running, inventory, clock)
+        await inventory.publish([placed("o2", [("A", 1)])])
+        await inventory.drained()
+        assert await timer.look() == 0, "a new order was quicker"
+        await inventory.publish([cancelled("o2")])
+        await inventory.drained()
+        assert await timer.look() == 1
+        assert await late.look() == 1, "another process asks the same"
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (1, 1)
+        assert await running.invariants() == SOUND
+    settled = await inventory.fetch(
+        "SELECT outcome FROM chassis.commands_settled WHERE result_id = ''"
+    )
+    assert [row["outcome"] for row in settled] == ["done"], "both asked with one command"

@@ -10,7 +10,12 @@ from msgspec.structs import replace
 from chassis.errors import Invalid
 from chassis.processor import Decision, Moment, Record
 from chassis.topics import consumed_by
-from schemas.events.commands_inventory import ExpireHold, ReceiptLine, ReceiveStock
+from schemas.events.commands_inventory import (
+    AllocateBackorder,
+    ExpireHold,
+    ReceiptLine,
+    ReceiveStock,
+)
 from schemas.events.orders import Payment
 from schemas.events.stock import (
     StockDeducted,
@@ -60,7 +65,9 @@ HELD = Hold(
     expires_at=NOW + timedelta(minutes=30),
 )
 PAID = replace(HELD, paid=True, expires_at=None)
-SHORT = Hold(state="short", generation=1, channel="taobao", province="浙江省", lines=LINES)
+SHORT = Hold(
+    state="short", generation=1, channel="taobao", province="浙江省", lines=LINES, short_since=NOW
+)
 EXPIRED = replace(HELD, state="expired", held=(), expires_at=None)
 GIVEN_UP = replace(HELD, state="cancelled", held=(), expires_at=None)
 SENT = replace(PAID, state="shipped", held=(), shipped=GOODS)
@@ -150,6 +157,47 @@ def test_its_goods_are_held_when_its_lines_are_matched() -> None:
     decision = decide(replace(UNMATCHED, paid=True), MATCHED, YES)
     assert decision.state == replace(PAID, warehouse="GZ")
     assert decision.effects == (Reserve("GZ", GOODS),)
+
+
+def turn(generation: int = 1) -> AllocateBackorder:
+    return AllocateBackorder(
+        order_id="o1", command_id="c", issued_at=NOW, actor="timer", generation=generation
+    )
+
+
+def test_goods_that_came_are_held_for_a_paid_order_that_waits() -> None:
+    decision = decide(replace(SHORT, paid=True), turn(), YES)
+    assert decision.state == replace(PAID, warehouse="GZ", generation=2)
+    assert decision.effects == (Reserve("GZ", GOODS),)
+    (event,) = decision.events
+    assert isinstance(event, StockReserved)
+    assert (event.generation, event.expires_at) == (2, None)
+
+
+def test_where_they_are_gone_again_it_waits_on_from_when_it_began() -> None:
+    before = replace(SHORT, paid=True, short_since=NOW - timedelta(hours=5))
+    decision = decide(before, turn(), NO)
+    assert decision.state == replace(before, generation=2), "the next turn is another command"
+    assert (decision.events, decision.effects, decision.refusal) == ((), (), "")
+
+
+@pytest.mark.parametrize(
+    ("state", "generation", "refusal"),
+    [
+        (None, 1, "unknown_order"),
+        (SHORT, 1, "not_paid"),
+        (replace(SHORT, paid=True), 2, "not_short"),
+        (PAID, 1, "not_short"),
+        (GIVEN_UP, 1, "not_short"),
+        (SENT, 1, "not_short"),
+    ],
+)
+def test_a_turn_that_is_over_changes_nothing(
+    state: Hold | None, generation: int, refusal: str
+) -> None:
+    decision = decide(state, turn(generation))
+    assert (decision.state, decision.refusal) == (state, refusal)
+    assert (decision.events, decision.effects) == ((), ())
 
 
 @pytest.mark.parametrize("state", [HELD, SHORT, GIVEN_UP, SENT, EXPIRED])

@@ -1,0 +1,133 @@
+"""Goods that came go to the paid orders that wait for them, in line: the table `backorder/default` says whose turn it is.
+
+Guarantees: a look only asks (one command an order and attempt); the order's own decision, against locked rows, holds
+the goods or leaves it waiting. A new order may take what came before the next look: a look is a second away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from chassis.clock import Clock
+from chassis.commands import CommandDesk
+from chassis.errors import StartRefused
+from chassis.ids import request_id
+from chassis.postgres import Pool
+from chassis.rules import Table, TableBroken, load_tables, unmet
+from chassis.rules.values import Kind
+from schemas.events.commands_inventory import AllocateBackorder
+from services.inventory import metrics
+from services.inventory.domain.backorders import Waiting, served
+from services.inventory.domain.model import Hold, wanted
+from services.inventory.rebuild import decode_kept
+from services.inventory.sourcing import Sourcing
+from services.inventory.store import SQL
+from services.inventory.timers import ASK_AGAIN_AFTER_MS, LEAD_BACKORDERS, leading
+
+TABLE = "backorder/default"
+FACTS: Mapping[str, Kind] = {"channel": "text", "total_quantity": "int", "waited_hours": "int"}
+LOOK_MAX = 2_000
+"""Orders looked at in one look, those that wait longest; the next look sees who is left."""
+HOUR_S = 3600
+
+
+class Line:
+    """The table: who is served before whom."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def priority(self, channel: str, pieces: int, waited_s: float) -> int:
+        """Higher is served first."""
+        facts = {
+            "channel": channel,
+            "total_quantity": pieces,
+            "waited_hours": int(waited_s // HOUR_S),
+        }
+        return self._table.decide(facts).integer("priority")
+
+
+def read_line(rules_dir: Path) -> Line:
+    """The table of a folder of rules. Raises StartRefused."""
+    try:
+        table = load_tables(rules_dir)[TABLE]
+    except (TableBroken, KeyError) as error:
+        raise StartRefused(f"the decision table {TABLE} is not usable: {error}") from error
+    if problems := unmet(table, facts=FACTS, outputs={"priority": "int"}):
+        raise StartRefused(
+            f"the decision table {TABLE} is not usable: {', '.join(map(str, problems))}"
+        )
+    return Line(table)
+
+
+class Backorders:
+    """Looks for paid orders that can be served now."""
+
+    def __init__(
+        self, pool: Pool, desk: CommandDesk, clock: Clock, sourcing: Sourcing, line: Line
+    ) -> None:
+        self._pool = pool
+        self._desk = desk
+        self._clock = clock
+        self._sourcing = sourcing
+        self._line = line
+        self._asked_ms: dict[str, int] = {}
+
+    async def look(self) -> int:
+        """Asks for each order whose turn it is; returns how many. Raises Unavailable."""
+        now_ms, now = self._clock.monotonic_ms(), self._clock.now()
+        self._asked_ms = {
+            command_id: asked_ms
+            for command_id, asked_ms in self._asked_ms.items()
+            if now_ms - asked_ms < ASK_AGAIN_AFTER_MS
+        }
+        async with leading(self._pool, LEAD_BACKORDERS) as connection:
+            if connection is None:
+                return 0
+            metrics.BACKORDERS.set(await connection.fetchval(SQL["count_backorders"]))
+            rows = await connection.fetch(SQL["servable_backorders"], LOOK_MAX)
+            if not rows:
+                return 0
+            waiting = [
+                self._waiting(row["key"], decode_kept(row["document"]).state, now) for row in rows
+            ]
+            skus = {sku for one in waiting for sku, _ in one.goods}
+            levels = await connection.fetch(SQL["availability"], list(skus))
+            available = {
+                (row["warehouse"], row["sku"]): row["on_hand"] - row["reserved"] for row in levels
+            }
+            turns = served(waiting, available, self._warehouses)
+            commands = [
+                AllocateBackorder(
+                    order_id=one.order_id,
+                    command_id=request_id("backorder", one.order_id, str(one.generation)),
+                    issued_at=now,
+                    actor="timer:backorders",
+                    generation=one.generation,
+                )
+                for one in turns
+            ]
+            fresh = [one for one in commands if one.command_id not in self._asked_ms]
+            await self._desk.issue(fresh)
+        self._asked_ms.update({one.command_id: now_ms for one in fresh})
+        return len(fresh)
+
+    def _waiting(self, order_id: str, state: object, now: datetime) -> Waiting:
+        assert isinstance(state, Hold)
+        since = state.short_since or now
+        goods = wanted(state.lines) or ()
+        pieces = sum(quantity for _, quantity in goods)
+        return Waiting(
+            order_id=order_id,
+            generation=state.generation,
+            channel=state.channel,
+            province=state.province,
+            goods=goods,
+            since=since,
+            priority=self._line.priority(state.channel, pieces, (now - since).total_seconds()),
+        )
+
+    def _warehouses(self, one: Waiting) -> tuple[str, ...]:
+        return self._sourcing.choice(one.channel, one.province, one.pieces).warehouses

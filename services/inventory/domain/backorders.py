@@ -1,0 +1,51 @@
+"""Whose turn it is when goods come: paid orders that were short, in line. Pure.
+
+Guarantees: who is named can be served by the goods given, all of them together; an order is passed over only where
+its own goods are not all in one of its warehouses. The line is by priority, then by how long they wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from services.inventory.domain.model import Goods, Row
+from services.inventory.domain.rules import choose
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """A paid order nothing is held for."""
+
+    order_id: str
+    generation: int
+    channel: str
+    province: str
+    goods: Goods
+    since: datetime
+    priority: int = 0
+    """Higher is served first."""
+
+    @property
+    def pieces(self) -> int:
+        """How many it wants in all."""
+        return sum(quantity for _, quantity in self.goods)
+
+
+def served(
+    waiting: Iterable[Waiting],
+    available: Mapping[Row, int],
+    warehouses: Callable[[Waiting], tuple[str, ...]],
+) -> list[Waiting]:
+    """Those whose turn it is, in line."""
+    left = dict(available)
+    turns = []
+    for one in sorted(waiting, key=lambda w: (-w.priority, w.since, w.order_id)):
+        warehouse = choose(lambda row: left.get(row, 0), warehouses(one), one.goods)
+        if not warehouse:
+            continue
+        turns.append(one)
+        for sku, quantity in one.goods:
+            left[warehouse, sku] -= quantity
+    return turns
