@@ -5,7 +5,6 @@ listens on the loopback address only.
 """
 
 import argparse
-import asyncio
 import socket
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import msgspec
 import uvicorn
+import uvloop
 from starlette.applications import Starlette
 
 from simulators.app import build
@@ -51,8 +51,15 @@ def _serve(app: Starlette, port: int) -> None:
     base_url = f"http://{HOST}:{listener.getsockname()[1]}"
     ready = {"ready": True} | accounts(app.state.simulation, base_url)
     # A connection that is closed on purpose is no error of ours to report.
-    config = uvicorn.Config(app, log_level="critical", access_log=False, timeout_keep_alive=75)
-    asyncio.run(_Server(config, ready).serve(sockets=[listener]))
+    config = uvicorn.Config(
+        app,
+        log_level="critical",
+        access_log=False,
+        timeout_keep_alive=75,
+        # Nobody's forwarding headers are believed, so nobody needs to read them.
+        proxy_headers=False,
+    )
+    uvloop.run(_Server(config, ready).serve(sockets=[listener]))
 
 
 def main() -> int:

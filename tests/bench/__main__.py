@@ -7,7 +7,6 @@ Figures of one run are only worth something beside each other: the machine's noi
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import uuid
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import uvloop
 from rich.console import Console
 
 from demo.platform import SERVICES, Platform
@@ -95,7 +95,7 @@ def main() -> None:
     before = surroundings()
     stack = embedded.up(home, keep=False)
     try:
-        results = asyncio.run(_rounds(arguments, stack, home / "runs"))
+        results = uvloop.run(_rounds(arguments, stack, home / "runs"))
     finally:
         embedded.down(home)
     for table in tables(results):
