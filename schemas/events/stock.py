@@ -84,6 +84,8 @@ class StockReserved(Struct, frozen=True, kw_only=True):
     """第几次预占 · from 1"""
     rule: str
     """选仓依据 · table@version#row"""
+    hold_rule: str | None = None
+    """占货时长依据 · table@version#row for an unpaid order; null = paid, or not said"""
 
 
 class ReturnedLine(Struct, frozen=True, kw_only=True):
@@ -142,6 +144,8 @@ class StockShort(Struct, frozen=True, kw_only=True):
     """发生时间 · when it happened, UTC"""
     lines: tuple[ShortLine, ...]
     """缺货行"""
+    withheld_by: str | None = None
+    """不予占货的依据 · table@version#row where the goods are there and are held only once it is paid; null = goods lack"""
 
 
 RECORDS: tuple[type[Struct], ...] = (

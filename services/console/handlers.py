@@ -161,6 +161,11 @@ def short(card: Card | None, event: StockShort, _facts: Any, moment: Moment) -> 
     missing = "、".join(
         [f"{line.sku} 需 {line.wanted} 仅 {line.available}" for line in event.lines]
     )
+    if event.withheld_by:
+        return Decision(
+            state=replace(known, updated_at=moment.now),
+            effects=entry(event, moment, "有货，付款后再占", "", event.withheld_by),
+        )
     return Decision(
         state=replace(known, flags=with_flag(known.flags, "short"), updated_at=moment.now),
         effects=entry(event, moment, missing),

@@ -27,6 +27,7 @@ from services.inventory.domain.model import Aggregate
 from services.inventory.doors import inventory_app
 from services.inventory.handlers import HANDLERS
 from services.inventory.invariants import Books
+from services.inventory.leases import read_leases
 from services.inventory.rebuild import EpochKeeper
 from services.inventory.reconciliation_doors import reconciliation_routes
 from services.inventory.reconciling import Reconciler, read_thresholds
@@ -117,12 +118,13 @@ async def build(context: Context[InventorySettings]) -> Parts:
     except Unavailable as error:
         logger.warning("starting without valkey", why=str(error))
     sourcing = read_sourcing(settings.rules_dir)
-    hold_for, approvals = timedelta(seconds=settings.hold_s), read_approvals(settings.rules_dir)
-    source = StockSource(counters, epochs, sourcing, hold_for, approvals)
+    leases = read_leases(settings.rules_dir, timedelta(seconds=settings.hold_s))
+    approvals = read_approvals(settings.rules_dir)
+    source = StockSource(counters, epochs, sourcing, leases, approvals)
     desk = DirectSource()
     direct = direct_worker(
         desk,
-        StockSource(counters, epochs, sourcing, hold_for, approvals, answer=desk.answer),
+        StockSource(counters, epochs, sourcing, leases, approvals, answer=desk.answer),
         pool,
         context.publisher,
         clock,

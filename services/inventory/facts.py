@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from chassis.direct import Answered
@@ -42,6 +42,7 @@ from services.inventory.domain.model import (
     Held,
     HeldPart,
     Hold,
+    Lease,
     Mend,
     Off,
     Receive,
@@ -60,6 +61,7 @@ from services.inventory.domain.reservations import (
     ReserveGoods,
 )
 from services.inventory.domain.rules import Available, Book, choose, choose_part, shortfall
+from services.inventory.leases import Leases
 from services.inventory.sourcing import Choice, Sourcing
 
 Moment: TypeAlias = tuple[str, str, datetime]
@@ -109,6 +111,8 @@ class Foreseen:
     """Rows that may not exist yet."""
     repairs: set[Row] = field(default_factory=set)
     """Rows whose books may have to be made to agree; new rows, too."""
+    buyers: set[str] = field(default_factory=set)
+    """Who may come to have goods unpaid."""
     moments: set[Moment] = field(default_factory=set)
     """Rows of which the book is asked at an earlier moment; new rows, too."""
 
@@ -147,6 +151,8 @@ def foresee(
             if state is None and (goods := wanted(event.lines)) is not None:
                 choice = sourcing.choice(event.channel, event.province, _pieces(goods))
                 foreseen.plans[record.key] = Plan(1, choice, goods)
+                if event.payment is None and event.receiver_key:
+                    foreseen.buyers.add(event.receiver_key)
         elif kind is ReceiveStock:
             rows = [(event.warehouse, line.sku) for line in event.lines]
             foreseen.new_rows.update(row for row in rows if _can_be_written(row))
@@ -189,6 +195,8 @@ def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing
     elif kind is OrderLinesMatched:
         goods = wanted(event.lines) if hold.state == "unmatched" else None
         if goods is not None:
+            if hold.buyer:
+                foreseen.buyers.add(hold.buyer)
             foreseen.plans[key] = plan_for(sourcing, hold, goods)
     elif kind in LETS_GO or (kind is ConfirmReservation and event.handed_over):
         leaves = hold.held
@@ -265,13 +273,14 @@ class StockFacts:
         foreseen: Foreseen,
         kept: Mapping[str, Kept[Any]],
         sourcing: Sourcing,
-        hold_for: timedelta,
+        leases: Leases,
         remember: Callable[[Iterable[Row]], None],
         *,
         approvals: Approvals,
     ) -> None:
         self.foreseen = foreseen
-        self.hold_for = hold_for
+        self.buyer_holds: dict[str, int] = {}
+        """How many unpaid holds each of them has."""
         self.book = Book({})
         self.seen: dict[Row, int] = {}
         """Available pieces of rows that were looked at and not locked."""
@@ -293,6 +302,7 @@ class StockFacts:
         self._sourcing = sourcing
         self._remember = remember
         self._approvals = approvals
+        self._leases = leases
 
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
         """Who could send these goods now, by the numbers of Postgres."""
@@ -307,6 +317,12 @@ class StockFacts:
         if not warehouse:
             return shortfall(self._shown, plan.choice.warehouses, goods)
         return Held(warehouse=warehouse, rule=plan.choice.rule)
+
+    def lease(self, hold: Hold, warehouse: str, goods: Goods) -> Lease:
+        """How long they are kept there for somebody who has not paid."""
+        left = min(self.book.available((warehouse, sku)) - pieces for sku, pieces in goods)
+        others = self.buyer_holds.get(hold.buyer, 0)
+        return self._leases.lease(hold.channel, _pieces(goods), others, left)
 
     def part(self, order_id: str, goods: Goods) -> HeldPart | Short:
         """Who could send most of these goods now, for who was just told that nobody has them all."""
@@ -353,6 +369,8 @@ class StockFacts:
             return
         if kind is Reserve:
             self.book.reserve(effect.warehouse, effect.goods)  # of rows that `offer` found locked
+            if effect.buyer:
+                self.buyer_holds[effect.buyer] = self.buyer_holds.get(effect.buyer, 0) + 1
             return
         self._require([(effect.warehouse, sku) for sku, _ in effect.goods])
         if kind is Release:

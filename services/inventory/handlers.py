@@ -8,6 +8,7 @@ time (a cancellation before the order, a return before the parcel).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -34,7 +35,10 @@ from services.inventory.documents import DOCUMENTS
 from services.inventory.domain.model import (
     Aggregate,
     Deduct,
+    Goods,
+    Held,
     Hold,
+    Lease,
     Line,
     Receipt,
     Receive,
@@ -62,6 +66,7 @@ def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Mo
         channel=event.channel,
         province=event.province,
         lines=_lines(event.lines),
+        buyer="" if event.payment else event.receiver_key,
     )
     if any([line.unmatched is not None for line in event.lines]):  # noqa: C419 — every order passes here
         return Decision(state=replace(hold, state="unmatched", lines=()))
@@ -84,7 +89,7 @@ def _lines(lines: Sequence[OrderLine]) -> tuple[Line, ...]:
 
 def paid(state: Aggregate | None, event: OrderPaid, stock: Stock, moment: Moment) -> Outcome:
     """Makes the hold permanent; asks once more where there is none any more, or never was."""
-    hold = replace(_hold(state), paid=True, expires_at=None)
+    hold = replace(_hold(state), paid=True, expires_at=None, buyer="")
     if hold.state in {"short", "expired"}:
         return _ask(hold, event.order_id, stock, moment)
     return Decision(state=hold)
@@ -216,21 +221,33 @@ def _ask(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
     goods = wanted(hold.lines)
     if goods is None:
         raise Invalid("lines_make_no_sense")
-    generation = hold.generation + 1
+    asked = replace(hold, generation=hold.generation + 1)
     answer = stock.offer(order_id, hold, goods)
     if isinstance(answer, Short):
         return Decision(
-            state=replace(
-                hold,
-                state="short",
-                generation=generation,
-                warehouse="",
-                held=(),
-                short_since=hold.short_since or moment.now,
-            ),
+            state=_without(asked, short_since=hold.short_since or moment.now),
             events=(_short(hold, order_id, answer, moment),),
         )
-    expires_at = None if hold.paid else moment.now + stock.hold_for
+    if hold.paid:
+        return _held(asked, order_id, answer, goods, None, moment)
+    lease = stock.lease(hold, answer.warehouse, goods)
+    if lease.time:
+        return _held(asked, order_id, answer, goods, lease, moment)
+    # The goods are there, and stay there until it is paid.
+    event = StockShort(
+        order_id=order_id, version=0, occurred_at=moment.now, lines=(), withheld_by=lease.rule
+    )
+    return Decision(state=_without(asked, short_since=None), events=(event,))
+
+
+def _without(asked: Hold, short_since: datetime | None) -> Hold:
+    return replace(asked, state="short", warehouse="", held=(), short_since=short_since)
+
+
+def _held(  # noqa: PLR0917 — all of one answer
+    asked: Hold, order_id: str, answer: Held, goods: Goods, lease: Lease | None, moment: Moment
+) -> Outcome:
+    expires_at = moment.now + lease.time if lease else None
     reserved = StockReserved(
         order_id=order_id,
         version=0,
@@ -239,24 +256,25 @@ def _ask(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
         lines=tuple(
             [
                 ReservedLine(line_no=line.line_no, sku=line.sku, quantity=line.quantity)
-                for line in hold.lines
+                for line in asked.lines
             ]
         ),
         expires_at=expires_at,
-        generation=generation,
+        generation=asked.generation,
         rule=answer.rule,
+        hold_rule=lease.rule if lease else None,
     )
     held = replace(
-        hold,
+        asked,
         state="held",
-        generation=generation,
         warehouse=answer.warehouse,
         rule=answer.rule,
         held=goods,
         expires_at=expires_at,
         short_since=None,
     )
-    return Decision(state=held, events=(reserved,), effects=(Reserve(answer.warehouse, goods),))
+    effect = Reserve(answer.warehouse, goods, asked.buyer)
+    return Decision(state=held, events=(reserved,), effects=(effect,))
 
 
 def _short(hold: Hold, order_id: str, answer: Short, moment: Moment) -> StockShort:

@@ -14,7 +14,7 @@ class InventorySettings(Settings):
     model_config = SettingsConfigDict(env_prefix="DANSHU_INVENTORY_", frozen=True, extra="ignore")
 
     hold_s: int = Field(default=1800, ge=1)
-    """How long an unpaid order holds its goods."""
+    """How long an unpaid order holds its goods at most; `rules/hold` may say less. A reservation, unless its caller says."""
     sweep_after_ms: int = Field(default=30_000, ge=100)
     """Age at which a note in Valkey that nobody settled is settled by asking Postgres."""
     timer_ms: int = Field(default=1_000, ge=10)

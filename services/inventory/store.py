@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from services.inventory.domain.ledger import Balance, Booked, Ledger
 from services.inventory.domain.model import Entry, Hold, Off, Row
 from services.inventory.domain.rules import Available, Book, choose
 from services.inventory.facts import Moment, Plan, StockFacts, foresee, spare_of
+from services.inventory.leases import Leases
 from services.inventory.sourcing import Sourcing
 
 TABLE = "inventory.reservations"
@@ -39,12 +39,18 @@ def _reference(state: object) -> str | None:
     return state.asked.reference if isinstance(state, Hold) and state.asked else None
 
 
+def _buyer(state: object) -> str | None:
+    """Who has goods unpaid."""
+    return (state.buyer or None) if isinstance(state, Hold) and state.state == "held" else None
+
+
 COLUMNS = (
     Column("state", "text", lambda state: getattr(state, "state", "booked")),
     Column("warehouse", "text", lambda state: getattr(state, "warehouse", "")),
     Column("generation", "int", lambda state: getattr(state, "generation", 0)),
     Column("expires_at", "timestamptz", lambda state: getattr(state, "expires_at", None)),
     Column("reference", "text", _reference),
+    Column("buyer", "text", _buyer),
 )
 
 
@@ -77,7 +83,7 @@ class StockSource:
         counters: ValkeyCounters,
         epochs: EpochInForce,
         sourcing: Sourcing,
-        hold_for: timedelta,
+        leases: Leases,
         approvals: Approvals,
         *,
         answer: Callable[[Mapping[str, Any]], None] | None = None,
@@ -86,7 +92,7 @@ class StockSource:
         self._counters = counters
         self._epochs = epochs
         self._sourcing = sourcing
-        self._hold_for = hold_for
+        self._leases = leases
         self._approvals = approvals
         self._also: set[Row] = set()
         self._telling: asyncio.Task[None] | None = None
@@ -101,7 +107,7 @@ class StockSource:
             foreseen,
             kept,
             self._sourcing,
-            self._hold_for,
+            self._leases,
             self._also.update,
             approvals=self._approvals,
         )
@@ -119,6 +125,9 @@ class StockSource:
             await self._lock_all(connection, facts)
         else:
             await self._lock_admitted(connection, facts, answers)
+        if foreseen.buyers:
+            counted = await connection.fetch(SQL["unpaid_holds"], list(foreseen.buyers))
+            facts.buyer_holds = {row["buyer"]: row["holds"] for row in counted}
         if foreseen.moments:
             facts.books_at = await self._books_at(connection, foreseen.moments, facts.book)
         for row in foreseen.repairs:

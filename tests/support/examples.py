@@ -75,6 +75,8 @@ TEXTS = {
     "result_id": f"{ORDER_ID}-R1",
     "role": "finance",
     "rule": "sourcing@1#2",
+    "hold_rule": "hold/default@1#default",
+    "withheld_by": "hold/default@1#buyer-over-budget",
     "service": "standard",
     "shop": "shop-1",
     "shop_key": "taobao|shop-1",

@@ -7,7 +7,7 @@ same lines always compare equal. A `Hold` is live exactly while its state is `he
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -81,6 +81,8 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     """When an unpaid hold ends; None = never."""
     short_since: datetime | None = None
     """Since when nothing is held for want of goods; None while it is not short."""
+    buyer: str = ""
+    """Keyed digest of the receiver, while it is not paid; empty = not told."""
     early_returns: tuple[Returned, ...] = ()
     """Returns whose parcel we have not seen leave yet: topics have no order among themselves."""
     asked: Asked | None = None
@@ -199,11 +201,20 @@ class Short(Struct, frozen=True, kw_only=True):
     missing: tuple[Missing, ...]
 
 
+class Lease(Struct, frozen=True, kw_only=True):
+    """How long goods are kept for somebody who has not paid; zero = not at all. And by which rule."""
+
+    time: timedelta
+    rule: str
+
+
 class Reserve(Struct, frozen=True):
     """Effect: pieces become reserved."""
 
     warehouse: str
     goods: Goods
+    buyer: str = ""
+    """Who has them unpaid; empty where that is not counted."""
 
 
 class Release(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from chassis.processor import Decision
@@ -12,6 +12,7 @@ from services.inventory.domain.model import (
     Goods,
     Held,
     Hold,
+    Lease,
     Off,
     Short,
 )
@@ -25,10 +26,12 @@ PIECES_MAX = 1_000_000_000
 class Stock(Protocol):
     """The facts of a batch, as decisions ask them."""
 
-    hold_for: timedelta
-
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
         """Who could send these goods now."""
+        ...
+
+    def lease(self, hold: Hold, warehouse: str, goods: Goods) -> Lease:
+        """How long they are kept there for somebody who has not paid."""
         ...
 
     def spare(self, warehouse: str, sku: str) -> int:

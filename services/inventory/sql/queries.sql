@@ -59,6 +59,9 @@ WHERE document_no = ANY($1::text[]) AND kind NOT IN ('deduction', 'repair')
 SELECT key, generation FROM inventory.reservations
 WHERE state = 'held' AND reference IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2
 
+-- name: unpaid_holds
+SELECT buyer, count(*) AS holds FROM inventory.reservations WHERE buyer = ANY($1::text[]) GROUP BY buyer
+
 -- name: count_backorders
 SELECT count(*) FROM inventory.reservations
 WHERE state = 'short' AND reference IS NULL AND (document->'state'->>'paid')::boolean

@@ -30,6 +30,7 @@ from services.inventory.app import NAME, direct_worker, processor
 from services.inventory.approvals import read_approvals
 from services.inventory.counters import ValkeyCounters
 from services.inventory.invariants import Books, Invariants
+from services.inventory.leases import read_leases
 from services.inventory.rebuild import EpochKeeper
 from services.inventory.reservations import Reservations
 from services.inventory.sourcing import read_sourcing
@@ -56,7 +57,7 @@ class Running:
             self.counters,
             self.epochs,
             read_sourcing(RULES),
-            timedelta(minutes=30),
+            read_leases(RULES, timedelta(minutes=30)),
             read_approvals(RULES),
         )
         self.desk = DirectSource()
@@ -64,7 +65,7 @@ class Running:
             self.counters,
             self.epochs,
             read_sourcing(RULES),
-            timedelta(minutes=30),
+            read_leases(RULES, timedelta(minutes=30)),
             read_approvals(RULES),
             answer=self.desk.answer,
         )

@@ -4,10 +4,12 @@ from collections import Counter
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from chassis.clock import ManualClock
 from chassis.codec import codec
 from chassis.commands import CommandDesk
+from schemas.events.orders import OrderPlaced
 from schemas.events.stock import (
     StockDeducted,
     StockReleased,
@@ -318,3 +320,35 @@ async def test_goods_that_are_gone_before_the_turn_leave_the_order_waiting_for_t
         "SELECT outcome FROM chassis.commands_settled WHERE result_id = ''"
     )
     assert [row["outcome"] for row in settled] == ["done"], "both asked with one command"
+
+
+async def test_one_receiver_cannot_keep_a_shelf_without_paying(inventory: House) -> None:
+    def unpaid(number: int, receiver: str = "hoarder") -> OrderPlaced:
+        return replace(placed(f"o{number}", [("A", 1)]), receiver_key=receiver)
+
+    async with inventory.running() as running:
+        await inventory.publish([receipt("r1", "HZ", [("A", 100)])])
+        await inventory.drained()
+        await inventory.publish([unpaid(number) for number in range(3)])
+        await inventory.drained()
+        # Some are counted in Postgres, some in the batch they come in.
+        await inventory.publish([unpaid(number) for number in range(3, 8)])
+        await inventory.publish([unpaid(20, "somebody"), unpaid(21, "")])
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (100, 7)
+        withheld = [e for e in await inventory.emitted() if isinstance(e, StockShort)]
+        assert {str(event.withheld_by).partition("#")[2] for event in withheld} == {
+            "buyer-over-budget"
+        }
+        left_out = {event.order_id for event in withheld}
+        assert len(left_out) == 3
+        kept = next(f"o{number}" for number in range(8) if f"o{number}" not in left_out)
+        await inventory.publish([paid(order_id) for order_id in (*sorted(left_out)[:2], kept)])
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (100, 9), "what is paid is held, whoever pays"
+        await inventory.publish([unpaid(8)])
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (100, 10), (
+            "what is paid is not counted any more"
+        )
+        assert await running.invariants() == SOUND

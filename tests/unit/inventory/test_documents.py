@@ -30,6 +30,7 @@ from services.inventory.domain.model import (
     Goods,
     Held,
     Hold,
+    Lease,
     Mend,
     Off,
     Receive,
@@ -47,8 +48,6 @@ AGREE = Off(entry=0, reserved=0, broken_entry=0)
 class Shelf:
     """20 pieces of everything on hand, 15 of them free; an hour ago there were 30."""
 
-    hold_for = timedelta(minutes=30)
-
     def __init__(self, spare: int = 15, off: Off = AGREE, second: bool = False) -> None:  # noqa: FBT002 — a test's switch
         self._spare = spare
         self._off = off
@@ -56,6 +55,9 @@ class Shelf:
 
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
         raise AssertionError("documents ask for no goods")
+
+    def lease(self, hold: Hold, warehouse: str, goods: Goods) -> Lease:
+        raise AssertionError("documents keep nothing for anybody")
 
     def spare(self, warehouse: str, sku: str) -> int:
         return self._spare

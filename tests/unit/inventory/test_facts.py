@@ -16,6 +16,7 @@ from services.inventory.domain.counters import Arrival, Target
 from services.inventory.domain.model import Aggregate, Hold, Receive, Reserve, Returned
 from services.inventory.domain.rules import Book
 from services.inventory.facts import Foreseen, StockFacts, Unlocked, foresee, hold_target
+from services.inventory.leases import read_leases
 from services.inventory.sourcing import Sourcing, read_sourcing
 from tests.unit.inventory.events import (
     cancelled,
@@ -148,7 +149,7 @@ def facts_of(
         foreseen,
         known(state),
         sourcing,
-        timedelta(minutes=30),
+        read_leases(RULES, timedelta(minutes=30)),
         remembered.update,
         approvals=read_approvals(RULES),
     )

@@ -30,6 +30,7 @@ from services.inventory.domain.model import (
     Goods,
     Held,
     Hold,
+    Lease,
     Line,
     Missing,
     Receipt,
@@ -76,7 +77,10 @@ SENT = replace(PAID, state="shipped", held=(), shipped=GOODS)
 class Shelf:
     """Stock that answers what it is told to."""
 
-    hold_for = timedelta(minutes=30)
+    kept = Lease(time=timedelta(minutes=30), rule="h@1#r")
+
+    def lease(self, hold: Hold, warehouse: str, goods: Goods) -> Lease:
+        return self.kept
 
     def __init__(self, answer: Held | Short | None = None, spare: int = 0) -> None:
         self.answer = answer
@@ -157,6 +161,35 @@ def test_its_goods_are_held_when_its_lines_are_matched() -> None:
     decision = decide(replace(UNMATCHED, paid=True), MATCHED, YES)
     assert decision.state == replace(PAID, warehouse="GZ")
     assert decision.effects == (Reserve("GZ", GOODS),)
+
+
+def test_who_has_too_much_unpaid_gets_it_once_it_is_paid() -> None:
+    shelf = Shelf(YES.answer)
+    shelf.kept = Lease(time=timedelta(0), rule="hold@1#budget")
+    unpaid = replace(ORDER, receiver_key="k1")
+    decision = decide(None, unpaid, shelf)
+    withheld = decision.state
+    assert isinstance(withheld, Hold)
+    assert (withheld.state, withheld.generation, withheld.held) == ("short", 1, ())
+    assert withheld.short_since is None, "nothing lacks"
+    assert decision.effects == ()
+    (event,) = decision.events
+    assert isinstance(event, StockShort)
+    assert (event.lines, event.withheld_by) == ((), "hold@1#budget")
+    held = decide(withheld, paid("o1"), shelf).state
+    assert isinstance(held, Hold)
+    assert (held.state, held.buyer, held.expires_at) == ("held", "", None)
+
+
+def test_an_unpaid_order_names_who_keeps_its_goods_and_by_which_rule_how_long() -> None:
+    decision = decide(None, replace(ORDER, receiver_key="k1"), YES)
+    assert decision.effects == (Reserve("GZ", GOODS, "k1"),)
+    assert isinstance(decision.state, Hold)
+    assert decision.state.buyer == "k1"
+    assert decision.events[0].hold_rule == "h@1#r"  # type: ignore[attr-defined]
+    at_once = decide(None, replace(PAID_ORDER, receiver_key="k1"), YES)
+    assert at_once.effects == (Reserve("GZ", GOODS),)
+    assert at_once.events[0].hold_rule is None  # type: ignore[attr-defined]
 
 
 def turn(generation: int = 1) -> AllocateBackorder:
