@@ -62,6 +62,19 @@ class ReservedLine(Struct, frozen=True, kw_only=True):
     """件数"""
 
 
+class PassedOver(Struct, frozen=True, kw_only=True):
+    """没选的仓 · a warehouse that the rule names before the chosen one."""
+
+    warehouse: str
+    """仓库"""
+    sku: str
+    """缺的商家SKU · what lacked most; empty = it has all of it by now"""
+    wanted: int
+    """需要件数"""
+    available: int
+    """可用件数 · as it was seen when the goods were held"""
+
+
 class StockReserved(Struct, frozen=True, kw_only=True):
     """库存已预占 · every line is held in one warehouse."""
 
@@ -86,6 +99,8 @@ class StockReserved(Struct, frozen=True, kw_only=True):
     """选仓依据 · table@version#row"""
     hold_rule: str | None = None
     """占货时长依据 · table@version#row for an unpaid order; null = paid, or not said"""
+    passed_over: tuple[PassedOver, ...] | None = None
+    """没选的仓及原因 · null = the first warehouse of the rule has it all"""
 
 
 class ReturnedLine(Struct, frozen=True, kw_only=True):

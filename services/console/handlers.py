@@ -151,8 +151,18 @@ def reserved(card: Card | None, event: StockReserved, _facts: Any, moment: Momen
             flags=without_flag(known.flags, "short"),
             updated_at=moment.now,
         ),
-        effects=entry(event, moment, words.warehouse(event.warehouse), "", event.rule),
+        effects=entry(event, moment, _where_held(event), "", event.rule),
     )
+
+
+def _where_held(event: StockReserved) -> str:
+    """The warehouse, and why not those before it."""
+    why_not = [
+        f"{words.warehouse(one.warehouse)}{f'{one.sku} 需 {one.wanted} 仅 {one.available}' if one.sku else '当时不够'}"
+        for one in event.passed_over or ()
+    ]
+    chosen = words.warehouse(event.warehouse)
+    return f"{chosen}（{'；'.join(why_not)}）" if why_not else chosen
 
 
 def short(card: Card | None, event: StockShort, _facts: Any, moment: Moment) -> Decided:

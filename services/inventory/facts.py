@@ -60,7 +60,14 @@ from services.inventory.domain.reservations import (
     ReleaseReservation,
     ReserveGoods,
 )
-from services.inventory.domain.rules import Available, Book, choose, choose_part, shortfall
+from services.inventory.domain.rules import (
+    Available,
+    Book,
+    choose,
+    choose_part,
+    passed_over,
+    shortfall,
+)
 from services.inventory.leases import Leases
 from services.inventory.sourcing import Choice, Sourcing
 
@@ -316,7 +323,14 @@ class StockFacts:
         self.results["held" if warehouse else "short"] += 1
         if not warehouse:
             return shortfall(self._shown, plan.choice.warehouses, goods)
-        return Held(warehouse=warehouse, rule=plan.choice.rule)
+        candidates = plan.choice.warehouses
+        if warehouse == candidates[0]:
+            return Held(warehouse=warehouse, rule=plan.choice.rule)
+        return Held(
+            warehouse=warehouse,
+            rule=plan.choice.rule,
+            passed_over=passed_over(self._shown, candidates, warehouse, goods),
+        )
 
     def lease(self, hold: Hold, warehouse: str, goods: Goods) -> Lease:
         """How long they are kept there for somebody who has not paid."""

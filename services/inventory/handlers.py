@@ -22,6 +22,7 @@ from schemas.events.refunds import RefundSettled
 from schemas.events.shipments import ParcelShipped
 from schemas.events.stock import (
     DeductedLine,
+    PassedOver,
     ReservedLine,
     ReturnedLine,
     ShortLine,
@@ -263,6 +264,18 @@ def _held(  # noqa: PLR0917 — all of one answer
         generation=asked.generation,
         rule=answer.rule,
         hold_rule=lease.rule if lease else None,
+        passed_over=tuple(
+            [
+                PassedOver(
+                    warehouse=one.warehouse,
+                    sku=one.sku,
+                    wanted=one.wanted,
+                    available=one.available,
+                )
+                for one in answer.passed_over
+            ]
+        )
+        or None,
     )
     held = replace(
         asked,

@@ -212,30 +212,28 @@ class StockSource:
         promised: dict[Row, int] = {}
         rows = set(facts.foreseen.rows)
         refused: list[Plan] = []
+        looked_at: set[Row] = set()
         for plan, answer in zip(facts.foreseen.plans.values(), answers, strict=True):
             if not isinstance(answer, str) or not answer:
                 refused.append(plan)
+                looked_at.update(plan.rows)
                 continue
             plan.locked = (answer,)
             plan.promised = answer
+            if answer != plan.choice.warehouses[0]:
+                looked_at.update(plan.rows)  # to say why
             for sku, quantity in plan.goods:
                 row = (answer, sku)
                 promised[row] = promised.get(row, 0) + quantity
         rows.update(promised)
-        if refused:
-            # Read without a lock: most of a sold-out rush ends here, and blocks nobody.
-            looked_at = {row for plan in refused for row in plan.rows}
-            facts.seen = {
-                row: on_hand - reserved
-                for row, (on_hand, reserved) in (
-                    await self._rows(connection, "look_at_rows", looked_at)
-                ).items()
-            }
-            spare = spare_of(facts.seen, promised)
-            if any(_could_serve(spare, plan) for plan in refused):
-                # Another worker's promise that is not committed yet, or news Valkey never had.
-                await self._lock_all(connection, facts)
-                return
+        # Read without a lock: most of a sold-out rush ends here, and blocks nobody.
+        seen = await self._rows(connection, "look_at_rows", looked_at)
+        facts.seen = {row: on_hand - reserved for row, (on_hand, reserved) in seen.items()}
+        spare = spare_of(facts.seen, promised)
+        if any(_could_serve(spare, plan) for plan in refused):
+            # Another worker's promise that is not committed yet, or news Valkey never had.
+            await self._lock_all(connection, facts)
+            return
         facts.book = Book(await self._rows(connection, "lock_rows", rows))
         if any(pieces > facts.book.available(row) for row, pieces in promised.items()):
             metrics.DISAGREEMENTS.inc()

@@ -178,11 +178,22 @@ class Repair(Struct, frozen=True, kw_only=True, tag="repair", tag_field="kind"):
 Aggregate: TypeAlias = Hold | Receipt | Transfer | Adjustment | StockCount | Repair
 
 
+class Lacking(Struct, frozen=True, kw_only=True):
+    """Why a warehouse was not chosen: the SKU of which most lacks; "" = it has all of it by now."""
+
+    warehouse: str
+    sku: str
+    wanted: int
+    available: int
+
+
 class Held(Struct, frozen=True, kw_only=True):
     """The answer "yes": all lines in one warehouse."""
 
     warehouse: str
     rule: str
+    passed_over: tuple[Lacking, ...] = ()
+    """Warehouses the rule names before it."""
 
 
 class HeldPart(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from services.inventory.domain.model import (
     Deduct,
     Entry,
     Goods,
+    Lacking,
     Mend,
     Missing,
     Receive,
@@ -115,6 +116,28 @@ def choose(available: Available, candidates: Iterable[str], goods: Goods) -> str
         else:
             return warehouse
     return ""
+
+
+def passed_over(
+    available: Available, candidates: Iterable[str], chosen: str, goods: Goods
+) -> tuple[Lacking, ...]:
+    """Why none of the candidates before the chosen one was taken."""
+    found: list[Lacking] = []
+    for warehouse in candidates:
+        if warehouse == chosen:
+            break
+        lacks, sku, wanted = max(
+            (pieces - available((warehouse, s)), s, pieces) for s, pieces in goods
+        )
+        found.append(
+            Lacking(
+                warehouse=warehouse,
+                sku=sku if lacks > 0 else "",
+                wanted=wanted if lacks > 0 else 0,
+                available=max(0, wanted - lacks) if lacks > 0 else 0,
+            )
+        )
+    return tuple(found)
 
 
 def shortfall(available: Available, candidates: Sequence[str], goods: Goods) -> Short:

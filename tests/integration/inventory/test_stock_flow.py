@@ -11,6 +11,7 @@ from chassis.codec import codec
 from chassis.commands import CommandDesk
 from schemas.events.orders import OrderPlaced
 from schemas.events.stock import (
+    PassedOver,
     StockDeducted,
     StockReleased,
     StockReserved,
@@ -19,6 +20,7 @@ from schemas.events.stock import (
 )
 from schemas.events.stock_levels import StockLevelChanged
 from services.inventory.backorders import Backorders, read_line
+from services.inventory.counters import Epoch
 from services.inventory.invariants import Invariants
 from services.inventory.sourcing import read_sourcing
 from services.inventory.timers import Expiry, LevelPublisher
@@ -352,3 +354,33 @@ async def test_one_receiver_cannot_keep_a_shelf_without_paying(inventory: House)
             "what is paid is not counted any more"
         )
         assert await running.invariants() == SOUND
+
+
+async def test_it_is_said_why_a_nearer_warehouse_was_not_chosen(inventory: House) -> None:
+    async with inventory.running() as running:
+        await inventory.publish(
+            [receipt("r1", "HZ", [("A", 5), ("B", 1)]), receipt("r2", "GZ", [("A", 5), ("B", 5)])]
+        )
+        await inventory.drained()
+        await inventory.publish([placed("near", [("A", 1)])])
+        await inventory.publish([placed("far", [("A", 1), ("B", 3)])])
+        await inventory.drained()
+        # The same without Valkey.
+        async with running.pool.acquire() as connection:
+            await running.epochs.void(connection, running.epochs.known or Epoch(0, ""))
+        await inventory.publish([placed("alone", [("A", 1), ("B", 2)])])
+        await inventory.drained()
+    reserved = {e.order_id: e for e in await inventory.emitted() if isinstance(e, StockReserved)}
+    assert (reserved["near"].warehouse, reserved["near"].passed_over) == ("HZ", None)
+    assert [_why(one) for one in reserved["far"].passed_over or ()] == [
+        ("HZ", "B", 3, 1),
+        ("HF", "B", 3, 0),
+    ]
+    assert [_why(one) for one in reserved["alone"].passed_over or ()] == [
+        ("HZ", "B", 2, 1),
+        ("HF", "B", 2, 0),
+    ]
+
+
+def _why(one: PassedOver) -> tuple[str, str, int, int]:
+    return one.warehouse, one.sku, one.wanted, one.available

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -21,6 +22,7 @@ from schemas.events import RECORDS
 from schemas.events.order_states import OrderHeld, OrderHoldLifted
 from schemas.events.orders import OrderAmended, OrderPlaced, Payment
 from schemas.events.quarantine import QuarantineEnded
+from schemas.events.stock import PassedOver
 from services.console import words
 from services.console.domain.model import Card, bucket_of
 from services.console.entries import Entry
@@ -227,6 +229,21 @@ def test_short_goods_are_flagged_until_they_are_held() -> None:
     assert card_of([short], "DS1").flags == ("short",)
     reserved = story.paid()[0]
     assert card_of([short, reserved], "DS1").flags == ()
+
+
+def test_what_waits_for_its_payment_is_not_short_and_names_the_rule() -> None:
+    short: Any = Story("DS1").short()[0]
+    withheld = replace(short, lines=(), withheld_by="hold@1#budget")
+    assert card_of([withheld], "DS1").flags == ()
+    (line,) = project([withheld])[1].entries
+    assert ("付款后再占" in str(line), "hold@1#budget" in str(line)) == (True, True)
+
+
+def test_a_warehouse_that_was_passed_over_is_told_with_the_reason() -> None:
+    reserved: Any = Story("DS1").paid()[0]
+    lacking = PassedOver(warehouse="HZ", sku="A", wanted=2, available=1)
+    (line,) = project([replace(reserved, warehouse="HF", passed_over=(lacking,))])[1].entries
+    assert "合肥仓（杭州仓A 需 2 仅 1）" in str(line)
 
 
 def test_after_sale_lasts_until_the_last_refund_is_closed() -> None:

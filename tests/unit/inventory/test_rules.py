@@ -26,7 +26,7 @@ from services.inventory.domain.model import (
     taken_from,
     wanted,
 )
-from services.inventory.domain.rules import Book, choose, shortfall
+from services.inventory.domain.rules import Book, choose, passed_over, shortfall
 
 LEVELS = {
     ("HZ", "A"): 2,
@@ -75,6 +75,22 @@ def test_a_shortage_is_told_of_the_warehouse_that_comes_closest(
 ) -> None:
     missing = tuple(Missing(sku=sku, wanted=w, available=a) for sku, w, a in expected)
     assert shortfall(available, candidates, goods).missing == missing
+
+
+@pytest.mark.parametrize(
+    ("chosen", "goods", "expected"),
+    [
+        ("HZ", (("A", 1),), []),
+        ("GZ", (("A", 4), ("B", 1)), [("HZ", "A", 4, 2)]),
+        ("HF", (("A", 2), ("B", 4)), [("HZ", "B", 4, 0), ("GZ", "A", 2, 1)]),
+        ("HF", (("A", 1),), [("HZ", "", 0, 0), ("GZ", "", 0, 0)]),
+    ],
+)
+def test_a_warehouse_that_is_passed_over_is_named_with_what_it_lacks_most(
+    chosen: str, goods: Goods, expected: list[tuple[str, str, int, int]]
+) -> None:
+    found = passed_over(available, ("HZ", "GZ", "HF"), chosen, goods)
+    assert [(one.warehouse, one.sku, one.wanted, one.available) for one in found] == expected
 
 
 @pytest.mark.parametrize(
