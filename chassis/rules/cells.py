@@ -6,7 +6,8 @@ fact with its own type, and holds no decimal (money is fen). The wordings are li
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import cel
 
@@ -31,8 +32,8 @@ _RANGE = re.compile(r"(-?\d+)\s*\.\.\s*(-?\d+)")
 _BARE_WORD = re.compile(r"\w[\w-]*")
 _STRING = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
 _DECIMAL = re.compile(r"\d\.\d|\d[eE][+-]?\d|\bdouble\s*\(")
-_SIZE = re.compile(r"(?:\bsize\s*\(\s*(\w+)|(\w+)\s*\.\s*size\s*\()")
-_CHAR_LEN = re.compile(r"\bchar_len\s*\(\s*(\w+)\s*\)")
+_SIZE = re.compile(r"(?:\bsize\s*\(\s*(\w+(?:\.\w+)?)|(\w+(?:\.\w+)?)\s*\.\s*size\s*\()")
+_CHAR_LEN = re.compile(r"\bchar_len\s*\(\s*(\w+(?:\.\w+)?)\s*\)")
 _BOUND = re.compile(r"\.\s*(?:exists|exists_one|all|filter|map)\s*\(\s*(\w+)\s*,")
 _LENGTH_SUFFIX = "__char_len"
 
@@ -59,8 +60,20 @@ def length_name(fact: str) -> str:
 
 def length_facts(expression: str) -> tuple[str, ...]:
     """Return the text facts whose length in characters an expression asks for."""
-    found = re.findall(rf"\b(\w+?){_LENGTH_SUFFIX}\b", expression)
+    found = re.findall(rf"\b((?:\w+\.)?\w+?){_LENGTH_SUFFIX}\b", expression)
     return tuple(dict.fromkeys(found))
+
+
+def variables_of(facts: Mapping[str, Value | None], groups: Iterable[str]) -> dict[str, Any]:
+    """Return the facts as CEL takes them: each group a map of what is there of it."""
+    variables: dict[str, Any] = {group: {} for group in groups}
+    for name, value in facts.items():
+        group, dot, field = name.partition(".")
+        if not dot:
+            variables[name] = value
+        elif value is not None:
+            variables[group][field] = value
+    return variables
 
 
 def cell_of(fact: Column, written: object, facts: Mapping[str, Column]) -> Cell | str | None:
@@ -90,7 +103,7 @@ def _text_cell(fact: Column, text: str, facts: Mapping[str, Column]) -> Cell | s
         return _compared(fact, text, comparison[1], comparison[2])
     if fact.kind == "int" and (limits := _RANGE.fullmatch(text)):
         return _between(fact, text, int(limits[1]), int(limits[2]))
-    if re.search(rf"\b{fact.name}\b", _STRING.sub("''", text)):
+    if re.search(rf"\b{re.escape(fact.name)}\b", _STRING.sub("''", text)):
         return _expression(fact, text, facts)
     if fact.kind == "bool" and text in {"true", "false"}:
         return _equal_to(fact, text == "true", text)
@@ -208,12 +221,20 @@ def _expression(fact: Column, text: str, facts: Mapping[str, Column]) -> Cell | 
         program = cel.compile(expression)
     except ValueError as error:
         return f"is not CEL: {' '.join(str(error).split())[:200]}"
-    known = {*facts, *map(length_name, facts), *_BOUND.findall(bare)}
-    if unknown := sorted(set(program.variables()) - known):
+    groups = {column.group for column in facts.values()} - {""}
+    known = {*facts, *map(length_name, facts), *groups, *_BOUND.findall(bare)}
+    asked = {f"{group}.{field}" for group in groups for field in _fields(group, bare)}
+    if unknown := sorted({*program.variables(), *asked} - known):
         return f"names {', '.join(unknown)}, which the table does not declare under facts"
     if wrong := _probed(program, facts):
         return wrong
     return _cell(fact, text, expression, Otherwise(cel=expression))
+
+
+def _fields(group: str, bare: str) -> list[str]:
+    """Return the fields of a group that an expression names; one that is not named field by field is unknown."""
+    found = re.findall(rf"(?<![\w.]){group}\b(?:\s*\.\s*(\w+))?", bare)
+    return [field or "*" for field in found]
 
 
 def _probed(program: "cel.Program", facts: Mapping[str, Column]) -> str:
@@ -222,9 +243,10 @@ def _probed(program: "cel.Program", facts: Mapping[str, Column]) -> str:
     decided = False
     for place in range(3):
         probe = {name: _PROBES[fact.kind][place] for name, fact in facts.items()}
-        lengths = {length_name(n): len(v) for n, v in probe.items() if isinstance(v, str)}
+        probe |= {length_name(n): len(v) for n, v in probe.items() if isinstance(v, str)}
+        groups = {fact.group for fact in facts.values()} - {""}
         try:
-            answer = program.execute(probe | lengths)
+            answer = program.execute(variables_of(probe, groups))
         except _CEL_ERRORS as error:
             fault = " ".join(str(error).split())[:120]
             continue

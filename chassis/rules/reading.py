@@ -41,6 +41,7 @@ FILE_MAX_BYTES: Final = 256 * 1024
 ROWS_MAX: Final = 500  # a table of more is reference material: put it where it can be queried
 COLUMNS_MAX: Final = 40
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_FACT: Final = re.compile(rf"(?:{_NAME.pattern}\.)?{_NAME.pattern}")
 _ROW_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _RESERVED_ROWS: Final = frozenset({DEFAULT_ROW, ERROR_ROW, NO_ROW})
 # Words CEL keeps for itself, and names of its types and functions that a variable would shadow.
@@ -139,8 +140,13 @@ class _Reader:
             self.wrong(f"needs 1 to {COLUMNS_MAX} entries", cell=part)
         columns = {}
         for name, column in written.items():
-            if not _NAME.fullmatch(name) or name in _RESERVED_NAMES or "__" in name:
+            pattern = _FACT if part == "facts" else _NAME
+            group = name.partition(".")[0]
+            reserved = _RESERVED_NAMES.intersection(name.split("."))
+            if not pattern.fullmatch(name) or reserved or "__" in name:
                 self.wrong("is not a usable name (a-z, 0-9, _; no word of CEL)", cell=name)
+            if group != name and group in written:
+                self.wrong(f"has a group that is the name of a fact: {group}", cell=name)
             spec = column if isinstance(column, _ColumnFile) else _ColumnFile(type=column)
             if spec.one_of and spec.type not in {"text", "text list"}:
                 self.wrong("one_of is for texts", cell=name)

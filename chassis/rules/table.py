@@ -1,19 +1,21 @@
 """A table, compiled: facts in, decision out, the same one for live traffic and dry runs.
 
 Guarantees: `decide` is a pure function of the facts and never raises; facts that are missing, of another
-type or outside 64 bits, and conditions that fail, get the `on_error` outputs and the reason. All rows
-are one CEL expression, so a decision is one call into Rust; equal facts are answered from a bounded memo.
+type or outside 64 bits, and conditions that fail, get the `on_error` outputs and the reason. Only facts of a
+group (`ext.pre_sale`) may be missing: a condition that has to look at one fails then, one that another condition
+of its row already rules out is not looked at. All rows are one CEL expression, so a decision is one call into
+Rust; equal facts are answered from a bounded memo.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import cel
 
-from chassis.rules.cells import length_facts, length_name
+from chassis.rules.cells import length_facts, length_name, variables_of
 from chassis.rules.values import (
     DEFAULT_ROW,
     ERROR_ROW,
@@ -80,6 +82,8 @@ class Table:
     _lengths: tuple[str, ...] = field(init=False, repr=False)
     _types: tuple[type, ...] = field(init=False, repr=False)
     _pick: "itemgetter[str]" = field(init=False, repr=False)
+    _absent: Mapping[str, None] = field(init=False, repr=False)
+    _groups: tuple[str, ...] = field(init=False, repr=False)
     _memo: dict[tuple[Value, ...], Decision] = field(init=False, repr=False, default_factory=dict)
     _by_hit: dict[tuple[int | bool, ...], Decision] = field(
         init=False, repr=False, default_factory=dict
@@ -95,6 +99,9 @@ class Table:
         set_once(self, "_types", tuple(_TYPES[fact.kind] for fact in self.facts.values()))
         # Two names at least make itemgetter answer a tuple; the extra one is cut off again.
         set_once(self, "_pick", itemgetter(*names, names[0]))
+        grouped = [fact for fact in self.facts.values() if fact.group]
+        set_once(self, "_absent", MappingProxyType(dict.fromkeys(fact.name for fact in grouped)))
+        set_once(self, "_groups", tuple(dict.fromkeys(fact.group for fact in grouped)))
 
     @property
     def key(self) -> str:
@@ -119,13 +126,18 @@ class Table:
         ]
         return f"[{', '.join(chains)}]"
 
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """Return the facts it asks for that may be missing."""
+        return tuple(self._absent)
+
     def decide(self, facts: Mapping[str, object]) -> Decision:
         """Decide one set of facts; facts the table does not name are ignored. Never raises.
 
-        Types are exact: int (never bool), str, bool, and tuple or list of str.
+        Types are exact: int (never bool), str, bool, and tuple or list of str; None for a missing fact of a group.
         """
         try:
-            values = self._pick(facts)[:-1]
+            values = self._values(facts)
         except KeyError as error:
             return self._failed(f"缺少事实 {error.args[0]}")
         if tuple(map(type, values)) != self._types:
@@ -143,6 +155,12 @@ class Table:
         self._memo[values] = decision
         return decision
 
+    def _values(self, facts: Mapping[str, object]) -> tuple[Any, ...]:
+        if self._absent:
+            facts = {**self._absent, **facts}
+        values: tuple[Any, ...] = self._pick(facts)[:-1]
+        return values
+
     def decide_many(self, facts: Iterable[Mapping[str, object]]) -> list[Decision]:
         """Decide each set of facts, in order."""
         decide = self.decide
@@ -157,7 +175,7 @@ class Table:
         decision = self.decide(facts)
         if decision.failed:
             return ()
-        variables = self._variables(self._pick(facts)[:-1])
+        variables = self._variables(self._values(facts))
         return tuple(
             RowTrace(
                 row_id=row.row_id,
@@ -169,7 +187,7 @@ class Table:
             for cells in [self._cell_traces(row, variables)]
         )
 
-    def _cell_traces(self, row: Row, variables: dict[str, Value]) -> tuple[CellTrace, ...]:
+    def _cell_traces(self, row: Row, variables: dict[str, Any]) -> tuple[CellTrace, ...]:
         return tuple(
             CellTrace(
                 fact=cell.fact,
@@ -183,16 +201,19 @@ class Table:
     def _mistyped(self, values: Sequence[object]) -> str:
         """Name the first fact whose value is not of its type."""
         for fact, value, expected in zip(self.facts.values(), values, self._types, strict=True):
-            if type(value) is not expected:
+            if type(value) is not expected and not (value is None and fact.group):
                 return f"{fact.name}: {type(value).__name__}, 应为 {fact.kind}"
         return ""
 
-    def _evaluate(self, values: tuple[Value, ...]) -> Decision:
+    def _evaluate(self, values: tuple[Value | None, ...]) -> Decision:
         if wrong := self._unfit(values):
             return self._failed(wrong)
         try:
             hit = tuple(self._program.execute(self._variables(values)))
         except _CEL_ERRORS as error:
+            missing = [n for n, v in zip(self.facts, values, strict=True) if v is None]
+            if missing and isinstance(error, LookupError):
+                return self._failed(f"缺少事实 {'、'.join(missing)}")
             return self._failed(f"规则无法计算 {type(error).__name__}")
         decision = self._by_hit.get(hit)
         if decision is None:
@@ -202,7 +223,7 @@ class Table:
             self._by_hit[hit] = decision
         return decision
 
-    def _unfit(self, values: tuple[Value, ...]) -> str:
+    def _unfit(self, values: tuple[Value | None, ...]) -> str:
         """Name the first fact that has its type and still cannot be given to CEL."""
         for name, value in zip(self.facts, values, strict=True):
             if type(value) is int and not INT_MIN <= value <= INT_MAX:
@@ -220,13 +241,12 @@ class Table:
         assert self.default is not None, "a first-hit table is read only with its default"
         return [self.default]
 
-    def _variables(self, values: tuple[Value, ...]) -> dict[str, Value]:
-        variables = dict(zip(self.facts, values, strict=True))
+    def _variables(self, values: tuple[Value | None, ...]) -> dict[str, Any]:
+        variables: dict[str, Any] = dict(zip(self.facts, values, strict=True))
         for name in self._lengths:
             text = variables[name]
-            assert isinstance(text, str)
-            variables[length_name(name)] = len(text)
-        return variables
+            variables[length_name(name)] = None if text is None else len(text)
+        return variables_of(variables, self._groups) if self._groups else variables
 
     def _failed(self, reason: str) -> Decision:
         row = Row(row_id=ERROR_ROW, note=reason, cells=(), then=self.on_error)
@@ -264,7 +284,7 @@ class Table:
         return f"[{row.row_id}] {note}" + (f"（{conditions}）" if conditions else "")
 
 
-def _holds(expression: str, variables: dict[str, Value]) -> bool:
+def _holds(expression: str, variables: dict[str, Any]) -> bool:
     try:
         return cel.evaluate(expression, variables) is True
     except _CEL_ERRORS:

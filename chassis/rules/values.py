@@ -37,12 +37,21 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A fact or an output: its type, the word people see, and the texts it may be (empty: any)."""
+    """A fact or an output: its type, the word people see, and the texts it may be (empty: any).
+
+    A fact whose name has a group (`ext.pre_sale`) may be missing from the facts.
+    """
 
     name: str
     kind: Kind
     label: str
     one_of: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """Return what stands before the dot, "" for a fact of the order itself."""
+        group, dot, _ = self.name.partition(".")
+        return group if dot else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
