@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from services.ingest.channels import PushRequest, RawOrder
-from services.ingest.channels.pos.orders import PosExtension
+from services.ingest.channels.pos.extension import PosExtension
 from services.ingest.domain.model import CanonicalOrder, Normalised, OrderSnapshotState
 from simulators.clock import ManualClock
 from simulators.marketplaces.pos.payloads import return_no

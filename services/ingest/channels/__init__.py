@@ -20,7 +20,7 @@ from enum import StrEnum
 import msgspec
 
 from chassis.signatures import SignatureVector
-from services.ingest.domain.model import LineRefundState, Normalised
+from services.ingest.domain.model import Extension, LineRefundState, Normalised
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -285,7 +285,7 @@ class Channel:
     `backward_paging`: pages are read from the last to the first, because orders which change
     meanwhile leave the window and shift the rest towards the front. `poll_request` is None where
     nothing can be asked for, because the other side uploads; `detail_request` where no push hints.
-    `currency` is what an order is in which names none. `prepare_shipment` is None where shipping
+    `currency` is what an order is in which names none, `extension` the record of what its orders alone tell. `prepare_shipment` is None where shipping
     takes one call; else its answer goes into the `Shipment`, and what that answer already decides
     comes out of `shipment_request` without a second call. `recompute` gives the signature of a vector,
     or for a verification "ACCEPT" or "REJECT".
@@ -295,6 +295,7 @@ class Channel:
     abbreviation: str
     title_zh: str
     currency: str
+    extension: type[Extension]
     backward_paging: bool
     window_max: timedelta
     window_overlap: timedelta

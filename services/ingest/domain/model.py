@@ -216,10 +216,12 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Extension(msgspec.Struct, frozen=True, kw_only=True):
-    """Fields which only one channel has; each channel file declares its own subclass.
+    """Fields which only one channel has; each channel declares its own subclass, its name as the tag.
 
-    `buyer_key` is the channel's pseudonym of the buyer, "" when it sends none. `PERSONAL` names fields in which
-    a buyer may have written anything.
+    The text under a field is its Chinese label and its meaning, as on the wire. `buyer_key` is the channel's
+    pseudonym of the buyer, "" when it sends none. `PERSONAL` names more fields which tell of a person, or in which a
+    buyer may have written anything: like `buyer_key` they go under the order's seal and nowhere else. Text that is ""
+    was not told; what may be missing otherwise is None. A field that comes later is optional, with None as its default.
     """
 
     PERSONAL: ClassVar[frozenset[str]] = frozenset()

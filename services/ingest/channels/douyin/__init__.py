@@ -30,6 +30,7 @@ from services.ingest.channels import _calls as calls
 from services.ingest.channels._wire import Id, Seconds, epoch_time, read_json, text_of
 from services.ingest.channels.douyin import gateway
 from services.ingest.channels.douyin.aftersales import AFTERSALES
+from services.ingest.channels.douyin.extension import DouyinExtension
 from services.ingest.channels.douyin.orders import normalise
 from services.ingest.channels.douyin.pushes import PUSH
 from services.ingest.domain.model import Problem
@@ -200,6 +201,7 @@ CHANNEL = Channel(
     abbreviation="DY",
     title_zh="抖音小店",
     currency="CNY",
+    extension=DouyinExtension,
     backward_paging=True,
     window_max=timedelta(days=1),
     window_overlap=timedelta(minutes=5),

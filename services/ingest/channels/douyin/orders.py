@@ -20,8 +20,8 @@ from services.ingest.channels._wire import (
     text_of,
 )
 from services.ingest.channels.douyin import gateway, parts, pushes, wire
+from services.ingest.channels.douyin.extension import DouyinExtension
 from services.ingest.domain.model import (
-    Extension,
     LineRefundState,
     Normalised,
     OrderSnapshotState,
@@ -81,21 +81,7 @@ _LINE_SHIPPED = frozenset({"3", "5"})
 _ON_DELIVERY = "0"  # pay_type 0: cash on delivery
 
 
-class DouyinExtension(Extension, frozen=True, kw_only=True, tag="douyin"):
-    """What only Douyin has; the influencer stands on lines, the first one named speaks for all.
-
-    `seller_flag` 0–5 is grey, purple, cyan, green, orange, red.
-    """
-
-    author_id: str
-    author_name: str
-    room_id: str
-    video_id: str
-    seller_flag: int
-    packing_fen: int
-    insurance_fen: int
-    tax_fen: int
-
+_DEPOSIT_PRESALE = "2"
 
 _decode = msgspec.json.Decoder(wire.Answer).decode
 _decode_order = msgspec.json.Decoder(wire.Order).decode
@@ -185,7 +171,7 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
         times=times,
         buyer_memo=clean(order.buyer_words),
         seller_memo=clean(order.seller_words),
-        extensions=_extension(order, natives, problems),
+        extensions=_extension(order, natives, times, problems),
         pays_later=_pays_later(order),
         partial=partial,
     )
@@ -353,11 +339,24 @@ def _freight_fen(
 
 
 def _extension(
-    order: wire.Order, natives: tuple[wire.Line, ...], problems: list[Problem]
+    order: wire.Order, natives: tuple[wire.Line, ...], times: Times, problems: list[Problem]
 ) -> DouyinExtension:
     led = next((native for native in natives if real_id(native.author_id)), wire.Line())
+    trade_type = _trade_type(order, natives)
+    closes = [
+        epoch_time(phase.phase_close_time, "phase_close_time", [])
+        for phase in order.order_phase_list or ()
+        if not phase.pay_success
+    ]
+    closing = [moment for moment in closes if moment is not None]
     return DouyinExtension(
         buyer_key=clean(order.doudian_open_id),
+        order_type=_code(order.order_type),
+        trade_type=trade_type,
+        pre_sale=trade_type == _DEPOSIT_PRESALE,
+        app_type=text_of(order.b_type),
+        app_sub_type=text_of(order.sub_b_type),
+        business_type=_code(natives[0].c_biz) if natives else "",
         author_id=real_id(led.author_id),
         author_name=clean(led.author_name),
         room_id=real_id(led.room_id_str),
@@ -366,4 +365,12 @@ def _extension(
         packing_fen=fen(order.packing_amount, "packing_amount", []),
         insurance_fen=fen(order.post_insurance_amount, "post_insurance_amount", []),
         tax_fen=fen(order.tax_amount, "tax_amount", []),
+        promised_ship_at=times.ship_by,
+        balance_due_at=max(closing, default=None),
     )
+
+
+def _trade_type(order: wire.Order, natives: tuple[wire.Line, ...]) -> str:
+    """Lines say it where the head says 0."""
+    told = (text_of(order.trade_type), *(text_of(native.trade_type) for native in natives))
+    return next((code for code in told if code not in {"", "0"}), told[0])

@@ -92,6 +92,7 @@ class Phase(msgspec.Struct):
     """One payment of a presale: the deposit, then the balance."""
 
     pay_success: bool | None = None
+    phase_close_time: Seconds = None
     phase_pay_amount: Amount = None
 
 
@@ -125,6 +126,7 @@ class Line(msgspec.Struct):
     room_id_str: Text = None
     video_id: Id = None
     c_biz: Amount = None
+    trade_type: Id = None
 
 
 class Order(msgspec.Struct):
@@ -135,6 +137,9 @@ class Order(msgspec.Struct):
     order_status: Amount = None
     main_status: Amount = None
     order_type: Amount = None
+    trade_type: Id = None
+    b_type: Id = None
+    sub_b_type: Id = None
     order_amount: Amount = None
     pay_amount: Amount = None
     post_amount: Amount = None

@@ -32,6 +32,7 @@ from services.ingest.channels import _calls as calls
 from services.ingest.channels._wire import Id, Seconds, epoch_ms_time, read_json, sliced, text_of
 from services.ingest.channels.groupbuy import gateway, wire
 from services.ingest.channels.groupbuy.aftersales import AFTERSALES
+from services.ingest.channels.groupbuy.extension import GroupbuyExtension
 from services.ingest.channels.groupbuy.orders import normalise
 from services.ingest.domain.leader_order import ORDER_KIND
 from services.ingest.domain.model import Problem
@@ -169,6 +170,7 @@ CHANNEL = Channel(
     abbreviation="GB",
     title_zh="社区团购",
     currency="CNY",
+    extension=GroupbuyExtension,
     backward_paging=True,
     window_max=timedelta(minutes=30),
     window_overlap=timedelta(minutes=5),

@@ -127,6 +127,7 @@ def _extension(order: LeaderOrder) -> GroupbuyExtension:
         helper_key=station.leader_id,
         is_supplier=False,
         supply_activity_no="",
+        verification_status="",
         help_sell_fen=0,
         commission_fen=0,
         cost_fen=0,

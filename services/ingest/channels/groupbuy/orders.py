@@ -350,6 +350,7 @@ def _extension(
         helper_key=clean(order.help_sell_open_id),
         is_supplier=bool(order.is_supplier),
         supply_activity_no=text_of(order.supply_activity_no),
+        verification_status=_code(order.verification_status),
         help_sell_fen=summed([line.help_sell_amount for line in natives], "help_sell_amount"),
         commission_fen=summed(
             [line.goods_commission_amount for line in natives], "goods_commission_amount"

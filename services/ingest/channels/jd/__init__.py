@@ -38,6 +38,7 @@ from services.ingest.channels._wire import (
 )
 from services.ingest.channels.jd import gateway
 from services.ingest.channels.jd.aftersales import AFTERSALES
+from services.ingest.channels.jd.extension import JdExtension
 from services.ingest.channels.jd.orders import normalise
 from services.ingest.domain.model import Problem
 
@@ -48,7 +49,8 @@ SEARCHED_STATES = (
 )
 # JD leaves out every field which is not named.
 FIELDS = (
-    "orderId,venderId,orderType,payType,orderTotalPrice,orderSellerPrice,orderPayment,"
+    "orderId,venderId,orderType,payType,deliveryType,idSopShipmenttype,"
+    "orderTotalPrice,orderSellerPrice,orderPayment,"
     "freightPrice,sellerDiscount,balanceUsed,orderState,orderStateRemark,orderRemark,venderRemark,"
     "venderRemarkLevelFlag,orderStartTime,paymentConfirmTime,orderEndTime,modified,consigneeInfo,"
     "itemInfoList,couponDetailList,waybill,logisticsId,parentOrderId,directParentOrderId,"
@@ -238,6 +240,7 @@ CHANNEL = Channel(
     abbreviation="JD",
     title_zh="京东",
     currency="CNY",
+    extension=JdExtension,
     backward_paging=True,
     window_max=timedelta(days=1),
     window_overlap=timedelta(minutes=5),

@@ -21,10 +21,10 @@ from services.ingest.channels._wire import (
     yuan,
 )
 from services.ingest.channels.jd import wire
+from services.ingest.channels.jd.extension import JdExtension
 from services.ingest.channels.jd.gateway import ApiResult, fault_of, result_fault
 from services.ingest.domain.model import (
     Bearer,
-    Extension,
     LineRefundState,
     Normalised,
     OrderSnapshotState,
@@ -63,23 +63,6 @@ OWN_DELIVERY = "-10000"  # stands in `waybill` for own delivery and pick-up
 # Bearers by coupon code as public integrations read them; JD publishes no list.
 _SELLER_COUPONS = frozenset({"20", "28", "29", "30", "35", "100"})
 _PLATFORM_COUPONS = frozenset({"34", "39", "41", "52"})
-
-
-class JdExtension(Extension, frozen=True, kw_only=True, tag="jd"):
-    """What only JD has. `parent_order_no` is set on the children of a split order.
-
-    `balance_used_fen`: paid from the buyer's balance; whether JD counts it into what the order
-    cost is not documented, so it is kept beside it.
-    """
-
-    order_type: str
-    pay_type: str
-    parent_order_no: str
-    split_parent: bool
-    balance_used_fen: int
-    vender_remark_flag: str
-    store_order: str
-    order_source: str
 
 
 _decode = msgspec.json.Decoder(wire.Answer).decode
@@ -302,6 +285,8 @@ def _extension(order: wire.Order, *, split_parent: bool, problems: list[Problem]
         buyer_key=clean(order.openIdBuyer) or clean(order.xidBuyer),
         order_type=text_of(order.orderType),
         pay_type=clean(order.payType),
+        delivery_type=text_of(order.deliveryType),
+        shipment_type=real_id(order.idSopShipmenttype),
         parent_order_no=real_id(order.directParentOrderId) or real_id(order.parentOrderId),
         split_parent=split_parent,
         balance_used_fen=yuan(order.balanceUsed, "balanceUsed", problems),

@@ -48,6 +48,8 @@ class Order(msgspec.Struct):
     venderId: Id = None
     orderType: Id = None
     payType: Text = None
+    deliveryType: Id = None
+    idSopShipmenttype: Id = None
     orderTotalPrice: Amount = None
     orderPayment: Amount = None
     freightPrice: Amount = None

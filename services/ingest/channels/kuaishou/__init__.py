@@ -30,6 +30,7 @@ from services.ingest.channels import _calls as calls
 from services.ingest.channels._wire import epoch_ms_time, read_json, text_of
 from services.ingest.channels.kuaishou import gateway, pushes, wire
 from services.ingest.channels.kuaishou.aftersales import AFTERSALES
+from services.ingest.channels.kuaishou.extension import KuaishouExtension
 from services.ingest.channels.kuaishou.orders import normalise
 from services.ingest.domain.model import Problem
 
@@ -163,6 +164,7 @@ CHANNEL = Channel(
     abbreviation="KS",
     title_zh="快手小店",
     currency="CNY",
+    extension=KuaishouExtension,
     backward_paging=False,
     window_max=timedelta(days=1),
     window_overlap=timedelta(minutes=5),

@@ -20,10 +20,10 @@ from services.ingest.channels._wire import (
     text_of,
 )
 from services.ingest.channels.kuaishou import gateway, pushes, wire
+from services.ingest.channels.kuaishou.extension import KuaishouExtension
 from services.ingest.domain.model import (
     OPEN_REFUNDS,
     Bearer,
-    Extension,
     LineRefundState,
     Normalised,
     OrderSnapshotState,
@@ -61,20 +61,6 @@ REFUNDS = {
 }
 EXCHANGE = "3"  # handlingWay: goods for goods, no money comes back
 _SHIPPED = frozenset({S.SHIPPED, S.COMPLETED})
-
-
-class KuaishouExtension(Extension, frozen=True, kw_only=True, tag="kuaishou"):
-    """What only Kuaishou has. `virtual_kind` is set where nothing is shipped (vouchers, top-ups)."""
-
-    seller_nick: str
-    distributor_id: str
-    distributor_name: str
-    cps_type: str
-    pre_sale: bool
-    risk_code: str
-    virtual_kind: str
-    activity_type: str
-    pay_channel: str
 
 
 class _Answer(gateway.Envelope):
@@ -180,7 +166,7 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
         times=times,
         buyer_memo=clean(base.remark),
         seller_memo=_seller_memo(order.orderNote),
-        extensions=_extension(order),
+        extensions=_extension(order, times),
         partial=partial,
     )
     return orders.finish(draft, problems)
@@ -317,7 +303,7 @@ def _seller_memo(notes: wire.Notes | None) -> str:
     return "；".join(filter(None, texts))
 
 
-def _extension(order: wire.Order) -> KuaishouExtension:
+def _extension(order: wire.Order, times: Times) -> KuaishouExtension:
     base = order.orderBaseInfo or wire.Base()
     seller = order.orderCpsInfo or wire.Cps()
     return KuaishouExtension(
@@ -331,4 +317,8 @@ def _extension(order: wire.Order) -> KuaishouExtension:
         virtual_kind=real_id(base.coType),
         activity_type=text_of(base.activityType),
         pay_channel=clean(base.payChannel),
+        promised_ship_at=times.ship_by,
+        promised_delivery_at=epoch_ms_time(
+            base.promiseTimeStampOfDelivery, "promiseTimeStampOfDelivery", []
+        ),
     )

@@ -33,6 +33,7 @@ from services.ingest.channels import _calls as calls
 from services.ingest.channels._wire import Id, Text, beijing_time, read_json, text_of
 from services.ingest.channels.pdd import gateway, wire
 from services.ingest.channels.pdd.aftersales import AFTERSALES
+from services.ingest.channels.pdd.extension import PddExtension
 from services.ingest.channels.pdd.orders import is_partial, normalise
 from services.ingest.domain.model import Problem
 
@@ -209,6 +210,7 @@ CHANNEL = Channel(
     abbreviation="PD",
     title_zh="拼多多",
     currency="CNY",
+    extension=PddExtension,
     backward_paging=True,
     window_max=timedelta(minutes=30),
     # More than the time in which the platform has not settled yet.

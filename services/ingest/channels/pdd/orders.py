@@ -11,6 +11,7 @@ from services.ingest.channels import _order as orders
 from services.ingest.channels._wire import (
     beijing_time,
     clean,
+    fen,
     problem,
     quantity,
     read_json,
@@ -21,11 +22,11 @@ from services.ingest.channels._wire import (
     yuan,
 )
 from services.ingest.channels.pdd import wire
+from services.ingest.channels.pdd.extension import PddExtension
 from services.ingest.channels.pdd.gateway import fault_of
 from services.ingest.domain.model import (
     OPEN_REFUNDS,
     Bearer,
-    Extension,
     LineRefundState,
     Normalised,
     OrderSnapshotState,
@@ -83,23 +84,6 @@ AFTERSALES = {
     "32": R.EXCHANGING,
 }
 _HELD_TAGS = {"ship_hold": "shipping_paused_by_channel"}
-
-
-class PddExtension(Extension, frozen=True, kw_only=True, tag="pdd"):
-    """What only Pinduoduo has. `tags` are the marks that are set, `seller_flag` 1–5 red to purple."""
-
-    tags: tuple[str, ...]
-    seller_flag: str
-    deposit_order: bool
-    pre_sale: bool
-    lottery: bool
-    pick_up: bool
-    wholesale: bool
-    consolidate_type: str
-    market_type: str
-    inner_transaction_id: str
-    pay_type: str
-    service_fee_fen: int
 
 
 _decode = msgspec.json.Decoder(wire.Answer).decode
@@ -177,7 +161,7 @@ def _normalised(order: wire.Order) -> Normalised:
         times=times,
         buyer_memo=clean(order.buyer_memo),
         seller_memo=clean(order.remark),
-        extensions=_extension(order, amounts),
+        extensions=_extension(order, amounts, times),
         partial=partial,
         names_shop=False,
         collected=_is(order.self_contained, "1"),
@@ -416,20 +400,24 @@ def _parcels(order: wire.Order, times: Times) -> tuple[Parcel, ...]:
     return tuple(found.values())
 
 
-def _extension(order: wire.Order, amounts: _Amounts) -> PddExtension:
+def _extension(order: wire.Order, amounts: _Amounts, times: Times) -> PddExtension:
     consolidated = order.consolidate_info
     return PddExtension(
         buyer_key="",
         tags=_tags(order),
-        seller_flag=real_id(order.remark_tag),
+        seller_flag=fen(order.remark_tag, "remark_tag", []),
+        group_status=text_of(order.group_status),
         deposit_order=_is(order.trade_type, "1"),
         pre_sale=_is(order.is_pre_sale, "1"),
         lottery=_is(order.is_lucky_flag, LOTTERY),
         pick_up=_is(order.self_contained, "1"),
         wholesale=_is(order.duoduo_wholesale, "1"),
+        sf_free=_is(order.free_sf, "1"),
+        next_day=_is(order.delivery_one_day, "1"),
         consolidate_type=text_of(consolidated.consolidate_type) if consolidated else "",
         market_type=real_id(order.mkt_biz_type),
         inner_transaction_id=text_of(order.inner_transaction_id),
         pay_type=clean(order.pay_type),
         service_fee_fen=amounts.service_fen,
+        promised_ship_at=times.ship_by,
     )

@@ -66,6 +66,8 @@ class Order(msgspec.Struct):
     is_lucky_flag: Id = None
     is_pre_sale: Id = None
     self_contained: Id = None
+    free_sf: Id = None
+    delivery_one_day: Id = None
     created_time: Text = None
     pay_time: Text = None
     updated_at: Text = None

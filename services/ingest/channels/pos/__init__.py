@@ -44,6 +44,7 @@ from services.ingest.channels import (
 from services.ingest.channels import _calls as calls
 from services.ingest.channels._wire import read_json, text_of, zoned_time
 from services.ingest.channels.pos import wire
+from services.ingest.channels.pos.extension import PosExtension
 from services.ingest.channels.pos.orders import normalise
 from services.ingest.domain.model import Problem
 
@@ -132,6 +133,7 @@ CHANNEL = Channel(
     abbreviation="PO",
     title_zh="门店收银",
     currency="CNY",
+    extension=PosExtension,
     backward_paging=False,
     window_max=timedelta(days=1),
     window_overlap=timedelta(0),

@@ -19,10 +19,10 @@ from services.ingest.channels._wire import (
     zoned_time,
 )
 from services.ingest.channels.pos import wire
+from services.ingest.channels.pos.extension import Payment, PosExtension, Weighed
 from services.ingest.domain.currency import decimals
 from services.ingest.domain.model import (
     Bearer,
-    Extension,
     LineRefundState,
     Normalised,
     OrderSnapshotState,
@@ -40,41 +40,6 @@ _QUANTITY = re.compile(r"^-?([0-9]{1,7})(?:\.([0-9]{1,6}))?\Z")
 _PRICED = re.compile(r"^(2[0-9][0-9]{5})[0-9]{6}\Z")
 _CLOCK_DRIFT = timedelta(days=2)
 _STATES = {"SALE": S.COMPLETED, "RETURN": S.CLOSED_REFUNDED, "VOID": S.CANCELLED}
-
-
-class Weighed(msgspec.Struct, frozen=True, kw_only=True):
-    """A line sold by weight: one piece of the order. `quantity` is the till's own decimal text."""
-
-    line_id: str
-    quantity: str
-    unit: str
-    unit_price_fen: int
-
-
-class Payment(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the payments of a receipt."""
-
-    method: str
-    fen: int
-    transaction_no: str
-
-
-class PosExtension(Extension, frozen=True, kw_only=True, tag="pos"):
-    """What only a till has. `original_receipt_no` is set on a return.
-
-    `content_hash` is equal for equal receipts: an upload after an outage repeats it, a number which
-    was used twice does not.
-    """
-
-    terminal_no: str
-    batch_no: str
-    business_date: str
-    cashier: str
-    original_receipt_no: str
-    rounding_fen: int
-    payments: tuple[Payment, ...]
-    weighed: tuple[Weighed, ...]
-    content_hash: str
 
 
 def normalise(body: bytes) -> tuple[Normalised, ...]:

@@ -44,6 +44,7 @@ from services.ingest.channels._wire import (
     text_of,
     zoned_time,
 )
+from services.ingest.channels.shopify.extension import ShopifyExtension
 from services.ingest.channels.shopify.orders import normalise
 from services.ingest.channels.shopify.pushes import PUSH
 from services.ingest.domain.model import Problem
@@ -304,6 +305,7 @@ CHANNEL = Channel(
     abbreviation="SP",
     title_zh="Shopify 独立站",
     currency="CNY",
+    extension=ShopifyExtension,
     backward_paging=False,
     window_max=timedelta(days=7),
     window_overlap=timedelta(minutes=5),

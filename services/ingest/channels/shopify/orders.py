@@ -5,7 +5,6 @@ order's webhook, which is the order without its wrapper. Amounts are the shop's 
 """
 
 import re
-from typing import ClassVar
 
 import msgspec
 
@@ -26,10 +25,10 @@ from services.ingest.channels._wire import (
     zoned_time,
 )
 from services.ingest.channels.shopify import wire
+from services.ingest.channels.shopify.extension import ShopifyExtension
 from services.ingest.channels.shopify.regions import PROVINCES
 from services.ingest.domain.model import (
     Bearer,
-    Extension,
     LineRefundState,
     Normalised,
     OrderSnapshotState,
@@ -59,29 +58,6 @@ FULFILLED = {
 }
 _NOT_SENT = frozenset({"cancelled", "failure", "error"})
 _ON_DELIVERY = re.compile(r"cash.on.delivery|\bcod\b|货到付款", re.IGNORECASE)
-
-
-class ShopifyExtension(Extension, frozen=True, kw_only=True, tag="shopify"):
-    """What only Shopify has. Amounts are in the minor unit of the order's currency.
-
-    `name` is the number which the buyer sees. `tax_fen` and `tip_fen` are in the order's freight
-    when they come on top of its goods; `shipping_discount_fen` is off it already.
-    """
-
-    PERSONAL: ClassVar[frozenset[str]] = frozenset({"zip"})
-
-    name: str
-    source_name: str
-    tags: str
-    gateways: tuple[str, ...]
-    country_code: str
-    province_code: str
-    zip: str
-    cancel_reason: str
-    tax_fen: int
-    tip_fen: int
-    shipping_discount_fen: int
-    refunded_fen: int
 
 
 class _Beside(msgspec.Struct, frozen=True, kw_only=True):
@@ -452,8 +428,11 @@ def _extension(order: wire.Order, beside: _Beside, money: Money) -> ShopifyExten
         buyer_key=real_id(order.customer.id) if order.customer is not None else "",
         name=clean(order.name),
         source_name=clean(order.source_name),
-        tags=clean(order.tags),
+        tags=tuple(filter(None, (tag.strip() for tag in clean(order.tags).split(",")))),
         gateways=tuple(clean(name) for name in order.payment_gateway_names or ()),
+        coupon_codes=tuple(
+            clean(one.code) for one in order.discount_applications or () if one.code
+        ),
         country_code=clean(address.country_code),
         province_code=clean(address.province_code),
         zip=text_of(address.zip),

@@ -39,6 +39,7 @@ from services.ingest.channels._wire import (
 )
 from services.ingest.channels.taobao import gateway
 from services.ingest.channels.taobao.aftersales import AFTERSALES
+from services.ingest.channels.taobao.extension import TaobaoExtension
 from services.ingest.channels.taobao.orders import normalise
 from services.ingest.domain.model import Problem
 
@@ -226,6 +227,7 @@ CHANNEL = Channel(
     abbreviation="TB",
     title_zh="淘宝/天猫",
     currency="CNY",
+    extension=TaobaoExtension,
     backward_paging=True,
     window_max=timedelta(minutes=30),
     window_overlap=timedelta(minutes=5),

@@ -3,6 +3,7 @@
 Reads a fullinfo answer (the evidence), a bare trade, and a list page, whose rows are partial.
 """
 
+import re
 from datetime import datetime
 
 import msgspec
@@ -23,10 +24,10 @@ from services.ingest.channels._wire import (
     text_of,
     yuan,
 )
+from services.ingest.channels.taobao.extension import TaobaoExtension
 from services.ingest.channels.taobao.gateway import ErrorResponse, fault_of
 from services.ingest.domain.model import (
     Bearer,
-    Extension,
     LineRefundState,
     Normalised,
     OrderSnapshotState,
@@ -66,21 +67,10 @@ REFUNDS = {
 }
 _LINE_SHIPPED = frozenset({"WAIT_BUYER_CONFIRM_GOODS", "TRADE_BUYER_SIGNED", "TRADE_FINISHED"})
 _LINE_CLOSED = frozenset({"TRADE_CLOSED", "TRADE_CLOSED_BY_TAOBAO"})
+_AFTER_PAYMENT = re.compile(r"付款后\s*([0-9]{1,4})\s*(小时|天|日)内")
+_UNIT_MINUTES = {"小时": 60, "天": 24 * 60, "日": 24 * 60}
 # Shop tools name their promotions freely; only these words say that the platform pays.
 _PLATFORM_WORDS = ("平台", "天猫", "淘宝", "红包")
-
-
-class TaobaoExtension(Extension, frozen=True, kw_only=True, tag="taobao"):
-    """What only Taobao has. `seller_flag` 1–5 is red, yellow, green, blue, purple."""
-
-    trade_type: str
-    step_trade_status: str
-    trade_from: str
-    seller_flag: int
-    adjust_fen: int
-    coupon_fen: int
-    platform_subsidy_fen: int
-    o2o_guide_id: str
 
 
 class _Order(msgspec.Struct):
@@ -251,17 +241,18 @@ def _normalised(trade: _Trade, *, partial: bool) -> Normalised:
         times=times,
         buyer_memo=clean(trade.buyer_message),
         seller_memo=clean(trade.seller_memo),
-        extensions=_extension(trade, problems),
+        extensions=_extension(trade, times, problems),
         pays_later=trade.type == "cod",
         partial=partial,
     )
     return orders.finish(draft, problems)
 
 
-def _extension(trade: _Trade, problems: list[Problem]) -> TaobaoExtension:
+def _extension(trade: _Trade, times: Times, problems: list[Problem]) -> TaobaoExtension:
     return TaobaoExtension(
         buyer_key=clean(trade.buyer_open_uid),
         trade_type=clean(trade.type),
+        pre_sale=trade.type == "step",
         step_trade_status=clean(trade.step_trade_status),
         trade_from=clean(trade.trade_from),
         seller_flag=fen(trade.seller_flag, "seller_flag", problems),
@@ -269,7 +260,15 @@ def _extension(trade: _Trade, problems: list[Problem]) -> TaobaoExtension:
         coupon_fen=fen(trade.coupon_fee, "coupon_fee", problems),
         platform_subsidy_fen=yuan(trade.platform_subsidy_fee, "platform_subsidy_fee", problems),
         o2o_guide_id=text_of(trade.o2o_guide_id),
+        promised_ship_at=times.ship_by,
+        promised_ship_minutes=_minutes_after_payment(trade.est_con_time),
     )
+
+
+def _minutes_after_payment(promise: str | None) -> int | None:
+    """Read "付款后24小时内" or "付款后7天内"; None: no time after the payment is promised."""
+    found = _AFTER_PAYMENT.search(promise or "")
+    return int(found[1]) * _UNIT_MINUTES[found[2]] if found else None
 
 
 def _state(trade: _Trade) -> tuple[OrderSnapshotState, str]:

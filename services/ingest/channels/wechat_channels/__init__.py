@@ -30,6 +30,7 @@ from services.ingest.channels import _calls as calls
 from services.ingest.channels._wire import Id, Seconds, Text, epoch_time, text_of
 from services.ingest.channels.wechat_channels import gateway, pushes
 from services.ingest.channels.wechat_channels.aftersales import AFTERSALES, page_after
+from services.ingest.channels.wechat_channels.extension import WechatExtension
 from services.ingest.channels.wechat_channels.orders import normalise, numbers
 
 PAGE_SIZE = 100
@@ -172,6 +173,7 @@ CHANNEL = Channel(
     abbreviation="WX",
     title_zh="微信小店",
     currency="CNY",
+    extension=WechatExtension,
     backward_paging=False,
     window_max=timedelta(days=1),
     window_overlap=timedelta(minutes=5),

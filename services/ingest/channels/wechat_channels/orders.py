@@ -22,9 +22,9 @@ from services.ingest.channels._wire import (
     text_of,
 )
 from services.ingest.channels.wechat_channels import gateway, pushes, wire
+from services.ingest.channels.wechat_channels.extension import WechatExtension
 from services.ingest.domain.model import (
     Bearer,
-    Extension,
     LineRefundState,
     Normalised,
     OrderSnapshotState,
@@ -65,19 +65,6 @@ PAY_LATER = "2"  # its time of payment is when the buyer confirmed, not when mon
 _WITHOUT_CASH = frozenset({PAY_LATER, "3", "4"})  # lottery, points
 _SKU_CHANGE_ASKED = "3"
 _SHIPPED = frozenset({S.SHIPPED, S.COMPLETED})
-
-
-class WechatExtension(Extension, frozen=True, kw_only=True, tag="wechat_channels"):
-    """What only WeChat shops have; the first influencer with a commission speaks for all."""
-
-    finder_id: str
-    finder_name: str
-    live_id: str
-    order_scene: str
-    commission_fen: int
-    user_coupon_id: str
-    payment_method: str
-    ewaybill_order_code: str
 
 
 class _Answer(gateway.Envelope):
@@ -171,7 +158,7 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
         times=times,
         buyer_memo=clean(ext.customer_notes),
         seller_memo=clean(ext.merchant_notes),
-        extensions=_extension(order, detail, problems),
+        extensions=_extension(order, detail, times, problems),
         pays_later=_without_cash(order, detail),
         partial=partial,
         names_shop=False,
@@ -366,7 +353,9 @@ def _parcels(
     return tuple(found), shipped
 
 
-def _extension(order: wire.Order, detail: wire.Detail, problems: list[Problem]) -> WechatExtension:
+def _extension(
+    order: wire.Order, detail: wire.Detail, times: Times, problems: list[Problem]
+) -> WechatExtension:
     ext = detail.ext_info or wire.Ext()
     pay = detail.pay_info or wire.PayInfo()
     commissions = several(detail.commission_infos)
@@ -383,4 +372,5 @@ def _extension(order: wire.Order, detail: wire.Detail, problems: list[Problem]) 
         user_coupon_id=real_id((detail.coupon_info or wire.Coupon()).user_coupon_id),
         payment_method=text_of(pay.payment_method),
         ewaybill_order_code=clean((detail.delivery_info or wire.Delivery()).ewaybill_order_code),
+        promised_ship_at=times.ship_by,
     )

@@ -29,6 +29,7 @@ from services.ingest.channels import (
 from services.ingest.channels import _calls as calls
 from services.ingest.channels._wire import Id, Text, read_json, text_of, utc_time
 from services.ingest.channels.woocommerce import gateway
+from services.ingest.channels.woocommerce.extension import WooCommerceExtension
 from services.ingest.channels.woocommerce.orders import DRAFTS, normalise
 from services.ingest.channels.woocommerce.pushes import PUSH
 from services.ingest.domain.model import Problem
@@ -163,6 +164,7 @@ CHANNEL = Channel(
     abbreviation="WC",
     title_zh="WooCommerce 独立站",
     currency="CNY",
+    extension=WooCommerceExtension,
     backward_paging=False,
     window_max=timedelta(days=7),
     window_overlap=timedelta(minutes=5),

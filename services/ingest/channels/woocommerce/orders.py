@@ -5,7 +5,6 @@ refund object names at best its order. Amounts are the shop's currency, taxes ar
 """
 
 from html import unescape
-from typing import ClassVar
 
 import msgspec
 
@@ -26,10 +25,10 @@ from services.ingest.channels._wire import (
     utc_time,
 )
 from services.ingest.channels.woocommerce import wire
+from services.ingest.channels.woocommerce.extension import WooCommerceExtension
 from services.ingest.channels.woocommerce.regions import PROVINCES
 from services.ingest.domain.model import (
     Bearer,
-    Extension,
     LineRefundState,
     Normalised,
     OrderSnapshotState,
@@ -55,26 +54,6 @@ STATES = {
 }
 DRAFTS = frozenset({"auto-draft", "checkout-draft", "draft"})
 _ON_DELIVERY = "cod"
-
-
-class WooCommerceExtension(Extension, frozen=True, kw_only=True, tag="woocommerce"):
-    """What only WooCommerce has. Amounts are in the minor unit of the order's currency.
-
-    `number` is what the buyer sees; plug-ins make it differ from the order's id. `fees_fen` are in
-    the order's freight. Per line the order does not say what was refunded, so `refunded_fen` does.
-    """
-
-    PERSONAL: ClassVar[frozenset[str]] = frozenset({"postcode"})
-
-    number: str
-    created_via: str
-    payment_method: str
-    country: str
-    province_code: str
-    postcode: str
-    tax_fen: int
-    fees_fen: int
-    refunded_fen: int
 
 
 _decode = msgspec.json.Decoder(wire.Answer).decode
@@ -309,6 +288,7 @@ def _extension(
         number=text_of(order.number),
         created_via=clean(order.created_via),
         payment_method=clean(order.payment_method),
+        coupon_codes=tuple(clean(coupon.code) for coupon in order.coupon_lines or ()),
         country=clean(address.country),
         province_code=clean(address.state),
         postcode=text_of(address.postcode),

@@ -33,6 +33,7 @@ from services.ingest.channels import _calls as calls
 from services.ingest.channels._wire import Id, Seconds, epoch_ms_time, read_json, text_of
 from services.ingest.channels.xiaohongshu import gateway, wire
 from services.ingest.channels.xiaohongshu.aftersales import AFTERSALES
+from services.ingest.channels.xiaohongshu.extension import XiaohongshuExtension
 from services.ingest.channels.xiaohongshu.orders import is_partial, normalise
 from services.ingest.domain.model import Problem
 
@@ -176,6 +177,7 @@ CHANNEL = Channel(
     abbreviation="XS",
     title_zh="小红书",
     currency="CNY",
+    extension=XiaohongshuExtension,
     backward_paging=True,
     window_max=timedelta(minutes=30),
     window_overlap=timedelta(minutes=5),

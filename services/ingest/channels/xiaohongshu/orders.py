@@ -22,9 +22,9 @@ from services.ingest.channels._wire import (
     text_of,
 )
 from services.ingest.channels.xiaohongshu import gateway, wire
+from services.ingest.channels.xiaohongshu.extension import XiaohongshuExtension
 from services.ingest.domain.model import (
     Bearer,
-    Extension,
     LineRefundState,
     Normalised,
     OrderSnapshotState,
@@ -67,21 +67,10 @@ AFTERSALES = {
     "7": R.WITHDRAWN,
 }
 AFTERSALES_DONE = "3"  # money back, goods exchanged, or withdrawn
+_PRESALES = frozenset({DEPOSIT_PRESALE, "3"})
 _SHIPPABLE = frozenset({S.AWAITING_SHIPMENT, S.PARTLY_SHIPPED})
 _SHIPPED = frozenset({S.SHIPPED, S.COMPLETED})
 _ENDED = frozenset({S.CLOSED_REFUNDED, S.CANCELLED})
-
-
-class XiaohongshuExtension(Extension, frozen=True, kw_only=True, tag="xiaohongshu"):
-    """What only Xiaohongshu has. `original_order_no` is set on parcels sent in exchange."""
-
-    order_type: str
-    original_order_no: str
-    seller_flag: str
-    logistics: str
-    payment_type: str
-    deposit_fen: int
-    merchant_receives_fen: int
 
 
 class _Answer(gateway.Envelope):
@@ -196,7 +185,7 @@ def _normalised(order: wire.Order, *, partial: bool = False, shop: str = "") -> 
         times=times,
         buyer_memo=clean(order.customerRemark),
         seller_memo=clean(order.sellerRemark),
-        extensions=_extension(order, deposit_fen, problems),
+        extensions=_extension(order, deposit_fen, times, problems),
         partial=partial,
         names_shop=False,
     )
@@ -342,17 +331,19 @@ def _parcels(order: wire.Order, times: Times) -> tuple[Parcel, ...]:
 
 
 def _extension(
-    order: wire.Order, deposit_fen: int, problems: list[Problem]
+    order: wire.Order, deposit_fen: int, times: Times, problems: list[Problem]
 ) -> XiaohongshuExtension:
     return XiaohongshuExtension(
         buyer_key=text_of(order.userId),
         order_type=text_of(order.orderType),
+        pre_sale=text_of(order.orderType) in _PRESALES,
         original_order_no=text_of(order.originalOrderId),
-        seller_flag=real_id(order.sellerRemarkFlag),
+        seller_flag=fen(order.sellerRemarkFlag, "sellerRemarkFlag", []),
         logistics=clean(order.logistics),
         payment_type=text_of(order.paymentType),
         deposit_fen=deposit_fen,
         merchant_receives_fen=fen(
             order.merchantActualReceiveAmount, "merchantActualReceiveAmount", problems
         ),
+        promised_ship_at=times.ship_by,
     )

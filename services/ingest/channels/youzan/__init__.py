@@ -41,6 +41,7 @@ from services.ingest.channels._wire import (
 )
 from services.ingest.channels.youzan import gateway
 from services.ingest.channels.youzan.aftersales import AFTERSALES
+from services.ingest.channels.youzan.extension import YouzanExtension
 from services.ingest.channels.youzan.orders import normalise
 from services.ingest.channels.youzan.pushes import PUSH, sign
 from services.ingest.domain.model import Problem
@@ -213,6 +214,7 @@ CHANNEL = Channel(
     abbreviation="YZ",
     title_zh="有赞",
     currency="CNY",
+    extension=YouzanExtension,
     backward_paging=True,
     window_max=timedelta(days=1),
     window_overlap=timedelta(minutes=5),

@@ -24,9 +24,9 @@ from services.ingest.channels._wire import (
     yuan,
 )
 from services.ingest.channels.youzan import gateway, parts, pushes, wire
+from services.ingest.channels.youzan.extension import YouzanExtension
 from services.ingest.domain.model import (
     SHIPPABLE,
-    Extension,
     LineRefundState,
     Normalised,
     OrderSnapshotState,
@@ -54,25 +54,6 @@ HOLDS = {"TRADE_PAID": "payment_passing", "WAIT_CONFIRM": "group_not_complete"}
 _COURIER, _SELF_FETCH, _NOTHING_TO_SHIP = frozenset({"", "0", "2"}), "1", "9"
 _ALL_REFUNDED = "12"
 _SHIPPED = frozenset({S.SHIPPED, S.COMPLETED})
-
-
-class YouzanExtension(Extension, frozen=True, kw_only=True, tag="youzan"):
-    """What only Youzan has.
-
-    `root_kdt_id` is the head office of a chain, whose branch the order's shop is; ciphers open
-    with the shop's own key. `star` is the seller's flag.
-    """
-
-    root_kdt_id: str
-    order_type: str
-    express_type: str
-    pay_type: str
-    source: str
-    is_offline: bool
-    is_fenxiao: bool
-    cashier: str
-    star: str
-    pick_up_point: str
 
 
 _decode = msgspec.json.Decoder(wire.Answer).decode
@@ -333,6 +314,7 @@ def _extension(order: wire.FullOrder, info: wire.OrderInfo) -> YouzanExtension:
         express_type=text_of(info.express_type),
         pay_type=clean(info.pay_type_str),
         source=clean(source.order_mark),
+        team_type=real_id(info.team_type),
         is_offline=bool(source.is_offline_order) or text_of(info.type) == "61",
         is_fenxiao=bool(info.order_tags and info.order_tags.is_fenxiao_order),
         cashier=text_of(extra.cashier_name) or text_of(extra.cashier_id),

@@ -12,7 +12,7 @@ from services.ingest.channels import (
     Unsupported,
 )
 from services.ingest.channels.douyin import CHANNEL, gateway
-from services.ingest.channels.douyin.orders import DouyinExtension
+from services.ingest.channels.douyin.extension import DouyinExtension
 from services.ingest.domain.model import (
     Bearer,
     LineRefundState,

@@ -10,7 +10,7 @@ from services.ingest.channels import (
     Retry,
 )
 from services.ingest.channels.jd import CHANNEL
-from services.ingest.channels.jd.orders import JdExtension
+from services.ingest.channels.jd.extension import JdExtension
 from services.ingest.domain.model import (
     Bearer,
     LineRefundState,

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from services.ingest.channels.kuaishou import CHANNEL
-from services.ingest.channels.kuaishou.orders import KuaishouExtension
+from services.ingest.channels.kuaishou.extension import KuaishouExtension
 from services.ingest.domain.model import Normalised, ProblemCode
 from tests.unit.ingest.channels import nasty_fields as nasty
 from tests.unit.ingest.channels.builders import Native, codes, encoded, only_item, order_of

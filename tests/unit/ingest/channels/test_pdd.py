@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from services.ingest.channels.pdd import CHANNEL
-from services.ingest.channels.pdd.orders import PddExtension
+from services.ingest.channels.pdd.extension import PddExtension
 from services.ingest.domain.model import Normalised, OrderSnapshotState, ProblemCode
 from tests.unit.ingest.channels import nasty_fields as nasty
 from tests.unit.ingest.channels.builders import Native, codes, encoded, only_item, order_of

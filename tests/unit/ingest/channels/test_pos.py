@@ -14,7 +14,7 @@ from services.ingest.channels import (
     Unsupported,
 )
 from services.ingest.channels.pos import CHANNEL, RECEIPTS_MAX, sign
-from services.ingest.channels.pos.orders import PosExtension
+from services.ingest.channels.pos.extension import PosExtension
 from services.ingest.domain.model import (
     LineRefundState,
     Normalised,

@@ -8,7 +8,7 @@ from services.ingest.channels import (
     Page,
 )
 from services.ingest.channels.shopify import CHANNEL
-from services.ingest.channels.shopify.orders import ShopifyExtension
+from services.ingest.channels.shopify.extension import ShopifyExtension
 from services.ingest.domain.model import LineRefundState, PiiKind, ProblemCode
 from tests.unit.ingest.channels import nasty
 from tests.unit.ingest.channels.builders import (

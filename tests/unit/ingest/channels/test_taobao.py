@@ -12,6 +12,7 @@ from services.ingest.channels import (
     Retry,
 )
 from services.ingest.channels.taobao import CHANNEL, gateway
+from services.ingest.channels.taobao.extension import TaobaoExtension
 from services.ingest.domain.model import (
     Bearer,
     LineRefundState,
@@ -456,3 +457,24 @@ def test_a_refund_request_is_read_and_its_agreement_repeats_its_version() -> Non
 def test_empty_parameters_are_not_signed() -> None:
     fields = {"b": "2", "a": "1", "empty": "", "sign": "x"}
     assert gateway.sign("s", fields) == gateway.sign("s", {"a": "1", "b": "2"})
+
+
+@pytest.mark.parametrize(
+    ("promise", "minutes"),
+    [
+        ("付款后24小时内", 1440),
+        ("付款后 7 天内发货", 10080),
+        ("付款后15日内", 21600),
+        ("2026-05-22 09:30:00", None),
+        ("尽快发货", None),
+        ("付款后99999小时内", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_time_after_the_payment_is_promised_in_minutes(
+    promise: str | None, minutes: int | None
+) -> None:
+    extension = order_of(taobao(est_con_time=promise)).extensions
+    assert isinstance(extension, TaobaoExtension)
+    assert extension.promised_ship_minutes == minutes

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from services.ingest.channels.wechat_channels import CHANNEL
-from services.ingest.channels.wechat_channels.orders import WechatExtension
+from services.ingest.channels.wechat_channels.extension import WechatExtension
 from services.ingest.domain.model import Normalised, ProblemCode
 from tests.unit.ingest.channels import nasty_fields as nasty
 from tests.unit.ingest.channels.builders import Native, codes, encoded, only_item, order_of

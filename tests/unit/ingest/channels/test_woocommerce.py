@@ -10,7 +10,7 @@ from services.ingest.channels import (
     RawOrder,
 )
 from services.ingest.channels.woocommerce import CHANNEL
-from services.ingest.channels.woocommerce.orders import WooCommerceExtension
+from services.ingest.channels.woocommerce.extension import WooCommerceExtension
 from services.ingest.channels.woocommerce.regions import PROVINCES
 from services.ingest.domain.model import PiiKind, ProblemCode
 from tests.unit.ingest.channels import nasty

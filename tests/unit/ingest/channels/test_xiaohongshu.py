@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from services.ingest.channels.xiaohongshu import CHANNEL
-from services.ingest.channels.xiaohongshu.orders import XiaohongshuExtension
+from services.ingest.channels.xiaohongshu.extension import XiaohongshuExtension
 from services.ingest.domain.model import Normalised, ProblemCode
 from tests.unit.ingest.channels import nasty_fields as nasty
 from tests.unit.ingest.channels.builders import Native, codes, encoded, only_item, order_of

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.ingest.channels.youzan import CHANNEL
-from services.ingest.channels.youzan.orders import YouzanExtension
+from services.ingest.channels.youzan.extension import YouzanExtension
 from services.ingest.domain.model import LineRefundState, PiiKind, ProblemCode
 from tests.unit.ingest.channels import nasty
 from tests.unit.ingest.channels.builders import Native, encoded, only_item, order_of
