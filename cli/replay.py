@@ -31,8 +31,11 @@ from chassis.producer import Publisher
 from cli.reach import database, run, settings
 from schemas.events.command_results import CommandSettled
 from schemas.events.commands_ingest_payloads import ReadPayloadAgain
+from schemas.events.orders import ChannelExtension
 from services.ingest.channels import Channel
 from services.ingest.domain.evidence import Evidence
+from services.ingest.domain.extensions import as_json, personal_fields
+from services.ingest.domain.model import Extension
 from services.ingest.domain.quarantine import Entry
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.facts import Reader
@@ -88,7 +91,8 @@ class Shown(Struct, frozen=True, kw_only=True):
     lines: tuple[tuple[str, int], ...]
     problems: tuple[str, ...]
     extension: dict[str, Any] | None
-    """What only this channel has, by today's mapping; None where no payload is kept any more."""
+    """What only this channel has, as it was told; by today's mapping where the order was not taken in. What tells of a
+    person is read from the newest payload that is still kept."""
     snapshots: tuple[Seen, ...]
     quarantine: tuple[Summary, ...]
 
@@ -106,7 +110,7 @@ class Stored(Struct, frozen=True, kw_only=True):
 def show(
     order: OrderName,
     reveal: Annotated[
-        bool, typer.Option("--reveal", help="The texts a buyer wrote in the extension, too.")
+        bool, typer.Option("--reveal", help="What tells of the buyer in the extension, too.")
     ] = False,
 ) -> None:
     """Print what is known of an order as JSON: ids, snapshots with their evidence, problems, extension."""
@@ -307,13 +311,9 @@ def _shown(one: Stored, *, reveal: bool) -> Shown:
 
     run(read())
     kept = {taken.position for taken in payloads}
-    extension = _today(_reader(), one, payloads, SystemClock().now()).extension
-    shown = None
-    if extension is not None:
-        shown = msgspec.to_builtins(extension)
-        for name in () if reveal else extension.PERSONAL:
-            shown[name] = "*"
     known = one.known
+    today = _today(_reader(), one, payloads, SystemClock().now()).extension
+    shown = _extension(known.extension, today, reveal=reveal)
     return Shown(
         source_key=one.key,
         order_id=known.order_id,
@@ -347,6 +347,19 @@ def _shown(one: Stored, *, reveal: bool) -> Shown:
         ),
         quarantine=tuple(summary(entry) for entry in one.entries.values()),
     )
+
+
+def _extension(
+    stored: ChannelExtension | None, today: Extension | None, *, reveal: bool
+) -> dict[str, Any] | None:
+    """What is stored, completed by what tells of a person, which the newest payload says."""
+    kept = as_json(stored)
+    shown: dict[str, Any] = msgspec.json.decode(kept) if kept else {}
+    if today is not None:
+        reads = msgspec.to_builtins(today)
+        shown = shown or reads
+        shown |= {f: reads[f] if reveal else "*" for f in personal_fields(type(today)) if reads[f]}
+    return shown or None
 
 
 def _reader() -> Reader:

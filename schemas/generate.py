@@ -61,8 +61,10 @@ def nested_records(avro: AvroType) -> list[dict[str, AvroType]]:
 def render_record(record: dict[str, AvroType], topic: str) -> str:
     """Source of one class; `topic` is empty for a record that only lives inside others."""
     fields = cast("list[dict[str, AvroType]]", record["fields"])
+    # One that may be empty, of many, is written without what it does not have.
+    sparse = ", omit_defaults=True" if all("default" in field for field in fields) else ""
     lines = [
-        f"class {record['name']}(Struct, frozen=True, kw_only=True):",
+        f"class {record['name']}(Struct, frozen=True, kw_only=True{sparse}):",
         f'    """{record["doc"]}."""',
         "",
     ]

@@ -32,6 +32,7 @@ from services.ingest.correcting import corrected
 from services.ingest.domain.abandoned import Abandoned
 from services.ingest.domain.correction import Correction, receiver_since
 from services.ingest.domain.evidence import Evidence, WithoutPayload, with_versions
+from services.ingest.domain.extensions import personal_of
 from services.ingest.domain.matching import TRUSTING, Catalogue
 from services.ingest.domain.model import CanonicalOrder, Normalised, PiiKind, Problem, ProblemCode
 from services.ingest.domain.quarantine import Deed, Entry, Keep
@@ -52,6 +53,7 @@ class Personal(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The personal block in clear. It exists in memory and under seal, nowhere else.
 
     `label_*` are what is printed where a label cannot show the original, which stays as the channel told it.
+    `extension` is what of the channel's extension tells of a person, by field.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Personal(Struct, frozen=True, kw_only=True, omit_defaults=True):
     label_name: str = ""
     label_phone: str = ""
     label_address: str = ""
+    extension: tuple[tuple[str, str], ...] = ()
 
 
 class Arrival(Struct, frozen=True, kw_only=True):
@@ -105,6 +108,7 @@ def personal_block(order: CanonicalOrder) -> bytes:
             label_name=label.name,
             label_phone=label.phone,
             label_address=label.address,
+            extension=personal_of(order.extensions),
         )
     )
 

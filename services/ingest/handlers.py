@@ -10,6 +10,7 @@ from schemas.events.commands_ingest_payloads import (
     ReadPayloadAgain,
     ReleaseQuarantined,
 )
+from services.ingest.domain.extensions import as_json
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.facts import NormaliserFactsSource
 from services.ingest.matching import decide_match
@@ -24,6 +25,7 @@ COLUMNS = (
     Column("channel_order_no", "text", lambda known: known.channel_order_no),
     Column("quarantined", "boolean", lambda known: bool(known.quarantine) and not known.order_id),
     Column("modified_at", "timestamptz", lambda known: known.modified_at),
+    Column("extension", "jsonb", lambda known: as_json(known.extension)),
 )
 
 HANDLERS: Handlers = {

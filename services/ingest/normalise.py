@@ -251,6 +251,7 @@ def _placed(  # noqa: PLR0917
         hold=known.hold,
         problems=tuple(problem.code for problem in arrival.normalised.problems),
         ship_by=order.times.ship_by,
+        extension=known.extension,
     )
 
 
@@ -280,4 +281,5 @@ def _amended(  # noqa: PLR0917
         receiver_key="" if kept else arrival.receiver_key,
         address_vague=readable and address_is_vague(order.receiver.address),
         hold=known.hold,
+        extension=known.extension,
     )

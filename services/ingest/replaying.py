@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from chassis.processor import Moment, Record
 from schemas.events.channel_payloads import PayloadReceived
-from schemas.events.orders import OrderLine, OrderPlaced
+from schemas.events.orders import ChannelExtension, OrderLine, OrderPlaced
+from services.ingest.domain.extensions import EXTENSION, changed_fields, record_of
 from services.ingest.domain.matching import in_channel_pieces
 from services.ingest.domain.model import Extension
 from services.ingest.domain.quarantine import Entry
@@ -126,6 +127,7 @@ def compared(
         # An order that cannot be worked with has no content to compare.
         if stored.order_id or known.order_id
     ]
+    found += _extension(stored.extension, known.extension)
     if whole and stored.personal_digest != known.personal_digest:
         found.append(Difference(field="personal", stored="", today="reads differently"))
     before = [problem.code for problem in stored.quarantine]
@@ -143,6 +145,17 @@ def compared(
     if not kept and stored.digest and known.digest and stored.digest != known.digest:
         return (Difference(field="content", stored="", today="reads differently elsewhere"),)
     return kept
+
+
+def _extension(
+    was: ChannelExtension | None, reads: ChannelExtension | None
+) -> list[Difference | None]:
+    stored, today = record_of(was), record_of(reads)
+    names = changed_fields(was, reads)
+    if names == (EXTENSION,):
+        return [_difference(EXTENSION, stored, today)]
+    fields = [(name, name.removeprefix(f"{EXTENSION}.")) for name in names]
+    return [_difference(name, getattr(stored, f), getattr(today, f)) for name, f in fields]
 
 
 def _stored_at(known: KnownOrder, name: str) -> object:

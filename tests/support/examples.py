@@ -87,6 +87,10 @@ TEXTS = {
     "status": "in_transit",
     "text": "快件已到达杭州转运中心",
     "tier": "finance",
+    "o2o_guide_id": "88",
+    "step_trade_status": "FRONT_PAID_FINAL_PAID",
+    "trade_from": "WAP",
+    "trade_type": "step",
     "title": "龙井茶 250克",
     "to_state": "awaiting_review",
     "warehouse": "hz-1",
@@ -111,6 +115,9 @@ def value(name: str, avro: AvroType) -> Any:
             return NOON
         case {"type": "array", "items": items}:
             return [value(name, items)]
+        case {"type": "record", "name": "ChannelExtension", "fields": list(fields)}:
+            (one,) = (f for f in fields if f["name"] == TEXTS["channel"])  # type: ignore[index, call-overload]
+            return {TEXTS["channel"]: value(TEXTS["channel"], one["type"])}  # type: ignore[index, call-overload]
         case {"type": "record", "fields": list(fields)}:
             return {str(f["name"]): value(str(f["name"]), f["type"]) for f in fields}  # type: ignore[index, call-overload]
         case ["null", inner]:

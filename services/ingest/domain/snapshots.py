@@ -3,7 +3,7 @@
 Guarantees: snapshots of one order have a total order (`Rank`), and what is known of the order is the same
 whichever order they came in and however often: the content of the greatest, the receiver as told best, and
 that it was paid or closed if any of them says so. The same snapshot any number of times is one order; payment
-and cancellation are told once; what may change later (receiver, hold) is told as an amendment with the names
+and cancellation are told once; what may change later (receiver, hold, extension) is told as an amendment with the names
 of what changed; a receiver that the channel takes away again, as some do once a parcel has left, stays as it
 was told; a payload that cannot be worked with is quarantined with every reason and does not touch what is
 known. What is told has all of the order to ship: an order of which a part is refunded or has left is held.
@@ -20,6 +20,8 @@ from datetime import UTC, datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from schemas.events.orders import ChannelExtension
+from services.ingest.domain.extensions import changed_fields, told
 from services.ingest.domain.imported import ImportedLine, as_imported, paired, same_goods
 from services.ingest.domain.matching import ChannelLine
 from services.ingest.domain.model import (
@@ -154,6 +156,8 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
     """The snapshot that told the region; None: the newest."""
     imported: tuple[ImportedLine, ...] = ()
     """The lines as an import told them, where it told the order first; else nothing."""
+    extension: ChannelExtension | None = None
+    """What only its channel tells; None: nothing yet, or known from before it was kept."""
 
     @property
     def rank(self) -> Rank:
@@ -261,6 +265,7 @@ def read_snapshot(
         digest=digest,
         personal_since=since,
         imported=() if order.times.modified else as_imported(order),
+        extension=told(order.extensions),
     )
     if known is None or not known.order_id:
         seen = replace(seen, set_aside=known is not None and known.set_aside)
@@ -373,7 +378,7 @@ def _amended(known: KnownOrder, newer: KnownOrder) -> tuple[str, ...]:
         changed.append("region")
     if newer.hold != known.hold and not _our_own_shipping(known, newer):
         changed.append("hold")
-    return tuple(changed)
+    return (*changed, *changed_fields(known.extension, newer.extension))
 
 
 def _our_own_shipping(known: KnownOrder, newer: KnownOrder) -> bool:

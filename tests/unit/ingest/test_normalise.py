@@ -241,7 +241,8 @@ def test_an_imported_order_is_placed_once_and_the_channel_tells_its_receiver_and
     one = taobao_line(num=2)
     (amended,) = desk.take(taobao_trade(one, payment="200.00"))
     assert isinstance(amended, OrderAmended)
-    assert (amended.changed, amended.hold) == (("personal", "region", "hold"), "")
+    assert amended.changed == ("personal", "region", "hold", "extension")
+    assert amended.hold == ""
     assert (amended.personal_kind, amended.province) == ("masked", "浙江省")
     assert desk.take_body(imported(), "import") == ()
     assert desk.take(taobao_trade(one, payment="200.00")) == ()

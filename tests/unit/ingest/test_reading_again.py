@@ -67,6 +67,17 @@ def test_a_payment_and_a_closing_that_were_not_read_are_told_once() -> None:
     assert desk.read_again(closed).events == ()
 
 
+def test_what_only_its_channel_tells_is_told_of_an_order_taken_in_before_it_was_kept() -> None:
+    desk = taken_by_an_older_mapping(trade(trade_from="WAP"), extension=None)
+    (amended,) = desk.read_again(trade(trade_from="WAP")).events
+    assert isinstance(amended, OrderAmended)
+    assert amended.changed == ("extension",)
+    assert amended.extension is not None
+    assert amended.extension.taobao is not None
+    assert amended.extension.taobao.trade_from == "WAP"
+    assert desk.read_again(trade(trade_from="WAP")).events == ()
+
+
 def test_an_order_that_moved_on_is_not_read_back() -> None:
     desk = taken_by_an_older_mapping(HELD, hold="")
     before = desk.known

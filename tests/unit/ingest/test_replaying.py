@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from schemas.events.channel_payloads import PayloadReceived
 from schemas.events.orders import OrderPlaced
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
-from services.ingest.channels.taobao.orders import TaobaoExtension
+from services.ingest.channels.taobao.extension import TaobaoExtension
 from services.ingest.domain.matching import TRUSTING, Catalogue, Component, SkuMapping
-from services.ingest.domain.model import CanonicalOrder, Normalised
+from services.ingest.domain.model import CanonicalOrder, Normalised, Parcel
 from services.ingest.facts import Reader
 from services.ingest.replaying import Difference, Taken, Today, by_todays_mapping, compared
 from tests.unit.ingest.channels.builders import NOW, taobao_line
@@ -109,12 +109,22 @@ def test_a_person_reads_otherwise_without_a_word_of_it() -> None:
 
 
 def test_a_difference_in_what_is_not_stored_is_said_all_the_same() -> None:
-    def memo(order: CanonicalOrder) -> CanonicalOrder:
-        assert isinstance(order.extensions, TaobaoExtension)
-        return replace(order, extensions=replace(order.extensions, trade_from="WAP"))
+    def sent(order: CanonicalOrder) -> CanonicalOrder:
+        parcel = Parcel(waybill_no="SF1", carrier="SF", shipped_at=None, line_ids=())
+        return replace(order, parcels=(parcel,))
 
-    (found,) = differences(TWO, reader(memo))
+    (found,) = differences(TWO, reader(sent))
     assert found.field == "content"
+
+
+def test_what_only_its_channel_tells_reads_otherwise_field_by_field() -> None:
+    def flagged(order: CanonicalOrder) -> CanonicalOrder:
+        assert isinstance(order.extensions, TaobaoExtension)
+        return replace(order, extensions=replace(order.extensions, seller_flag=3, trade_from="W"))
+
+    found = {d.field: (d.stored, d.today) for d in differences(TWO, reader(flagged))}
+    assert found["extension.seller_flag"] == ("0", "3")
+    assert found["extension.trade_from"] == ('""', '"W"')
 
 
 def test_what_only_a_payload_that_is_gone_could_say_is_not_compared() -> None:

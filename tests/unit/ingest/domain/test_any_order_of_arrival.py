@@ -21,6 +21,7 @@ from services.ingest.channels.jd import CHANNEL as JD
 from services.ingest.channels.pdd import CHANNEL as PDD
 from services.ingest.channels.shopify import CHANNEL as SHOPIFY
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
+from services.ingest.domain import extensions
 from services.ingest.domain.model import (
     CanonicalOrder,
     LineRefundState,
@@ -111,6 +112,7 @@ def snapshots_of_one_order(draw: st.DrawFn) -> CanonicalOrder:
         items=tuple(items),
         receiver=receiver,
         times=replace(FIRST.times, modified=modified),
+        extensions=replace(FIRST.extensions, seller_flag=draw(st.integers(0, 2))),
     )
 
 
@@ -125,6 +127,7 @@ def test_any_order_and_number_of_arrivals_gives_the_same_known_order(
     newest = max(snapshots, key=lambda order: rank_of(order, digest_of(order)))
     assert (known.modified_at, known.state) == (newest.times.modified, newest.state)
     assert (known.raw_state, known.hold) == (newest.raw_state, hold_of(newest))
+    assert known.extension == extensions.told(newest.extensions)
     best = max(snapshots, key=lambda one: (READS[one.receiver.pii], rank_of(one, digest_of(one))))
     assert (known.personal_kind, known.personal_digest) == (best.receiver.pii, told(best))
     assert any(known.region) == any(order.receiver.province for order in snapshots)

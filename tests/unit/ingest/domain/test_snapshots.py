@@ -1,12 +1,13 @@
-"""A receiver that a channel takes away again stays known."""
+"""A receiver that a channel takes away again stays known; what only the channel tells is amended by name."""
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
 
-from services.ingest.domain.model import CanonicalOrder, PiiKind
-from services.ingest.domain.snapshots import Change, KnownOrder, read_snapshot
+from services.ingest.domain.model import CanonicalOrder, OrderSnapshotState, PiiKind
+from services.ingest.domain.snapshots import Change, KnownOrder, Stale, read_snapshot
 from tests.unit.ingest.channels.builders import order_of, taobao
 
 
@@ -80,3 +81,45 @@ def test_a_region_goes_only_where_another_one_comes() -> None:
     )
     assert isinstance(reading, Change)
     assert (reading.amended, reading.known.province) == ((), known.province)
+
+
+def extended(minutes: int, *, cancelled: bool = False, **changes: Any) -> CanonicalOrder:
+    order = told(PiiKind.ENCRYPTED, minutes)
+    state = OrderSnapshotState.CANCELLED if cancelled else order.state
+    extensions = msgspec.structs.replace(order.extensions, **changes)
+    return msgspec.structs.replace(order, state=state, extensions=extensions)
+
+
+def taken(known: KnownOrder | None, order: CanonicalOrder, digest: str) -> Change:
+    reading = read_snapshot(
+        known, order, (), digest=digest, personal_digest="same", order_id="TB2026052000001"
+    )
+    assert isinstance(reading, Change)
+    return reading
+
+
+def test_what_only_its_channel_tells_is_amended_by_name_and_once() -> None:
+    known = taken(None, extended(0), "first").known
+    flagged = taken(known, extended(1, seller_flag=3), "second")
+    assert flagged.amended == ("extension.seller_flag",)
+    assert taken(flagged.known, extended(2, seller_flag=3), "third").amended == ()
+    assert flagged.known.extension is not None
+    assert flagged.known.extension.taobao is not None
+    assert flagged.known.extension.taobao.seller_flag == 3
+
+
+def test_an_older_snapshot_says_nothing_of_it() -> None:
+    known = taken(None, extended(1, seller_flag=3), "first").known
+    late = read_snapshot(known, extended(0), (), digest="late", personal_digest="same", order_id="")
+    assert isinstance(late, Stale)
+
+
+def test_an_order_known_from_before_it_was_kept_tells_it_with_its_next_snapshot() -> None:
+    known = msgspec.structs.replace(taken(None, extended(0), "first").known, extension=None)
+    assert taken(known, extended(1), "second").amended == ("extension",)
+
+
+def test_a_closed_order_is_not_amended() -> None:
+    known = taken(None, extended(0), "first").known
+    closed = taken(known, extended(1, cancelled=True, seller_flag=3), "second")
+    assert (closed.cancelled, closed.amended) == (True, ())

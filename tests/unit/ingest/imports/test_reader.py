@@ -289,7 +289,7 @@ def test_an_order_that_an_import_told_otherwise_than_the_channel_is_held(
     desk.take(meant(lines=lines))
     reading = desk.take(channels())
     assert isinstance(reading, Change)
-    assert reading.amended[-1] == "hold"
+    assert reading.amended[-2:] == ("hold", "extension")
     assert desk.known is not None
     assert desk.known.hold == IMPORT_DIFFERS
     assert [quantity for _, quantity in desk.known.lines] == [line.quantity for line in lines]
