@@ -13,6 +13,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from chassis.extension_facts import promised_ship_at
 from chassis.processor import Decision, Handlers, Moment
 from schemas.events.commands_orders import (
     CancelOrder,
@@ -152,6 +153,7 @@ def _content(event: OrderPlaced) -> Content:
         ship_by=event.ship_by,
         gaps=gaps_of(lines, event.province, event.personal_kind),
         unmatched=_why_unmatched(event.lines),
+        extension=event.extension,
     )
 
 
@@ -223,11 +225,17 @@ def order_amended(
     newer = replace(content, hold=event.hold) if moved and gone else _amended(content, event)
     verdict = order.verdict
     early = order.state in {State.AWAITING_PAYMENT, State.AWAITING_REVIEW}
+    told_more = newer.extension != content.extension
+    reviewed = verdict is not None and bool(verdict.reviewed_by)
     # A person's word was for the receiver it was given about.
-    if early and (moved or newer.personal_kind != content.personal_kind):
+    another = moved or newer.personal_kind != content.personal_kind
+    if early and (another or (told_more and not reviewed)):
         due_fen = order.paid_fen or content.payable_fen
         verdict = judge.verdict(event.order_id, newer, due_fen, event.occurred_at)
-    step = Step(replace(order, content=newer, verdict=verdict), moment)
+    order = replace(order, content=newer, verdict=verdict)
+    if early and told_more and order.paid_at is not None:
+        order = _with_payment(order, newer, order.paid_fen, order.paid_at, judge)
+    step = Step(order, moment)
     if moved:
         step.take(Trigger.ADDRESS_CHANGED, "、".join(event.changed))
     step.take(Trigger.AMENDED)
@@ -248,6 +256,10 @@ def _amended(content: Content, event: OrderAmended) -> Content:
         district=event.district,
         hold=event.hold,
     )
+    # One that was told before extensions were has none.
+    if event.extension is not None:
+        ship_by = promised_ship_at(content.channel, event.extension) or content.ship_by
+        newer = replace(newer, extension=event.extension, ship_by=ship_by)
     if event.personal_kind != "absent":
         newer = replace(
             newer,

@@ -198,12 +198,10 @@ def wanted_receivers(
                     receivers.setdefault(event.receiver_key, {})[event.order_id] = event.occurred_at
                     asked_at = event.payment.paid_at if event.payment else event.occurred_at
                     moments.append(asked_at)
-            case OrderAmended():
-                if event.receiver_key:
-                    receivers.setdefault(event.receiver_key, {})
-                    moments.append(event.occurred_at)
-            case OrderPaid() | OrderLinesMatched():
+            case OrderPaid() | OrderLinesMatched() | OrderAmended():
                 moments.append(event.occurred_at)
+                if isinstance(event, OrderAmended) and event.receiver_key:
+                    receivers.setdefault(event.receiver_key, {})
                 before = kept.get(record.key)
                 content = before.state.content if before is not None and before.state else None
                 if content is not None and content.receiver_key:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from chassis.topics import TOPICS
-from cli import metrics_page
+from cli import facts_page, metrics_page
 from schemas import asyncapi
 from schemas.events import RECORDS
 
@@ -61,6 +61,11 @@ def test_the_asyncapi_document_holds_together() -> None:
 def test_a_message_is_in_its_records_channel(record: Any) -> None:
     channel = asyncapi.document()["channels"][record.TOPIC]
     assert record.__name__ in channel["messages"]
+
+
+def test_the_page_of_rules_has_the_facts_of_the_schema() -> None:
+    written = facts_page.PAGE.read_text(encoding="utf-8")
+    assert written == facts_page.text(written), "run: python -m cli.facts_page"
 
 
 def test_the_metrics_page_is_that_of_the_code() -> None:

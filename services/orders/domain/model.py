@@ -12,6 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from schemas.events.order_states import FulfilLine
+from schemas.events.orders import ChannelExtension
 from services.orders.domain.states import State
 
 
@@ -76,6 +77,8 @@ class Content(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is missing for a parcel, codes; see `gaps_of`."""
     unmatched: str = ""
     """Which lines have no SKU of ours, and why; empty = all have one."""
+    extension: ChannelExtension | None = None
+    """What only its channel tells: facts of rules."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):

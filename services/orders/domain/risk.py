@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
+from chassis.extension_facts import EXTENSION_FACTS, facts_of
 from chassis.rules import Decision, Table
 from chassis.rules.values import Kind
 from services.orders.domain.model import Content, Verdict
@@ -29,10 +30,11 @@ RISK_FACTS: Mapping[str, Kind] = MappingProxyType(
         "orders_same_receiver_1h": "int",
         "personal_kind": "text",
         "problem_count": "int",
+        **EXTENSION_FACTS,
     }
 )
 RISK_OUTPUTS: Mapping[str, Kind] = MappingProxyType({"score": "int", "reason": "text"})
-SLA_FACTS: Mapping[str, Kind] = MappingProxyType({"channel": "text"})
+SLA_FACTS: Mapping[str, Kind] = MappingProxyType({"channel": "text", **EXTENSION_FACTS})
 SLA_OUTPUTS: Mapping[str, Kind] = MappingProxyType({"ship_within_minutes": "int"})
 
 _OUTCOMES: Mapping[str, str] = MappingProxyType(
@@ -64,6 +66,7 @@ def assess(table: Table, content: Content, paid_fen: int, same_receiver: int) ->
             "orders_same_receiver_1h": same_receiver,
             "personal_kind": content.personal_kind,
             "problem_count": content.problem_count,
+            **facts_of(table.optional, content.channel, content.extension),
         }
     )
     reasons = decision.outputs["reason"]
@@ -81,6 +84,7 @@ def promise(table: Table, content: Content, paid_at: datetime) -> Promise:
     """The channel's own time where it gives one, otherwise the table's minutes from the payment."""
     if content.ship_by is not None:
         return Promise(ship_by=content.ship_by, rule="channel")
-    decision = table.decide({"channel": content.channel})
+    told = facts_of(table.optional, content.channel, content.extension)
+    decision = table.decide({"channel": content.channel, **told})
     minutes = decision.integer("ship_within_minutes")
     return Promise(ship_by=paid_at + timedelta(minutes=minutes), rule=rule_of(decision))

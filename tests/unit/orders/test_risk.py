@@ -95,7 +95,7 @@ def test_the_verdict_names_table_version_and_rows() -> None:
     verdict = Life(life.placed(address_vague=True, payable_fen=600000)).order.verdict
     assert verdict is not None
     table, _, rows = verdict.rule.partition("#")
-    assert table.startswith("risk/default@1.")
+    assert table.startswith("risk/default@2.")
     assert rows == "vague-address+large-amount"
     assert verdict.reasons == ("收货地址含糊", "订单金额较大")
 
