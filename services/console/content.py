@@ -10,6 +10,7 @@ from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.crypto import KeyDestroyed, PersonalSeal, SealBroken, mask_name, mask_phone
+from chassis.extension_facts import told_of
 from schemas.events.orders import OrderAmended, OrderLine, OrderPlaced
 from services.console import words
 
@@ -72,6 +73,13 @@ class Receiver(Shown):
     note: str = Field(description="个人信息的保存形态，或不能显示的原因")
 
 
+class Told(Shown):
+    """One thing that only the order's channel tells."""
+
+    label: str
+    value: str
+
+
 class Content(Shown):
     """What the channel said of an order."""
 
@@ -81,6 +89,7 @@ class Content(Shown):
     receiver: Receiver
     problems: tuple[str, ...]
     channel_hold: str
+    extension: tuple[Told, ...] = Field(description="只有该平台才有的信息，空的不列")
 
 
 def content_of(
@@ -111,6 +120,11 @@ def content_of(
         receiver=_receiver(newest, seal, wrapped_key),
         problems=tuple(words.say(problem) for problem in placed.problems),
         channel_hold=words.say(newest.hold),
+        # One that was told before extensions were has none.
+        extension=tuple(
+            Told(label=label, value=value)
+            for label, value in told_of(placed.channel, newest.extension or placed.extension)
+        ),
     )
 
 

@@ -128,7 +128,9 @@ def paid(card: Card | None, event: OrderPaid, _facts: Any, moment: Moment) -> De
 
 def amended(card: Card | None, event: OrderAmended, _facts: Any, moment: Moment) -> Decided:
     """The channel's newer content."""
-    changed = "、".join(dict.fromkeys([say(name) for name in event.changed]))
+    # What only its channel tells is named field by field, `extension.seller_flag`.
+    names = [name.partition(".")[0] for name in event.changed]
+    changed = "、".join(dict.fromkeys([say(name) for name in names]))
     return Decision(
         state=replace(
             card or EMPTY, province=event.province, city=event.city, updated_at=moment.now

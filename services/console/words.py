@@ -234,6 +234,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "receiver_key": "收件人",
         "address_vague": "地址",
         "channel_state": "平台状态",
+        "extension": "渠道信息",
         # why the channel's word keeps an order from shipping
         "partly_refunded": "部分商品已在平台退款",
         "partly_shipped_elsewhere": "部分商品已在别处发货",
