@@ -59,8 +59,9 @@ def test_a_wholesale_order_of_another_channel_is_no_fact_of_pinduoduos() -> None
 
 def test_what_is_told_later_is_judged_anew() -> None:
     told = life.amended("extension", extension=pdd(wholesale=True))
+    assert [hold.code for hold in Life(bulk(60, None)).order.holds] == ["risk"]
     order = Life(bulk(60, None), told)
-    assert verdict_of(order).outcome == "passed"
+    assert (verdict_of(order).outcome, order.order.holds) == ("passed", ())
     assert order.order.content is not None
     assert order.order.content.extension == pdd(wholesale=True)
 
