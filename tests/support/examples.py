@@ -27,6 +27,8 @@ ORDER_ID = "TB2026111100001"
 TEXTS = {
     "actor": "operator",
     "arrival_no": "DH2026111100001",
+    "receipt_no": "RK2026111100001",
+    "supplier": "longjing-tea",
     "to_warehouse": "gz-1",
     "approvals_needed": "finance",
     "attempted": "OrderPaid",
