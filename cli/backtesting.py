@@ -1,12 +1,16 @@
-"""`danshu inventory backtest`: how well demand would have been forecast, against naive methods.
+"""`danshu inventory backtest | demand`: how well demand would have been forecast, and what demand there was.
 
-Guarantees: reads a file, needs no server; the same file gives the same numbers. Exit status 0: the forecasters chosen beat
-naive over all SKUs, by MASE and WAPE; 1: they do not, or the file cannot be used.
+Guarantees: nothing is written; `backtest` reads a file and needs no server, the same file gives the same numbers. Exit
+status of `backtest` 0: the forecasters chosen beat naive over all SKUs, by MASE and WAPE; 1: they do not, or the file
+cannot be used.
 """
 
 from __future__ import annotations
 
+import csv
+import sys
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +19,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.reach import settings
-from services.inventory.demand_sheets import read_demand
+from chassis.clock import SystemClock
+from cli.reach import database, run, settings
+from services.inventory.demand_sheets import COLUMNS, read_demand
 from services.inventory.domain.backtesting import HORIZON_DAYS, Choose, Guess, Score, guesses, score
 from services.inventory.domain.forecasting import Demand
 from services.inventory.parameters import Parameters, read_parameters
+from services.inventory.planning import SQL, demand_of, first_moment
+from services.inventory.reconciling import SHANGHAI
 from services.inventory.sheets import SheetBroken
 from simulators.demand import COMMITTED as SYNTHETIC
 
@@ -60,6 +67,28 @@ def backtest(
     else:
         _print(scores, len(series), horizon, synthetic=file is None)
     raise typer.Exit(0 if beats(scores) else WORSE)
+
+
+@app.command()
+def demand(
+    *,
+    warehouse: Annotated[str, typer.Option("--warehouse", "-w", help="Code of the warehouse.")],
+    sku: Annotated[str, typer.Option("--sku", help="Only this one.")] = "",
+) -> None:
+    """Print demand by day out of the ledger, as CSV that `backtest` reads."""
+    today = SystemClock().now().astimezone(SHANGHAI).date()
+    writer = csv.writer(sys.stdout)
+    writer.writerow((*COLUMNS, "in_stock"))
+    for code, days in run(_past(warehouse, sku, today)):
+        for ago, pieces in zip(range(len(days), 0, -1), days, strict=True):
+            day = today - timedelta(days=ago)
+            writer.writerow((code, day.isoformat(), pieces or 0, int(pieces is not None)))
+
+
+async def _past(warehouse: str, sku: str, today: date) -> list[tuple[str, Demand]]:
+    async with database(settings().postgres_url.get_secret_value()) as connection:
+        rows = await connection.fetch(SQL["demand"], warehouse, first_moment(today), sku)
+    return [(row["sku"], demand_of(row, today)) for row in rows]
 
 
 def scored(series: Mapping[str, Demand], parameters: Parameters, horizon: int) -> list[Score]:

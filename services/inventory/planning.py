@@ -24,7 +24,7 @@ from chassis.producer import Publisher
 from schemas.events.replenishment import ReplenishmentSuggested, SafetyStockCrossed
 from services.inventory import metrics
 from services.inventory.domain.demand import Moved, daily_demand
-from services.inventory.domain.forecasting import pattern
+from services.inventory.domain.forecasting import Demand, pattern
 from services.inventory.domain.model import Row
 from services.inventory.domain.replenishment import Plan, plan
 from services.inventory.parameters import Parameters, Supply
@@ -34,7 +34,7 @@ from services.inventory.suggesting import OnTheWay, Suggested, on_the_way, sugge
 from services.inventory.timers import leading
 
 SQL = named_queries(Path(__file__).parent / "sql" / "replenishing.sql")
-HISTORY_DAYS = 182
+HISTORY = timedelta(days=182)
 """How far back demand is read: two of the longest look back that a forecaster takes."""
 ROWS_A_LOOK = 50
 PLAN_EVERY_MS = 60_000
@@ -105,19 +105,19 @@ class Planner:
 
     async def _plan_some(self, today: date, now: datetime, after: Row) -> list[Row]:
         """Plans the next rows in one transaction; none: all are planned, or another process is at it."""
-        first = today - timedelta(days=HISTORY_DAYS)
-        since = datetime(first.year, first.month, first.day, tzinfo=SHANGHAI).astimezone(UTC)
         async with leading(self._pool, LEAD_PLANNING) as connection:
             if connection is None:
                 return []
-            rows = await connection.fetch(SQL["rows_to_plan"], today, since, ROWS_A_LOOK, *after)
+            rows = await connection.fetch(
+                SQL["rows_to_plan"], today, first_moment(today), ROWS_A_LOOK, *after
+            )
             if not rows:
                 return []
             coming = await read_on_the_way(connection)
             kept: list[tuple[Any, ...]] = []
             told: list[Suggested] = []
             for row in rows:
-                found = self._plan(row, first, today)
+                found = self._plan(row, today)
                 where: Row = (row["warehouse"], row["sku"])
                 said = suggestion(
                     where, found, coming.position(where, row["on_hand"], row["reserved"]), now
@@ -137,13 +137,9 @@ class Planner:
             await self._tell([_event(one, versions[one.warehouse, one.sku], now) for one in told])
         return [(row["warehouse"], row["sku"]) for row in rows]
 
-    def _plan(self, row: Any, first: date, today: date) -> Plan:
+    def _plan(self, row: Any, today: date) -> Plan:
         supply = Supply(**{name: row[name] for name in Supply.__struct_fields__})
-        moved = [
-            Moved(*day)
-            for day in zip(row["days"] or (), row["sold"] or (), row["net"] or (), strict=True)
-        ]
-        demand = daily_demand(row["on_hand"], moved, first, today)
+        demand = demand_of(row, today)
         seen = pattern(demand)
         warehouse = row["warehouse"]
         return plan(
@@ -170,6 +166,21 @@ class Planner:
         await self._publisher.publish(
             [envelope(self._codec, event, "inventory") for event in events]
         )
+
+
+def first_moment(today: date) -> datetime:
+    """From when on demand is read."""
+    first = today - HISTORY
+    return datetime(first.year, first.month, first.day, tzinfo=SHANGHAI).astimezone(UTC)
+
+
+def demand_of(row: Any, today: date) -> Demand:
+    """Demand of a row of stock and what moved of it, up to yesterday."""
+    moved = [
+        Moved(*day)
+        for day in zip(row["days"] or (), row["sold"] or (), row["net"] or (), strict=True)
+    ]
+    return daily_demand(row["on_hand"], moved, today - HISTORY, today)
 
 
 async def read_on_the_way(connection: Connection) -> OnTheWay:

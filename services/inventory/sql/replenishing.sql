@@ -20,18 +20,13 @@ FROM (
 JOIN inventory.stock USING (warehouse, sku)
 LEFT JOIN inventory.supply AS own ON own.sku = stock.sku AND own.warehouse = stock.warehouse
 LEFT JOIN inventory.supply AS every ON every.sku = stock.sku AND every.warehouse = ''
-CROSS JOIN LATERAL (
-    SELECT array_agg(day ORDER BY day) AS days, array_agg(sold ORDER BY day) AS sold, array_agg(net ORDER BY day) AS net
-    FROM (
-        SELECT (at AT TIME ZONE 'Asia/Shanghai')::date AS day,
-               coalesce(-sum(quantity) FILTER (WHERE kind = 'deduction'), 0)::bigint AS sold,
-               sum(quantity)::bigint AS net
-        FROM inventory.ledger
-        WHERE ledger.sku = stock.sku AND ledger.warehouse = stock.warehouse AND at >= $2 AND kind <> 'repair'
-        GROUP BY 1
-    ) AS by_day
-) AS moved
+CROSS JOIN LATERAL inventory.moved_by_day(stock.warehouse, stock.sku, $2) AS moved
 ORDER BY stock.warehouse, stock.sku
+
+-- name: demand
+SELECT sku, on_hand, days, sold, net
+FROM inventory.stock CROSS JOIN LATERAL inventory.moved_by_day(warehouse, sku, $2) AS moved
+WHERE warehouse = $1 AND ($3 = '' OR sku = $3) ORDER BY sku
 
 -- name: keep_plans
 INSERT INTO inventory.replenishment

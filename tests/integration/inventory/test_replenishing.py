@@ -14,6 +14,7 @@ from chassis.clock import ManualClock, SystemClock
 from chassis.codec import codec
 from chassis.producer import DeliveryFailed
 from schemas.events.replenishment import ReplenishmentSuggested, SafetyStockCrossed
+from services.inventory.demand_sheets import read_demand
 from services.inventory.parameters import read_parameters
 from services.inventory.planning import Planner
 from tests.integration.inventory.papers import TOKEN, Office
@@ -258,6 +259,10 @@ async def test_days_without_stock_do_not_lower_what_is_ordered(office: Office) -
             "VALUES ($1, 'HZ', 'GAP', $2, 'adjustment', $3, '', 0)",
             *(today - timedelta(days=at), pieces, f"gap-{at}"),
         )
+    code, output = await office.at_terminal("demand", "-w", "HZ", "--sku", "GAP")
+    days = read_demand(output.encode())["GAP"]
+    assert code == 0
+    assert list(days) == [None, *([10] * 30), *([None] * 21), *([10] * 19)]
     await planner(office).plan_due()
     found = await suggested(office)
     assert found["ALWAYS"]["daily_demand_milli"] == pytest.approx(10_000, rel=0.01)

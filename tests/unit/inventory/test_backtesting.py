@@ -104,14 +104,14 @@ def test_days_no_line_names_sold_nothing() -> None:
 
 
 def test_the_command_says_what_it_measured(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, [])
+    result = CliRunner().invoke(app, ["backtest"])
     assert result.exit_code == 0
     assert "Synthetic demand" in result.output
     assert "the chosen forecasters beat naive and seasonal-naive" in result.output
     short = tmp_path / "short.csv"
     short.write_text("sku,day,pieces\na,2026-01-01,1\n")
-    result = CliRunner().invoke(app, [str(short)])
+    result = CliRunner().invoke(app, ["backtest", str(short)])
     assert (result.exit_code, "no SKU has enough days" in result.output) == (1, True)
     short.write_text("sku,day,pieces\na,yesterday,1\n")
-    result = CliRunner().invoke(app, [str(short)])
+    result = CliRunner().invoke(app, ["backtest", str(short)])
     assert (result.exit_code, "line 2: day 'yesterday'" in result.output) == (1, True)
