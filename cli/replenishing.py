@@ -44,7 +44,15 @@ app = typer.Typer(add_completion=False)
 
 SUGGESTED = (
     *("warehouse", "supplier", "sku", "quantity", "position", "reorder_point", "order_up_to"),
-    *("safety_stock", "on_hand", "reserved", "on_order", "in_transit", "demand_class"),
+    *(
+        "safety_stock",
+        "on_hand",
+        "reserved",
+        "on_order",
+        "in_transit",
+        "backordered",
+        "demand_class",
+    ),
 )
 SUPPLY_TEXTS = ("sku", "warehouse", "supplier")
 SUPPLY_NUMBERS = (

@@ -52,6 +52,8 @@ class ReplenishmentSuggested(Struct, frozen=True, kw_only=True):
     """在途件数 · purchase orders and transfers on their way"""
     reserved: int
     """预占件数"""
+    backordered: int
+    """欠发件数 · of paid orders that wait for goods and would be sent from here"""
     rule: str
     """参数依据 · table@version#row"""
     explanation: str

@@ -107,18 +107,20 @@ def office_routes(context: Context[InventorySettings]) -> list[Route]:
             settings.stock_sources,
             token=token,
         ),
-        *replenishment_routes(Replenishment(pool), token=token),
+        *replenishment_routes(Replenishment(pool, read_sourcing(settings.rules_dir)), token=token),
     ]
 
 
 def planner_of(context: Context[InventorySettings]) -> Planner:
     """Who plans what to order. Raises StartRefused when the rules make no sense."""
+    rules_dir = context.settings.rules_dir
     return Planner(
         context.pool,
-        read_parameters(context.settings.rules_dir),
         context.clock,
         context.publisher,
         context.codec,
+        parameters=read_parameters(rules_dir),
+        sourcing=read_sourcing(rules_dir),
         from_hour=context.settings.replenish_from_hour,
     )
 

@@ -25,11 +25,12 @@ from schemas.events.replenishment import ReplenishmentSuggested, SafetyStockCros
 from services.inventory import metrics
 from services.inventory.domain.demand import Moved, daily_demand
 from services.inventory.domain.forecasting import Demand, pattern
-from services.inventory.domain.model import Row
+from services.inventory.domain.model import Goods, Hold, Row
 from services.inventory.domain.replenishment import Plan, plan
 from services.inventory.parameters import Parameters, Supply
 from services.inventory.rebuild import decode_kept
 from services.inventory.reconciling import SHANGHAI
+from services.inventory.sourcing import Sourcing
 from services.inventory.suggesting import OnTheWay, Suggested, on_the_way, suggestion
 from services.inventory.timers import leading
 
@@ -50,15 +51,17 @@ class Planner:
     def __init__(
         self,
         pool: Pool,
-        parameters: Parameters,
         clock: Clock,
         publisher: Publisher,
         codec: Codec,
         *,
+        parameters: Parameters,
+        sourcing: Sourcing,
         from_hour: int,
     ) -> None:
         self._pool = pool
         self._parameters = parameters
+        self._sourcing = sourcing
         self._clock = clock
         self._publisher = publisher
         self._codec = codec
@@ -113,7 +116,7 @@ class Planner:
             )
             if not rows:
                 return []
-            coming = await read_on_the_way(connection)
+            coming = await read_on_the_way(connection, self._sourcing)
             kept: list[tuple[Any, ...]] = []
             told: list[Suggested] = []
             for row in rows:
@@ -155,7 +158,7 @@ class Planner:
         found = await connection.fetch(SQL["told_of"])
         if not found:
             return []
-        coming = await read_on_the_way(connection)
+        coming = await read_on_the_way(connection, self._sourcing)
         gone = [one for one in suggestions_of(found, coming) if one.quantity == 0]
         return [
             _event(one, await connection.fetchval(SQL["take_back"], one.warehouse, one.sku), now)
@@ -183,10 +186,16 @@ def demand_of(row: Any, today: date) -> Demand:
     return daily_demand(row["on_hand"], moved, today - HISTORY, today)
 
 
-async def read_on_the_way(connection: Connection) -> OnTheWay:
-    """What purchase orders and transfers will bring."""
+async def read_on_the_way(connection: Connection, sourcing: Sourcing) -> OnTheWay:
+    """What purchase orders and transfers will bring, and what paid orders wait for."""
+
+    def sends(order: Hold, goods: Goods) -> str:
+        pieces = sum(quantity for _, quantity in goods)
+        return next(iter(sourcing.choice(order.channel, order.province, pieces).warehouses), "")
+
     rows = await connection.fetch(SQL["on_the_way"])
-    return on_the_way(decode_kept(row["document"]).state for row in rows)
+    rows += await connection.fetch(SQL["backordered"])
+    return on_the_way((decode_kept(row["document"]).state for row in rows), sends)
 
 
 def suggestions_of(rows: Iterable[Any], coming: OnTheWay) -> Iterable[Suggested]:
@@ -218,6 +227,7 @@ def _event(one: Suggested, version: int, now: datetime) -> ReplenishmentSuggeste
         on_hand=one.on_hand,
         on_order=one.on_order + one.in_transit,
         reserved=one.reserved,
+        backordered=one.backordered,
         rule=one.rule,
         explanation=one.explanation,
     )

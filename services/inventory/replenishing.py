@@ -21,6 +21,7 @@ from services.inventory.doors import Code
 from services.inventory.parameters import BOUNDS
 from services.inventory.planning import SQL, read_on_the_way, suggestions_of
 from services.inventory.rebuild import decode_kept
+from services.inventory.sourcing import Sourcing
 from services.inventory.suggesting import Suggested
 
 LISTED_MAX = 5_000
@@ -79,8 +80,9 @@ class PurchaseOnTheWay(Struct, frozen=True, kw_only=True):
 class Replenishment:
     """Reads and terms."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, sourcing: Sourcing) -> None:
         self._pool = pool
+        self._sourcing = sourcing
 
     async def suggestions(
         self, *, warehouse: str = "", sku: str = "", supplier: str = "", everything: bool = False
@@ -88,7 +90,7 @@ class Replenishment:
         """What to order now; with `everything` also rows of which nothing is to be ordered. Raises Unavailable."""
         async with self._transaction() as connection:
             rows = await connection.fetch(SQL["suggestible"], everything, warehouse, sku, supplier)
-            coming = await read_on_the_way(connection)
+            coming = await read_on_the_way(connection, self._sourcing)
         found = [one for one in suggestions_of(rows, coming) if everything or one.quantity]
         return Suggestions(suggestions=found[:LISTED_MAX], more=len(found) > LISTED_MAX)
 

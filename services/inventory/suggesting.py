@@ -6,13 +6,21 @@ takes its suggestion away at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
 from msgspec import Struct
 
-from services.inventory.domain.model import Aggregate, Purchase, Row, Transfer
+from services.inventory.domain.model import (
+    Aggregate,
+    Goods,
+    Hold,
+    Purchase,
+    Row,
+    Transfer,
+    wanted,
+)
 from services.inventory.domain.replenishment import Plan, Position, ordered
 
 CLASSES = {
@@ -45,6 +53,7 @@ class Suggested(Struct, frozen=True, kw_only=True):
     reserved: int
     on_order: int
     in_transit: int
+    backordered: int
     position: int
     below_safety: bool
     planned_at: datetime
@@ -53,10 +62,11 @@ class Suggested(Struct, frozen=True, kw_only=True):
 
 
 class OnTheWay(Struct, frozen=True, kw_only=True):
-    """Pieces that will come, by row of stock."""
+    """Pieces that will come, and those that wait for them, by row of stock."""
 
     ordered: Mapping[Row, int]
     in_transit: Mapping[Row, int]
+    backordered: Mapping[Row, int]
 
     def position(self, row: Row, on_hand: int, reserved: int) -> Position:
         """The position of a row."""
@@ -65,23 +75,33 @@ class OnTheWay(Struct, frozen=True, kw_only=True):
             reserved=reserved,
             on_order=self.ordered.get(row, 0),
             in_transit=self.in_transit.get(row, 0),
+            backordered=self.backordered.get(row, 0),
         )
 
 
-def on_the_way(documents: Iterable[Aggregate | None]) -> OnTheWay:
-    """What purchase orders and transfers bring to the warehouses they name."""
+def on_the_way(
+    documents: Iterable[Aggregate | None], sends: Callable[[Hold, Goods], str]
+) -> OnTheWay:
+    """What purchase orders and transfers bring to the warehouses they name, and what paid orders wait for.
+
+    `sends` names the warehouse that would send an order of these goods first; "" = nobody would.
+    """
     bought: dict[Row, int] = {}
     sent: dict[Row, int] = {}
+    awaited: dict[Row, int] = {}
     for one in documents:
         if isinstance(one, Purchase):
             where, goods, into = one.warehouse, one.outstanding, bought
         elif isinstance(one, Transfer):
             where, goods, into = one.to_warehouse, one.in_transit, sent
+        elif isinstance(one, Hold) and one.state == "short" and one.paid:
+            goods, into = wanted(one.lines) or (), awaited
+            where = sends(one, goods)
         else:
             continue
         for sku, quantity in goods:
             into[where, sku] = into.get((where, sku), 0) + quantity
-    return OnTheWay(ordered=bought, in_transit=sent)
+    return OnTheWay(ordered=bought, in_transit=sent, backordered=awaited)
 
 
 def suggestion(row: Row, plan: Plan, position: Position, planned_at: datetime) -> Suggested:
@@ -107,6 +127,7 @@ def suggestion(row: Row, plan: Plan, position: Position, planned_at: datetime) -
         reserved=position.reserved,
         on_order=position.on_order,
         in_transit=position.in_transit,
+        backordered=position.backordered,
         position=position.pieces,
         below_safety=position.available < plan.safety_stock,
         planned_at=planned_at,
@@ -129,7 +150,7 @@ def _explained(plan: Plan, position: Position, quantity: int) -> str:
         f"服务水平 {Decimal(terms.service_level_permille) / 10:f} %："
         f"安全库存 {plan.safety_stock}，订货点 {plan.reorder_point}，补到 {plan.order_up_to}。"
         f"实物 {position.on_hand} − 预占 {position.reserved} + 采购在途 {position.on_order} "
-        f"+ 调拨在途 {position.in_transit} = {position.pieces}"
+        f"+ 调拨在途 {position.in_transit} − 欠发 {position.backordered} = {position.pieces}"
     )
     if not quantity:
         return f"{said}，够用" if position.pieces > plan.reorder_point else f"{said}，没有需求"

@@ -79,6 +79,8 @@ class Position(Struct, frozen=True, kw_only=True):
     """Ordered from suppliers, not in yet."""
     in_transit: int = 0
     """On the way from another warehouse."""
+    backordered: int = 0
+    """Wanted by paid orders that wait for goods, and would be sent from here."""
 
     @property
     def available(self) -> int:
@@ -88,7 +90,7 @@ class Position(Struct, frozen=True, kw_only=True):
     @property
     def pieces(self) -> int:
         """The inventory position that the reorder point is compared with."""
-        return self.available + self.on_order + self.in_transit
+        return self.available + self.on_order + self.in_transit - self.backordered
 
 
 def plan(demand: Demand, seen: Pattern, forecaster: Forecaster | None, terms: Terms) -> Plan:

@@ -43,6 +43,10 @@ RETURNING warehouse, sku, version
 -- name: on_the_way
 SELECT key, document FROM inventory.reservations WHERE state IN ('open', 'partly_received', 'in_transit')
 
+-- name: backordered
+SELECT document FROM inventory.reservations
+WHERE state = 'short' AND reference IS NULL AND (document->'state'->>'paid')::boolean
+
 -- name: suggestible
 SELECT warehouse, sku, plan, planned_at, on_hand, reserved, below_safety
 FROM inventory.replenishment JOIN inventory.stock USING (warehouse, sku)

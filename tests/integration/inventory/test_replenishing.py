@@ -17,9 +17,10 @@ from schemas.events.replenishment import ReplenishmentSuggested, SafetyStockCros
 from services.inventory.demand_sheets import read_demand
 from services.inventory.parameters import read_parameters
 from services.inventory.planning import Planner
+from services.inventory.sourcing import read_sourcing
 from tests.integration.inventory.papers import TOKEN, Office
 from tests.integration.inventory.rig import RULES
-from tests.unit.inventory.events import cancelled, placed, receipt
+from tests.unit.inventory.events import cancelled, paid, placed, receipt
 
 DAYS = 70
 
@@ -29,10 +30,11 @@ def planner(office: Office, publisher: Any = None) -> Planner:
     clock = ManualClock(SystemClock().now())
     return Planner(
         office.running.pool,
-        read_parameters(RULES),
         clock,
         publisher or office.house.publisher,
         codec(),
+        parameters=read_parameters(RULES),
+        sourcing=read_sourcing(RULES),
         from_hour=0,
     )
 
@@ -245,6 +247,18 @@ async def test_goods_on_the_way_from_another_warehouse_count_where_they_arrive(
     assert await suggested(office) == {}
     on_its_way = (await suggested(office, "-w", "HZ", "--all"))["A"]
     assert (on_its_way["in_transit"], on_its_way["position"]) == (400, 420)
+
+
+async def test_paid_orders_that_wait_are_ordered_for(office: Office) -> None:
+    await past(office, "A", lambda _day: 10, on_hand=20)
+    await planner(office).plan_due()
+    before = (await suggested(office))["A"]
+    await office.house.publish([placed("o1", [("A", 70)]), paid("o1"), placed("o2", [("A", 900)])])
+    await office.house.drained()
+    after = (await suggested(office))["A"]
+    # o2 has not paid: it may never come back.
+    assert (after["backordered"], after["position"]) == (70, before["position"] - 70)
+    assert after["quantity"] == before["quantity"] + 70
 
 
 async def test_days_without_stock_do_not_lower_what_is_ordered(office: Office) -> None:

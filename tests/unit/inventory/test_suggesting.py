@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.inventory.domain.demand import Moved, daily_demand
 from services.inventory.domain.forecasting import Pattern
-from services.inventory.domain.model import Aggregate, Purchase, Receipt, Transfer
+from services.inventory.domain.model import Aggregate, Hold, Line, Purchase, Receipt, Transfer
 from services.inventory.domain.replenishment import Plan, Terms
 from services.inventory.replenishment_doors import WrittenSupply
 from services.inventory.suggesting import on_the_way, suggestion
@@ -18,6 +19,7 @@ from services.inventory.written import FaultyRequest, read_as
 
 NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
 MONDAY = date(2026, 11, 2)
+NOBODY: Any = None
 TERMS = Terms(
     supplier="S1",
     lead_time_days=7,
@@ -89,9 +91,13 @@ def test_what_is_to_come_counts_where_it_is_to_arrive() -> None:
         reason="r",
     )
     other: Aggregate = Receipt(warehouse="HZ", cause="receipt", goods=(("A", 1),))
-    coming = on_the_way([bought, bought, sent, other, None])
+    waits = Hold(state="short", paid=True, lines=(Line(1, "A", 2), Line(2, "B", 9)))
+    unpaid, held = replace(waits, paid=False), replace(waits, state="held")
+    orders = [waits, waits, unpaid, held]
+    coming = on_the_way([bought, bought, sent, other, None, *orders], lambda _order, _goods: "HZ")
     position = coming.position(("HZ", "A"), 20, 7)
-    assert (position.on_order, position.in_transit, position.pieces) == (12, 0, 25)
+    assert (position.on_order, position.in_transit, position.backordered) == (12, 0, 4)
+    assert position.pieces == 20 - 7 + 12 - 4
     assert coming.position(("GZ", "A"), 0, 0).pieces == 5
 
 
@@ -108,12 +114,12 @@ PLAN = Plan(
 
 
 def test_a_suggestion_says_why_now_and_how_much() -> None:
-    coming = on_the_way([])
+    coming = on_the_way([], NOBODY)
     said = suggestion(("HZ", "A"), PLAN, coming.position(("HZ", "A"), 60, 40), NOW)
     assert (said.quantity, said.position, said.below_safety) == (276, 20, True)
     assert said.explanation == (
         "日均 12.34 件（平稳，近十二周同日加趋势）；提前期 7±2 天，每 7 天订一次，服务水平 97.5 %："
-        "安全库存 31，订货点 204，补到 290。实物 60 − 预占 40 + 采购在途 0 + 调拨在途 0 = 20，"
+        "安全库存 31，订货点 204，补到 290。实物 60 − 预占 40 + 采购在途 0 + 调拨在途 0 − 欠发 0 = 20，"
         "不高于订货点，订 276（起订 1，每箱 12）"
     )
     enough = suggestion(("HZ", "A"), PLAN, coming.position(("HZ", "A"), 300, 0), NOW)
@@ -132,7 +138,7 @@ def test_a_suggestion_says_why_now_and_how_much() -> None:
 def test_what_is_not_forecast_says_why(demand_class: str, said: str) -> None:
     seen = Pattern(demand_class=demand_class, known_days=5)  # type: ignore[arg-type]
     unplanned = Plan(pattern=seen, forecaster="", terms=TERMS)
-    position = on_the_way([]).position(("HZ", "A"), 0, 0)
+    position = on_the_way([], NOBODY).position(("HZ", "A"), 0, 0)
     found = suggestion(("HZ", "A"), unplanned, position, NOW)
     assert (found.quantity, found.explanation) == (0, said)
 
