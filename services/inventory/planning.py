@@ -65,16 +65,14 @@ class Planner:
         self._clock = clock
         self._publisher = publisher
         self._codec = codec
-        self._from_hour = from_hour
+        self._day_begins = timedelta(hours=from_hour)
 
     async def plan_due(self) -> int:
-        """Plans every row of stock that has no plan of today, from that hour of Shanghai's day on; returns how many."""
+        """Plans every row of stock that has no plan of this day, which begins at that hour in Shanghai; returns how many."""
         now = self._clock.now()
-        local = now.astimezone(SHANGHAI)
-        if local.hour < self._from_hour:
-            return 0
+        day = (now.astimezone(SHANGHAI) - self._day_begins).date()
         planned, after = 0, ("", "")
-        while rows := await self._plan_some(local.date(), now, after):
+        while rows := await self._plan_some(day, now, after):
             planned += len(rows)
             after = rows[-1]
         return planned

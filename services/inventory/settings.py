@@ -26,4 +26,4 @@ class InventorySettings(Settings):
     stock_sources: tuple[str, ...] = ("wms", "pos", "channel")
     """Kinds of system whose numbers are compared with the book."""
     replenish_from_hour: int = Field(default=3, ge=0, le=23)
-    """Hour of Shanghai's day from which on the day's replenishment is planned."""
+    """Hour in Shanghai at which a new day of replenishment begins, and everything is planned anew."""

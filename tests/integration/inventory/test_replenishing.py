@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from schemas.events.replenishment import ReplenishmentSuggested, SafetyStockCros
 from services.inventory.demand_sheets import read_demand
 from services.inventory.parameters import read_parameters
 from services.inventory.planning import Planner
+from services.inventory.reconciling import SHANGHAI
 from services.inventory.sourcing import read_sourcing
 from tests.integration.inventory.papers import TOKEN, Office
 from tests.integration.inventory.rig import RULES
@@ -25,17 +26,18 @@ from tests.unit.inventory.events import cancelled, paid, placed, receipt
 DAYS = 70
 
 
-def planner(office: Office, publisher: Any = None) -> Planner:
-    """One that has the whole day, at one moment of it."""
-    clock = ManualClock(SystemClock().now())
+def planner(
+    office: Office, publisher: Any = None, *, clock: ManualClock | None = None, from_hour: int = 0
+) -> Planner:
+    """One at a moment that stands still."""
     return Planner(
         office.running.pool,
-        clock,
+        clock or ManualClock(SystemClock().now()),
         publisher or office.house.publisher,
         codec(),
         parameters=read_parameters(RULES),
         sourcing=read_sourcing(RULES),
-        from_hour=0,
+        from_hour=from_hour,
     )
 
 
@@ -232,6 +234,22 @@ async def test_several_planners_plan_each_row_once_and_a_lost_telling_is_told_ag
     assert (await told(office, ReplenishmentSuggested))[-1].version == 2
     assert await office.at_terminal("plan") == (0, "accepted\n")
     assert await planner(office).plan_due() == 3
+
+
+async def test_the_day_begins_at_its_hour_and_what_is_new_does_not_wait_for_it(
+    office: Office,
+) -> None:
+    await past(office, "A", lambda _day: 10, on_hand=10)
+    midnight = SystemClock().now().astimezone(SHANGHAI).replace(hour=0, minute=0) + timedelta(1)
+    clock = ManualClock(midnight.astimezone(UTC) + timedelta(hours=2))
+    night = planner(office, clock=clock, from_hour=3)
+    assert await night.plan_due() == 1
+    await past(office, "B", lambda _day: 10, on_hand=10)
+    assert await night.plan_due() == 1
+    clock.advance(59 * 60_000)
+    assert await night.plan_due() == 0
+    clock.advance(60_000)
+    assert await night.plan_due() == 2
 
 
 async def test_goods_on_the_way_from_another_warehouse_count_where_they_arrive(
