@@ -1,5 +1,5 @@
 """`danshu inventory show | receive`: what is there, who holds it, and what came in, from a terminal. More in
-`cli.books`, `cli.papers`, `cli.reconciling`.
+`cli.backtesting`, `cli.books`, `cli.papers`, `cli.reconciling`, `cli.replenishing`.
 
 Guarantees: nothing here writes stock; a receipt is a command to the inventory service, whose answer is
 printed. A document is booked once, however often its file is sent. Exit status 0: done; 1: refused, or a
@@ -29,17 +29,20 @@ from chassis.errors import StartRefused
 from chassis.postgres import AWAY, CONNECT_TIMEOUT_S
 from chassis.producer import DeliveryFailed, Publisher
 from chassis.settings import Settings, read
-from cli import books, papers, reconciling
+from cli import backtesting, books, papers, reconciling, replenishing
 from deploy.embedded import stack
 from services.inventory.doors import REFUSALS, WrittenLine, WrittenReceipt
+from services.inventory.replenishing import PurchaseOnTheWay, purchases_on_the_way
 from services.inventory.reservations import SQL as RESERVATIONS
 from services.inventory.store import SQL
 from simulators.catalog import catalog
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.add_typer(backtesting.app)
 app.add_typer(books.app)
 app.add_typer(papers.app)
 app.add_typer(reconciling.app)
+app.add_typer(replenishing.app)
 
 ANSWER_TIMEOUT_S = 15.0
 REFUSED, UNKNOWN, PENDING = 1, 2, 3
@@ -57,7 +60,7 @@ def show(
     sku: Annotated[str, typer.Argument(metavar="SKU", help="The merchant's own SKU code.")],
 ) -> None:
     """Show a SKU in every warehouse, who holds it until when, and its latest ledger entries."""
-    levels, holds, entries = _run(_fetch(_settings(), sku))
+    levels, holds, entries, coming = _run(_fetch(_settings(), sku))
     if not levels:
         typer.echo(f"danshu: 没有 SKU {sku}", err=True)
         raise typer.Exit(UNKNOWN)
@@ -68,6 +71,8 @@ def show(
         table.add_row(level["warehouse"], *map(str, (level["on_hand"], level["reserved"], spare)))
     console.print(table)
     console.print(_holds(holds))
+    if coming:
+        console.print(_coming(sku, coming))
     ledger = Table("时间", "仓库", "类型", "件数", "结存", "单据", title="最近流水")
     for entry in entries:
         ledger.add_row(
@@ -94,6 +99,20 @@ def _holds(holds: Sequence[asyncpg.Record]) -> Table:
             hold["warehouse"],
             str(hold["pieces"]),
             "不到期" if ends is None else f"{ends:%Y-%m-%d %H:%M:%S}Z",
+        )
+    return table
+
+
+def _coming(sku: str, purchases: Sequence[PurchaseOnTheWay]) -> Table:
+    table = Table("采购单", "供应商", "仓库", "未到件数", "预计到货", title="采购在途")
+    for one in purchases:
+        expected = one.expected_at
+        table.add_row(
+            one.document_no,
+            one.supplier,
+            one.warehouse,
+            str(dict(one.outstanding)[sku]),
+            "" if expected is None else f"{expected:%Y-%m-%d}",
         )
     return table
 
@@ -160,13 +179,14 @@ def _settings() -> Settings:
     return read(Settings, {**addresses, **os.environ})
 
 
-async def _fetch(settings: Settings, sku: str) -> tuple[list[asyncpg.Record], ...]:
+async def _fetch(settings: Settings, sku: str) -> tuple[Any, ...]:
     url = settings.postgres_url.get_secret_value()
     connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
     try:
         levels = await connection.fetch(SQL["availability"], [sku])
         holds = await connection.fetch(RESERVATIONS["holds_of"], sku, HOLDS_SHOWN)
-        return levels, holds, await connection.fetch(SQL["latest_entries"], sku)
+        entries = await connection.fetch(SQL["latest_entries"], sku)
+        return levels, holds, entries, await purchases_on_the_way(connection, sku=sku)
     finally:
         await connection.close()
 

@@ -49,7 +49,7 @@ def transfer(
     url: Url = "",
 ) -> None:
     """Send goods to another warehouse: off one book, in transit until they arrive."""
-    lines = _lines(line, file)
+    lines = lines_of(line, file)
     send(
         "/transfers",
         document,
@@ -74,7 +74,7 @@ def arrive(
     url: Url = "",
 ) -> None:
     """Book goods of a transfer in, where they were sent or back where they left."""
-    lines = _lines(line, file)
+    lines = lines_of(line, file)
     send("/arrivals", document, actor, url, arrival_no=arrival, warehouse=warehouse, lines=lines)
 
 
@@ -89,7 +89,7 @@ def adjust(
     url: Url = "",
 ) -> None:
     """Correct the book by signed pieces; above the threshold a second person must approve."""
-    lines = _lines(line, None)
+    lines = lines_of(line, None)
     send("/adjustments", document, actor, url, warehouse=warehouse, lines=lines, reason=reason)
 
 
@@ -119,7 +119,7 @@ def count(
     url: Url = "",
 ) -> None:
     """Note what was counted, 0 where nothing lay; the book is read as of that moment."""
-    lines = _lines(line, file)
+    lines = lines_of(line, file)
     send(
         "/counted",
         document,
@@ -183,7 +183,8 @@ def moment(text: str) -> datetime:
     return at
 
 
-def _lines(lines: list[str] | None, file: Path | None) -> list[dict[str, Any]]:
+def lines_of(lines: list[str] | None, file: Path | None) -> list[dict[str, Any]]:
+    """Lines as they were typed, or of a sheet. Raises typer.BadParameter."""
     if bool(lines) is (file is not None):
         raise typer.BadParameter("give either --line or --file")
     if file is not None:

@@ -73,6 +73,24 @@ class ApproveStockDocument(Struct, frozen=True, kw_only=True):
     """操作人、规则或定时器"""
 
 
+class CancelPurchase(Struct, frozen=True, kw_only=True):
+    """取消采购单 · what has not come in is expected no more."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.CancelPurchase"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    reason: str
+    """原因 · in a person's words"""
+
+
 class ExpireHold(Struct, frozen=True, kw_only=True):
     """预占到期."""
 
@@ -111,6 +129,74 @@ class OpenCount(Struct, frozen=True, kw_only=True):
     """要盘的商家SKU"""
     reason: str
     """原因 · in a person's words, kept with the ledger entry"""
+
+
+class PurchaseLine(Struct, frozen=True, kw_only=True):
+    """采购行."""
+
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数"""
+
+
+class OpenPurchase(Struct, frozen=True, kw_only=True):
+    """开采购单 · what is ordered counts in the position until it has come in or is cancelled."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.OpenPurchase"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    warehouse: str
+    """收货仓"""
+    supplier: str
+    """供应商"""
+    lines: tuple[PurchaseLine, ...]
+    """采购行"""
+    expected_at: datetime | None = None
+    """预计到货 · null = nobody said"""
+    over_receipt_percent: int
+    """允许超收百分比 · of each line, in all receipts together"""
+    reason: str
+    """依据 · in a person's words, or the suggestions it was made of"""
+
+
+class PurchaseReceiptLine(Struct, frozen=True, kw_only=True):
+    """到货行."""
+
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数"""
+
+
+class ReceivePurchase(Struct, frozen=True, kw_only=True):
+    """采购到货 · goods of a purchase order came in, perhaps a part."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.ReceivePurchase"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    receipt_no: str
+    """入库单号 · once per purchase order"""
+    warehouse: str
+    """收货仓"""
+    lines: tuple[PurchaseReceiptLine, ...]
+    """到货行"""
 
 
 class ReceiptLine(Struct, frozen=True, kw_only=True):
@@ -283,8 +369,11 @@ RECORDS: tuple[type[Struct], ...] = (
     AdjustStock,
     AllocateBackorder,
     ApproveStockDocument,
+    CancelPurchase,
     ExpireHold,
     OpenCount,
+    OpenPurchase,
+    ReceivePurchase,
     ReceiveStock,
     ReceiveTransfer,
     RecordCount,

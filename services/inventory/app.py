@@ -28,9 +28,13 @@ from services.inventory.doors import inventory_app
 from services.inventory.handlers import HANDLERS
 from services.inventory.invariants import Books
 from services.inventory.leases import read_leases
+from services.inventory.parameters import read_parameters
+from services.inventory.planning import PLAN_EVERY_MS, WATCH_EVERY_MS, Planner
 from services.inventory.rebuild import EpochKeeper
 from services.inventory.reconciliation_doors import reconciliation_routes
 from services.inventory.reconciling import Reconciler, read_thresholds
+from services.inventory.replenishing import Replenishment
+from services.inventory.replenishment_doors import replenishment_routes
 from services.inventory.reservations import Reservations
 from services.inventory.reserving import DIRECT_HANDLERS
 from services.inventory.settings import InventorySettings
@@ -87,7 +91,7 @@ def direct_worker(
 
 
 def office_routes(context: Context[InventorySettings]) -> list[Route]:
-    """The doors of documents and of reconciliation."""
+    """The doors of documents, of reconciliation and of replenishment."""
     settings, pool, clock = context.settings, context.pool, context.clock
     token = settings.api_token.get_secret_value()
     return [
@@ -103,7 +107,22 @@ def office_routes(context: Context[InventorySettings]) -> list[Route]:
             settings.stock_sources,
             token=token,
         ),
+        *replenishment_routes(Replenishment(pool, read_sourcing(settings.rules_dir)), token=token),
     ]
+
+
+def planner_of(context: Context[InventorySettings]) -> Planner:
+    """Who plans what to order. Raises StartRefused when the rules make no sense."""
+    rules_dir = context.settings.rules_dir
+    return Planner(
+        context.pool,
+        context.clock,
+        context.publisher,
+        context.codec,
+        parameters=read_parameters(rules_dir),
+        sourcing=read_sourcing(rules_dir),
+        from_hour=context.settings.replenish_from_hour,
+    )
 
 
 async def build(context: Context[InventorySettings]) -> Parts:
@@ -138,6 +157,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
     sweeper = Sweeper(pool, counters, epochs, settings.sweep_after_ms)
     levels = LevelPublisher(pool, context.publisher, context.codec, NAME)
     check = BookCheck(pool, books)
+    planner = planner_of(context)
     return Parts(
         processors=[processor(source)],
         door=inventory_app(
@@ -159,6 +179,8 @@ async def build(context: Context[InventorySettings]) -> Parts:
             lambda: repeat(levels.look, settings.timer_ms),
             lambda: repeat(check.look, CHECK_EVERY_MS),
             lambda: repeat(check.add_up, ADD_UP_EVERY_MS),
+            lambda: repeat(planner.plan_due, PLAN_EVERY_MS),
+            lambda: repeat(planner.watch, WATCH_EVERY_MS),
         ],
         not_ready=[lambda: direct.waiting_for],
     )

@@ -7,9 +7,10 @@ GET /documents/{document_no} shows a document as it stands.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,6 +23,7 @@ from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
 from services.inventory.domain.model import Hold
 from services.inventory.doors import BODY_BYTES_MAX, guarded, json_answer
 from services.inventory.papers import DOORS, Written
+from services.inventory.purchase_papers import PURCHASE_DOORS
 from services.inventory.rebuild import decode_kept
 from services.inventory.store import SQL
 
@@ -35,18 +37,31 @@ REFUSALS = {
     "negative_quantity": "盘点数不能为负",
     "no_pieces": "没有可用的商品行",
     "no_reason": "没有写原因",
+    "not_ordered": "采购单上没有这个 SKU",
     "not_all_counted": "还有 SKU 没有盘点数",
     "not_counted_meanwhile": "清点时刻要在开单之后、现在之前",
     "nothing_to_repair": "账本一致，无需修账",
     "other_warehouse": "仓库与单据不符",
+    "over_receipt": "到货超过采购单允许的数量",
     "oversold": "预占超过实物，先释放订单再修账",
+    "purchase_cancelled": "采购单已取消",
     "reserved_document_no": "单据号不能以 rsv- 开头",
     "same_person": "申请人或盘点人不能自己审核",
     "same_warehouse": "调出仓和调入仓相同",
     "too_many": "数量过大",
     "unknown_document": "没有这张单据",
     "unusable_code": "编码含不可用字符",
+    "unusable_tolerance": "允许超收的百分比要在 0 到 100 之间",
 }
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """What came of a document; `pending` = not decided yet, ask again with the same."""
+
+    outcome: Literal["done", "pending"] = "done"
+    document_no: str
+    state: str
+    """Of the document now; empty while pending."""
 
 
 def document_routes(
@@ -67,9 +82,8 @@ def document_routes(
                 )
             answer = await desk.ask(written.command(clock), answer_timeout_s)
             if isinstance(answer, StillPending):
-                return json_answer(
-                    {"outcome": "pending", "document_no": written.document_no, "state": ""}, 202
-                )
+                pending = Settled(outcome="pending", document_no=written.document_no, state="")
+                return json_answer(pending, 202)
             if answer.outcome != "done":
                 title = REFUSALS.get(answer.reason, "未能入账")
                 return problem_response(
@@ -80,13 +94,7 @@ def document_routes(
                         detail=f"{title} {answer.result_id}".strip(),
                     )
                 )
-            return json_answer(
-                {
-                    "outcome": "done",
-                    "document_no": written.document_no,
-                    "state": answer.result_id,
-                }
-            )
+            return json_answer(Settled(document_no=written.document_no, state=answer.result_id))
 
         return guarded(post, token)
 
@@ -106,6 +114,9 @@ def document_routes(
         return json_answer(state)
 
     return [
-        *(Route(path, door(kind), methods=["POST"]) for path, kind in DOORS.items()),
+        *(
+            Route(path, door(kind), methods=["POST"])
+            for path, kind in {**DOORS, **PURCHASE_DOORS}.items()
+        ),
         Route("/documents/{document_no:path}", guarded(show, token)),
     ]

@@ -28,9 +28,11 @@ from services.inventory.domain.stock import (
     Stock,
     a_reservations,
     again,
+    arrival_document,
     refused,
     unwritable,
 )
+from services.inventory.purchases import PURCHASES
 
 
 def transferred(
@@ -72,11 +74,6 @@ def transferred(
         reason=command.reason,
     )
     return Decision(state=transfer, effects=(effect,), result_id=transfer.state)
-
-
-def arrival_document(document_no: str, arrival_no: str) -> str:
-    """Under which the ledger books an arrival: a transfer may arrive in parts."""
-    return f"{document_no}/{arrival_no}"
 
 
 def arrived(
@@ -168,4 +165,5 @@ DOCUMENTS: Mapping[type[Struct], Decide] = {
     ReceiveTransfer: arrived,
     RepairStock: repaired,
     **CORRECTIONS,
+    **PURCHASES,
 }

@@ -20,6 +20,7 @@ from schemas.events.commands_inventory import (
     ApproveStockDocument,
     ExpireHold,
     OpenCount,
+    ReceivePurchase,
     ReceiveStock,
     ReceiveTransfer,
     RecordCount,
@@ -32,7 +33,6 @@ from schemas.events.refunds import RefundSettled
 from schemas.events.shipments import ParcelShipped
 from services.inventory.approvals import Approvals
 from services.inventory.counters import Epoch
-from services.inventory.documents import arrival_document
 from services.inventory.domain.counters import Arrival, Ask, Target
 from services.inventory.domain.model import (
     REPAIR,
@@ -68,6 +68,7 @@ from services.inventory.domain.rules import (
     passed_over,
     shortfall,
 )
+from services.inventory.domain.stock import arrival_document
 from services.inventory.leases import Leases
 from services.inventory.sourcing import Choice, Sourcing
 
@@ -226,6 +227,7 @@ DOCUMENTS = frozenset(
         AdjustStock,
         ApproveStockDocument,
         OpenCount,
+        ReceivePurchase,
         ReceiveTransfer,
         RecordCount,
         RepairStock,
@@ -245,6 +247,9 @@ def _foresee_document(foreseen: Foreseen, key: str, event: Any, state: object) -
         case ReceiveTransfer():
             skus = [line.sku for line in event.lines]
             documents = {arrival_document(key, event.arrival_no)}
+        case ReceivePurchase():
+            skus = [line.sku for line in event.lines]
+            documents = {arrival_document(key, event.receipt_no)}
         case OpenCount():
             skus = event.skus
         case RecordCount():

@@ -68,3 +68,12 @@ EXPIRED = Counter(
     "danshu_inventory_expiries_asked_total",
     "Commands to end an unpaid hold. Worry when it grows faster than orders.",
 )
+BELOW_SAFETY = Gauge(
+    "danshu_inventory_below_safety_rows",
+    "Rows of stock with less available than their safety stock, at the last look. Worry when it grows: "
+    "`danshu inventory suggest` says what to order.",
+)
+SUGGESTED = Gauge(
+    "danshu_inventory_suggested_rows",
+    "Rows of stock that today's plan suggests to order and nobody has. Worry when it stays.",
+)

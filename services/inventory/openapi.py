@@ -1,6 +1,7 @@
-"""The reservation API's OpenAPI document. `python -m services.inventory.openapi` writes docs/openapi-inventory.json anew.
+"""The OpenAPI document of reservations and replenishment. `python -m services.inventory.openapi` writes
+docs/openapi-inventory.json anew.
 
-Guarantees: paths and methods are those of `api.endpoints`, bodies and answers the types the doors read and
+Guarantees: paths and methods are those of `api.endpoints` and of the doors of replenishment, bodies and answers the types the doors read and
 write; the tests refuse a committed document that is not the current one.
 """
 
@@ -16,8 +17,16 @@ from msgspec import Struct
 from chassis.http import Problem
 from chassis.service import VERSION
 from services.inventory import api, written
+from services.inventory.document_doors import Settled
 from services.inventory.domain.reservations import Reservation
 from services.inventory.invariants import Level
+from services.inventory.purchase_papers import (
+    WrittenPurchase,
+    WrittenPurchaseEnd,
+    WrittenPurchaseReceipt,
+)
+from services.inventory.replenishing import KeptSupply, PurchaseOnTheWay, Suggestions
+from services.inventory.replenishment_doors import Kept, PlanAgain, WrittenSupply
 from services.inventory.reservations import Found
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "openapi-inventory.json"
@@ -34,6 +43,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     answer: Any
     status: int = 200
     refusals: dict[int, str] = {}
+    pointed: bool = True
+    """Whether a refused body is told by pointers to its fields."""
 
 
 def _parameter(name: str, place: str, schema: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -128,6 +139,71 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         },
     ),
 }
+WAREHOUSE = {**_parameter("warehouse", "query", CODE), "required": False}
+SKU = {**_parameter("sku", "query", CODE), "required": False}
+PAPER = {202: "pending", 404: "unknown_document", 422: "malformed"}
+OPERATIONS |= {
+    ("GET", "/suggestions"): Operation(
+        summary="补货建议：现在订什么、订多少、为什么。all=1 连同不用订的",
+        parameters=(
+            WAREHOUSE,
+            SKU,
+            {**_parameter("supplier", "query", CODE), "required": False},
+            {**_parameter("all", "query", {"type": "string", "enum": ["1"]}), "required": False},
+        ),
+        answer=Suggestions,
+        refusals={400: "malformed_code"},
+    ),
+    ("POST", "/replenishment-plans"): Operation(
+        summary="重新计算补货计划：这些 SKU，或（空）全部；一分钟内完成，建议随之更新",
+        body=PlanAgain,
+        answer=Kept,
+        status=202,
+        refusals={400: "not_json", 422: FIELD},
+    ),
+    ("GET", "/supply"): Operation(
+        summary="供货条件：按 SKU（可多个）或全部",
+        parameters=({**_parameter("sku", "query", CODES), "required": False},),
+        answer=list[KeptSupply],
+        refusals={400: "malformed_code"},
+    ),
+    ("POST", "/supply"): Operation(
+        summary="登记供货条件：供应商、提前期、起订量、每箱件数；全部或全不",
+        body=WrittenSupply,
+        answer=Kept,
+        refusals={400: "not_json", 422: FIELD},
+    ),
+    ("GET", "/purchases"): Operation(
+        summary="还有货没到的采购单",
+        parameters=(WAREHOUSE, SKU),
+        answer=list[PurchaseOnTheWay],
+        refusals={400: "malformed_code"},
+    ),
+    ("POST", "/purchases"): Operation(
+        summary="开采购单：同一单号同一内容只开一次",
+        body=WrittenPurchase,
+        answer=Settled,
+        refusals={**PAPER, 409: "already_booked, reserved_document_no"},
+        pointed=False,
+    ),
+    ("POST", "/purchase-receipts"): Operation(
+        summary="采购到货：按采购单入库，可分批；超收在采购单允许的范围内",
+        body=WrittenPurchaseReceipt,
+        answer=Settled,
+        refusals={
+            **PAPER,
+            409: "already_booked, not_ordered, other_warehouse, over_receipt, purchase_cancelled",
+        },
+        pointed=False,
+    ),
+    ("POST", "/purchase-cancellations"): Operation(
+        summary="取消采购单还没到的部分",
+        body=WrittenPurchaseEnd,
+        answer=Settled,
+        refusals={**PAPER, 409: "already_decided"},
+        pointed=False,
+    ),
+}
 ANYWHERE = {401: "unauthorised", 503: "busy, outcome_unknown, unavailable"}
 WITH_BODY = {413: "too_large", 415: "unsupported_media_type"}
 
@@ -144,9 +220,9 @@ def document() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "单枢库存预留 API",
+            "title": "单枢库存 API：预留与补货",
             "version": VERSION,
-            "description": "供自营门店、网店与收银台：查询可用量、预留、确认、释放。数量单位为件，时间为 UTC。"
+            "description": "供自营门店、网店与收银台：查询可用量、预留、确认、释放；供采购：补货建议、采购单、到货。数量单位为件，时间为 UTC。"
             "503 outcome_unknown 时用同一幂等键（或预留号）再试。",
         },
         "paths": paths,
@@ -170,7 +246,9 @@ def _described(operation: Operation) -> dict[str, Any]:
             **{
                 str(status): {
                     "description": codes,
-                    "content": {"application/problem+json": {"schema": _schema(_problem(codes))}},
+                    "content": {
+                        "application/problem+json": {"schema": _schema(_problem(codes, operation))}
+                    },
                 }
                 for status, codes in sorted(refusals.items())
             },
@@ -186,11 +264,12 @@ def _described(operation: Operation) -> dict[str, Any]:
     return described
 
 
-def _problem(codes: str) -> Any:
+def _problem(codes: str, operation: Operation) -> Any:
     if "insufficient_stock" in codes:
         return api.Short
     pointed = ("malformed", "not_json", "wrong_type", "unknown_sku")
-    return written.FaultyRequest if any(word in codes for word in pointed) else Problem
+    names_fields = operation.pointed and any(word in codes for word in pointed)
+    return written.FaultyRequest if names_fields else Problem
 
 
 def _schema(kind: Any) -> Any:

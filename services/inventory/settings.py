@@ -25,3 +25,5 @@ class InventorySettings(Settings):
     """How long the door waits for the answer about a reservation before it answers 503."""
     stock_sources: tuple[str, ...] = ("wms", "pos", "channel")
     """Kinds of system whose numbers are compared with the book."""
+    replenish_from_hour: int = Field(default=3, ge=0, le=23)
+    """Hour in Shanghai at which a new day of replenishment begins, and everything is planned anew."""

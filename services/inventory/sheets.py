@@ -49,7 +49,7 @@ def read_sheet(content: bytes, warehouse: str = "") -> tuple[SheetRow, ...]:
 
     Without a column for it, the warehouse is the one that is given. A row of stock may stand there once.
     """
-    lines = _text(content).splitlines()
+    lines = as_text(content).splitlines()
     heading = lines[0] if lines else ""
     table = list(csv.reader(lines, delimiter="\t" if "\t" in heading else ","))
     if len(table) > ROWS_MAX:
@@ -80,7 +80,8 @@ def read_sheet(content: bytes, warehouse: str = "") -> tuple[SheetRow, ...]:
     return tuple(rows)
 
 
-def _text(content: bytes) -> str:
+def as_text(content: bytes) -> str:
+    """The text of a file, whichever of the two encodings it is in. Raises SheetBroken."""
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             return content.decode(encoding)

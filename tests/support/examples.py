@@ -27,6 +27,11 @@ ORDER_ID = "TB2026111100001"
 TEXTS = {
     "actor": "operator",
     "arrival_no": "DH2026111100001",
+    "demand_class": "smooth",
+    "explanation": "在库 300 件，低于订货点 420 件，补到 600 件",
+    "forecaster": "seasonal-drift",
+    "receipt_no": "RK2026111100001",
+    "supplier": "longjing-tea",
     "to_warehouse": "gz-1",
     "approvals_needed": "finance",
     "attempted": "OrderPaid",

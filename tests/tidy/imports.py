@@ -15,7 +15,7 @@ FORBIDDEN = {
     "demo": ("cli", "tests"),
     "cli": ("tests",),
 }
-PURE_ROOMS = frozenset({"domain", "channels", "carriers", "gateways"})
+PURE_ROOMS = frozenset({"domain", "channels", "carriers", "forecasting", "gateways"})
 INPUT_OUTPUT = (
     "aiohttp", "aiokafka", "anyio", "asyncio", "asyncpg", "concurrent", "confluent_kafka",
     "fastapi", "faust", "glob", "http", "httpx", "httpx2", "io.open", "jinja2", "logging",
@@ -33,7 +33,7 @@ CHASSIS_SHELL = tuple(
     )
 )  # fmt: skip
 RANKS = {
-    "domain": 0, "channels": 0, "carriers": 0, "gateways": 0,
+    "domain": 0, "channels": 0, "carriers": 0, "forecasting": 0, "gateways": 0,
     "store": 1,
     "handlers": 2,
     "doors": 3, "timers": 3, "dispatch": 3, "stream": 3, "polling": 3, "watchdogs": 3,

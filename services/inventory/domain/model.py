@@ -121,6 +121,38 @@ class Transfer(Struct, frozen=True, kw_only=True, tag="transfer", tag_field="kin
     reason: str
 
 
+class PurchaseReceipt(Struct, frozen=True, kw_only=True):
+    """Goods of a purchase order that were booked in."""
+
+    receipt_no: str
+    goods: Goods
+    over: Goods
+    """The part of it that came beyond what was ordered."""
+    received_by: str
+    received_at: datetime
+
+
+class Purchase(Struct, frozen=True, kw_only=True, tag="purchase", tag_field="kind"):
+    """Goods ordered from a supplier."""
+
+    state: Literal["open", "partly_received", "received", "cancelled"] = "open"
+    warehouse: str
+    supplier: str
+    goods: Goods
+    outstanding: Goods
+    """What is still to come; nothing once it is received or cancelled."""
+    over_receipt_percent: int
+    """How much more of a SKU than ordered may come in."""
+    receipts: tuple[PurchaseReceipt, ...] = ()
+    expected_at: datetime | None
+    opened_by: str
+    opened_at: datetime
+    reason: str
+    """What it was ordered by."""
+    cancelled_by: str = ""
+    cancel_reason: str = ""
+
+
 class Adjustment(Struct, frozen=True, kw_only=True, tag="adjustment", tag_field="kind"):
     """Signed pieces by which the book is to be corrected."""
 
@@ -175,7 +207,7 @@ class Repair(Struct, frozen=True, kw_only=True, tag="repair", tag_field="kind"):
     reason: str
 
 
-Aggregate: TypeAlias = Hold | Receipt | Transfer | Adjustment | StockCount | Repair
+Aggregate: TypeAlias = Hold | Receipt | Transfer | Purchase | Adjustment | StockCount | Repair
 
 
 class Lacking(Struct, frozen=True, kw_only=True):

@@ -75,3 +75,8 @@ def unwritable(*texts: str) -> bool:
 def a_reservations(document_no: str) -> bool:
     """Whether the number could be a reservation's, which has another writer."""
     return document_no.startswith(RESERVATION)
+
+
+def arrival_document(document_no: str, arrival_no: str) -> str:
+    """Under which the ledger books an arrival: what a document brings may come in parts."""
+    return f"{document_no}/{arrival_no}"

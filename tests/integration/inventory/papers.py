@@ -20,6 +20,9 @@ from cli.inventory import app as inventory_commands
 from services.inventory.document_doors import document_routes
 from services.inventory.reconciliation_doors import reconciliation_routes
 from services.inventory.reconciling import Reconciler, read_thresholds
+from services.inventory.replenishing import Replenishment
+from services.inventory.replenishment_doors import replenishment_routes
+from services.inventory.sourcing import read_sourcing
 from tests.integration.inventory.rig import RULES, House, Running
 
 TOKEN = "token-of-this-test"
@@ -72,6 +75,7 @@ async def office(
         routes = [
             *document_routes(running.pool, desk, clock, token=TOKEN, answer_timeout_s=20.0),
             *reconciliation_routes(reconciler, ("wms", "pos", "channel"), token=TOKEN),
+            *replenishment_routes(Replenishment(running.pool, read_sourcing(RULES)), token=TOKEN),
         ]
         door = Door(Starlette(routes=routes), "127.0.0.1", 0)
         port = await door.open()

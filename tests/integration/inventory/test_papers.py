@@ -19,6 +19,9 @@ PAPERS: dict[str, dict[str, Any]] = {
     "/approvals": {},
     "/rejections": {"reason": "r"},
     "/repairs": {"warehouse": "HZ", "sku": "A", "reason": "r"},
+    "/purchases": {"warehouse": "HZ", "supplier": "S1", "lines": [LINE], "reason": "r"},
+    "/purchase-receipts": {"warehouse": "HZ", "receipt_no": "r1", "lines": [LINE]},
+    "/purchase-cancellations": {"reason": "r"},
 }
 
 
@@ -149,7 +152,7 @@ async def test_malformed_papers_are_told_where_and_change_nothing(
             for quantity in (1.5, "5", 10**10, None)
         ]
         spoilt += [("lines", {**good, "lines": []}), ("sku", {**good, "lines": [{"sku": ""}]})]
-    if path in {"/transfers", "/arrivals", "/counted"}:
+    if path in {"/transfers", "/arrivals", "/counted", "/purchases", "/purchase-receipts"}:
         spoilt.append(("quantity", {**good, "lines": [{**LINE, "quantity": -1}]}))
     if "counted_at" in good:
         spoilt.append(("counted_at", {**good, "counted_at": "2026-11-11T12:00:00"}))

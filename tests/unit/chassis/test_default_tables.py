@@ -25,7 +25,7 @@ def test_a_default_table_is_clean_and_its_samples_reach_every_row(key: str) -> N
 def test_the_default_tables_cover_every_purpose() -> None:
     purposes = (
         *("risk", "sourcing", "carrier", "refund-tier", "sla"),
-        *("stock-adjustment", "stock-reconciliation", "backorder", "hold"),
+        *("stock-adjustment", "stock-reconciliation", "backorder", "hold", "replenishment"),
     )
     assert set(TABLES) == {f"{purpose}/default" for purpose in purposes}
 

@@ -1,0 +1,124 @@
+"""Inventory's doors for replenishment. Bearer token at each.
+
+GET /suggestions[?warehouse=][&sku=][&supplier=][&all=1], GET /purchases[?warehouse=][&sku=], GET /supply[?sku=…],
+POST /supply, POST /replenishment-plans. Purchase orders are opened, received and cancelled by the doors of documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chassis.http import Problem, problem_response, read_body
+from services.inventory.doors import BODY_BYTES_MAX, Code, guarded, json_answer
+from services.inventory.papers import Actor
+from services.inventory.replenishing import Replenishment, SupplyRow
+from services.inventory.written import Fault, faulty, read_as
+
+ROWS_MAX = 5_000
+
+T = TypeVar("T")
+
+
+class WrittenSupply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Terms on which SKUs are bought."""
+
+    rows: Annotated[tuple[SupplyRow, ...], Meta(min_length=1, max_length=ROWS_MAX)]
+    actor: Actor
+
+    def faults(self) -> list[Fault]:
+        """A SKU has one row a warehouse."""
+        seen: set[tuple[str, str]] = set()
+        found = []
+        for at, row in enumerate(self.rows):
+            if (row.sku, row.warehouse) in seen:
+                detail = f"{row.sku} {row.warehouse} stands in an earlier row".replace("  ", " ")
+                found.append(Fault(pointer=f"#/rows/{at}", code="duplicate_sku", detail=detail))
+            seen.add((row.sku, row.warehouse))
+        return found
+
+
+class PlanAgain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """These SKUs, or none for all, are to be planned anew."""
+
+    skus: Annotated[tuple[Code, ...], Meta(max_length=ROWS_MAX)] = ()
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """Done."""
+
+    outcome: str = "done"
+
+
+def replenishment_routes(replenishment: Replenishment, *, token: str) -> list[Route]:
+    """The doors."""
+
+    async def suggestions(request: Request) -> Response:
+        asked = {
+            name: request.query_params.get(name, "") for name in ("warehouse", "sku", "supplier")
+        }
+        everything = request.query_params.get("all", "") == "1"
+        return _readable(asked) or json_answer(
+            await replenishment.suggestions(**asked, everything=everything)
+        )
+
+    async def purchases(request: Request) -> Response:
+        asked = {name: request.query_params.get(name, "") for name in ("warehouse", "sku")}
+        return _readable(asked) or json_answer(await replenishment.purchases(**asked))
+
+    async def supply(request: Request) -> Response:
+        skus = request.query_params.getlist("sku")
+        return _readable(dict.fromkeys(("sku",), "".join(skus))) or json_answer(
+            await replenishment.supply(skus)
+        )
+
+    async def keep_supply(request: Request) -> Response:
+        written = await _written(request, WrittenSupply)
+        if isinstance(written, Response):
+            return written
+        await replenishment.keep_supply(written.rows, written.actor)
+        return json_answer(Kept())
+
+    async def plan_again(request: Request) -> Response:
+        written = await _written(request, PlanAgain)
+        if isinstance(written, Response):
+            return written
+        await replenishment.plan_again(written.skus)
+        return json_answer(Kept(outcome="accepted"), 202)
+
+    def door(path: str, endpoint: Callable[[Request], Awaitable[Response]], method: str) -> Route:
+        return Route(path, guarded(endpoint, token), methods=[method])
+
+    return [
+        door("/suggestions", suggestions, "GET"),
+        door("/purchases", purchases, "GET"),
+        door("/supply", supply, "GET"),
+        door("/supply", keep_supply, "POST"),
+        door("/replenishment-plans", plan_again, "POST"),
+    ]
+
+
+def _readable(asked: dict[str, str]) -> Response | None:
+    """A refusal of what Postgres could not compare with (NUL)."""
+    problem = faulty(
+        [
+            Fault(parameter=name, code="malformed_code", detail="holds a NUL")
+            for name, value in asked.items()
+            if "\0" in value
+        ],
+        400,
+    )
+    return None if problem is None else problem_response(problem)
+
+
+async def _written(request: Request, kind: type[T]) -> T | Response:
+    body = await read_body(request, BODY_BYTES_MAX)
+    if body is None:
+        return problem_response(Problem(status=413, code="too_large", title="内容过大"))
+    value = read_as(kind, body)
+    return problem_response(value) if isinstance(value, Problem) else value
