@@ -36,6 +36,7 @@ from services.inventory.reserving import DIRECT_HANDLERS
 from services.inventory.settings import InventorySettings
 from services.inventory.sourcing import read_sourcing
 from services.inventory.store import COLUMNS, TABLE, EpochInForce, StockSource
+from services.inventory.telling_books import BooksTeller
 from services.inventory.timers import (
     ADD_UP_EVERY_MS,
     CHECK_EVERY_MS,
@@ -137,7 +138,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
     backorders = Backorders(pool, context.desk, clock, sourcing, read_line(settings.rules_dir))
     sweeper = Sweeper(pool, counters, epochs, settings.sweep_after_ms)
     levels = LevelPublisher(pool, context.publisher, context.codec, NAME)
-    check = BookCheck(pool, books)
+    check = BookCheck(pool, books, BooksTeller(context.publisher, context.codec, clock, NAME))
     return Parts(
         processors=[processor(source)],
         door=inventory_app(
@@ -158,6 +159,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             lambda: repeat(sweeper.look, settings.timer_ms),
             lambda: repeat(levels.look, settings.timer_ms),
             lambda: repeat(check.look, CHECK_EVERY_MS),
+            lambda: repeat(check.tell, settings.timer_ms),
             lambda: repeat(check.add_up, ADD_UP_EVERY_MS),
         ],
         not_ready=[lambda: direct.waiting_for],

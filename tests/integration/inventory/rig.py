@@ -40,7 +40,7 @@ from tests.support.rigs import CHASSIS_MIGRATIONS
 
 RULES = Path(topics.__file__).parents[1] / "rules"
 SOURCES = topics.consumed_by(NAME)
-PRODUCED = ("stock", "stock-levels", "reservations")
+PRODUCED = ("stock", "stock-levels", "reservations", "stock-movements", "stock-books")
 PATIENCE_S = 60.0
 
 
