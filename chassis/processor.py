@@ -7,7 +7,8 @@ A processor owns one kind of aggregate. It names pure decisions by record type:
 The fold applies them record by record, in order, to aggregates that were loaded for the whole batch. It does
 no I/O, so the same batch on the same aggregates always gives the same result. Around every decision it keeps
 the second guard: per source topic and aggregate a version is applied once (smaller or equal: a duplicate,
-skipped; a gap: parked until the missing event comes). A command is settled once by its `command_id`.
+skipped; a gap: parked until the missing event comes, which on compacted topics it never will). A command is
+settled once by its `command_id`.
 """
 
 from __future__ import annotations
@@ -154,6 +155,8 @@ class Processor(Struct, Generic[S], frozen=True, kw_only=True):
     """Topic domains consumed; the map (topics.toml) must say the same."""
     gather_ms: int = 0
     """How long records may gather at the broker before they are read: for those whom nobody waits for."""
+    compacted: bool = False
+    """Whether its topics are, and hold whole states: what is missing before a version is gone, and not waited for."""
 
     def check(self, consumed: Iterable[str]) -> None:
         """Raises StartRefused when handlers and the topic map disagree."""
@@ -240,7 +243,7 @@ class _Fold:
             if record.version <= newest:
                 folded.duplicates += 1
                 return
-            if record.version > newest + 1:
+            if record.version > newest + 1 and not self._processor.compacted:
                 self._park(record)
                 return
         if record.event is None:

@@ -24,7 +24,9 @@ from schemas.events import (
     shop_states,
     signals,
     stock,
+    stock_books,
     stock_levels,
+    stock_movements,
     write_backs,
 )
 
@@ -48,6 +50,8 @@ RECORDS: tuple[type[Struct], ...] = (
     *shop_states.RECORDS,
     *signals.RECORDS,
     *stock.RECORDS,
+    *stock_books.RECORDS,
     *stock_levels.RECORDS,
+    *stock_movements.RECORDS,
     *write_backs.RECORDS,
 )

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from starlette.responses import StreamingResponse
 
-from services.console import live
+from services.console import live, stock_api
 from services.console.shop_views import ORDERINGS, ShopDetail, ShopList
 from services.console.views import Filters, FunnelStep, OrderDetail, OrderList
 from services.console.web import AtDesk, SignedIn, signed_in
@@ -19,6 +19,8 @@ PROBLEM = {"description": "问题说明（application/problem+json）"}
 router = APIRouter(
     prefix="/api", dependencies=[Depends(signed_in)], responses={401: PROBLEM, 422: PROBLEM}
 )
+
+router.include_router(stock_api.router)
 
 
 def filters(

@@ -10,13 +10,16 @@ from starlette.staticfiles import StaticFiles
 
 from chassis.crypto import MasterKeys, PersonalSeal
 from chassis.service import Context, Parts
-from services.console import api, openapi, pages, web
+from services.console import api, openapi, pages, stock_pages, web
 from services.console.live import Broadcast
 from services.console.projections import fold_counters, projection
 from services.console.settings import ConsoleSettings
 from services.console.shop_views import ShopViews
 from services.console.shops import SHOPS
 from services.console.signin import Guesses, Sessions
+from services.console.stock import LEVELS
+from services.console.stock_health import StockWhole
+from services.console.stock_views import SECTIONS, StockViews
 from services.console.views import Views
 
 FOLD_EVERY_S = 1.0
@@ -28,6 +31,7 @@ def web_app(desk: web.Desk) -> FastAPI:
     app.state.desk = desk
     app.include_router(api.router)
     app.include_router(pages.router)
+    app.include_router(stock_pages.router)
     app.add_api_route("/openapi.json", openapi.door, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=web.FOLDER / "static"), name="static")
     app.add_middleware(web.SecurityHeaders)
@@ -46,6 +50,8 @@ async def build(context: Context[ConsoleSettings]) -> Parts:
         settings=settings,
         views=Views(context.pool, context.codec, context.clock, seal),
         shop_views=ShopViews(context.pool, context.clock),
+        stock_views=StockViews(context.pool, context.clock, settings.stock_low_pieces),
+        stock_whole=StockWhole(context.pool, context.clock, settings.stock_low_pieces),
         broadcast=broadcast,
         sessions=Sessions(session_key, context.clock, settings.session_hours),
         guesses=Guesses(context.clock),
@@ -58,7 +64,12 @@ async def build(context: Context[ConsoleSettings]) -> Parts:
             await fold_counters(context.pool, context.clock.now())
 
     return Parts(
-        processors=(projection(broadcast.announce), SHOPS),
+        processors=(
+            projection(broadcast.announce),
+            SHOPS,
+            LEVELS,
+            *(one for section in SECTIONS.values() for one in section.processors),
+        ),
         door=web_app(desk),
         tasks=(fold_now_and_then,),
     )

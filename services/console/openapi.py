@@ -20,7 +20,7 @@ def document() -> dict[str, object]:
     described = get_openapi(
         title="单枢控制台 API",
         version=VERSION,
-        description="订单、时间轴、渠道店铺和实时变化，只读。先在 /login 登录，凭会话 Cookie 访问。"
+        description="订单、时间轴、渠道店铺、库存和实时变化，只读。先在 /login 登录，凭会话 Cookie 访问。"
         "金额单位为分，时间为 UTC。",
         routes=api.router.routes,
     )

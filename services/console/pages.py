@@ -1,4 +1,4 @@
-"""The pages: sign-in, live orders, one order, the channels' shops.
+"""The pages: sign-in, live orders, one order, the channels' shops. Those of the stock are in stock_pages.py.
 
 Thin: filters in the URL, queries in views.py and shop_views.py, words in words.py.
 """
@@ -10,7 +10,7 @@ import hmac
 import secrets
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, HTTPException
@@ -28,7 +28,7 @@ from services.console.web import (
     AtDesk,
     Desk,
     SignedIn,
-    is_fragment,
+    page_or_part,
     safe_path,
 )
 
@@ -78,7 +78,7 @@ async def orders(request: Request, desk: AtDesk, session: SignedIn, narrowed: Na
         "flags": words.FLAGS,
         "hours": hours_until(now),
     }
-    page = _page_or_part(request, desk, "orders.html", "board.html", chosen)
+    page = page_or_part(request, desk, "orders.html", "board.html", chosen)
     if request.headers.get("hx-source", "").startswith("form"):
         # The form sends its empty choices too; the address bar keeps what was chosen.
         page.headers["hx-push-url"] = f"/?{query_of(narrowed)}".rstrip("?")
@@ -92,7 +92,7 @@ async def shops(
     """渠道."""
     ordering = sort if sort in ORDERINGS else "trouble"
     shown = {"found": await desk.shop_views.shops(ordering), "sort": ordering, "session": session}
-    return _page_or_part(request, desk, "shops.html", "shops_board.html", shown)
+    return page_or_part(request, desk, "shops.html", "shops_board.html", shown)
 
 
 @router.get("/shops/{shop_key:path}")
@@ -102,7 +102,7 @@ async def shop(request: Request, desk: AtDesk, session: SignedIn, shop_key: str)
     if detail is None:
         raise HTTPException(404)
     shown = {"detail": detail, "shop": detail.shop, "session": session}
-    return _page_or_part(request, desk, "shop.html", "shop_body.html", shown)
+    return page_or_part(request, desk, "shop.html", "shop_body.html", shown)
 
 
 @router.get("/orders/{order_id:path}")
@@ -112,15 +112,7 @@ async def order(request: Request, desk: AtDesk, session: SignedIn, order_id: str
     if detail is None:
         raise HTTPException(404)
     shown = {"detail": detail, "order": detail.order, "now": desk.views.now(), "session": session}
-    return _page_or_part(request, desk, "order.html", "order_body.html", shown)
-
-
-def _page_or_part(
-    request: Request, desk: Desk, page: str, part: str, shown: dict[str, Any]
-) -> Response:
-    answer = desk.templates.TemplateResponse(request, part if is_fragment(request) else page, shown)
-    answer.headers["vary"] = "HX-Request"
-    return answer
+    return page_or_part(request, desk, "order.html", "order_body.html", shown)
 
 
 # ---- signing in and out ----------------------------------------------------------------------------

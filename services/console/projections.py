@@ -54,6 +54,8 @@ ON CONFLICT (minute, channel, shop) DO UPDATE SET orders = known.orders + exclud
   applied = known.applied + excluded.applied, refused = known.refused + excluded.refused
 """
 FORGET_MINUTES = "DELETE FROM console.shop_minutes WHERE minute < $1"
+FORGET_MOVEMENTS = "DELETE FROM console.stock_movements WHERE at < $1"
+MOVEMENTS_KEPT = timedelta(days=30)
 MINUTES_KEPT = timedelta(hours=25)
 """Today lasts 24 hours at most; the rest is room."""
 
@@ -136,7 +138,7 @@ def counted(
 
 
 async def fold_counters(pool: Pool, now: datetime) -> None:
-    """Sums the differences so far into the counters, and forgets minutes over a day old.
+    """Sums the differences so far into the counters, and forgets minutes over a day and movements over a month old.
 
     Not now if Postgres is away. Any number may run.
     """
@@ -144,6 +146,7 @@ async def fold_counters(pool: Pool, now: datetime) -> None:
         await pool.execute(FOLD_FUNNEL)
         await pool.execute(FOLD_MINUTES, now - MINUTES_KEPT)
         await pool.execute(FORGET_MINUTES, now - MINUTES_KEPT)
+        await pool.execute(FORGET_MOVEMENTS, now - MOVEMENTS_KEPT)
     except AWAY as error:
         logger.warning("counters not summed up", why=type(error).__name__)
 

@@ -26,3 +26,6 @@ class ConsoleSettings(Settings):
     live_interval_ms: int = Field(default=500, ge=50, le=5000)
     """Changes are told to open pages at most this often."""
     page_orders: int = Field(default=50, ge=10, le=200)
+    page_skus: int = Field(default=50, ge=10, le=200)
+    stock_low_pieces: int = Field(default=10, ge=0)
+    """Up to so many pieces for sale over all warehouses, a SKU is shown as low."""

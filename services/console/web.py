@@ -27,6 +27,8 @@ from services.console.live import Broadcast
 from services.console.settings import ConsoleSettings
 from services.console.shop_views import ShopViews
 from services.console.signin import Guesses, Session, Sessions
+from services.console.stock_health import StockWhole
+from services.console.stock_views import StockViews
 from services.console.views import Views
 
 SESSION_COOKIE = "danshu_session"
@@ -53,6 +55,8 @@ class Desk:
     settings: ConsoleSettings
     views: Views
     shop_views: ShopViews
+    stock_views: StockViews
+    stock_whole: StockWhole
     broadcast: Broadcast
     sessions: Sessions
     guesses: Guesses
@@ -104,6 +108,15 @@ def is_fragment(request: Request) -> bool:
         request.headers.get("hx-request") == "true"
         and request.headers.get("hx-history-restore-request") != "true"
     )
+
+
+def page_or_part(
+    request: Request, desk: Desk, page: str, part: str, shown: dict[str, Any]
+) -> Response:
+    """The whole page, or for htmx the part of it that changes."""
+    answer = desk.templates.TemplateResponse(request, part if is_fragment(request) else page, shown)
+    answer.headers["vary"] = "HX-Request"
+    return answer
 
 
 def safe_path(text: str) -> str:
@@ -159,7 +172,11 @@ def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 404:
         return _error(
-            request, 404, "没有找到", "这个地址、订单或店铺不存在，请检查后再试。", "not_found"
+            request,
+            404,
+            "没有找到",
+            "这个地址、订单、店铺或 SKU 不存在，请检查后再试。",
+            "not_found",
         )
     if status == 405:
         return _error(request, 405, "不支持的操作", "", "method_not_allowed")

@@ -151,6 +151,10 @@ SHOP_ERRORS: Mapping[str, str] = MappingProxyType(
     {"throttled": "限流", "token": "令牌", "retry": "连不上", "refused": "拒绝"}
 )
 
+STOCK_SOURCES: Mapping[str, str] = MappingProxyType(
+    {"wms": "仓库系统", "pos": "收银", "channel": "平台"}
+)
+
 WAREHOUSES: Mapping[str, str] = MappingProxyType({"HZ": "杭州仓", "HF": "合肥仓", "GZ": "广州仓"})
 
 CARRIERS: Mapping[str, str] = MappingProxyType(
@@ -244,6 +248,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         # who acts without being a person
         "orders": "平台",
         "stock": "库存系统",
+        "reservations": "门店预留",
         "order-states": "订单系统",
         "fulfillment-requests": "订单系统",
         "order-closings": "订单系统",
@@ -288,6 +293,11 @@ def channel(code: str) -> str:
 def warehouse(code: str) -> str:
     """A warehouse's name."""
     return WAREHOUSES.get(code) or say(code)
+
+
+def stock_source(code: str) -> str:
+    """Kind of system a stock sheet came from."""
+    return STOCK_SOURCES.get(code) or say(code)
 
 
 def carrier(code: str) -> str:

@@ -40,6 +40,7 @@ from services.inventory.reserving import DIRECT_HANDLERS
 from services.inventory.settings import InventorySettings
 from services.inventory.sourcing import read_sourcing
 from services.inventory.store import COLUMNS, TABLE, EpochInForce, StockSource
+from services.inventory.telling_books import BooksTeller
 from services.inventory.timers import (
     ADD_UP_EVERY_MS,
     CHECK_EVERY_MS,
@@ -156,7 +157,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
     backorders = Backorders(pool, context.desk, clock, sourcing, read_line(settings.rules_dir))
     sweeper = Sweeper(pool, counters, epochs, settings.sweep_after_ms)
     levels = LevelPublisher(pool, context.publisher, context.codec, NAME)
-    check = BookCheck(pool, books)
+    check = BookCheck(pool, books, BooksTeller(context.publisher, context.codec, clock, NAME))
     planner = planner_of(context)
     return Parts(
         processors=[processor(source)],
@@ -178,6 +179,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             lambda: repeat(sweeper.look, settings.timer_ms),
             lambda: repeat(levels.look, settings.timer_ms),
             lambda: repeat(check.look, CHECK_EVERY_MS),
+            lambda: repeat(check.tell, settings.timer_ms),
             lambda: repeat(check.add_up, ADD_UP_EVERY_MS),
             lambda: repeat(planner.plan_due, PLAN_EVERY_MS),
             lambda: repeat(planner.watch, WATCH_EVERY_MS),

@@ -8,7 +8,7 @@ changed after they had been read are found by `verify`, which reads everything.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -32,7 +32,7 @@ SUSPECTS_MAX = 100
 
 
 class Checked(Struct, frozen=True, kw_only=True):
-    """What a look came to. All but `entries` must be 0."""
+    """What a look came to. All but `entries` and `newest_change_at` must be 0."""
 
     entries: int
     """Entries read."""
@@ -42,6 +42,12 @@ class Checked(Struct, frozen=True, kw_only=True):
     """Pieces between `reserved` and the live holds."""
     broken_rows: int
     """Rows with an entry that does not follow from the one before."""
+    oversold_units: int = 0
+    """Pieces held beyond what the ledger has."""
+    negative_rows: int = 0
+    """Rows of stock outside 0 ≤ reserved ≤ on_hand."""
+    newest_change_at: datetime | None = None
+    """When a row of stock last changed."""
 
 
 class LedgerCheck:

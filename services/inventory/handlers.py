@@ -52,6 +52,7 @@ from services.inventory.domain.model import (
     wanted,
 )
 from services.inventory.domain.stock import PIECES_MAX, Outcome, Stock, a_reservations
+from services.inventory.movements import telling
 
 
 def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Moment) -> Outcome:
@@ -357,6 +358,5 @@ HANDLERS: Mapping[type[Struct], Decide] = {
     AllocateBackorder: allocate,
     ParcelShipped: shipped,
     RefundSettled: refund_settled,
-    ReceiveStock: received,
-    **DOCUMENTS,
+    **telling({ReceiveStock: received, **DOCUMENTS}),
 }

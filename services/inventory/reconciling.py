@@ -264,6 +264,9 @@ class Reconciler:
                 await connection.execute(
                     SQL["supersede_tasks"], source, one.warehouse, number, actor
                 )
+                await connection.execute(
+                    SQL["supersede_differences"], source, one.warehouse, number, sheet.at
+                )
             for kind in tasks:
                 task_id = request_id("task", kind, source, one.warehouse, sheet.day.isoformat())
                 named = (task_id, kind, source, one.warehouse, sheet.day)

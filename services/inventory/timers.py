@@ -1,4 +1,4 @@
-"""What inventory does by the clock: end unpaid holds, settle forgotten notes, publish levels, check the books.
+"""What inventory does by the clock: end unpaid holds, settle forgotten notes, publish levels, check and tell the books.
 
 Guarantees: timers only ask (commands with derived ids) or tell (levels, newest wins); none writes an aggregate.
 Each may run in several processes: the database lets one at a time act, and acting twice changes nothing.
@@ -30,6 +30,7 @@ from services.inventory.facts import hold_target
 from services.inventory.invariants import Books
 from services.inventory.rebuild import decode_kept
 from services.inventory.store import SQL, EpochInForce
+from services.inventory.telling_books import BooksTeller
 
 DUE_MAX = 500
 NOTES_MAX = 500
@@ -39,7 +40,7 @@ OVERLAP = timedelta(seconds=30)
 CHECK_EVERY_MS = 30_000
 ADD_UP_EVERY_MS = 600_000
 """The sums over the whole ledger cost more each day; what is new is checked by checkpoint."""
-LEAD_EXPIRY, LEAD_LEVELS, LEAD_CHECK, LEAD_ADD_UP, LEAD_BACKORDERS = 1, 2, 3, 4, 9
+LEAD_EXPIRY, LEAD_LEVELS, LEAD_CHECK, LEAD_ADD_UP, LEAD_BACKORDERS, LEAD_TELL = 1, 2, 3, 4, 9, 12
 
 
 async def repeat(work: Callable[[], Awaitable[object]], pause_ms: int) -> None:
@@ -201,18 +202,24 @@ class LevelPublisher:
 
 
 class BookCheck:
-    """Checks the books now and then, for the gauges that page."""
+    """Checks the books now and then, for the gauges that page and for who looks."""
 
-    def __init__(self, pool: Pool, books: Books) -> None:
+    def __init__(self, pool: Pool, books: Books, teller: BooksTeller) -> None:
         self._pool = pool
         self._books = books
         self._ledger = LedgerCheck(pool)
+        self._teller = teller
 
     async def look(self) -> None:
-        """Reads on from the checkpoints; `LedgerCheck` sets the gauges."""
+        """Reads on from the checkpoints and tells what came of it; `LedgerCheck` sets the gauges."""
         async with leading(self._pool, LEAD_CHECK) as connection:
-            if connection is not None:
-                await self._ledger.look()
+            if connection is not None and (checked := await self._ledger.look()) is not None:
+                await self._teller.checked(checked)
+
+    async def tell(self) -> int:
+        """Tells what reconciliations, differences and tasks have become; returns how many."""
+        async with leading(self._pool, LEAD_TELL) as connection:
+            return 0 if connection is None else await self._teller.changes(connection)
 
     async def add_up(self) -> None:
         """Reads the invariants over everything; `Books` sets the gauges."""

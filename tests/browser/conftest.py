@@ -1,4 +1,8 @@
-"""A real Chromium, and a real console process on the real servers."""
+"""A real Chromium, and a real console process on the real servers.
+
+`DANSHU_TEST_SCREENSHOTS=<folder>` keeps the pictures there (docs/images for the README), else they go to a
+temporary folder.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from pathlib import Path
 import httpx2
 import msgspec
 import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from chassis.crypto import MasterKeys, PersonalSeal
 from deploy.embedded.stack import Stack
@@ -26,6 +31,18 @@ USER = "演示"
 PASSWORD = "browser-test-password"
 MASTER_KEYS = f"1:{base64.b64encode(b'k' * 32).decode()}"
 START_TIMEOUT_S = 120.0
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SCREENSHOTS = "DANSHU_TEST_SCREENSHOTS"
+PATIENCE_MS = 20_000
 
 
 @pytest.fixture(scope="session")
@@ -114,3 +131,46 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
             break
         time.sleep(0.1)
     raise AssertionError(log.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def browser(chromium_path: Path) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails the test when the browser complains about scripts or the content policy."""
+    context = browser.new_context(
+        viewport={"width": 1366, "height": 900}, locale="zh-CN", timezone_id="Asia/Shanghai"
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    complaints: list[str] = []
+
+    def complain(message: ConsoleMessage) -> None:
+        if message.type == "error" and "401" not in message.text and "404" not in message.text:
+            complaints.append(message.text)
+
+    page.on("console", complain)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    return Path(os.environ.get(SCREENSHOTS) or tmp_path)
+
+
+def sign_in(page: Page, console: Console) -> None:
+    page.goto(console.url)
+    page.get_by_label("用户名").fill(USER)
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    expect(page.locator("#board")).to_be_visible()

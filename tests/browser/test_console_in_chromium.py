@@ -1,24 +1,18 @@
-"""The console as a person meets it: a real Chromium, a real console process, real Kafka and Postgres.
-
-`DANSHU_TEST_SCREENSHOTS=<folder>` keeps the pictures there (docs/images for the README), else they go to a
-temporary folder.
-"""
+"""The console as a person meets it: a real Chromium, a real console process, real Kafka and Postgres."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from chassis.clock import SystemClock
 from schemas.events.shop_states import ShopErrors
-from tests.browser.conftest import PASSWORD, USER, Console
+from tests.browser.conftest import PASSWORD, USER, Console, sign_in
 from tests.browser.story import (
     ADDRESS,
     NAME,
@@ -32,62 +26,6 @@ from tests.browser.story import (
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-SCREENSHOTS = "DANSHU_TEST_SCREENSHOTS"
-PATIENCE_MS = 20_000
-
-
-@pytest.fixture
-def browser(chromium_path: Path) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=list(FLAGS))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that fails the test when the browser complains about scripts or the content policy."""
-    context = browser.new_context(
-        viewport={"width": 1366, "height": 900}, locale="zh-CN", timezone_id="Asia/Shanghai"
-    )
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    expect.set_options(timeout=PATIENCE_MS)
-    complaints: list[str] = []
-
-    def complain(message: ConsoleMessage) -> None:
-        if message.type == "error" and "401" not in message.text and "404" not in message.text:
-            complaints.append(message.text)
-
-    page.on("console", complain)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    context.close()
-    assert complaints == []
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return Path(os.environ.get(SCREENSHOTS) or tmp_path)
-
-
-def sign_in(page: Page, console: Console) -> None:
-    page.goto(console.url)
-    page.get_by_label("用户名").fill(USER)
-    page.get_by_label("密码").fill(PASSWORD)
-    page.get_by_role("button", name="登录").click()
-    expect(page.locator("#board")).to_be_visible()
 
 
 @pytest.fixture

@@ -180,7 +180,10 @@ WITH held AS (
 )
 SELECT coalesce(sum(abs(coalesce(on_hand, 0) - coalesce(checkpoints.pieces, 0))), 0)::bigint AS mismatch,
        coalesce(sum(abs(coalesce(reserved, 0) - coalesce(held.pieces, 0))), 0)::bigint AS reserved_mismatch,
-       count(*) FILTER (WHERE checkpoints.broken IS NOT NULL) AS broken_rows
+       count(*) FILTER (WHERE checkpoints.broken IS NOT NULL) AS broken_rows,
+       coalesce(sum(greatest(held.pieces - coalesce(checkpoints.pieces, 0), 0)), 0)::bigint AS oversold_units,
+       count(*) FILTER (WHERE on_hand < 0 OR reserved < 0 OR on_hand < reserved) AS negative_rows,
+       max(changed_at) AS newest_change_at
 FROM inventory.stock
 FULL JOIN inventory.checkpoints USING (warehouse, sku)
 FULL JOIN held USING (warehouse, sku)

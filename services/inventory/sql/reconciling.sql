@@ -28,11 +28,18 @@ INSERT INTO inventory.reconciled VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10
 INSERT INTO inventory.tasks (id, kind, source, warehouse, day, reconciliation, reason)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (id) DO UPDATE SET reconciliation = excluded.reconciliation, reason = excluded.reason,
-    closed_at = NULL, closed_by = '', closed_why = ''
+    closed_at = NULL, closed_by = '', closed_why = '', told = false
 
 -- name: supersede_tasks
-UPDATE inventory.tasks SET closed_at = clock_timestamp(), closed_by = $4, closed_why = 'reconciled again: ' || $3
+UPDATE inventory.tasks SET closed_at = clock_timestamp(), closed_by = $4, closed_why = 'reconciled again: ' || $3,
+    told = false
 WHERE kind = 'difference' AND source = $1 AND warehouse = $2 AND reconciliation <> $3 AND closed_at IS NULL
+
+-- name: supersede_differences
+UPDATE inventory.differences SET superseded_by = $3, told = false
+FROM inventory.reconciliations
+WHERE id = reconciliation AND source = $1 AND warehouse = $2 AND reconciliation <> $3 AND at <= $4
+  AND closed_at IS NULL AND superseded_by = ''
 
 -- name: reconciliation
 SELECT id, source, at, listed_only, actor, done_at FROM inventory.reconciliations WHERE id = $1
@@ -57,11 +64,12 @@ FROM inventory.ledger
 WHERE document_no = ANY($1::text[]) AND at > $2 AND kind <> 'repair' GROUP BY 1, 2
 
 -- name: close_difference
-UPDATE inventory.differences SET documents = $4, closed_by = $5, closed_at = clock_timestamp()
+UPDATE inventory.differences SET documents = $4, closed_by = $5, closed_at = clock_timestamp(), told = false
 WHERE reconciliation = $1 AND warehouse = $2 AND sku = $3
 
 -- name: close_finished_tasks
-UPDATE inventory.tasks SET closed_at = clock_timestamp(), closed_by = $2, closed_why = 'all differences closed'
+UPDATE inventory.tasks SET closed_at = clock_timestamp(), closed_by = $2, closed_why = 'all differences closed',
+    told = false
 WHERE kind = 'difference' AND reconciliation = $1 AND closed_at IS NULL AND NOT EXISTS (
     SELECT 1 FROM inventory.differences
     WHERE differences.reconciliation = $1 AND differences.warehouse = tasks.warehouse AND differences.closed_at IS NULL
@@ -75,4 +83,28 @@ FROM inventory.tasks WHERE $1 OR closed_at IS NULL ORDER BY opened_at, id LIMIT 
 SELECT id, kind, warehouse, opened_at, closed_at FROM inventory.tasks WHERE id = $1 FOR UPDATE
 
 -- name: close_task
-UPDATE inventory.tasks SET closed_at = clock_timestamp(), closed_by = $2, closed_why = $3 WHERE id = $1
+UPDATE inventory.tasks SET closed_at = clock_timestamp(), closed_by = $2, closed_why = $3, told = false WHERE id = $1
+
+-- name: tell_reconciled
+UPDATE inventory.reconciled SET told = true
+FROM inventory.reconciliations
+WHERE id = reconciliation AND (reconciliation, warehouse) IN (
+    SELECT reconciliation, warehouse FROM inventory.reconciled WHERE NOT told LIMIT $1 FOR UPDATE
+)
+RETURNING reconciliation, reconciled.source, warehouse, at, listed_only, rows, book_pieces, differing_rows,
+          difference_pieces, difference_ppm, rule, actor
+
+-- name: tell_differences
+UPDATE inventory.differences SET told = true
+FROM inventory.reconciliations
+WHERE id = reconciliation AND (reconciliation, warehouse, sku) IN (
+    SELECT reconciliation, warehouse, sku FROM inventory.differences WHERE NOT told LIMIT $1 FOR UPDATE
+)
+RETURNING reconciliation, source, warehouse, sku, at, book, outside, hint, oversold, documents, closed_at, closed_by,
+          superseded_by
+
+-- name: tell_tasks
+UPDATE inventory.tasks SET told = true
+WHERE id IN (SELECT id FROM inventory.tasks WHERE NOT told LIMIT $1 FOR UPDATE)
+RETURNING id AS task_id, kind, source, warehouse, day::text, reconciliation, reason, opened_at, closed_at, closed_by,
+          closed_why

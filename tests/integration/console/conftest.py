@@ -20,6 +20,8 @@ from services.console.live import Broadcast
 from services.console.settings import ConsoleSettings
 from services.console.shop_views import ShopViews
 from services.console.signin import Guesses, Sessions, hash_password
+from services.console.stock_health import StockWhole
+from services.console.stock_views import StockViews
 from services.console.views import Views
 from services.console.web import Desk, templates
 from tests.browser.story import NOON
@@ -38,9 +40,13 @@ async def rig(database_url: str, password_hash: str) -> AsyncIterator[Rig]:
     clock = ManualClock(NOON + timedelta(hours=1))
     broadcast = Broadcast()
     desk = Desk(
-        settings=ConsoleSettings(users={"demo": SecretStr(password_hash)}, page_orders=10),
+        settings=ConsoleSettings(
+            users={"demo": SecretStr(password_hash)}, page_orders=10, page_skus=10
+        ),
         views=Views(pool, codec(), clock, PersonalSeal(KEYS)),
         shop_views=ShopViews(pool, clock),
+        stock_views=StockViews(pool, clock, low_pieces=10),
+        stock_whole=StockWhole(pool, clock, low_pieces=10),
         broadcast=broadcast,
         sessions=Sessions(b"session key of this test", clock, hours=12),
         guesses=Guesses(clock),

@@ -24,7 +24,9 @@ from chassis.worker import Worker
 from services.console.live import Broadcast
 from services.console.projections import projection
 from services.console.shops import SHOPS
-from services.console.web import Desk
+from services.console.stock import LEVELS
+from services.console.stock_views import SECTIONS
+from services.console.web import SESSION_COOKIE, Desk
 
 KEYS = MasterKeys({1: base64.b64decode(base64.b64encode(b"k" * 32))})
 PASSWORD = "integration-password"
@@ -47,7 +49,9 @@ class Rig:
         for event in told:
             sent = envelope(codec(), event, "test")
             self.broker.append(sent.topic, sent.key, sent.value)
-        for processor in (projection(self.broadcast.announce), SHOPS):
+        processors: list[Processor[Any]] = [projection(self.broadcast.announce), SHOPS, LEVELS]
+        processors += [one for section in SECTIONS.values() for one in section.processors]
+        for processor in processors:
             await self._work(processor, batch_records)
 
     async def _work(self, processor: Processor[Any], batch_records: int) -> None:
@@ -76,6 +80,12 @@ class Rig:
         """A client without a session."""
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         return httpx2.AsyncClient(transport=transport, base_url=BASE)
+
+    def with_session(self) -> httpx2.AsyncClient:
+        """A client with one that nobody had to sign in for."""
+        client = self.browser()
+        client.cookies.set(SESSION_COOKIE, self.desk.sessions.issue("demo"))
+        return client
 
     async def signed_in(self) -> httpx2.AsyncClient:
         """A client with one."""

@@ -325,6 +325,8 @@ async def test_without_users_the_sign_in_page_says_how_to_get_one(
         settings=settings,
         views=rig.desk.views,
         shop_views=rig.desk.shop_views,
+        stock_views=rig.desk.stock_views,
+        stock_whole=rig.desk.stock_whole,
         broadcast=rig.broadcast,
         sessions=rig.desk.sessions,
         guesses=rig.desk.guesses,

@@ -40,7 +40,10 @@ from tests.support.rigs import CHASSIS_MIGRATIONS
 
 RULES = Path(topics.__file__).parents[1] / "rules"
 SOURCES = topics.consumed_by(NAME)
-PRODUCED = ("stock", "stock-levels", "reservations", "replenishment")
+PRODUCED = (
+    *("stock", "stock-levels", "reservations", "replenishment"),
+    *("stock-movements", "stock-books"),
+)
 PATIENCE_S = 60.0
 
 

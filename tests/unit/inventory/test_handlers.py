@@ -94,6 +94,9 @@ class Shelf:
     def spare(self, warehouse: str, sku: str) -> int:
         return self._spare
 
+    def on_hand(self, warehouse: str, sku: str) -> int:
+        return self._spare
+
     def needs_second_person(self, warehouse: str, goods: Goods) -> bool:
         return False
 

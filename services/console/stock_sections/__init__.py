@@ -1,0 +1,1 @@
+"""Sections of a SKU's page. A file that is put here is shown."""
