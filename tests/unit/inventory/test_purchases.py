@@ -20,13 +20,20 @@ from services.inventory.domain.model import Aggregate, Purchase, Receipt, Receiv
 from services.inventory.handlers import HANDLERS
 
 NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
-NOBODY: Any = None
+class Shelf:
+    """100 pieces of everything."""
+
+    def on_hand(self, warehouse: str, sku: str) -> int:
+        return 100
+
+
+SHELF: Any = Shelf()
 
 
 def decide(state: Aggregate | None, command: Struct) -> Decision[Aggregate]:
     record = Record(source="", partition=0, offset=0, key="P1", version=0, event=command, raw=b"")
     decision: Decision[Aggregate] = HANDLERS[type(command)](
-        state, command, NOBODY, Moment(NOW, record)
+        state, command, SHELF, Moment(NOW, record)
     )
     return decision
 
