@@ -168,13 +168,15 @@ async def kafka_streams(platform: Platform, workload: Workload) -> dict[str, Any
     opening = {"|".join(row): str(pieces) for row, pieces in workload.opening.items()}
     (home / "opening.properties").write_text(render_properties(opening))
     (home / "sourcing.properties").write_text(render_properties(_sourcing()))
-    ids = {full_name: entry.schema_id for full_name, entry in newest(read_lock()).items()}
+    locked = read_lock()
+    ids = {(entry.full_name, entry.version): entry.schema_id for entry in locked}
     given = {
         "orders": TOPICS["orders"].name(platform.prefix),
         "outcomes": name,
-        "placed": str(ids[OrderPlaced.FULL_NAME]),
-        "reserved": str(ids[StockReserved.FULL_NAME]),
-        "short": str(ids[StockShort.FULL_NAME]),
+        "placed": str(newest(locked)[OrderPlaced.FULL_NAME].schema_id),
+        # As it writes them; a reader promotes them to their newest version.
+        "reserved": str(ids[StockReserved.FULL_NAME, 1]),
+        "short": str(ids[StockShort.FULL_NAME, 1]),
         "opening": str(home / "opening.properties"),
         "sourcing": str(home / "sourcing.properties"),
         "partitions": str(partitions),

@@ -185,7 +185,7 @@ def _placed(number: int, order_id: str, lines: Lines, personal: bytes) -> OrderP
         district="区",
         personal=personal,
         personal_kind="plain",
-        receiver_key="0" * 32,
+        receiver_key=f"{number:032x}",
         address_vague=False,
         hold="",
         problems=(),
