@@ -88,8 +88,9 @@ async def _fresh_platform(
     )
 
 
-async def _rounds(arguments: argparse.Namespace, stack: Stack, home: Path) -> dict[str, list[Any]]:
-    results: dict[str, list[Any]] = {kind: [] for kind in KINDS}
+async def _rounds(
+    arguments: argparse.Namespace, stack: Stack, home: Path, results: dict[str, list[Any]]
+) -> None:
     only, alone = arguments.only, ("ingest",)
     orders = arguments.orders or ORDERS
     for number in range(arguments.rounds):
@@ -107,7 +108,6 @@ async def _rounds(arguments: argparse.Namespace, stack: Stack, home: Path) -> di
                 results["door"].append(await door(one, arguments.door_rate, arguments.seconds))
         if only in {None, "inventory"}:
             await _inventory_round(arguments, stack, home, number, results)
-    return results
 
 
 async def _inventory_round(
@@ -138,14 +138,22 @@ async def _inventory_round(
 def main() -> None:
     """Runs the benchmark on a stack of its own."""
     arguments = _arguments()
-    console = Console()
     home = embedded.default_home() / "bench"
     before = surroundings()
+    results: dict[str, list[Any]] = {kind: [] for kind in KINDS}
     stack = embedded.up(home, keep=False)
     try:
-        results = uvloop.run(_rounds(arguments, stack, home / "runs"))
+        uvloop.run(_rounds(arguments, stack, home / "runs", results))
     finally:
         embedded.down(home)
+        # What was measured before something failed stays measured.
+        _report(arguments, before, results)
+
+
+def _report(
+    arguments: argparse.Namespace, before: dict[str, object], results: dict[str, list[Any]]
+) -> None:
+    console = Console()
     for table in tables(results):
         console.print(table)
     document = {

@@ -30,6 +30,8 @@ CONNECTIONS = 16
 WARM_UP_S = 5.0
 SKUS = 5_000
 BATCH = 100
+TIMEOUT_S = 120.0
+"""A machine that cannot keep up is to show by how much."""
 EXPECTED = {"availability": 200, "reserve": 201, "confirm": 200, "release": 200}
 
 
@@ -106,7 +108,7 @@ async def reservation_api(
     warming, counting = round(rate_per_s * warm_up_s), round(rate_per_s * seconds)
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=CONNECTIONS),
-        timeout=aiohttp.ClientTimeout(total=30.0),
+        timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
         headers=platform.authorised,
     ) as http:
         await _make(http, platform, till, warming + counting)
