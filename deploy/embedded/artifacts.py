@@ -14,7 +14,7 @@ import sys
 import tarfile
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,17 +84,20 @@ def cache_directory() -> Path:
     return Path(parent) / "danshu"
 
 
-def fetch(bundle: str, *, cache: Path, on_progress: OnProgress) -> tuple[Path, ...]:
+def fetch(
+    bundle: str, *, cache: Path, on_progress: OnProgress, lock: Path | None = None
+) -> tuple[Path, ...]:
     """The verified files of a bundle, downloading what the cache does not have.
 
-    A second call only checks the files; one damaged since is fetched again.
+    A second call only checks the files; one damaged since is fetched again. `lock` pins bundles that are no part of
+    the embedded stack.
 
     Raises:
         ArtifactUnreachable: the repository did not deliver.
         ChecksumMismatch: it delivered something else than what is pinned.
         LockUnreadable, HomeNotWritable: see there.
     """
-    artifacts = [one for one in _read_lock() if one.bundle == bundle]
+    artifacts = [one for one in _read_lock(lock or LOCK_PATH) if one.bundle == bundle]
     with _cache_lock(cache, bundle):
         places = {one: cache / "artifacts" / one.filename for one in artifacts}
         missing = [one for one, place in places.items() if not _is_sound(one, place)]
@@ -109,7 +112,7 @@ def fetch_unpacked(bundle: str, *, cache: Path, on_progress: OnProgress) -> Path
     Raises:
         As `fetch`.
     """
-    (artifact,) = [one for one in _read_lock() if one.bundle == bundle]
+    (artifact,) = [one for one in _read_lock(LOCK_PATH) if one.bundle == bundle]
     unpacked = cache / bundle / artifact.sha256[:12]
     if not unpacked.is_dir():
         (archive,) = fetch(bundle, cache=cache, on_progress=on_progress)
@@ -142,11 +145,11 @@ def _parse_line(line: str) -> Artifact:
             raise LockUnreadable(f"{LOCK_PATH.name}: not a pin: {line!r}")
 
 
-def _read_lock() -> tuple[Artifact, ...]:
+def _read_lock(path: Path) -> tuple[Artifact, ...]:
     try:
-        return parse_lock(LOCK_PATH.read_text())
+        return parse_lock(path.read_text())
     except OSError as error:
-        raise LockUnreadable(f"{LOCK_PATH.name}: {error.strerror}") from None
+        raise LockUnreadable(f"{path.name}: {error.strerror}") from None
 
 
 def _sha256(path: Path) -> str:
@@ -262,19 +265,25 @@ def _unpack(archive: Path, unpacked: Path) -> None:
     archive.unlink()
 
 
-def _relock() -> None:
+def relock(path: Path, roots: Mapping[str, Sequence[str]], *, what: str, by: str) -> None:
+    """Resolve the roots of each bundle anew and write their pins: `what` they are and `by` which module.
+
+    Raises:
+        OSError, RuntimeError: the repository did not deliver.
+    """
     lines = [
-        "# What the embedded stack runs: bundle, coordinate, sha256, size in bytes.",
-        "# Written by `python -m deploy.embedded.artifacts`.",
+        f"# {what}: bundle, coordinate, sha256, size in bytes.",
+        f"# Written by `python -m {by}`.",
     ]
     with tempfile.TemporaryDirectory() as staging:
         context = _maven(Path(staging))
-        for bundle, roots in ROOTS.items():
-            found = {one for root in roots for one in _with_dependencies(context, root)}
+        for bundle, wanted in roots.items():
+            found = {one for root in wanted for one in _with_dependencies(context, root)}
             for coordinate in sorted(found):
-                path = _maven_artifact(context, coordinate).resolve()
-                lines.append(f"{bundle} {coordinate} {_sha256(path)} {path.stat().st_size}")
-    LOCK_PATH.write_text("\n".join(lines) + "\n")
+                file = _maven_artifact(context, coordinate).resolve()
+                lines.append(f"{bundle} {coordinate} {_sha256(file)} {file.stat().st_size}")
+    path.write_text("\n".join(lines) + "\n")
+    sys.stdout.write(f"{path} written\n")
 
 
 def _with_dependencies(context: "MavenContext", root: str) -> list[str]:
@@ -291,5 +300,4 @@ def _with_dependencies(context: "MavenContext", root: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    _relock()
-    sys.stdout.write(f"{LOCK_PATH} written\n")
+    relock(LOCK_PATH, ROOTS, what="What the embedded stack runs", by="deploy.embedded.artifacts")

@@ -44,6 +44,7 @@ from services.inventory.telling_books import BooksTeller
 from services.inventory.timers import (
     ADD_UP_EVERY_MS,
     CHECK_EVERY_MS,
+    LEVELS_PAUSE_TIMES,
     BookCheck,
     Expiry,
     LevelPublisher,
@@ -177,7 +178,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             lambda: repeat(expiry.look, settings.timer_ms),
             lambda: repeat(backorders.look, settings.timer_ms),
             lambda: repeat(sweeper.look, settings.timer_ms),
-            lambda: repeat(levels.look, settings.timer_ms),
+            lambda: repeat(levels.look, settings.timer_ms, pause_times=LEVELS_PAUSE_TIMES),
             lambda: repeat(check.look, CHECK_EVERY_MS),
             lambda: repeat(check.tell, settings.timer_ms),
             lambda: repeat(check.add_up, ADD_UP_EVERY_MS),

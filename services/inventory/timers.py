@@ -10,14 +10,16 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from chassis.clock import Clock
 from chassis.codec import Codec
-from chassis.commands import CommandDesk, envelope
+from chassis.commands import CommandDesk
 from chassis.errors import Unavailable
-from chassis.ids import request_id
+from chassis.ids import event_id_text, request_id
 from chassis.log import logger
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool
+from chassis.processor import Emitted, headers
 from chassis.producer import Publisher
 from schemas.events.commands_inventory import ExpireHold
 from schemas.events.stock_levels import StockLevelChanged
@@ -25,7 +27,7 @@ from services.inventory import metrics
 from services.inventory.checking import LedgerCheck
 from services.inventory.counters import ValkeyCounters
 from services.inventory.domain.counters import Arrival, Target
-from services.inventory.domain.model import Hold, merged
+from services.inventory.domain.model import Hold, Row, merged
 from services.inventory.facts import hold_target
 from services.inventory.invariants import Books
 from services.inventory.rebuild import decode_kept
@@ -35,22 +37,38 @@ from services.inventory.telling_books import BooksTeller
 DUE_MAX = 500
 NOTES_MAX = 500
 ASK_AGAIN_AFTER_MS = 30_000
-OVERLAP = timedelta(seconds=30)
-"""A change may become visible this long after its time: it is taken before the commit."""
+SEEN_LATE = timedelta(seconds=2)
+"""A change becomes visible after its time, which is taken before the commit: nearly always within this."""
+SEEN_LATEST = timedelta(seconds=60)
+"""The whole time of a transaction that waited for every lock, and of the looks since the last one so far back."""
+FAR_BACK_EVERY = 10
+"""Of so many looks at levels one goes back by SEEN_LATEST: it reads again what is mostly known."""
+LEVELS_CHUNK = 500
+"""Levels written without giving way to who waits for an answer: some 15 ms."""
+LEVELS_PAUSE_TIMES = 4
+"""Levels get a fifth of the time at most: where everything sells at once, the newest of two seconds is as good."""
 CHECK_EVERY_MS = 30_000
 ADD_UP_EVERY_MS = 600_000
 """The sums over the whole ledger cost more each day; what is new is checked by checkpoint."""
 LEAD_EXPIRY, LEAD_LEVELS, LEAD_CHECK, LEAD_ADD_UP, LEAD_BACKORDERS, LEAD_TELL = 1, 2, 3, 4, 9, 12
 
 
-async def repeat(work: Callable[[], Awaitable[object]], pause_ms: int) -> None:
-    """Does the work again and again; a server that is away is waited for. Ends when cancelled."""
+async def repeat(
+    work: Callable[[], Awaitable[object]], pause_ms: int, *, pause_times: int = 0
+) -> None:
+    """Does the work again and again; a server that is away is waited for. Ends when cancelled.
+
+    The pause is at least `pause_times` as long as the work took.
+    """
+    loop = asyncio.get_running_loop()
     while True:
+        started_s = loop.time()
         try:
             await work()
         except Unavailable as error:
             logger.warning("a timer waits", timer=work.__qualname__, why=str(error))
-        await asyncio.sleep(pause_ms / 1000)
+        took_s = loop.time() - started_s
+        await asyncio.sleep(max(pause_ms / 1000, pause_times * took_s))
 
 
 @asynccontextmanager
@@ -169,36 +187,50 @@ class LevelPublisher:
         self._publisher = publisher
         self._codec = codec
         self._producer = producer
-        self._since = datetime(1970, 1, 1, tzinfo=UTC)
-        self._sent: dict[str, int] = {}
+        self._newest = datetime(1970, 1, 1, tzinfo=UTC) + SEEN_LATEST
+        self._looks = 0
+        self._sent: dict[Row, datetime] = {}
+        """When those last changed that a look may meet again."""
 
     async def look(self) -> int:
         """Publishes what changed since the last look; returns how many levels."""
         async with leading(self._pool, LEAD_LEVELS) as connection:
             if connection is None:
                 return 0
-            rows = await connection.fetch(SQL["changed_levels"], self._since)
-            levels = [
-                StockLevelChanged(
-                    level_key=f"{row['warehouse']}|{row['sku']}",
-                    # Rises with every change of the row, which is written under its lock.
-                    version=int(row["changed_at"].timestamp() * 1_000_000),
-                    occurred_at=row["changed_at"],
-                    warehouse=row["warehouse"],
-                    sku=row["sku"],
-                    on_hand=row["on_hand"],
-                    reserved=row["reserved"],
-                )
-                for row in rows
-            ]
-            fresh = [one for one in levels if self._sent.get(one.level_key) != one.version]
-            await self._publisher.publish(
-                [envelope(self._codec, one, self._producer) for one in fresh]
-            )
-        if levels:
-            self._since = max(one.occurred_at for one in levels) - OVERLAP
-            self._sent = {one.level_key: one.version for one in levels}
+            far_back = self._looks % FAR_BACK_EVERY == 0
+            since = self._newest - (SEEN_LATEST if far_back else SEEN_LATE)
+            rows = await connection.fetch(SQL["changed_levels"], since)
+            fresh = [row for row in rows if self._sent.get((row[0], row[1])) != row["changed_at"]]
+            for start in range(0, len(fresh), LEVELS_CHUNK):
+                chunk = fresh[start : start + LEVELS_CHUNK]
+                await self._publisher.publish([self._level(row) for row in chunk])
+        if far_back:
+            self._sent.clear()
+        self._sent.update({(row[0], row[1]): row["changed_at"] for row in rows})
+        self._newest = max([self._newest, *(row["changed_at"] for row in rows)])
+        self._looks += 1
         return len(fresh)
+
+    def _level(self, row: Any) -> Emitted:
+        changed_at: datetime = row["changed_at"]
+        level = StockLevelChanged(
+            level_key=f"{row['warehouse']}|{row['sku']}",
+            # Rises with every change of the row, which is written under its lock.
+            version=int(changed_at.timestamp() * 1_000_000),
+            occurred_at=changed_at,
+            warehouse=row["warehouse"],
+            sku=row["sku"],
+            on_hand=row["on_hand"],
+            reserved=row["reserved"],
+        )
+        key, topic = level.level_key, level.TOPIC
+        level_id = event_id_text(topic, key, level.version, StockLevelChanged.__name__)
+        return Emitted(
+            topic=topic,
+            key=key,
+            value=self._codec.encode(level),
+            headers=headers(level, level_id, key, self._producer, ""),
+        )
 
 
 class BookCheck:

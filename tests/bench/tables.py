@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.table import Table
 
-PERCENTILES = ("p50", "p95", "p99", "max")
-Runs = Sequence[Mapping[str, Any]]
+from tests.bench.figures import PERCENTILES, Runs, percentiles, table_of
+from tests.bench.inventory_tables import inventory_tables
+
+KINDS = ("drain", "open_loop", "normalise", "door", "stream", "hot_sku", "api", "rebuild", "memory")
 
 
 def tables(results: Mapping[str, Runs]) -> Iterator[Table]:
@@ -23,17 +25,11 @@ def tables(results: Mapping[str, Runs]) -> Iterator[Table]:
         yield _normalise(runs)
     if runs := results["door"]:
         yield _door(runs)
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title)
-    for column in columns:
-        table.add_column(column, justify="right")
-    return table
+    yield from inventory_tables(results)
 
 
 def _drain(runs: Runs) -> Table:
-    table = _table(
+    table = table_of(
         "(a) drain: native payload → routed and readable",
         *("round", "orders/s", "CPU s / 1,000 orders", "cores used"),
     )
@@ -50,26 +46,26 @@ def _drain(runs: Runs) -> Table:
 
 
 def _by_process(run: Mapping[str, Any]) -> Table:
-    table = _table("CPU s per 1,000 orders by process (last round)", "process", "CPU s", "MiB")
+    table = table_of("CPU s per 1,000 orders by process (last round)", "process", "CPU s", "MiB")
     for name, cpu in sorted(run["cpu_s_per_1000_orders"].items(), key=lambda row: -row[1]):
         table.add_row(name, f"{cpu:.3f}", str(run["memory_mib"].get(name, "")))
     return table
 
 
 def _open_loop(runs: Runs) -> Table:
-    table = _table(
+    table = table_of(
         f"(b) open loop at {runs[0]['rate_per_s']:.0f} pushes/s, milliseconds",
         *("round", "figure", *PERCENTILES),
     )
     for number, run in enumerate(runs, start=1):
         for figure in ("answer_ms", "accept_to_held_ms", "accept_to_readable_ms"):
             name = figure.removesuffix("_ms").replace("_", " ")
-            table.add_row(str(number), name, *_percentiles(run[figure]))
+            table.add_row(str(number), name, *percentiles(run[figure]))
     return table
 
 
 def _normalise(runs: Runs) -> Table:
-    table = _table(
+    table = table_of(
         "(c) ingest alone: native payload → order and its events",
         *("round", "orders/s", "orders/s a core", "CPU µs an order"),
     )
@@ -80,15 +76,11 @@ def _normalise(runs: Runs) -> Table:
 
 
 def _door(runs: Runs) -> Table:
-    table = _table(
+    table = table_of(
         f"(c) a door at {runs[0]['rate_per_s']:.0f} pushes/s, milliseconds",
         *("round", *PERCENTILES, "CPU µs a push"),
     )
     for number, run in enumerate(runs, start=1):
-        figures = _percentiles(run["answer_ms"])
+        figures = percentiles(run["answer_ms"])
         table.add_row(str(number), *figures, f"{run['cpu_us_per_push']:,.0f}")
     return table
-
-
-def _percentiles(figures: Mapping[str, float]) -> list[str]:
-    return [f"{figures[name]:.1f}" for name in PERCENTILES]

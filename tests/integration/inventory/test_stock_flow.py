@@ -23,7 +23,7 @@ from services.inventory.backorders import Backorders, read_line
 from services.inventory.counters import Epoch
 from services.inventory.invariants import Invariants
 from services.inventory.sourcing import read_sourcing
-from services.inventory.timers import Expiry, LevelPublisher
+from services.inventory.timers import FAR_BACK_EVERY, Expiry, LevelPublisher
 from tests.integration.inventory.rig import RULES, House, Running
 from tests.unit.inventory.events import NOW, cancelled, paid, placed, receipt, refunded, shipped
 
@@ -235,6 +235,9 @@ async def test_the_ledger_takes_no_change_and_no_movement_twice(inventory: House
         await inventory.fetch("UPDATE inventory.stock SET reserved = on_hand + 1")
 
 
+LATER = "UPDATE inventory.stock SET changed_at = changed_at + "
+
+
 async def test_levels_are_published_when_they_change_and_only_then(inventory: House) -> None:
     async with inventory.running() as running:
         levels = LevelPublisher(running.pool, inventory.publisher, codec(), "inventory")
@@ -245,6 +248,12 @@ async def test_levels_are_published_when_they_change_and_only_then(inventory: Ho
         await inventory.publish([placed("o1", [("A", 2)])])
         await inventory.drained()
         assert await levels.look() == 1
+        await inventory.fetch(f"{LATER} interval '20 s' WHERE sku = 'A'")
+        assert await levels.look() == 1
+        # Committed so late that newer changes were published meanwhile.
+        await inventory.fetch(f"{LATER} interval '1 ms' WHERE sku = 'B'")
+        assert sum([await levels.look() for _ in range(FAR_BACK_EVERY)]) == 1
+        assert sum([await levels.look() for _ in range(FAR_BACK_EVERY)]) == 0
     newest: dict[str, StockLevelChanged] = {}
     for event in await inventory.emitted("stock-levels"):
         assert isinstance(event, StockLevelChanged)
