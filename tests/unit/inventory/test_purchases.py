@@ -20,6 +20,8 @@ from services.inventory.domain.model import Aggregate, Purchase, Receipt, Receiv
 from services.inventory.handlers import HANDLERS
 
 NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
+
+
 class Shelf:
     """100 pieces of everything."""
 
