@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from starlette.routing import Route
 
@@ -34,6 +35,7 @@ from services.inventory.reconciling import Reconciler, read_thresholds
 from services.inventory.reservations import Reservations
 from services.inventory.reserving import DIRECT_HANDLERS
 from services.inventory.settings import InventorySettings
+from services.inventory.shelf_life import read_shelf_life
 from services.inventory.sourcing import read_sourcing
 from services.inventory.store import COLUMNS, TABLE, EpochInForce, StockSource
 from services.inventory.timers import (
@@ -119,16 +121,12 @@ async def build(context: Context[InventorySettings]) -> Parts:
         logger.warning("starting without valkey", why=str(error))
     sourcing = read_sourcing(settings.rules_dir)
     leases = read_leases(settings.rules_dir, timedelta(seconds=settings.hold_s))
-    approvals = read_approvals(settings.rules_dir)
-    source = StockSource(counters, epochs, sourcing, leases, approvals)
-    desk = DirectSource()
-    direct = direct_worker(
-        desk,
-        StockSource(counters, epochs, sourcing, leases, approvals, answer=desk.answer),
-        pool,
-        context.publisher,
-        clock,
+    approvals, shelf_life = read_approvals(settings.rules_dir), read_shelf_life(settings.rules_dir)
+    stock = partial(
+        StockSource, counters, epochs, sourcing, leases, approvals, shelf_life=shelf_life
     )
+    source, desk = stock(), DirectSource()
+    direct = direct_worker(desk, stock(answer=desk.answer), pool, context.publisher, clock)
     reservations = Reservations(
         desk, pool, clock, hold_s=settings.hold_s, timeout_s=settings.reserve_timeout_s
     )

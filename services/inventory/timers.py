@@ -40,6 +40,7 @@ CHECK_EVERY_MS = 30_000
 ADD_UP_EVERY_MS = 600_000
 """The sums over the whole ledger cost more each day; what is new is checked by checkpoint."""
 LEAD_EXPIRY, LEAD_LEVELS, LEAD_CHECK, LEAD_ADD_UP, LEAD_BACKORDERS = 1, 2, 3, 4, 9
+LEAD_SHELF_LIFE = 7
 
 
 async def repeat(work: Callable[[], Awaitable[object]], pause_ms: int) -> None:
@@ -187,6 +188,7 @@ class LevelPublisher:
                     sku=row["sku"],
                     on_hand=row["on_hand"],
                     reserved=row["reserved"],
+                    withheld=row["withheld"],
                 )
                 for row in rows
             ]

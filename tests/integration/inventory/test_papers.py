@@ -19,6 +19,15 @@ PAPERS: dict[str, dict[str, Any]] = {
     "/approvals": {},
     "/rejections": {"reason": "r"},
     "/repairs": {"warehouse": "HZ", "sku": "A", "reason": "r"},
+    "/recalls": {"warehouse": "HZ", "sku": "A", "batch": "b1", "reason": "r"},
+    "/inspections": {
+        "warehouse": "HZ",
+        "sku": "A",
+        "batch": "b1",
+        "good": 1,
+        "bad": 0,
+        "reason": "r",
+    },
 }
 
 
