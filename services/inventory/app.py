@@ -36,6 +36,7 @@ from services.inventory.reservations import Reservations
 from services.inventory.reserving import DIRECT_HANDLERS
 from services.inventory.settings import InventorySettings
 from services.inventory.shelf_life import read_shelf_life
+from services.inventory.shelf_life_watch import WATCH_EVERY_MS, ShelfLifeWatch
 from services.inventory.sourcing import read_sourcing
 from services.inventory.store import COLUMNS, TABLE, EpochInForce, StockSource
 from services.inventory.timers import (
@@ -136,6 +137,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
     sweeper = Sweeper(pool, counters, epochs, settings.sweep_after_ms)
     levels = LevelPublisher(pool, context.publisher, context.codec, NAME)
     check = BookCheck(pool, books)
+    watch = ShelfLifeWatch(pool, context.desk, clock, shelf_life)
     return Parts(
         processors=[processor(source)],
         door=inventory_app(
@@ -157,6 +159,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             lambda: repeat(levels.look, settings.timer_ms),
             lambda: repeat(check.look, CHECK_EVERY_MS),
             lambda: repeat(check.add_up, ADD_UP_EVERY_MS),
+            lambda: repeat(watch.look, WATCH_EVERY_MS),
         ],
         not_ready=[lambda: direct.waiting_for],
     )

@@ -47,7 +47,7 @@ DIFFERENCE_RATE = Gauge(
 )
 TASKS = Counter(
     "danshu_inventory_tasks_total",
-    "Tasks that reconciliations opened by kind (difference, count, limit_sales). Worry when limit_sales grows.",
+    "Tasks that reconciliations and batches opened by kind (difference, count, limit_sales, batch). Worry when limit_sales grows.",
     ("kind",),
 )
 REBUILD_SECONDS = Histogram(
@@ -68,4 +68,20 @@ SWEPT = Counter(
 EXPIRED = Counter(
     "danshu_inventory_expiries_asked_total",
     "Commands to end an unpaid hold. Worry when it grows faster than orders.",
+)
+BATCH_UNITS = Gauge(
+    "danshu_inventory_batch_units",
+    "Pieces on hand of batches with an expiry by what rules/batch-selling says today: sell, clear, hold or scrap. "
+    "Worry when scrap grows.",
+    ("selling",),
+)
+BATCH_ALARMS = Gauge(
+    "danshu_inventory_batch_alarms",
+    "Batches with pieces on hand that somebody must look after: near their expiry, past it, or recalled. "
+    "`danshu inventory tasks` names them.",
+)
+PROMISED_WITHHELD = Gauge(
+    "danshu_inventory_promised_withheld_units",
+    "Pieces promised beyond what is for sale, since batches left sale after the promise. Worry over 0: cancel orders or "
+    "find other goods.",
 )
