@@ -105,7 +105,12 @@ def _number(row: tuple[str, str], one: Difference | None, verdict: Verdict) -> s
     """The repair's number follows from what is wrong, so that it is booked once."""
     broken = [b.entry_id for b in verdict.broken if (b.warehouse, b.sku) == row]
     wrong = [] if one is None else [one.entry_id, one.on_hand, one.booked, one.reserved, one.held]
-    return request_id("repair", *row, *map(str, broken), "", *map(str, wrong))
+    batches = [
+        f"{b.batch} {b.on_hand} {b.booked} {b.withheld} {b.booked_withheld}"
+        for b in verdict.batches
+        if (b.warehouse, b.sku) == row
+    ]
+    return request_id("repair", *row, *map(str, broken), "", *map(str, wrong), *batches)
 
 
 def _print(verdict: Verdict) -> None:
@@ -120,6 +125,14 @@ def _print(verdict: Verdict) -> None:
         for row in verdict.differences:
             numbers = (row.on_hand, row.booked, row.reserved, row.held)
             table.add_row(row.warehouse, row.sku, *map(str, numbers))
+        console.print(table)
+    if verdict.batches:
+        table = Table(
+            *("warehouse", "SKU", "batch", "on hand", "ledger", "withheld", "ledger"), box=None
+        )
+        for batch in verdict.batches:
+            sums = (batch.on_hand, batch.booked, batch.withheld, batch.booked_withheld)
+            table.add_row(batch.warehouse, batch.sku, batch.batch or "all", *map(str, sums))
         console.print(table)
     summary = f"{verdict.entries} entries, {verdict.rows} rows: "
     if verdict.closes:

@@ -1,5 +1,5 @@
 """`danshu inventory show | receive`: what is there, who holds it, and what came in, from a terminal. More in
-`cli.backtesting`, `cli.books`, `cli.papers`, `cli.reconciling`, `cli.replenishing`.
+`cli.backtesting`, `cli.batches`, `cli.books`, `cli.papers`, `cli.reconciling`, `cli.replenishing`.
 
 Guarantees: nothing here writes stock; a receipt is a command to the inventory service, whose answer is
 printed. A document is booked once, however often its file is sent. Exit status 0: done; 1: refused, or a
@@ -29,16 +29,18 @@ from chassis.errors import StartRefused
 from chassis.postgres import AWAY, CONNECT_TIMEOUT_S
 from chassis.producer import DeliveryFailed, Publisher
 from chassis.settings import Settings, read
-from cli import backtesting, books, papers, reconciling, replenishing
+from cli import backtesting, batches, books, papers, reconciling, replenishing
 from deploy.embedded import stack
 from services.inventory.doors import REFUSALS, WrittenLine, WrittenReceipt
 from services.inventory.replenishing import PurchaseOnTheWay, purchases_on_the_way
 from services.inventory.reservations import SQL as RESERVATIONS
+from services.inventory.shelves import SQL as BATCHES
 from services.inventory.store import SQL
 from simulators.catalog import catalog
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.add_typer(backtesting.app)
+app.add_typer(batches.app)
 app.add_typer(books.app)
 app.add_typer(papers.app)
 app.add_typer(reconciling.app)
@@ -59,21 +61,23 @@ def _inventory() -> None:
 def show(
     sku: Annotated[str, typer.Argument(metavar="SKU", help="The merchant's own SKU code.")],
 ) -> None:
-    """Show a SKU in every warehouse, who holds it until when, and its latest ledger entries."""
-    levels, holds, entries, coming = _run(_fetch(_settings(), sku))
+    """Show a SKU in every warehouse, its batches, who holds it until when, and its latest ledger entries."""
+    levels, shelves, holds, entries, coming = _run(_fetch(_settings(), sku))
     if not levels:
         typer.echo(f"danshu: 没有 SKU {sku}", err=True)
         raise typer.Exit(UNKNOWN)
     console = Console()
-    table = Table("仓库", "实物", "预占", "可用", title=sku)
+    table = Table("仓库", "实物", "预占", "不可售", "可用", title=sku)
     for level in levels:
-        spare = level["on_hand"] - level["reserved"]
-        table.add_row(level["warehouse"], *map(str, (level["on_hand"], level["reserved"], spare)))
+        numbers = (level[name] for name in ("on_hand", "reserved", "withheld", "available"))
+        table.add_row(level["warehouse"], *map(str, numbers))
     console.print(table)
+    if shelves:
+        console.print(batches.of_sku(shelves))
     console.print(_holds(holds))
     if coming:
         console.print(_coming(sku, coming))
-    ledger = Table("时间", "仓库", "类型", "件数", "结存", "单据", title="最近流水")
+    ledger = Table("时间", "仓库", "类型", "件数", "结存", "批次", "单据", title="最近流水")
     for entry in entries:
         ledger.add_row(
             f"{entry['at']:%Y-%m-%d %H:%M:%S}Z",
@@ -81,6 +85,7 @@ def show(
             entry["kind"],
             f"{entry['quantity']:+d}",
             str(entry["balance_after"]),
+            entry["batch"],
             entry["document_no"],
         )
     console.print(ledger)
@@ -125,7 +130,10 @@ def receive(
     demo: Annotated[bool, typer.Option("--demo", help="The opening stock of the demo.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the demo's catalogue.")] = DEMO_SEED,
 ) -> None:
-    """Book goods receipts: {"document_no", "warehouse", "lines": [{"sku", "quantity"}]}."""
+    """Book goods receipts: {"document_no", "warehouse", "lines": [{"sku", "quantity"}]}.
+
+    A line may name its batch: "batch", "produced_on" and "expires_on", as 2026-11-11.
+    """
     if demo == (file is not None):
         typer.echo("danshu: give a FILE.json or --demo", err=True)
         raise typer.Exit(REFUSED)
@@ -137,7 +145,9 @@ def receive(
             status = status or PENDING
         elif answer.outcome == "refused":
             why = REFUSALS.get(answer.reason, answer.reason)
-            typer.echo(f"{receipt.document_no}：未入账，{why}", err=True)
+            typer.echo(
+                f"{receipt.document_no}：未入账，{why} {answer.result_id}".rstrip(), err=True
+            )
             status = REFUSED
         else:
             pieces = sum(line.quantity for line in receipt.lines)
@@ -184,9 +194,11 @@ async def _fetch(settings: Settings, sku: str) -> tuple[Any, ...]:
     connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
     try:
         levels = await connection.fetch(SQL["availability"], [sku])
+        shelves = await connection.fetch(BATCHES["of_sku"], sku)
         holds = await connection.fetch(RESERVATIONS["holds_of"], sku, HOLDS_SHOWN)
         entries = await connection.fetch(SQL["latest_entries"], sku)
-        return levels, holds, entries, await purchases_on_the_way(connection, sku=sku)
+        coming = await purchases_on_the_way(connection, sku=sku)
+        return levels, shelves, holds, entries, coming
     finally:
         await connection.close()
 

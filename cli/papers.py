@@ -26,7 +26,10 @@ REFUSED, UNKNOWN, PENDING = 1, 2, 3
 Number = Annotated[str, typer.Argument(metavar="DOCUMENT", help="Your number of the document.")]
 Warehouse = Annotated[str, typer.Option("--warehouse", "-w", help="Code of the warehouse.")]
 Lines = Annotated[
-    list[str] | None, typer.Option("--line", "-l", metavar="SKU=PIECES", help="Repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--line", "-l", metavar="SKU[|BATCH]=PIECES", help="Repeatable; a batch behind a bar."
+    ),
 ]
 Sheet = Annotated[
     Path | None, typer.Option("--file", "-f", help="CSV with columns sku and quantity instead.")
@@ -195,9 +198,10 @@ def lines_of(lines: list[str] | None, file: Path | None) -> list[dict[str, Any]]
         return [{"sku": row.sku, "quantity": row.quantity} for row in rows]
     found = []
     for line in lines or ():
-        sku, _, pieces = line.rpartition("=")
+        code, _, pieces = line.rpartition("=")
+        sku, _, batch = code.partition("|")
         try:
-            found.append({"sku": sku, "quantity": int(pieces)})
+            found.append({"sku": sku, "quantity": int(pieces), "batch": batch or None})
         except ValueError:
             raise typer.BadParameter(f"{line!r} is not SKU=PIECES") from None
     return found

@@ -97,7 +97,7 @@ def tasks(
     as_json: AsJson = False,
     url: Url = "",
 ) -> None:
-    """List what has to be done about differences, oldest first."""
+    """List what has to be done about differences and batches, oldest first."""
     found = _ask("GET", "/tasks", url, query={"all": "1" if closed_too else ""})
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found)))
@@ -107,7 +107,9 @@ def tasks(
         return
     for one in found:
         typer.echo(" ".join(one[name] for name in ("id", "kind", "source", "warehouse", "day")))
-        typer.echo(f"    {one['reason']} (danshu inventory reconciliation {one['reconciliation']})")
+        sheet = one["reconciliation"]
+        more = f" (danshu inventory reconciliation {sheet})" if sheet else ""
+        typer.echo(f"    {one['reason']}{more}")
         if one["closed_at"]:
             typer.echo(f"    closed by {one['closed_by']}: {one['closed_why']}")
 

@@ -26,6 +26,7 @@ BOOKS = {
     "negative_rows": "负库存行",
     "reserved_mismatch": "预占差异",
     "ledger_mismatch": "台账差异",
+    "batch_mismatch": "批次差异",
     "valkey_difference": "缓存差异",
 }
 WINDOW = 10

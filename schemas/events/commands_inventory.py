@@ -15,6 +15,8 @@ class AdjustmentLine(Struct, frozen=True, kw_only=True):
     """商家SKU"""
     quantity: int
     """件数 · signed: + found, − lost"""
+    batch: str | None = None
+    """批次号 · null = the SKU has none here"""
 
 
 class AdjustStock(Struct, frozen=True, kw_only=True):
@@ -109,6 +111,56 @@ class ExpireHold(Struct, frozen=True, kw_only=True):
     """第几次预占"""
 
 
+class InspectBatch(Struct, frozen=True, kw_only=True):
+    """待检处理 · pieces that were held back are good or bad."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.InspectBatch"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    warehouse: str
+    """仓库"""
+    sku: str
+    """商家SKU"""
+    batch: str
+    """批次号"""
+    good: int
+    """合格件数 · for sale again"""
+    bad: int
+    """不合格件数 · written off"""
+    reason: str
+    """原因 · in a person's words, kept with the ledger entry"""
+
+
+class JudgeBatch(Struct, frozen=True, kw_only=True):
+    """按效期判定批次 · asked by a timer when the table may say something else today."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.JudgeBatch"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    warehouse: str
+    """仓库"""
+    sku: str
+    """商家SKU"""
+    batch: str
+    """批次号"""
+
+
 class OpenCount(Struct, frozen=True, kw_only=True):
     """开盘点单."""
 
@@ -168,6 +220,30 @@ class OpenPurchase(Struct, frozen=True, kw_only=True):
     """依据 · in a person's words, or the suggestions it was made of"""
 
 
+class RecallBatch(Struct, frozen=True, kw_only=True):
+    """批次召回 · what remains of it is not for sale any more."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.RecallBatch"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    warehouse: str
+    """仓库"""
+    sku: str
+    """商家SKU"""
+    batch: str
+    """批次号"""
+    reason: str
+    """原因 · in a person's words, kept with the ledger entry"""
+
+
 class PurchaseReceiptLine(Struct, frozen=True, kw_only=True):
     """到货行."""
 
@@ -206,6 +282,12 @@ class ReceiptLine(Struct, frozen=True, kw_only=True):
     """商家SKU"""
     quantity: int
     """件数"""
+    batch: str | None = None
+    """批次号 · null = the SKU has none here"""
+    produced_on: str | None = None
+    """生产日期 · YYYY-MM-DD"""
+    expires_on: str | None = None
+    """到期日 · YYYY-MM-DD, the last good day"""
 
 
 class ReceiveStock(Struct, frozen=True, kw_only=True):
@@ -237,6 +319,8 @@ class ArrivedLine(Struct, frozen=True, kw_only=True):
     """商家SKU"""
     quantity: int
     """件数"""
+    batch: str | None = None
+    """批次号 · null = the SKU has none here, or those that expire first"""
 
 
 class ReceiveTransfer(Struct, frozen=True, kw_only=True):
@@ -268,6 +352,8 @@ class CountedLine(Struct, frozen=True, kw_only=True):
     """商家SKU"""
     quantity: int
     """实点件数"""
+    batch: str | None = None
+    """批次号 · null = the SKU has none here"""
 
 
 class RecordCount(Struct, frozen=True, kw_only=True):
@@ -339,6 +425,8 @@ class TransferLine(Struct, frozen=True, kw_only=True):
     """商家SKU"""
     quantity: int
     """件数"""
+    batch: str | None = None
+    """批次号 · null = the SKU has none here, or those that expire first"""
 
 
 class TransferStock(Struct, frozen=True, kw_only=True):
@@ -371,8 +459,11 @@ RECORDS: tuple[type[Struct], ...] = (
     ApproveStockDocument,
     CancelPurchase,
     ExpireHold,
+    InspectBatch,
+    JudgeBatch,
     OpenCount,
     OpenPurchase,
+    RecallBatch,
     ReceivePurchase,
     ReceiveStock,
     ReceiveTransfer,

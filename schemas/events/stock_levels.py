@@ -28,6 +28,8 @@ class StockLevelChanged(Struct, frozen=True, kw_only=True):
     """实物件数"""
     reserved: int
     """预占件数"""
+    withheld: int | None = None
+    """不可售件数 · on hand, but of batches that are not for sale; null = 0"""
 
 
 RECORDS: tuple[type[Struct], ...] = (

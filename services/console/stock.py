@@ -15,11 +15,13 @@ from chassis.processor import Column, Decision, Handlers, Kept, Moment, NoFacts,
 from schemas.events.stock_levels import StockLevelChanged
 
 COUNT_LEVELS = """
-INSERT INTO console.stock_skus (sku, warehouses, empty_in, on_hand, reserved, changed_at)
-SELECT sku, count(*), count(*) FILTER (WHERE on_hand <= reserved), sum(on_hand), sum(reserved), max(changed_at)
+INSERT INTO console.stock_skus (sku, warehouses, empty_in, on_hand, reserved, withheld, changed_at)
+SELECT sku, count(*), count(*) FILTER (WHERE on_hand <= reserved + withheld), sum(on_hand), sum(reserved),
+  sum(withheld), max(changed_at)
 FROM console.stock_levels WHERE sku = ANY($1::text[]) GROUP BY sku ORDER BY sku
 ON CONFLICT (sku) DO UPDATE SET warehouses = excluded.warehouses, empty_in = excluded.empty_in,
-  on_hand = excluded.on_hand, reserved = excluded.reserved, changed_at = excluded.changed_at
+  on_hand = excluded.on_hand, reserved = excluded.reserved, withheld = excluded.withheld,
+  changed_at = excluded.changed_at
 """
 
 
@@ -65,6 +67,7 @@ LEVELS: Processor[StockLevelChanged] = Processor(
         Column("sku", "text", attrgetter("sku")),
         Column("on_hand", "bigint", attrgetter("on_hand")),
         Column("reserved", "bigint", attrgetter("reserved")),
+        Column("withheld", "bigint", lambda level: level.withheld or 0),
         Column("changed_at", "timestamptz", attrgetter("occurred_at")),
     ),
     facts=Recount(COUNT_LEVELS, attrgetter("sku")),

@@ -48,7 +48,7 @@ SHOWING: Mapping[str, str] = MappingProxyType(
 )
 """Filters of the board and their conditions; `low` is how few pieces are few."""
 LEVELS = """
-SELECT sku, warehouse, on_hand, reserved, changed_at FROM console.stock_levels
+SELECT sku, warehouse, on_hand, reserved, withheld, changed_at FROM console.stock_levels
 WHERE sku = ANY($1::text[]) ORDER BY sku, warehouse
 """
 
@@ -60,6 +60,7 @@ class Level(Shown):
     warehouse_title: str
     on_hand: int
     reserved: int
+    withheld: int = Field(description="不可售：到期、召回或待检的批次")
     available: int
     tone: str = Field(description="late 售罄，soon 偏低，good 有货")
     changed_at: datetime
@@ -71,6 +72,7 @@ class SkuItem(Shown):
     sku: str
     on_hand: int
     reserved: int
+    withheld: int = Field(description="不可售：到期、召回或待检的批次")
     available: int
     tone: str = Field(description="late 售罄，soon 偏低或有仓售罄，good 有货")
     tone_title: str
@@ -186,6 +188,7 @@ class StockViews:
             sku=row["sku"],
             on_hand=row["on_hand"],
             reserved=row["reserved"],
+            withheld=row["withheld"],
             available=row["available"],
             tone=tone,
             tone_title=stock_words.LEVELS[tone],
@@ -196,12 +199,13 @@ class StockViews:
         )
 
     def _level(self, row: Any) -> Level:
-        available = row["on_hand"] - row["reserved"]
+        available = row["on_hand"] - row["reserved"] - row["withheld"]
         return Level(
             warehouse=row["warehouse"],
             warehouse_title=words.warehouse(row["warehouse"]),
             on_hand=row["on_hand"],
             reserved=row["reserved"],
+            withheld=row["withheld"],
             available=available,
             tone=level_tone(available, low_pieces=self._low_pieces),
             changed_at=row["changed_at"],

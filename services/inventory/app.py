@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from starlette.routing import Route
 
@@ -38,6 +39,8 @@ from services.inventory.replenishment_doors import replenishment_routes
 from services.inventory.reservations import Reservations
 from services.inventory.reserving import DIRECT_HANDLERS
 from services.inventory.settings import InventorySettings
+from services.inventory.shelf_life import read_shelf_life
+from services.inventory.shelf_life_watch import SHELF_LIFE_EVERY_MS, ShelfLifeWatch
 from services.inventory.sourcing import read_sourcing
 from services.inventory.store import COLUMNS, TABLE, EpochInForce, StockSource
 from services.inventory.telling_books import BooksTeller
@@ -140,16 +143,12 @@ async def build(context: Context[InventorySettings]) -> Parts:
         logger.warning("starting without valkey", why=str(error))
     sourcing = read_sourcing(settings.rules_dir)
     leases = read_leases(settings.rules_dir, timedelta(seconds=settings.hold_s))
-    approvals = read_approvals(settings.rules_dir)
-    source = StockSource(counters, epochs, sourcing, leases, approvals)
-    desk = DirectSource()
-    direct = direct_worker(
-        desk,
-        StockSource(counters, epochs, sourcing, leases, approvals, answer=desk.answer),
-        pool,
-        context.publisher,
-        clock,
+    approvals, shelf_life = read_approvals(settings.rules_dir), read_shelf_life(settings.rules_dir)
+    stock = partial(
+        StockSource, counters, epochs, sourcing, leases, approvals, shelf_life=shelf_life
     )
+    source, desk = stock(), DirectSource()
+    direct = direct_worker(desk, stock(answer=desk.answer), pool, context.publisher, clock)
     reservations = Reservations(
         desk, pool, clock, hold_s=settings.hold_s, timeout_s=settings.reserve_timeout_s
     )
@@ -160,6 +159,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
     levels = LevelPublisher(pool, context.publisher, context.codec, NAME)
     check = BookCheck(pool, books, BooksTeller(context.publisher, context.codec, clock, NAME))
     planner = planner_of(context)
+    watch = ShelfLifeWatch(pool, context.desk, clock, shelf_life)
     return Parts(
         processors=[processor(source)],
         door=inventory_app(
@@ -184,6 +184,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             lambda: repeat(check.add_up, ADD_UP_EVERY_MS),
             lambda: repeat(planner.plan_due, PLAN_EVERY_MS),
             lambda: repeat(planner.watch, WATCH_EVERY_MS),
+            lambda: repeat(watch.look, SHELF_LIFE_EVERY_MS),
         ],
         not_ready=[lambda: direct.waiting_for],
     )

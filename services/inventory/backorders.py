@@ -95,9 +95,7 @@ class Backorders:
             ]
             skus = {sku for one in waiting for sku, _ in one.goods}
             levels = await connection.fetch(SQL["availability"], list(skus))
-            available = {
-                (row["warehouse"], row["sku"]): row["on_hand"] - row["reserved"] for row in levels
-            }
+            available = {(row["warehouse"], row["sku"]): row["available"] for row in levels}
             turns = served(waiting, available, self._warehouses)
             commands = [
                 AllocateBackorder(

@@ -7,7 +7,7 @@ changed after they had been read are found by `verify`, which reads everything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,8 +17,8 @@ from msgspec import Struct
 from chassis.errors import Unavailable
 from chassis.log import logger
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool
-from services.inventory import metrics
-from services.inventory.domain.ledger import Balance, Booked, Broken, Ledger
+from services.inventory import metrics, shelves
+from services.inventory.domain.ledger import Balance, BatchRow, Booked, Broken, Ledger
 from services.inventory.domain.model import Row
 from services.inventory.store import SQL
 
@@ -48,6 +48,8 @@ class Checked(Struct, frozen=True, kw_only=True):
     """Rows of stock outside 0 ≤ reserved ≤ on_hand."""
     newest_change_at: datetime | None = None
     """When a row of stock last changed."""
+    batch_mismatch: int = 0
+    """Pieces between the batches that were booked of since the last look and the ledger."""
 
 
 class LedgerCheck:
@@ -63,27 +65,28 @@ class LedgerCheck:
         None while there is more than one look can read; the next one reads on. Raises Unavailable.
         """
         read = 0
+        batches: set[BatchRow] = set()
         for _ in range(CHUNKS_A_LOOK):
             try:
                 async with (
                     self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
                     connection.transaction(isolation="repeatable_read"),
                 ):
-                    entries = await self._read_on(connection)
+                    entries = await self._read_on(connection, batches)
                     read += entries
                     if entries < self._entries_a_chunk:
-                        return await self._compare(connection, read)
+                        return await self._compare(connection, read, batches)
             except AWAY as error:
                 raise Unavailable(f"Postgres: {type(error).__name__}") from error
         logger.warning("the ledger grows faster than it is checked", entries=read)
         return None
 
-    async def _read_on(self, connection: Connection) -> int:
+    async def _read_on(self, connection: Connection, batches: set[BatchRow]) -> int:
         rows = await connection.fetch(SQL["unread_entries"], self._entries_a_chunk, SETTLED_AFTER)
         ledger = Ledger()
         settled = 0
         for row in rows:
-            entry = Booked(*row[:7])
+            entry = Booked(*row[:9])
             where = (entry.warehouse, entry.sku)
             if where not in ledger.balances and row["pieces"] is not None:
                 broken = row["broken"] and msgspec.json.decode(row["broken"], type=Broken)
@@ -94,18 +97,27 @@ class LedgerCheck:
             if row["settled"]:
                 settled = entry.entry_id
         await _keep(connection, ledger)
+        batches.update(ledger.batches)
         await connection.execute(SQL["keep_read_to"], settled)
         return len(rows)
 
-    async def _compare(self, connection: Connection, read: int) -> Checked:
+    async def _compare(
+        self, connection: Connection, read: int, batches: Collection[BatchRow]
+    ) -> Checked:
         suspects = await connection.fetch(SQL["suspect_rows"], SUSPECTS_MAX)
         if suspects:
             await self._read_again(connection, [(row[0], row[1]) for row in suspects])
         sums = await connection.fetchrow(SQL["checkpoint_sums"])
         assert sums is not None, "an aggregate without GROUP BY always gives a row"
-        checked = Checked(entries=read, **dict(sums))
+        checked = Checked(
+            entries=read,
+            **dict(sums),
+            batch_mismatch=await shelves.mismatch_of(connection, batches),
+        )
         metrics.MISMATCH_UNITS.labels("checkpoint").set(checked.mismatch)
         metrics.MISMATCH_UNITS.labels("reserved").set(checked.reserved_mismatch)
+        if batches:
+            metrics.MISMATCH_UNITS.labels("batches").set(checked.batch_mismatch)
         metrics.BROKEN_ROWS.set(checked.broken_rows)
         return checked
 

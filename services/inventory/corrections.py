@@ -19,6 +19,7 @@ from schemas.events.commands_inventory import (
     RecordCount,
     RejectStockDocument,
 )
+from services.inventory.domain.batches import LOOSE, Portion, Unfit, by_batch, loose
 from services.inventory.domain.model import (
     Adjustment,
     Aggregate,
@@ -27,6 +28,7 @@ from services.inventory.domain.model import (
     ShelfCount,
     StockCount,
     merged,
+    unnumbered,
 )
 from services.inventory.domain.stock import (
     PIECES_MAX,
@@ -44,31 +46,42 @@ def adjusted(
 ) -> Outcome:
     """Books a small adjustment at once; a larger one waits for a second person."""
     goods = merged((line.sku, line.quantity) for line in command.lines)
+    codes = [text for line in command.lines for text in (line.sku, line.batch or "")]
+    sound = not unwritable(command.warehouse, command.reason, *codes)
+    lots = by_batch(
+        command.lines,
+        lambda sku: sound and state is None and bool(stock.shelf(command.warehouse, sku)),
+    )
+    if isinstance(lots, Unfit):
+        return refused(state, lots.why, lots.sku)
+    plain, portions = merged(lots[0]), lots[1]
     if state is not None:
         same = isinstance(state, Adjustment) and (
-            (state.warehouse, state.goods, state.requested_by, state.reason)
-            == (command.warehouse, goods, moment.actor, command.reason)
+            (state.warehouse, state.goods, state.portions, state.requested_by, state.reason)
+            == (command.warehouse, goods, portions, moment.actor, command.reason)
         )
         return again(state, getattr(state, "state", ""), same=same)
     if a_reservations(command.document_no):
         return refused(state, "reserved_document_no")
-    if not goods:
+    moves = (*plain, *((one.sku, one.quantity) for one in portions))
+    if not moves:
         return refused(state, "empty")
-    if unwritable(command.warehouse, command.reason, *(sku for sku, _ in goods)):
+    if not sound:
         return refused(state, "unusable_code")
     if not command.reason.strip():
         return refused(state, "no_reason")
-    if any(abs(quantity) > PIECES_MAX for _, quantity in goods):
+    if any(abs(quantity) > PIECES_MAX for _, quantity in (*goods, *moves)):
         return refused(state, "too_many")
     adjustment = Adjustment(
         warehouse=command.warehouse,
         goods=goods,
+        portions=portions,
         requested_by=moment.actor,
         reason=command.reason,
     )
-    if stock.needs_second_person(command.warehouse, goods):
+    if stock.needs_second_person(command.warehouse, moves):
         return Decision(state=adjustment, result_id=adjustment.state)
-    return _book(adjustment, goods, command.document_no, stock, moment)
+    return _book(adjustment, (plain, portions), command.document_no, stock, moment)
 
 
 def count_opened(
@@ -110,28 +123,44 @@ def count_recorded(
         return refused(state, "other_warehouse")
     if not state.opened_at <= command.counted_at <= moment.now:
         return refused(state, "not_counted_meanwhile")
-    pieces: dict[str, int] = {}
-    for line in command.lines:
-        if line.quantity < 0:
-            return refused(state, "negative_quantity", line.sku)
-        pieces[line.sku] = pieces.get(line.sku, 0) + line.quantity
-    if not pieces:
-        return refused(state, "empty")
-    if unwritable(*pieces):
-        return refused(state, "unusable_code")
-    if any(quantity > PIECES_MAX for quantity in pieces.values()):
-        return refused(state, "too_many")
-    counted = {one.sku: one for one in state.counted}
-    for sku, quantity in pieces.items():
-        counted[sku] = ShelfCount(
+    pieces = _pieces(command)
+    if isinstance(pieces, Unfit):
+        return refused(state, pieces.why, pieces.sku)
+    counted = {(one.sku, one.batch): one for one in state.counted}
+    for (sku, batch), quantity in pieces.items():
+        shelf = stock.shelf(state.warehouse, sku)
+        if batch and batch not in shelf:
+            return refused(state, "unknown_batch", sku)
+        book = stock.book_at(state.warehouse, sku, command.counted_at, batch if shelf else None)
+        if shelf and not batch and quantity > book:
+            return refused(state, "batch_needed", sku)
+        counted[sku, batch] = ShelfCount(
             sku=sku,
             quantity=quantity,
-            book=stock.book_at(state.warehouse, sku, command.counted_at),
+            book=book,
             counted_at=command.counted_at,
             counted_by=moment.actor,
+            batch=batch,
         )
-    kept = replace(state, counted=tuple(counted[sku] for sku in sorted(counted)))
+    kept = replace(state, counted=tuple(counted[place] for place in sorted(counted)))
     return Decision(state=kept, result_id=kept.state)
+
+
+def _pieces(command: RecordCount) -> dict[tuple[str, str], int] | Unfit:
+    """Counted pieces by SKU and batch."""
+    pieces: dict[tuple[str, str], int] = {}
+    for line in command.lines:
+        if line.quantity < 0:
+            return Unfit("negative_quantity", line.sku)
+        place = (line.sku, line.batch or LOOSE)
+        pieces[place] = pieces.get(place, 0) + line.quantity
+    if not pieces:
+        return Unfit("empty", "")
+    if unwritable(*(text for place in pieces for text in place)):
+        return Unfit("unusable_code", "")
+    if any(quantity > PIECES_MAX for quantity in pieces.values()):
+        return Unfit("too_many", "")
+    return pieces
 
 
 def approved(
@@ -147,15 +176,20 @@ def approved(
     if isinstance(state, Adjustment):
         if _same(moment.actor, state.requested_by):
             return refused(state, "same_person")
-        return _book(state, state.goods, command.document_no, stock, moment)
-    counted = {one.sku for one in state.counted}
-    for sku, _ in state.frozen:
-        if sku not in counted:
+        plain = unnumbered(state.goods, state.portions)
+        return _book(state, (plain, state.portions), command.document_no, stock, moment)
+    counted = {(one.sku, one.batch) for one in state.counted}
+    for sku in sorted({sku for sku, _ in (*state.frozen, *counted)}):
+        if _expected(stock, state.warehouse, sku) - counted:
             return refused(state, "not_all_counted", sku)
     if any(_same(moment.actor, one.counted_by) for one in state.counted):
         return refused(state, "same_person")
-    goods = merged((one.sku, one.quantity - one.book) for one in state.counted)
-    return _book(state, goods, command.document_no, stock, moment)
+    found = [(one, one.quantity - one.book) for one in state.counted]
+    plain = merged((one.sku, pieces) for one, pieces in found if not one.batch)
+    portions = tuple(
+        Portion(one.sku, one.batch, pieces) for one, pieces in found if one.batch and pieces
+    )
+    return _book(state, (plain, portions), command.document_no, stock, moment)
 
 
 def rejected(
@@ -178,20 +212,35 @@ def rejected(
 
 def _book(
     state: Adjustment | StockCount,
-    goods: Goods,
+    lots: tuple[Goods, tuple[Portion, ...]],
     document_no: str,
     stock: Stock,
     moment: Moment,
 ) -> Outcome:
-    for sku, quantity in goods:
-        if quantity + stock.spare(state.warehouse, sku) < 0:
-            return refused(state, "below_reserved", sku)
+    plain, portions = lots
+    if (unfit := stock.objection(state.warehouse, plain, portions)) is not None:
+        return refused(state, unfit.why, unfit.sku)
     kind = "count" if isinstance(state, StockCount) else "adjustment"
     booked = replace(state, state="booked", decided_by=moment.actor)
     effect = Receive(
-        state.warehouse, goods, kind, document_no, actor=moment.actor, reason=state.reason
+        state.warehouse,
+        plain,
+        kind,
+        document_no,
+        actor=moment.actor,
+        reason=state.reason,
+        portions=portions,
     )
     return Decision(state=booked, effects=(effect,), result_id=booked.state)
+
+
+def _expected(stock: Stock, warehouse: str, sku: str) -> set[tuple[str, str]]:
+    """What of a SKU must have been counted: each batch that has pieces, and those without one."""
+    shelf = stock.shelf(warehouse, sku)
+    batches = {(sku, batch.number) for batch in shelf.values() if batch.on_hand}
+    if not batches or loose(stock.on_hand(warehouse, sku), shelf):
+        batches.add((sku, LOOSE))
+    return batches
 
 
 def _same(one: str, other: str) -> bool:

@@ -21,13 +21,14 @@ from chassis.errors import Unavailable
 from chassis.http import Problem, problem_response, read_body
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
 from services.inventory.domain.model import Hold
-from services.inventory.doors import BODY_BYTES_MAX, guarded, json_answer
+from services.inventory.doors import BATCH_REFUSALS, BODY_BYTES_MAX, guarded, json_answer
 from services.inventory.papers import DOORS, Written
 from services.inventory.purchase_papers import PURCHASE_DOORS
 from services.inventory.rebuild import decode_kept
 from services.inventory.store import SQL
 
 REFUSALS = {
+    **BATCH_REFUSALS,
     "already_booked": "单据号已用过，内容不同",
     "already_decided": "单据已审核、已驳回或已入账",
     "below_reserved": "可用库存不足：先释放占用它的订单",

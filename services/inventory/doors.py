@@ -7,6 +7,7 @@ refused (409) or, with the same `command_id`, gets the first answer.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
 from typing import Annotated
 
 import msgspec
@@ -31,7 +32,20 @@ from services.inventory.reservations import Reservations
 BODY_BYTES_MAX = 1_000_000
 
 Code = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f|]+$")]
+BATCH_REFUSALS = {
+    "already_expired": "已过到期日，不能入库",
+    "already_recalled": "该批次已召回",
+    "batch_needed": "该 SKU 分批次，要写批次号",
+    "below_batch": "该批次没有这么多件",
+    "expires_before_production": "到期日早于生产日期",
+    "more_than_held": "待检件数没有这么多",
+    "no_such_day": "日期不存在，要写成 2026-11-11",
+    "other_dates": "该批次已登记的生产日期或到期日不同",
+    "produced_in_future": "生产日期在今天之后",
+    "unknown_batch": "没有这个批次，先按批次入库",
+}
 REFUSALS = {
+    **BATCH_REFUSALS,
     "already_booked": "该单据已入账",
     "empty": "没有商品行",
     "unknown_cause": "事由只能是 receipt 或 adjustment",
@@ -45,10 +59,23 @@ REFUSALS = {
 
 
 class WrittenLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One line of a receipt as it is sent to us."""
+    """One line of a receipt as it is sent to us; the dates are those of its batch."""
 
     sku: Code
     quantity: Annotated[int, Meta(ge=-PIECES_MAX, le=PIECES_MAX)]
+    batch: Code | None = None
+    produced_on: date | None = None
+    expires_on: date | None = None
+
+    def line(self) -> ReceiptLine:
+        """As the command has it."""
+        return ReceiptLine(
+            sku=self.sku,
+            quantity=self.quantity,
+            batch=self.batch,
+            produced_on=None if self.produced_on is None else self.produced_on.isoformat(),
+            expires_on=None if self.expires_on is None else self.expires_on.isoformat(),
+        )
 
 
 class WrittenReceipt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,14 +88,15 @@ class WrittenReceipt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     actor: Annotated[str, Meta(min_length=1, max_length=64)] = "api"
 
     def command(self, clock: Clock) -> ReceiveStock:
-        """The command, with an id that follows from the document."""
+        """The command, with an id that follows from what is written: corrected, it is asked anew."""
+        content = msgspec.json.encode((self.warehouse, self.lines, self.cause)).decode()
         return ReceiveStock(
             document_no=self.document_no,
-            command_id=request_id("receipt", self.document_no),
+            command_id=request_id("receipt", self.document_no, content),
             issued_at=clock.now(),
             actor=self.actor,
             warehouse=self.warehouse,
-            lines=tuple(ReceiptLine(sku=one.sku, quantity=one.quantity) for one in self.lines),
+            lines=tuple(one.line() for one in self.lines),
             cause=self.cause,
         )
 
@@ -104,7 +132,14 @@ def inventory_app(
             return json_answer({"outcome": "pending", "command_id": answer.command_id}, 202)
         if answer.outcome != "done":
             title = REFUSALS.get(answer.reason, "未能入账")
-            return problem_response(Problem(status=409, code=answer.reason, title=title))
+            return problem_response(
+                Problem(
+                    status=409,
+                    code=answer.reason,
+                    title=title,
+                    detail=f"{title} {answer.result_id}".strip(),
+                )
+            )
         return json_answer({"outcome": "done", "document_no": receipt.document_no})
 
     return Starlette(

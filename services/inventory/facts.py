@@ -1,7 +1,6 @@
 """What a batch knows about stock: true numbers, who may send what, and what follows for Valkey.
 
-Guarantees: decisions see the locked numbers of Postgres and nothing else; a row that was not foreseen is never
-guessed (`Unlocked`: the batch is taken again with it); `foresee` and `news` are pure.
+Guarantees: decisions see the locked numbers of Postgres and nothing else; `foresee` and `news` are pure.
 """
 
 from __future__ import annotations
@@ -12,14 +11,16 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from chassis.direct import Answered
-from chassis.errors import Unavailable
 from chassis.processor import Kept, Record
 from schemas.events.commands_inventory import (
     AdjustStock,
     AllocateBackorder,
     ApproveStockDocument,
     ExpireHold,
+    InspectBatch,
+    JudgeBatch,
     OpenCount,
+    RecallBatch,
     ReceivePurchase,
     ReceiveStock,
     ReceiveTransfer,
@@ -33,8 +34,10 @@ from schemas.events.refunds import RefundSettled
 from schemas.events.shipments import ParcelShipped
 from services.inventory.approvals import Approvals
 from services.inventory.counters import Epoch
+from services.inventory.domain.batches import Portion, Stand
 from services.inventory.domain.counters import Arrival, Ask, Target
 from services.inventory.domain.model import (
+    AGREEING,
     REPAIR,
     Adjustment,
     Deduct,
@@ -62,7 +65,6 @@ from services.inventory.domain.reservations import (
 )
 from services.inventory.domain.rules import (
     Available,
-    Book,
     choose,
     choose_part,
     passed_over,
@@ -70,6 +72,8 @@ from services.inventory.domain.rules import (
 )
 from services.inventory.domain.stock import arrival_document
 from services.inventory.leases import Leases
+from services.inventory.locked import LockedRows
+from services.inventory.shelf_life import ShelfLife
 from services.inventory.sourcing import Choice, Sourcing
 
 Moment: TypeAlias = tuple[str, str, datetime]
@@ -77,10 +81,6 @@ Moment: TypeAlias = tuple[str, str, datetime]
 ASKED = "asked"
 """The rule of a reservation whose caller named the warehouse."""
 LETS_GO = frozenset({ExpireHold, OrderClosed, ReleaseReservation, ExpireReservation})
-
-
-class Unlocked(Unavailable):
-    """A decision needs a row that was not locked for the batch; taken again with that row."""
 
 
 @dataclass(slots=True)
@@ -123,6 +123,8 @@ class Foreseen:
     """Who may come to have goods unpaid."""
     moments: set[Moment] = field(default_factory=set)
     """Rows of which the book is asked at an earlier moment; new rows, too."""
+    batches: set[tuple[str, str]] = field(default_factory=set)
+    """(sku, batch) that may lie somewhere else, too, and be recalled there."""
 
     def asks(self) -> list[Ask]:
         """The plans as Valkey is asked."""
@@ -165,6 +167,8 @@ def foresee(
             rows = [(event.warehouse, line.sku) for line in event.lines]
             foreseen.new_rows.update(row for row in rows if _can_be_written(row))
             foreseen.documents.add(record.key)
+            named = {(line.sku, line.batch) for line in event.lines if line.batch}
+            foreseen.batches.update(one for one in named if _can_be_written(one))
         elif kind is ReserveGoods:
             if state is None:
                 foreseen.plans[record.key] = _plan_of_reservation(event, sourcing)
@@ -226,8 +230,11 @@ DOCUMENTS = frozenset(
     {
         AdjustStock,
         ApproveStockDocument,
+        InspectBatch,
+        JudgeBatch,
         OpenCount,
         ReceivePurchase,
+        RecallBatch,
         ReceiveTransfer,
         RecordCount,
         RepairStock,
@@ -247,6 +254,8 @@ def _foresee_document(foreseen: Foreseen, key: str, event: Any, state: object) -
         case ReceiveTransfer():
             skus = [line.sku for line in event.lines]
             documents = {arrival_document(key, event.arrival_no)}
+            sent: Iterable[Portion] = getattr(state, "portions", ())
+            foreseen.batches.update((one.sku, one.batch) for one in sent)
         case ReceivePurchase():
             skus = [line.sku for line in event.lines]
             documents = {arrival_document(key, event.receipt_no)}
@@ -256,13 +265,18 @@ def _foresee_document(foreseen: Foreseen, key: str, event: Any, state: object) -
             skus = [line.sku for line in event.lines]
             moments = {(warehouse, sku, event.counted_at) for sku in skus}
             foreseen.moments.update(one for one in moments if _can_be_written(one[:2]))
+        case JudgeBatch() | RecallBatch() | InspectBatch():
+            if _can_be_written(row := (warehouse, event.sku)) and "\0" not in event.batch:
+                foreseen.rows.add(row)
+                foreseen.batches.add((event.sku, event.batch))
         case RepairStock():
             skus = [event.sku]
             documents = set()
             if _can_be_written(row := (warehouse, event.sku)):
                 foreseen.repairs.add(row)
         case ApproveStockDocument() if isinstance(state, Adjustment):
-            warehouse, skus = state.warehouse, [sku for sku, _ in state.goods]
+            named = [portion.sku for portion in state.portions]
+            warehouse, skus = state.warehouse, [*(sku for sku, _ in state.goods), *named]
         case ApproveStockDocument() if isinstance(state, StockCount):
             warehouse, skus = state.warehouse, [one.sku for one in state.counted]
     foreseen.documents |= documents
@@ -274,10 +288,7 @@ def _can_be_written(row: Row) -> bool:
     return "\0" not in row[0] and "\0" not in row[1]
 
 
-AGREEING = Off(entry=0, reserved=0, broken_entry=0)
-
-
-class StockFacts:
+class StockFacts(LockedRows):
     """The facts of one batch. Decisions ask it, effects change it; nothing else does."""
 
     def __init__(
@@ -289,15 +300,18 @@ class StockFacts:
         remember: Callable[[Iterable[Row]], None],
         *,
         approvals: Approvals,
+        shelf_life: ShelfLife,
     ) -> None:
+        super().__init__(remember, shelf_life)
         self.foreseen = foreseen
         self.buyer_holds: dict[str, int] = {}
         """How many unpaid holds each of them has."""
-        self.book = Book({})
         self.seen: dict[Row, int] = {}
         """Available pieces of rows that were looked at and not locked."""
         self.books_at: dict[Moment, int] = {}
         """Pieces on hand by the book, as they were asked for."""
+        self.batches_at: dict[Moment, dict[str, int]] = {}
+        """The same by batch, of rows that have any."""
         self.differing: dict[Row, Off] = {}
         """How the books stood of rows that may be repaired, when they were locked."""
         self.epoch: Epoch | None = None
@@ -312,7 +326,6 @@ class StockFacts:
         self.forgotten: list[tuple[str, float]] = []
         self._kept = kept
         self._sourcing = sourcing
-        self._remember = remember
         self._approvals = approvals
         self._leases = leases
 
@@ -353,19 +366,13 @@ class StockFacts:
         self.results["held"] += 1
         return HeldPart(warehouse=warehouse, rule=plan.choice.rule, goods=given, missing=missing)
 
-    def spare(self, warehouse: str, sku: str) -> int:
-        """Pieces that lie there and are promised to nobody."""
-        self._require([(warehouse, sku)])
-        return self.book.available((warehouse, sku))
+    def book_at(self, warehouse: str, sku: str, at: datetime, batch: str | None = None) -> int:
+        """Pieces on hand by the book at an earlier moment, which nothing in this batch can change.
 
-    def on_hand(self, warehouse: str, sku: str) -> int:
-        """Pieces that lie there, promised or not."""
-        self._require([(warehouse, sku)])
-        return self.book.rows[warehouse, sku][0]
-
-    def book_at(self, warehouse: str, sku: str, at: datetime) -> int:
-        """Pieces on hand by the book at an earlier moment, which nothing in this batch can change."""
-        return self.books_at[warehouse, sku, at]
+        Of one batch ("" = of none) when it is given.
+        """
+        where = (warehouse, sku, at)
+        return self.books_at[where] if batch is None else self.batches_at[where].get(batch, 0)
 
     def needs_second_person(self, warehouse: str, goods: Goods) -> bool:
         """Whether an adjustment by these signed pieces waits for somebody else's word."""
@@ -391,12 +398,17 @@ class StockFacts:
             if effect.buyer:
                 self.buyer_holds[effect.buyer] = self.buyer_holds.get(effect.buyer, 0) + 1
             return
+        if kind is Stand:
+            self._require([(effect.warehouse, effect.sku)])
+            self.book.stand(effect)
+            return
         self._require([(effect.warehouse, sku) for sku, _ in effect.goods])
         if kind is Release:
             self.book.release(effect.warehouse, effect.goods)
         elif kind is Deduct:
             self.book.deduct(effect)
         elif kind is Receive:
+            self._require([(effect.warehouse, portion.sku) for portion in effect.portions])
             self.book.receive(effect)
         else:
             raise TypeError(effect)
@@ -416,7 +428,10 @@ class StockFacts:
         for entry in self.book.entries:
             if entry.kind not in {"deduction", REPAIR}:
                 goods = arrived.setdefault(entry.document_no, (entry.warehouse, []))[1]
-                goods.append((entry.sku, entry.quantity))
+                goods.append((entry.sku, entry.quantity - entry.withheld))
+            elif entry.withheld:
+                # Goods that were not for sale left all the same: Valkey took them for promised ones.
+                self.mended = True
         self.arrivals = [
             Arrival(document_no, warehouse, merged(goods))
             for document_no, (warehouse, goods) in arrived.items()
@@ -425,11 +440,6 @@ class StockFacts:
 
     def _shown(self, row: Row) -> int:
         return self.book.available(row) if row in self.book.rows else self.seen.get(row, 0)
-
-    def _require(self, rows: Iterable[Row]) -> None:
-        if missing := [row for row in rows if row not in self.book.rows]:
-            self._remember(missing)
-            raise Unlocked("a row of stock was not foreseen")
 
 
 def _keeps(target: Target, plan: Plan) -> bool:

@@ -32,7 +32,9 @@ from schemas.events.stock import (
     StockReturned,
     StockShort,
 )
+from services.inventory.batches import put_back
 from services.inventory.documents import DOCUMENTS
+from services.inventory.domain.batches import added
 from services.inventory.domain.model import (
     Aggregate,
     Deduct,
@@ -41,8 +43,6 @@ from services.inventory.domain.model import (
     Hold,
     Lease,
     Line,
-    Receipt,
-    Receive,
     Release,
     Reserve,
     Returned,
@@ -51,8 +51,9 @@ from services.inventory.domain.model import (
     taken_from,
     wanted,
 )
-from services.inventory.domain.stock import PIECES_MAX, Outcome, Stock, a_reservations
+from services.inventory.domain.stock import Outcome, Stock
 from services.inventory.movements import telling
+from services.inventory.receipts import received
 
 
 def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Moment) -> Outcome:
@@ -136,9 +137,7 @@ def allocate(
     return outcome
 
 
-def shipped(
-    state: Aggregate | None, event: ParcelShipped, _stock: Stock, moment: Moment
-) -> Outcome:
+def shipped(state: Aggregate | None, event: ParcelShipped, stock: Stock, moment: Moment) -> Outcome:
     """Books out what left the house. A parcel of goods nobody held is a dead letter for people to see."""
     hold = _hold(state)
     goods = merged([(line.sku, line.quantity) for line in event.lines])
@@ -147,11 +146,13 @@ def shipped(
     left = taken_from(hold.held, goods)
     if left is None:
         raise Invalid("shipped_more_than_held")
+    portions = stock.first_expired(hold.warehouse, goods)
     hold = replace(
         hold,
         state="held" if left else "shipped",
         held=left,
         shipped=merged([*hold.shipped, *goods]),
+        batches=added(hold.batches, portions) if portions else hold.batches,
         expires_at=hold.expires_at if left else None,
     )
     deducted = StockDeducted(
@@ -161,15 +162,15 @@ def shipped(
         warehouse=hold.warehouse,
         lines=tuple(DeductedLine(sku=sku, quantity=quantity) for sku, quantity in goods),
     )
-    effect = Deduct(hold.warehouse, goods, event.parcel_id, event.order_id, moment.actor)
+    effect = Deduct(hold.warehouse, goods, event.parcel_id, event.order_id, moment.actor, portions)
     outcome: Outcome = Decision(state=hold, events=(deducted,), effects=(effect,))
     for returned in hold.early_returns:
-        outcome = _take_back(outcome, event.order_id, returned, moment)
+        outcome = _take_back(outcome, event.order_id, returned, stock, moment)
     return outcome
 
 
 def refund_settled(
-    state: Aggregate | None, event: RefundSettled, _stock: Stock, moment: Moment
+    state: Aggregate | None, event: RefundSettled, stock: Stock, moment: Moment
 ) -> Outcome:
     """Books in what came back. What we have not seen leave yet waits for its parcel."""
     if not event.restock:
@@ -180,37 +181,7 @@ def refund_settled(
     if taken_from(hold.shipped, goods) is None:
         kept = replace(hold, early_returns=(*hold.early_returns, returned))
         return Decision(state=kept)
-    return _take_back(Decision(state=hold), event.order_id, returned, moment)
-
-
-def received(
-    state: Aggregate | None, command: ReceiveStock, stock: Stock, moment: Moment
-) -> Outcome:
-    """Books a receipt or an adjustment, once per document."""
-    if state is not None:
-        return Decision(state=state, refusal="already_booked")
-    if a_reservations(command.document_no):
-        return Decision(state=state, refusal="reserved_document_no")
-    goods = merged((line.sku, line.quantity) for line in command.lines)
-    if not goods or not command.warehouse:
-        return Decision(state=state, refusal="empty")
-    if command.cause not in {"receipt", "adjustment"}:
-        return Decision(state=state, refusal="unknown_cause")
-    if command.cause == "receipt" and any(quantity < 0 for _, quantity in goods):
-        return Decision(state=state, refusal="negative_quantity")
-    if any(abs(quantity) > PIECES_MAX for _, quantity in goods):
-        return Decision(state=state, refusal="too_many")
-    if "\0" in command.warehouse or any("\0" in sku for sku, _ in goods):
-        return Decision(state=state, refusal="unusable_code")
-    if any(quantity + stock.spare(command.warehouse, sku) < 0 for sku, quantity in goods):
-        return Decision(state=state, refusal="below_reserved")
-    if command.cause == "adjustment" and stock.needs_second_person(command.warehouse, goods):
-        return Decision(state=state, refusal="needs_approval")
-    receipt = Receipt(warehouse=command.warehouse, cause=command.cause, goods=goods)
-    effect = Receive(
-        command.warehouse, goods, command.cause, command.document_no, actor=moment.actor
-    )
-    return Decision(state=receipt, effects=(effect,), result_id=command.document_no)
+    return _take_back(Decision(state=hold), event.order_id, returned, stock, moment)
 
 
 def _hold(state: Aggregate | None) -> Hold:
@@ -324,7 +295,9 @@ def _let_go(hold: Hold, order_id: str, reason: str, moment: Moment) -> Outcome:
     )
 
 
-def _take_back(outcome: Outcome, order_id: str, returned: Returned, moment: Moment) -> Outcome:
+def _take_back(
+    outcome: Outcome, order_id: str, returned: Returned, stock: Stock, moment: Moment
+) -> Outcome:
     hold = outcome.state
     assert isinstance(hold, Hold)
     left = taken_from(hold.shipped, returned.goods)
@@ -338,14 +311,12 @@ def _take_back(outcome: Outcome, order_id: str, returned: Returned, moment: Mome
         document_no=returned.document_no,
         lines=tuple(ReturnedLine(sku=sku, quantity=pieces) for sku, pieces in returned.goods),
     )
-    effect = Receive(
-        hold.warehouse, returned.goods, "return", returned.document_no, order_id, moment.actor
-    )
+    effects, out = put_back(hold, order_id, returned, stock, moment)
     waiting = tuple(one for one in hold.early_returns if one != returned)
     return Decision(
-        state=replace(hold, shipped=left, early_returns=waiting),
+        state=replace(hold, shipped=left, batches=out, early_returns=waiting),
         events=(*outcome.events, event),
-        effects=(*outcome.effects, effect),
+        effects=(*outcome.effects, *effects),
     )
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from chassis.errors import Unavailable
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
-from services.inventory import metrics
+from services.inventory import metrics, shelves
 from services.inventory.counters import ValkeyCounters
 from services.inventory.store import SQL, EpochInForce
 
@@ -26,6 +26,8 @@ class Invariants(Struct, frozen=True, kw_only=True):
     """Between `reserved` and the live holds."""
     ledger_mismatch: int
     """Between `on_hand` and the ledger."""
+    batch_mismatch: int = 0
+    """Between batches and the ledger, and between rows and their batches."""
     valkey_difference: int | None
     """Between Valkey and Postgres; null while Valkey is not in force."""
 
@@ -38,6 +40,7 @@ class Level(Struct, frozen=True, kw_only=True):
     on_hand: int
     reserved: int
     available: int
+    """What may be promised: on hand, not reserved, and of a batch that is for sale. Negative when more was promised."""
 
 
 class Books:
@@ -51,15 +54,24 @@ class Books:
     async def invariants(self) -> Invariants:
         """All sums. Raises Unavailable when Postgres does not answer."""
         try:
-            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            async with (
+                self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
                 row = await connection.fetchrow(SQL["invariants"])
+                batches = int(await connection.fetchval(shelves.SQL["mismatch"]))
         except AWAY as error:
             raise Unavailable(f"Postgres: {type(error).__name__}") from error
         assert row is not None, "an aggregate without GROUP BY always gives a row"
-        sums = Invariants(**dict(row), valkey_difference=await self._valkey_difference())
+        sums = Invariants(
+            **dict(row),
+            batch_mismatch=batches,
+            valkey_difference=await self._valkey_difference(),
+        )
         metrics.OVERSOLD_UNITS.set(sums.oversold_units)
         metrics.MISMATCH_UNITS.labels("reserved").set(sums.reserved_mismatch)
         metrics.MISMATCH_UNITS.labels("ledger").set(sums.ledger_mismatch)
+        metrics.MISMATCH_UNITS.labels("batches").set(sums.batch_mismatch)
         return sums
 
     async def _valkey_difference(self) -> int | None:

@@ -30,7 +30,8 @@ OVERSOLD_UNITS = Gauge(
 MISMATCH_UNITS = Gauge(
     "danshu_inventory_mismatch_units",
     "Pieces by which two books differ at the last check: reserved (stock and holds), ledger (stock and the "
-    "whole ledger) or checkpoint (stock and what was booked since the last look). Must be 0.",
+    "whole ledger), checkpoint (stock and what was booked since the last look) or batches (batches, their ledger "
+    "entries and their rows). Must be 0.",
     ("books",),
 )
 BROKEN_ROWS = Gauge(
@@ -46,7 +47,7 @@ DIFFERENCE_RATE = Gauge(
 )
 TASKS = Counter(
     "danshu_inventory_tasks_total",
-    "Tasks that reconciliations opened by kind (difference, count, limit_sales). Worry when limit_sales grows.",
+    "Tasks that reconciliations and batches opened by kind (difference, count, limit_sales, batch). Worry when limit_sales grows.",
     ("kind",),
 )
 REBUILD_SECONDS = Histogram(
@@ -76,4 +77,20 @@ BELOW_SAFETY = Gauge(
 SUGGESTED = Gauge(
     "danshu_inventory_suggested_rows",
     "Rows of stock that today's plan suggests to order and nobody has. Worry when it stays.",
+)
+BATCH_UNITS = Gauge(
+    "danshu_inventory_batch_units",
+    "Pieces on hand of batches with an expiry by what rules/batch-selling says today: sell, clear, hold or scrap. "
+    "Worry when scrap grows.",
+    ("selling",),
+)
+BATCH_ALARMS = Gauge(
+    "danshu_inventory_batch_alarms",
+    "Batches with pieces on hand that somebody must look after: near their expiry, past it, or recalled. "
+    "`danshu inventory tasks` names them.",
+)
+PROMISED_WITHHELD = Gauge(
+    "danshu_inventory_promised_withheld_units",
+    "Pieces promised beyond what is for sale, since batches left sale after the promise. Worry over 0: cancel orders or "
+    "find other goods.",
 )

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from chassis.processor import Decide, Moment
 from schemas.events.stock_movements import MovedLine, StockMoved
-from services.inventory.domain.model import REPAIR, Aggregate, Mend, Receive
+from services.inventory.domain.model import REPAIR, Aggregate, Mend, Receive, merged
 from services.inventory.domain.stock import Outcome, Stock
 
 
@@ -36,10 +36,13 @@ def _moved(effects: Iterable[object], stock: Stock, moment: Moment) -> Iterable[
     for effect in effects:
         match effect:
             case Receive():
+                batched = ((portion.sku, portion.quantity) for portion in effect.portions)
                 lines = tuple(
-                    _line(stock, effect.warehouse, sku, quantity) for sku, quantity in effect.goods
+                    _line(stock, effect.warehouse, sku, quantity)
+                    for sku, quantity in merged((*effect.goods, *batched))
                 )
-                yield _told(effect, effect.kind, lines, moment)
+                if lines:
+                    yield _told(effect, effect.kind, lines, moment)
             case Mend():
                 # The ledger is what is mended: what lies there is what it comes to.
                 there = stock.on_hand(effect.warehouse, effect.sku)

@@ -21,7 +21,9 @@ from schemas.events.commands_inventory import (
     ApproveStockDocument,
     ArrivedLine,
     CountedLine,
+    InspectBatch,
     OpenCount,
+    RecallBatch,
     ReceiveTransfer,
     RecordCount,
     RejectStockDocument,
@@ -42,10 +44,11 @@ When = Annotated[datetime, Meta(tz=True)]
 
 
 class Pieces(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """So many pieces of a SKU."""
+    """So many pieces of a SKU: of this batch, or of those that expire first."""
 
     sku: Code
     quantity: Annotated[int, Meta(ge=1, le=PIECES_MAX)]
+    batch: Code | None = None
 
 
 class SignedPieces(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,6 +56,7 @@ class SignedPieces(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     sku: Code
     quantity: Annotated[int, Meta(ge=-PIECES_MAX, le=PIECES_MAX)]
+    batch: Code | None = None
 
 
 class CountedPieces(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,6 +64,7 @@ class CountedPieces(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     sku: Code
     quantity: Annotated[int, Meta(ge=0, le=PIECES_MAX)]
+    batch: Code | None = None
 
 
 class Written(Protocol):
@@ -103,7 +108,7 @@ class WrittenTransfer(Paper, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def command(self, clock: Clock) -> TransferStock:
         """The command."""
-        lines = tuple(TransferLine(sku=one.sku, quantity=one.quantity) for one in self.lines)
+        lines = tuple(TransferLine(**msgspec.structs.asdict(one)) for one in self.lines)
         return TransferStock(**self._with(clock, lines=lines))
 
 
@@ -116,7 +121,7 @@ class WrittenArrival(Paper, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def command(self, clock: Clock) -> ReceiveTransfer:
         """The command."""
-        lines = tuple(ArrivedLine(sku=one.sku, quantity=one.quantity) for one in self.lines)
+        lines = tuple(ArrivedLine(**msgspec.structs.asdict(one)) for one in self.lines)
         return ReceiveTransfer(**self._with(clock, lines=lines))
 
 
@@ -129,7 +134,7 @@ class WrittenAdjustment(Paper, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def command(self, clock: Clock) -> AdjustStock:
         """The command."""
-        lines = tuple(AdjustmentLine(sku=one.sku, quantity=one.quantity) for one in self.lines)
+        lines = tuple(AdjustmentLine(**msgspec.structs.asdict(one)) for one in self.lines)
         return AdjustStock(**self._with(clock, lines=lines))
 
 
@@ -154,7 +159,7 @@ class WrittenCounted(Paper, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def command(self, clock: Clock) -> RecordCount:
         """The command."""
-        lines = tuple(CountedLine(sku=one.sku, quantity=one.quantity) for one in self.lines)
+        lines = tuple(CountedLine(**msgspec.structs.asdict(one)) for one in self.lines)
         return RecordCount(**self._with(clock, lines=lines))
 
 
@@ -188,6 +193,34 @@ class WrittenRepair(Paper, frozen=True, kw_only=True, forbid_unknown_fields=True
         return RepairStock(**self._with(clock))
 
 
+class WrittenRecall(Paper, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What remains of a batch in a warehouse is not to be sold."""
+
+    warehouse: Code
+    sku: Code
+    batch: Code
+    reason: Reason
+
+    def command(self, clock: Clock) -> RecallBatch:
+        """The command."""
+        return RecallBatch(**self._with(clock))
+
+
+class WrittenInspection(Paper, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Returned pieces that waited were looked at."""
+
+    warehouse: Code
+    sku: Code
+    batch: Code
+    good: Annotated[int, Meta(ge=0, le=PIECES_MAX)]
+    bad: Annotated[int, Meta(ge=0, le=PIECES_MAX)]
+    reason: Reason
+
+    def command(self, clock: Clock) -> InspectBatch:
+        """The command."""
+        return InspectBatch(**self._with(clock))
+
+
 DOORS: Mapping[str, type[Written]] = {
     "/transfers": WrittenTransfer,
     "/arrivals": WrittenArrival,
@@ -197,4 +230,6 @@ DOORS: Mapping[str, type[Written]] = {
     "/approvals": WrittenApproval,
     "/rejections": WrittenRejection,
     "/repairs": WrittenRepair,
+    "/recalls": WrittenRecall,
+    "/inspections": WrittenInspection,
 }

@@ -92,7 +92,7 @@ class Reservations:
     async def levels(self, skus: Sequence[str], warehouses: Sequence[str]) -> list[Level]:
         """Levels of these SKUs in these warehouses (none: all), by SKU and warehouse."""
         rows = await self._fetch("availability_in", list(skus), list(warehouses))
-        return [Level(**dict(row), available=row["on_hand"] - row["reserved"]) for row in rows]
+        return [Level(**dict(row)) for row in rows]
 
     async def find(self, reservation_id: str) -> Reservation | None:
         """One reservation as it is."""

@@ -26,6 +26,7 @@ from schemas.events.reservations import (
     ReservationMade,
     ReservationShort,
 )
+from services.inventory.domain.batches import Portion, added
 from services.inventory.domain.model import (
     Aggregate,
     Asked,
@@ -61,6 +62,10 @@ class Stock(Protocol):
 
     def part(self, key: str, goods: Goods) -> HeldPart | Short:
         """Who could give most of them."""
+        ...
+
+    def first_expired(self, warehouse: str, goods: Goods) -> tuple[Portion, ...]:
+        """Which batches these goods would leave from, as negative portions."""
         ...
 
 
@@ -117,7 +122,7 @@ def reserve(
 
 
 def confirm(
-    state: Aggregate | None, command: ConfirmReservation, _stock: Stock, moment: Moment
+    state: Aggregate | None, command: ConfirmReservation, stock: Stock, moment: Moment
 ) -> Outcome:
     """The goods are sold. Handed over they leave the books, confirmed before or not."""
     key = command.reservation_id
@@ -133,7 +138,7 @@ def confirm(
         case "confirmed" if not command.handed_over:
             return _left(key, state, as_it_is(key, state))
         case _:
-            return _sold(key, state, command, moment)
+            return _sold(key, state, command, stock, moment)
 
 
 def release(
@@ -168,7 +173,9 @@ def _left(key: str, state: Aggregate | None, answer: Answer) -> Outcome:
     return Decision(state=state, refusal="unchanged", effects=(Answered(key, answer),))
 
 
-def _sold(key: str, hold: Hold, command: ConfirmReservation, moment: Moment) -> Outcome:
+def _sold(
+    key: str, hold: Hold, command: ConfirmReservation, stock: Stock, moment: Moment
+) -> Outcome:
     event = ReservationConfirmed(
         reservation_id=key,
         version=0,
@@ -180,14 +187,20 @@ def _sold(key: str, hold: Hold, command: ConfirmReservation, moment: Moment) -> 
     sold = replace(hold, paid=True, expires_at=None)
     if not command.handed_over:
         return Decision(state=sold, events=(event,), effects=(Answered(key, as_it_is(key, sold)),))
+    portions = stock.first_expired(hold.warehouse, hold.held)
     gone = replace(
-        sold, state="shipped", generation=hold.generation + 1, held=(), shipped=hold.held
+        sold,
+        state="shipped",
+        generation=hold.generation + 1,
+        held=(),
+        shipped=hold.held,
+        batches=added((), portions),
     )
     return Decision(
         state=gone,
         events=(event,),
         effects=(
-            Deduct(hold.warehouse, hold.held, key, key),
+            Deduct(hold.warehouse, hold.held, key, key, portions=portions),
             Answered(key, as_it_is(key, gone)),
         ),
     )

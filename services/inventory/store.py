@@ -19,7 +19,7 @@ from chassis.errors import Unavailable
 from chassis.log import logger
 from chassis.postgres import Connection, named_queries
 from chassis.processor import Column, Kept, Record
-from services.inventory import metrics
+from services.inventory import metrics, shelves
 from services.inventory.approvals import Approvals
 from services.inventory.counters import Answer, Epoch, ValkeyCounters
 from services.inventory.domain.ledger import Balance, Booked, Ledger
@@ -27,6 +27,7 @@ from services.inventory.domain.model import Entry, Hold, Off, Row
 from services.inventory.domain.rules import Available, Book, choose
 from services.inventory.facts import Moment, Plan, StockFacts, foresee, spare_of
 from services.inventory.leases import Leases
+from services.inventory.shelf_life import ShelfLife
 from services.inventory.sourcing import Sourcing
 
 TABLE = "inventory.reservations"
@@ -86,6 +87,7 @@ class StockSource:
         leases: Leases,
         approvals: Approvals,
         *,
+        shelf_life: ShelfLife,
         answer: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
         self._answer = answer
@@ -94,6 +96,7 @@ class StockSource:
         self._sourcing = sourcing
         self._leases = leases
         self._approvals = approvals
+        self._shelf_life = shelf_life
         self._also: set[Row] = set()
         self._telling: asyncio.Task[None] | None = None
 
@@ -110,6 +113,7 @@ class StockSource:
             self._leases,
             self._also.update,
             approvals=self._approvals,
+            shelf_life=self._shelf_life,
         )
         if not (foreseen.plans or foreseen.rows or foreseen.new_rows):
             return facts
@@ -130,6 +134,9 @@ class StockSource:
             facts.buyer_holds = {row["buyer"]: row["holds"] for row in counted}
         if foreseen.moments:
             facts.books_at = await self._books_at(connection, foreseen.moments, facts.book)
+            facts.batches_at = await shelves.batches_at(connection, foreseen.moments, facts.book)
+        if foreseen.batches:
+            facts.recalled = await shelves.recalled(connection, foreseen.batches)
         for row in foreseen.repairs:
             facts.differing[row] = await self._off(connection, row, facts.book)
         return facts
@@ -143,6 +150,8 @@ class StockSource:
             rows = [(*row, *book.rows[row]) for row in book.changed]
             written = await connection.execute(SQL["write_rows"], *_columns(rows))
             assert written == f"UPDATE {len(rows)}", written
+            if book.reshelved:
+                await shelves.save(connection, book)
         if book.entries:
             await connection.copy_records_to_table(
                 "ledger",
@@ -227,14 +236,15 @@ class StockSource:
                 promised[row] = promised.get(row, 0) + quantity
         rows.update(promised)
         # Read without a lock: most of a sold-out rush ends here, and blocks nobody.
-        seen = await self._rows(connection, "look_at_rows", looked_at)
-        facts.seen = {row: on_hand - reserved for row, (on_hand, reserved) in seen.items()}
+        if looked_at:
+            found = await connection.fetch(SQL["look_at_rows"], *_columns(list(looked_at)))
+            facts.seen = {(row[0], row[1]): row[2] for row in found}
         spare = spare_of(facts.seen, promised)
         if any(_could_serve(spare, plan) for plan in refused):
             # Another worker's promise that is not committed yet, or news Valkey never had.
             await self._lock_all(connection, facts)
             return
-        facts.book = Book(await self._rows(connection, "lock_rows", rows))
+        facts.book = await self._locked(connection, rows)
         if any(pieces > facts.book.available(row) for row, pieces in promised.items()):
             metrics.DISAGREEMENTS.inc()
             await self._lock_all(connection, facts)
@@ -244,7 +254,7 @@ class StockSource:
         for plan in facts.foreseen.plans.values():
             plan.locked = plan.choice.warehouses
             rows.update(plan.rows)
-        facts.book = Book(await self._rows(connection, "lock_rows", rows))
+        facts.book = await self._locked(connection, rows)
 
     async def _books_at(
         self, connection: Connection, moments: Iterable[Moment], book: Book
@@ -263,23 +273,25 @@ class StockSource:
         balance = ledger.balances[row]
         on_hand, reserved = book.rows[row]
         held = int(await connection.fetchval(SQL["held_of_row"], *row))
+        batches, withheld = await shelves.off(connection, row, book, ledger)
         return Off(
             entry=on_hand - balance.pieces,
             reserved=held - reserved,
             broken_entry=balance.broken.entry_id if balance.broken is not None else 0,
+            batches=batches,
+            withheld=withheld,
         )
 
-    async def _rows(
-        self, connection: Connection, query: str, rows: Iterable[Row]
-    ) -> dict[Row, tuple[int, int]]:
+    async def _locked(self, connection: Connection, rows: Iterable[Row]) -> Book:
         wanted = list(rows)
         if not wanted:
-            return {}
-        found = await connection.fetch(SQL[query], *_columns(wanted))
+            return Book({})
+        found = await connection.fetch(SQL["lock_rows"], *_columns(wanted))
         # A row that does not exist has nothing to give; it cannot be changed either.
         numbers = dict.fromkeys(wanted, (0, 0))
         numbers.update({(row[0], row[1]): (row[2], row[3]) for row in found})
-        return numbers
+        batched = [(row[0], row[1]) for row in found if row[4]]
+        return Book(numbers, await shelves.read(connection, batched) if batched else None)
 
 
 def _could_serve(spare: Available, plan: Plan) -> bool:

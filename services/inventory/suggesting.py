@@ -149,7 +149,7 @@ def _explained(plan: Plan, position: Position, quantity: int) -> str:
         f"提前期 {terms.lead_time_days}±{terms.lead_time_sd_days} 天，每 {terms.review_days} 天订一次，"
         f"服务水平 {Decimal(terms.service_level_permille) / 10:f} %："
         f"安全库存 {plan.safety_stock}，订货点 {plan.reorder_point}，补到 {plan.order_up_to}。"
-        f"实物 {position.on_hand} − 预占 {position.reserved} + 采购在途 {position.on_order} "
+        f"可售实物 {position.on_hand} − 预占 {position.reserved} + 采购在途 {position.on_order} "
         f"+ 调拨在途 {position.in_transit} − 欠发 {position.backordered} = {position.pieces}"
     )
     if not quantity:

@@ -51,6 +51,7 @@ CHECK_EVERY_MS = 30_000
 ADD_UP_EVERY_MS = 600_000
 """The sums over the whole ledger cost more each day; what is new is checked by checkpoint."""
 LEAD_EXPIRY, LEAD_LEVELS, LEAD_CHECK, LEAD_ADD_UP, LEAD_BACKORDERS, LEAD_TELL = 1, 2, 3, 4, 9, 12
+LEAD_SHELF_LIFE = 7
 
 
 async def repeat(
@@ -222,6 +223,7 @@ class LevelPublisher:
             sku=row["sku"],
             on_hand=row["on_hand"],
             reserved=row["reserved"],
+            withheld=row["withheld"],
         )
         key, topic = level.level_key, level.TOPIC
         level_id = event_id_text(topic, key, level.version, StockLevelChanged.__name__)

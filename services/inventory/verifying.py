@@ -11,7 +11,16 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from chassis.postgres import Connection
-from services.inventory.domain.ledger import Booked, Broken, Difference, Ledger, differences
+from services.inventory import shelves
+from services.inventory.domain.ledger import (
+    BatchDifference,
+    Booked,
+    Broken,
+    Difference,
+    Ledger,
+    batch_differences,
+    differences,
+)
 from services.inventory.domain.model import Row
 from services.inventory.store import SQL
 
@@ -29,17 +38,20 @@ class Verdict(Struct, frozen=True, kw_only=True):
     broken: tuple[Broken, ...]
     """Entries that do not follow from the one before: the first of each row, oldest first."""
     differences: tuple[Difference, ...]
+    batches: tuple[BatchDifference, ...] = ()
 
     @property
     def closes(self) -> bool:
         """Whether all books agree and no entry is out of line."""
-        return not self.broken and not self.differences
+        return not self.broken and not self.differences and not self.batches
 
     @property
     def rows_to_repair(self) -> tuple[Row, ...]:
         """Rows that need a repair entry."""
         broken = {(one.warehouse, one.sku) for one in self.broken}
-        return tuple(sorted(broken | {(one.warehouse, one.sku) for one in self.differences}))
+        differing = {(one.warehouse, one.sku) for one in self.differences}
+        batches = {(one.warehouse, one.sku) for one in self.batches}
+        return tuple(sorted(broken | differing | batches))
 
 
 async def verify(
@@ -56,10 +68,19 @@ async def verify(
             read += len(entries)
             progress(read, total)
         stock = {(row[0], row[1]): (row[2], row[3]) for row in await connection.fetch(SQL["stock"])}
+        batches = {
+            (row[0], row[1], row[2]): (row[3], row[4])
+            for row in await connection.fetch(shelves.SQL["all"])
+        }
+        batched = {
+            (row[0], row[1]): (row[2], row[3])
+            for row in await connection.fetch(shelves.SQL["stock"])
+        }
         held = {(row[0], row[1]): row[2] for row in await connection.fetch(SQL["held"])}
     return Verdict(
         entries=read,
         rows=len(stock),
         broken=ledger.broken(),
         differences=differences(ledger.balances, stock, held),
+        batches=batch_differences(ledger.batches, batches, batched),
     )

@@ -7,6 +7,7 @@ a row the first entry that does not follow from the one before is named, until a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -23,6 +24,8 @@ class Booked(Struct, frozen=True, array_like=True):
     kind: str
     document_no: str
     balance_after: int
+    batch: str = ""
+    withheld: int = 0
 
 
 class Broken(Struct, frozen=True, kw_only=True):
@@ -50,13 +53,25 @@ class Balance(Struct):
     broken: Broken | None = None
 
 
+BatchRow: TypeAlias = tuple[str, str, str]
+"""(warehouse, sku, batch)."""
+
+
+class BatchBalance(Struct):
+    """What the entries of one batch come to, in pieces."""
+
+    pieces: int = 0
+    withheld: int = 0
+
+
 class Ledger:
     """The fold. Entries of a row come in the order of their ids; rows may come in any order."""
 
-    __slots__ = ("balances",)
+    __slots__ = ("balances", "batches")
 
     def __init__(self, balances: Mapping[Row, Balance] | None = None) -> None:
         self.balances: dict[Row, Balance] = dict(balances or {})
+        self.batches: dict[BatchRow, BatchBalance] = {}
 
     def take(self, entry: Booked) -> None:
         """Adds one entry. A repair counts from the sum of all entries, whatever they stated."""
@@ -77,6 +92,10 @@ class Ledger:
                 expected=expected,
                 stated=entry.balance_after,
             )
+        if entry.batch:
+            of_batch = self.batches.setdefault((*row, entry.batch), BatchBalance())
+            of_batch.pieces += entry.quantity
+            of_batch.withheld += entry.withheld
         balance.entry_id = entry.entry_id
         balance.pieces += entry.quantity
         balance.stated = entry.balance_after
@@ -122,6 +141,66 @@ def differences(
                     reserved=reserved,
                     held=held.get(row, 0),
                     entry_id=balance.entry_id,
+                )
+            )
+    return tuple(found)
+
+
+class BatchDifference(Struct, frozen=True, kw_only=True):
+    """A batch whose books differ, in pieces; with an empty `batch` a row that differs from its batches."""
+
+    warehouse: str
+    sku: str
+    batch: str
+    on_hand: int
+    booked: int
+    """Sum of its ledger entries; of a row: pieces of all its batches, which may not be more."""
+    withheld: int
+    booked_withheld: int
+    """Sum of its ledger entries; of a row: what its batches withhold."""
+
+
+def batch_differences(
+    booked: Mapping[BatchRow, BatchBalance],
+    batches: Mapping[BatchRow, tuple[int, int]],
+    stock: Mapping[Row, tuple[int, int]],
+) -> tuple[BatchDifference, ...]:
+    """Batches (on hand, withheld) that are not what the ledger comes to, and rows that are not what their batches are.
+
+    `stock` are the rows (on hand, withheld) that have batches.
+    """
+    found = []
+    sums = dict.fromkeys(stock, (0, 0))
+    for place in sorted(booked.keys() | batches.keys()):
+        on_hand, withheld = batches.get(place, (0, 0))
+        of_batch = booked.get(place, BatchBalance())
+        if (of_batch.pieces, of_batch.withheld) != (on_hand, withheld):
+            found.append(
+                BatchDifference(
+                    warehouse=place[0],
+                    sku=place[1],
+                    batch=place[2],
+                    on_hand=on_hand,
+                    booked=of_batch.pieces,
+                    withheld=withheld,
+                    booked_withheld=of_batch.withheld,
+                )
+            )
+        row = place[:2]
+        before = sums.get(row, (0, 0))
+        sums[row] = (before[0] + on_hand, before[1] + withheld)
+    for row, (pieces, held_back) in sorted(sums.items()):
+        on_hand, withheld = stock.get(row, (0, 0))
+        if pieces > on_hand or held_back != withheld:
+            found.append(
+                BatchDifference(
+                    warehouse=row[0],
+                    sku=row[1],
+                    batch="",
+                    on_hand=on_hand,
+                    booked=pieces,
+                    withheld=withheld,
+                    booked_withheld=held_back,
                 )
             )
     return tuple(found)

@@ -12,6 +12,8 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from services.inventory.domain.batches import Portion
+
 Goods: TypeAlias = tuple[tuple[str, int], ...]
 """(sku, pieces) with every SKU once, sorted; pieces > 0 unless a field says otherwise."""
 Row: TypeAlias = tuple[str, str]
@@ -77,6 +79,8 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     """What is held now; smaller than the lines after a parcel took a part. Empty unless live."""
     shipped: Goods = ()
     """What left the warehouse and did not come back."""
+    batches: tuple[Portion, ...] = ()
+    """Which batches that was of, where the SKU has any."""
     expires_at: datetime | None = None
     """When an unpaid hold ends; None = never."""
     short_since: datetime | None = None
@@ -96,6 +100,8 @@ class Receipt(Struct, frozen=True, kw_only=True, tag="receipt", tag_field="kind"
     cause: str
     goods: Goods
     """Pieces are negative where an adjustment takes away."""
+    portions: tuple[Portion, ...] = ()
+    """Which batches that is of, where the SKU has any."""
 
 
 class TransferArrival(Struct, frozen=True, kw_only=True):
@@ -104,6 +110,9 @@ class TransferArrival(Struct, frozen=True, kw_only=True):
     arrival_no: str
     warehouse: str
     goods: Goods
+    portions: tuple[Portion, ...] = ()
+    asked: tuple[Portion, ...] = ()
+    """Those of them that were named."""
 
 
 class Transfer(Struct, frozen=True, kw_only=True, tag="transfer", tag_field="kind"):
@@ -116,6 +125,11 @@ class Transfer(Struct, frozen=True, kw_only=True, tag="transfer", tag_field="kin
     goods: Goods
     in_transit: Goods
     """What has not arrived, and has not come back."""
+    portions: tuple[Portion, ...] = ()
+    """Which batches were sent."""
+    asked: tuple[Portion, ...] = ()
+    """Those of them that were named."""
+    portions_in_transit: tuple[Portion, ...] = ()
     arrivals: tuple[TransferArrival, ...] = ()
     sent_by: str
     reason: str
@@ -160,6 +174,8 @@ class Adjustment(Struct, frozen=True, kw_only=True, tag="adjustment", tag_field=
     warehouse: str
     goods: Goods
     """Negative: lost."""
+    portions: tuple[Portion, ...] = ()
+    """Which batches that is of, where the SKU has any; pieces in all of a SKU are in `goods`."""
     requested_by: str
     reason: str
     decided_by: str = ""
@@ -174,6 +190,7 @@ class ShelfCount(Struct, frozen=True, kw_only=True):
     book: int
     counted_at: datetime
     counted_by: str
+    batch: str = ""
 
 
 class StockCount(Struct, frozen=True, kw_only=True, tag="count", tag_field="kind"):
@@ -207,7 +224,23 @@ class Repair(Struct, frozen=True, kw_only=True, tag="repair", tag_field="kind"):
     reason: str
 
 
-Aggregate: TypeAlias = Hold | Receipt | Transfer | Purchase | Adjustment | StockCount | Repair
+class BatchPaper(Struct, frozen=True, kw_only=True, tag="batch", tag_field="kind"):
+    """What was decided about a batch."""
+
+    state: Literal["judged", "recalled", "inspected"]
+    warehouse: str
+    sku: str
+    batch: str
+    decided_by: str
+    reason: str
+    good: int = 0
+    bad: int = 0
+    """Pieces found by an inspection."""
+
+
+Aggregate: TypeAlias = (
+    Hold | Receipt | Transfer | Purchase | Adjustment | StockCount | Repair | BatchPaper
+)
 
 
 class Lacking(Struct, frozen=True, kw_only=True):
@@ -275,6 +308,8 @@ class Deduct(Struct, frozen=True):
     document_no: str
     order_id: str
     actor: str = ""
+    portions: tuple[Portion, ...] = ()
+    """Which batches give them (negative pieces); the rest of the goods has no batch."""
 
 
 class Receive(Struct, frozen=True):
@@ -282,11 +317,22 @@ class Receive(Struct, frozen=True):
 
     warehouse: str
     goods: Goods
+    """Those without a batch."""
     kind: str
     document_no: str
     order_id: str = ""
     actor: str = ""
     reason: str = ""
+    portions: tuple[Portion, ...] = ()
+    """Those of batches, besides `goods`."""
+
+
+class BatchOff(Struct, frozen=True, array_like=True):
+    """Signed pieces of one batch that are missing from the ledger."""
+
+    batch: str
+    quantity: int
+    withheld: int
 
 
 class Mend(Struct, frozen=True):
@@ -301,6 +347,7 @@ class Mend(Struct, frozen=True):
     document_no: str
     actor: str
     reason: str
+    batches: tuple[BatchOff, ...] = ()
 
 
 class Off(Struct, frozen=True, kw_only=True):
@@ -312,6 +359,12 @@ class Off(Struct, frozen=True, kw_only=True):
     """From `reserved`, to come to the live holds."""
     broken_entry: int
     """The first ledger entry that does not follow from the one before; 0 = none."""
+    batches: tuple[BatchOff, ...] = ()
+    withheld: int = 0
+    """From what the row says is withheld, to come to what its batches withhold."""
+
+
+AGREEING = Off(entry=0, reserved=0, broken_entry=0)
 
 
 class Entry(Struct, frozen=True, array_like=True):
@@ -329,6 +382,10 @@ class Entry(Struct, frozen=True, array_like=True):
     """Who said so: a person, a service or a timer."""
     reason: str = ""
     """Why, in a person's words; empty where the document says it all."""
+    batch: str = ""
+    """Which batch; empty = pieces without one."""
+    withheld: int = 0
+    """Signed pieces that are not for sale any more (+), or are again or no longer there (−)."""
 
 
 def merged(pairs: Iterable[tuple[str, int]]) -> Goods:
@@ -337,6 +394,11 @@ def merged(pairs: Iterable[tuple[str, int]]) -> Goods:
     for sku, quantity in pairs:
         pieces[sku] = pieces.get(sku, 0) + quantity
     return tuple(sorted((sku, quantity) for sku, quantity in pieces.items() if quantity))
+
+
+def unnumbered(goods: Iterable[tuple[str, int]], portions: Iterable[Portion]) -> Goods:
+    """What of these goods no portion has."""
+    return merged([*goods, *((one.sku, -one.quantity) for one in portions)])
 
 
 class Counted(Protocol):

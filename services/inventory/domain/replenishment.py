@@ -74,6 +74,7 @@ class Position(Struct, frozen=True, kw_only=True):
     """What a warehouse has of a SKU and what is coming, in pieces."""
 
     on_hand: int
+    """For sale: without what is withheld."""
     reserved: int
     on_order: int = 0
     """Ordered from suppliers, not in yet."""

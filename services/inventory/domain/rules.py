@@ -9,8 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from msgspec.structs import replace
+
+from services.inventory.domain.batches import (
+    Batch,
+    Portion,
+    Shelf,
+    Stand,
+    Unfit,
+    first_expired,
+    loose,
+    moved,
+    per_sku,
+    withheld,
+)
 from services.inventory.domain.model import (
     REPAIR,
+    BatchOff,
     Deduct,
     Entry,
     Goods,
@@ -26,24 +41,82 @@ Available = Callable[[Row], int]
 
 
 class Book:
-    """Numbers of the stock rows a batch works on: row → [on_hand, reserved], and what was booked."""
+    """Numbers of the stock rows a batch works on: row → [on_hand, reserved], and what was booked.
 
-    __slots__ = ("changed", "entries", "rows")
+    `shelves` are the batches of those rows that have any.
+    """
 
-    def __init__(self, rows: Mapping[Row, tuple[int, int]]) -> None:
+    __slots__ = ("changed", "changed_batches", "entries", "reshelved", "rows", "shelves")
+
+    def __init__(
+        self, rows: Mapping[Row, tuple[int, int]], shelves: Mapping[Row, Shelf] | None = None
+    ) -> None:
         self.rows: dict[Row, list[int]] = {row: [*numbers] for row, numbers in rows.items()}
+        self.shelves: dict[Row, Shelf] = {row: {**shelf} for row, shelf in (shelves or {}).items()}
         self.changed: set[Row] = set()
+        self.changed_batches: set[tuple[Row, str]] = set()
+        self.reshelved: set[Row] = set()
+        """Rows of which more or less may be withheld."""
         self.entries: list[Entry] = []
 
     def available(self, row: Row) -> int:
-        """Pieces that may be promised; 0 for a row the book does not have."""
+        """Pieces that may be promised; 0 for a row the book does not have.
+
+        Negative when more was promised than is for sale since.
+        """
         numbers = self.rows.get(row)
-        return numbers[0] - numbers[1] if numbers else 0
+        if not numbers:
+            return 0
+        free = numbers[0] - numbers[1]
+        if self.shelves and row in self.shelves:
+            return free - withheld(self.shelves[row])
+        return free
+
+    def objection(
+        self, warehouse: str, goods: Goods, portions: Sequence[Portion], *, new: bool = False
+    ) -> Unfit | None:
+        """Why these signed pieces cannot be booked; None when they can. `new`: batches may be new."""
+        for sku in sorted({*dict(goods), *per_sku(portions)}):
+            row = (warehouse, sku)
+            plain = sum(quantity for one, quantity in goods if one == sku)
+            on_hand, reserved = self.rows[row]
+            shelf = dict(self.shelves.get(row, {}))
+            if shelf and loose(on_hand, shelf) + plain < 0:
+                return Unfit("batch_needed", sku)
+            for portion in portions:
+                if portion.sku != sku:
+                    continue
+                try:
+                    after = _after(shelf.get(portion.batch), portion, new=new)
+                except ValueError:
+                    return Unfit("below_batch", sku)
+                if isinstance(after, Unfit):
+                    return after
+                shelf[portion.batch] = after
+                on_hand += portion.quantity
+            spare = on_hand + plain - reserved - withheld(shelf)
+            if on_hand + plain < reserved or spare < min(0, self.available(row)):
+                return Unfit("below_reserved", sku)
+        return None
 
     def reserve(self, warehouse: str, goods: Goods) -> None:
         """Available → reserved."""
         for sku, quantity in goods:
-            self._move((warehouse, sku), 0, quantity)
+            row = (warehouse, sku)
+            if self.shelves and row in self.shelves and self.available(row) < quantity:
+                raise ValueError(f"{row}: {quantity} wanted of {self.available(row)} for sale")
+            self._move(row, 0, quantity)
+
+    def first_expired(self, warehouse: str, goods: Goods) -> tuple[Portion, ...]:
+        """The batches these goods leave from, as negative portions; the rest has no batch."""
+        if not self.shelves:
+            return ()
+        return tuple(
+            portion
+            for sku, quantity in goods
+            if (row := (warehouse, sku)) in self.shelves
+            for portion in first_expired(sku, self.shelves[row], self.rows[row][0], quantity)
+        )
 
     def release(self, warehouse: str, goods: Goods) -> None:
         """Reserved → available."""
@@ -52,45 +125,126 @@ class Book:
 
     def deduct(self, effect: Deduct) -> None:
         """Reserved → out of the house, with ledger entries."""
-        for sku, quantity in effect.goods:
+        goods = effect.goods
+        if effect.portions:
+            named = per_sku(effect.portions)
+            goods = tuple((sku, left) for sku, q in goods if (left := q + named.get(sku, 0)))
+        for sku, quantity in goods:
             self._move((effect.warehouse, sku), -quantity, -quantity)
             self._enter(effect, sku, -quantity, "deduction")
+        for portion in effect.portions:
+            self._shift(effect, portion, "deduction", portion.quantity)
 
     def receive(self, effect: Receive) -> None:
         """Into the house (negative: out of it), with ledger entries."""
         for sku, quantity in effect.goods:
             self._move((effect.warehouse, sku), quantity, 0)
             self._enter(effect, sku, quantity, effect.kind, effect.reason)
+        for portion in effect.portions:
+            self._shift(effect, portion, effect.kind, 0, effect.reason)
+
+    def stand(self, effect: Stand) -> None:
+        """A batch is for sale or not from now on; what lies there of it changes sides, with a ledger entry."""
+        row = (effect.warehouse, effect.sku)
+        batch = self.shelves[row][effect.batch]
+        after = replace(batch, standing=effect.standing, why=effect.why)
+        self._keep(row, after)
+        self.changed.add(row)
+        if after.withheld != batch.withheld:
+            self.entries.append(
+                Entry(
+                    *row,
+                    0,
+                    "withhold",
+                    effect.document_no,
+                    "",
+                    self.rows[row][0],
+                    effect.actor,
+                    effect.reason,
+                    effect.batch,
+                    after.withheld - batch.withheld,
+                )
+            )
 
     def mend(self, effect: Mend) -> None:
-        """Reserved becomes what is held, and the ledger comes to what is on hand, by an entry of its own."""
+        """Reserved becomes what is held, and the ledger comes to what is on hand, by entries of its own."""
         row = (effect.warehouse, effect.sku)
         self._move(row, 0, effect.reserved)
-        self.entries.append(
-            Entry(
-                *row,
-                effect.entry,
-                REPAIR,
-                effect.document_no,
-                "",
-                self.rows[row][0],
-                effect.actor,
-                effect.reason,
+        self.reshelved.add(row)
+        unnumbered = effect.entry - sum(off.quantity for off in effect.batches)
+        balance = self.rows[row][0] - effect.entry
+        for off in (*effect.batches, BatchOff("", unnumbered, 0)):
+            balance += off.quantity
+            self.entries.append(
+                Entry(
+                    *row,
+                    off.quantity,
+                    REPAIR,
+                    effect.document_no,
+                    "",
+                    balance,
+                    effect.actor,
+                    effect.reason,
+                    off.batch,
+                    off.withheld,
+                )
             )
-        )
 
-    def _move(self, row: Row, on_hand: int, reserved: int) -> None:
+    def _shift(
+        self,
+        effect: Deduct | Receive,
+        portion: Portion,
+        kind: str,
+        reserved: int,
+        reason: str = "",
+    ) -> None:
+        row = (effect.warehouse, portion.sku)
+        batch = self.shelves.setdefault(row, {}).get(portion.batch)
+        if batch is None:
+            dates = (portion.produced_on, portion.expires_on)
+            batch = Batch(number=portion.batch, produced_on=dates[0], expires_on=dates[1])
+        after = moved(batch, portion)
+        self._move(row, portion.quantity, reserved, numbered=portion.quantity)
+        self._keep(row, after)
+        withheld = after.withheld - batch.withheld
+        if portion.quantity or withheld:
+            self._enter(
+                *(effect, portion.sku, portion.quantity, kind, reason),
+                batch=portion.batch,
+                withheld=withheld,
+            )
+
+    def _keep(self, row: Row, batch: Batch) -> None:
+        self.shelves[row][batch.number] = batch
+        self.changed_batches.add((row, batch.number))
+        self.reshelved.add(row)
+
+    def _move(self, row: Row, on_hand: int, reserved: int, numbered: int = 0) -> None:
         numbers = self.rows[row]
         on_hand += numbers[0]
         reserved += numbers[1]
         if not 0 <= reserved <= on_hand:
             raise ValueError(f"{row}: {reserved} reserved of {on_hand}")
+        if (
+            self.shelves
+            and row in self.shelves
+            and loose(on_hand - numbered, self.shelves[row]) < 0
+        ):
+            raise ValueError(f"{row}: more pieces in batches than on hand")
         numbers[0] = on_hand
         numbers[1] = reserved
         self.changed.add(row)
 
     def _enter(
-        self, effect: Deduct | Receive, sku: str, quantity: int, kind: str, reason: str = ""
+        self,
+        effect: Deduct | Receive,
+        sku: str,
+        quantity: int,
+        kind: str,
+        reason: str = "",
+        *,
+        batch: str = "",
+        withheld: int = 0,
     ) -> None:
         self.entries.append(
             Entry(
@@ -103,8 +257,21 @@ class Book:
                 self.rows[effect.warehouse, sku][0],
                 effect.actor.replace("\0", ""),  # which Postgres cannot keep
                 reason,
+                batch,
+                withheld,
             )
         )
+
+
+def _after(batch: Batch | None, portion: Portion, *, new: bool) -> Batch | Unfit:
+    dates = (portion.produced_on, portion.expires_on)
+    if batch is None:
+        if not new:
+            return Unfit("unknown_batch", portion.sku)
+        batch = Batch(number=portion.batch, produced_on=dates[0], expires_on=dates[1])
+    elif any(dates) and dates != (batch.produced_on, batch.expires_on):
+        return Unfit("other_dates", portion.sku)
+    return moved(batch, portion)
 
 
 def choose(available: Available, candidates: Iterable[str], goods: Goods) -> str:

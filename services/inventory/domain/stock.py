@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Protocol, TypeAlias
 
 from chassis.processor import Decision
+from services.inventory.domain.batches import Batch, Portion, Standing, Unfit
 from services.inventory.domain.model import (
     RESERVATION,
     Aggregate,
@@ -23,7 +25,33 @@ PIECES_MAX = 1_000_000_000
 """Of one SKU in one document: more is a slip of the finger, and keeps sums far from 64 bits."""
 
 
-class Stock(Protocol):
+class Batches(Protocol):
+    """What decisions may ask of the batches of locked rows."""
+
+    def shelf(self, warehouse: str, sku: str) -> Mapping[str, Batch]:
+        """Its batches by number, empty for a SKU without."""
+        ...
+
+    def first_expired(self, warehouse: str, goods: Goods) -> tuple[Portion, ...]:
+        """Which batches these goods would leave from, as negative portions."""
+        ...
+
+    def objection(
+        self, warehouse: str, goods: Goods, portions: Sequence[Portion], *, new: bool = False
+    ) -> Unfit | None:
+        """Why these signed pieces cannot be booked."""
+        ...
+
+    def standing(self, warehouse: str, sku: str, batch: Batch, on: date) -> tuple[Standing, str]:
+        """Whether a batch is for sale on a day, and what says so."""
+        ...
+
+    def returning(self, warehouse: str, batch: Batch, on: date) -> str:
+        """What becomes of pieces of it that come back on a day: restock, hold or write_off."""
+        ...
+
+
+class Stock(Batches, Protocol):
     """The facts of a batch, as decisions ask them."""
 
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
@@ -42,8 +70,8 @@ class Stock(Protocol):
         """Pieces that lie there, promised or not."""
         ...
 
-    def book_at(self, warehouse: str, sku: str, at: datetime) -> int:
-        """Pieces on hand by the book at an earlier moment."""
+    def book_at(self, warehouse: str, sku: str, at: datetime, batch: str | None = None) -> int:
+        """Pieces on hand by the book at an earlier moment; of one batch ("" = of none) when it is given."""
         ...
 
     def needs_second_person(self, warehouse: str, goods: Goods) -> bool:

@@ -8,7 +8,7 @@ ORDER BY warehouse, sku
 ON CONFLICT DO NOTHING
 
 -- name: lock_rows
-SELECT stock.warehouse, stock.sku, stock.on_hand, stock.reserved
+SELECT stock.warehouse, stock.sku, stock.on_hand, stock.reserved, stock.batched
 FROM inventory.stock
 JOIN unnest($1::text[], $2::text[]) AS wanted(warehouse, sku)
   ON stock.warehouse = wanted.warehouse AND stock.sku = wanted.sku
@@ -16,7 +16,7 @@ ORDER BY stock.warehouse, stock.sku
 FOR UPDATE OF stock
 
 -- name: look_at_rows
-SELECT stock.warehouse, stock.sku, stock.on_hand, stock.reserved
+SELECT stock.warehouse, stock.sku, stock.on_hand - stock.reserved - stock.withheld AS available
 FROM inventory.stock
 JOIN unnest($1::text[], $2::text[]) AS wanted(warehouse, sku)
   ON stock.warehouse = wanted.warehouse AND stock.sku = wanted.sku
@@ -40,7 +40,7 @@ UPDATE inventory.epoch SET epoch = greatest(epoch, $1) + 1, state = 'REBUILDING'
 SELECT pg_advisory_xact_lock(7266874, 1)
 
 -- name: all_levels
-SELECT warehouse, sku, on_hand - reserved AS available FROM inventory.stock
+SELECT warehouse, sku, on_hand - reserved - withheld AS available FROM inventory.stock
 
 -- name: live_holds
 SELECT key, document FROM inventory.reservations WHERE state = 'held'
@@ -52,7 +52,7 @@ UPDATE inventory.epoch SET state = 'LIVE', run_id = $2 WHERE epoch = $1
 SELECT key, document FROM inventory.reservations WHERE key = ANY($1::text[])
 
 -- name: booked_arrivals
-SELECT document_no, warehouse, sku, quantity FROM inventory.ledger
+SELECT document_no, warehouse, sku, quantity - withheld AS quantity FROM inventory.ledger
 WHERE document_no = ANY($1::text[]) AND kind NOT IN ('deduction', 'repair')
 
 -- name: due_holds
@@ -75,7 +75,7 @@ WITH waiting AS (
     SELECT key, line->>1 AS sku, sum((line->>2)::bigint) AS pieces
     FROM waiting, json_array_elements(document->'state'->'lines') AS line GROUP BY 1, 2
 ), most AS (
-    SELECT sku, max(on_hand - reserved) AS pieces FROM inventory.stock
+    SELECT sku, max(on_hand - reserved - withheld) AS pieces FROM inventory.stock
     WHERE sku IN (SELECT sku FROM wishes) GROUP BY sku
 ), lacking AS (
     SELECT wishes.key FROM wishes LEFT JOIN most USING (sku)
@@ -89,15 +89,15 @@ ORDER BY document->'state'->>'short_since', key LIMIT $1
 SELECT pg_try_advisory_xact_lock(7266875, $1)
 
 -- name: changed_levels
-SELECT warehouse, sku, on_hand, reserved, changed_at FROM inventory.stock
+SELECT warehouse, sku, on_hand, reserved, withheld, changed_at FROM inventory.stock
 WHERE changed_at > $1 ORDER BY changed_at
 
 -- name: availability
-SELECT warehouse, sku, on_hand, reserved FROM inventory.stock
+SELECT warehouse, sku, on_hand, reserved, withheld, on_hand - reserved - withheld AS available FROM inventory.stock
 WHERE sku = ANY($1::text[]) ORDER BY sku, warehouse
 
 -- name: latest_entries
-SELECT at, warehouse, kind, quantity, balance_after, document_no FROM inventory.ledger
+SELECT at, warehouse, kind, quantity, balance_after, document_no, batch, withheld FROM inventory.ledger
 WHERE sku = $1 ORDER BY id DESC LIMIT 20
 
 -- name: invariants
@@ -125,11 +125,11 @@ FROM level
 SELECT count(*) FROM inventory.ledger
 
 -- name: entries_after
-SELECT id, warehouse, sku, quantity, kind, document_no, balance_after FROM inventory.ledger
+SELECT id, warehouse, sku, quantity, kind, document_no, balance_after, batch, withheld FROM inventory.ledger
 WHERE id > $1 ORDER BY id LIMIT $2
 
 -- name: entries_of_row
-SELECT id, warehouse, sku, quantity, kind, document_no, balance_after FROM inventory.ledger
+SELECT id, warehouse, sku, quantity, kind, document_no, balance_after, batch, withheld FROM inventory.ledger
 WHERE sku = $2 AND warehouse = $1 ORDER BY id
 
 -- name: stock
@@ -147,7 +147,7 @@ WHERE state = 'held' AND reservations.warehouse = $1 AND good->>0 = $2
 
 -- name: unread_entries
 SELECT ledger.id, ledger.warehouse, ledger.sku, ledger.quantity, ledger.kind, ledger.document_no,
-       ledger.balance_after, ledger.at < clock_timestamp() - $2::interval AS settled,
+       ledger.balance_after, ledger.batch, ledger.withheld, ledger.at < clock_timestamp() - $2::interval AS settled,
        checkpoints.entry_id, checkpoints.pieces, checkpoints.stated, checkpoints.broken
 FROM inventory.ledger
 LEFT JOIN inventory.checkpoints USING (warehouse, sku)

@@ -1,5 +1,6 @@
 -- name: rows_to_plan
-SELECT stock.warehouse, stock.sku, stock.on_hand, stock.reserved, moved.days, moved.sold, moved.net,
+-- What is withheld from sale serves nobody: it is not in what lies there.
+SELECT stock.warehouse, stock.sku, stock.on_hand - stock.withheld AS on_hand, stock.reserved, moved.days, moved.sold, moved.net,
        coalesce(own.supplier, every.supplier, '') AS supplier,
        CASE WHEN own.sku IS NULL THEN every.lead_time_days ELSE own.lead_time_days END AS lead_time_days,
        CASE WHEN own.sku IS NULL THEN every.lead_time_sd_days ELSE own.lead_time_sd_days END AS lead_time_sd_days,
@@ -48,9 +49,9 @@ SELECT document FROM inventory.reservations
 WHERE state = 'short' AND reference IS NULL AND (document->'state'->>'paid')::boolean
 
 -- name: suggestible
-SELECT warehouse, sku, plan, planned_at, on_hand, reserved, below_safety
+SELECT warehouse, sku, plan, planned_at, on_hand - withheld AS on_hand, reserved, below_safety
 FROM inventory.replenishment JOIN inventory.stock USING (warehouse, sku)
-WHERE ($1 OR on_hand - reserved <= reorder_point)
+WHERE ($1 OR on_hand - reserved - withheld <= reorder_point)
   AND ($2 = '' OR warehouse = $2) AND ($3 = '' OR sku = $3) AND ($4 = '' OR plan->'terms'->>'supplier' = $4)
 ORDER BY warehouse, plan->'terms'->>'supplier', sku
 
@@ -58,11 +59,11 @@ ORDER BY warehouse, plan->'terms'->>'supplier', sku
 UPDATE inventory.replenishment AS plan SET below_safety = NOT below_safety, version = version + 1
 FROM inventory.stock
 WHERE stock.warehouse = plan.warehouse AND stock.sku = plan.sku
-  AND (on_hand - reserved < safety_stock) <> below_safety
-RETURNING plan.warehouse, plan.sku, plan.version, below_safety, safety_stock, on_hand - reserved AS available
+  AND (on_hand - reserved - withheld < safety_stock) <> below_safety
+RETURNING plan.warehouse, plan.sku, plan.version, below_safety, safety_stock, on_hand - reserved - withheld AS available
 
 -- name: told_of
-SELECT warehouse, sku, plan, planned_at, on_hand, reserved, below_safety, version
+SELECT warehouse, sku, plan, planned_at, on_hand - withheld AS on_hand, reserved, below_safety, version
 FROM inventory.replenishment JOIN inventory.stock USING (warehouse, sku)
 WHERE suggested > 0
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from starlette.applications import Starlette
 from typer.testing import CliRunner
 
 from chassis.clock import SystemClock
@@ -18,6 +17,7 @@ from chassis.commands import CommandDesk
 from chassis.http import Door
 from cli.inventory import app as inventory_commands
 from services.inventory.document_doors import document_routes
+from services.inventory.doors import inventory_app
 from services.inventory.reconciliation_doors import reconciliation_routes
 from services.inventory.reconciling import Reconciler, read_thresholds
 from services.inventory.replenishing import Replenishment
@@ -77,7 +77,13 @@ async def office(
             *reconciliation_routes(reconciler, ("wms", "pos", "channel"), token=TOKEN),
             *replenishment_routes(Replenishment(running.pool, read_sourcing(RULES)), token=TOKEN),
         ]
-        door = Door(Starlette(routes=routes), "127.0.0.1", 0)
+        app = inventory_app(
+            *(running.books, desk, clock, running.reservations),
+            token=TOKEN,
+            receipt_timeout_s=20.0,
+            also=routes,
+        )
+        door = Door(app, "127.0.0.1", 0)
         port = await door.open()
         for name, value in {
             "KAFKA_BOOTSTRAP": str(house.kafka["bootstrap.servers"]),

@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, TopicPartition
 from msgspec import Struct
 
 from chassis import registry, topics
-from chassis.clock import SystemClock
+from chassis.clock import Clock, SystemClock
 from chassis.codec import codec
 from chassis.commands import envelope
 from chassis.direct import DirectSource
@@ -33,6 +33,7 @@ from services.inventory.invariants import Books, Invariants
 from services.inventory.leases import read_leases
 from services.inventory.rebuild import EpochKeeper
 from services.inventory.reservations import Reservations
+from services.inventory.shelf_life import read_shelf_life
 from services.inventory.sourcing import read_sourcing
 from services.inventory.store import MIGRATIONS, EpochInForce, StockSource
 from services.inventory.timers import Sweeper
@@ -62,6 +63,7 @@ class Running:
             read_sourcing(RULES),
             read_leases(RULES, timedelta(minutes=30)),
             read_approvals(RULES),
+            shelf_life=read_shelf_life(RULES),
         )
         self.desk = DirectSource()
         self.direct_stock = StockSource(
@@ -70,6 +72,7 @@ class Running:
             read_sourcing(RULES),
             read_leases(RULES, timedelta(minutes=30)),
             read_approvals(RULES),
+            shelf_life=read_shelf_life(RULES),
             answer=self.desk.answer,
         )
         self.reservations = Reservations(
@@ -109,8 +112,11 @@ class House:
         await self.publisher.publish([envelope(codec(), event, "test") for event in events])
 
     @asynccontextmanager
-    async def running(self, batch_records: int = 200) -> AsyncIterator[Running]:
+    async def running(
+        self, batch_records: int = 200, clock: Clock | None = None
+    ) -> AsyncIterator[Running]:
         """A worker that runs until the block ends; what it raised is raised here."""
+        clock = clock or SystemClock()
         pool = await open_pool(self.url, 4)
         running = Running(pool, self.valkey_url, self.prefix)
         publisher = Publisher(self.kafka, self.prefix)
@@ -132,11 +138,9 @@ class House:
             storage=storage,
             publisher=publisher,
             codec=codec(),
-            clock=SystemClock(),
+            clock=clock,
         )
-        running.direct = direct_worker(
-            running.desk, running.direct_stock, pool, publisher, SystemClock()
-        )
+        running.direct = direct_worker(running.desk, running.direct_stock, pool, publisher, clock)
         with suppress(Unavailable):  # as the service starts: Valkey may be away
             await running.keeper.look()
         running.source.start()

@@ -71,6 +71,7 @@ async def test_goods_come_in_are_seen_and_the_books_agree(
         "negative_rows",
         "reserved_mismatch",
         "ledger_mismatch",
+        "batch_mismatch",
         "valkey_difference",
     }
 

@@ -22,6 +22,15 @@ PAPERS: dict[str, dict[str, Any]] = {
     "/purchases": {"warehouse": "HZ", "supplier": "S1", "lines": [LINE], "reason": "r"},
     "/purchase-receipts": {"warehouse": "HZ", "receipt_no": "r1", "lines": [LINE]},
     "/purchase-cancellations": {"reason": "r"},
+    "/recalls": {"warehouse": "HZ", "sku": "A", "batch": "b1", "reason": "r"},
+    "/inspections": {
+        "warehouse": "HZ",
+        "sku": "A",
+        "batch": "b1",
+        "good": 1,
+        "bad": 0,
+        "reason": "r",
+    },
 }
 
 

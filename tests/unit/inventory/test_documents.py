@@ -39,13 +39,14 @@ from services.inventory.domain.model import (
     Transfer,
 )
 from services.inventory.handlers import HANDLERS
+from tests.unit.inventory.batchless import NoBatches
 
 NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
 EARLIER = NOW - timedelta(hours=1)
 AGREE = Off(entry=0, reserved=0, broken_entry=0)
 
 
-class Shelf:
+class Shelf(NoBatches):
     """20 pieces of everything on hand, 15 of them free; an hour ago there were 30."""
 
     def __init__(self, spare: int = 15, off: Off = AGREE, second: bool = False) -> None:  # noqa: FBT002 — a test's switch
@@ -65,7 +66,7 @@ class Shelf:
     def on_hand(self, warehouse: str, sku: str) -> int:
         return 20
 
-    def book_at(self, warehouse: str, sku: str, at: datetime) -> int:
+    def book_at(self, warehouse: str, sku: str, at: datetime, batch: str | None = None) -> int:
         return 30 if at == EARLIER else 20
 
     def needs_second_person(self, warehouse: str, goods: Goods) -> bool:

@@ -11,14 +11,18 @@ from msgspec.structs import replace
 import chassis
 from chassis.errors import StartRefused, Unavailable
 from chassis.processor import Kept, Record
+from schemas.events.commands_inventory import RecallBatch
 from services.inventory.approvals import read_approvals
 from services.inventory.domain.counters import Arrival, Target
 from services.inventory.domain.model import Aggregate, Hold, Receive, Reserve, Returned
 from services.inventory.domain.rules import Book
-from services.inventory.facts import Foreseen, StockFacts, Unlocked, foresee, hold_target
+from services.inventory.facts import Foreseen, StockFacts, foresee, hold_target
 from services.inventory.leases import read_leases
+from services.inventory.locked import Unlocked
+from services.inventory.shelf_life import read_shelf_life
 from services.inventory.sourcing import Sourcing, read_sourcing
 from tests.unit.inventory.events import (
+    NOW,
     cancelled,
     paid,
     placed,
@@ -141,6 +145,24 @@ def test_codes_that_cannot_be_written_are_never_looked_for(sourcing: Sourcing) -
     assert foreseen.new_rows == set()
 
 
+def test_a_recall_locks_its_row_and_makes_none(sourcing: Sourcing) -> None:
+    recall = RecallBatch(
+        document_no="d1",
+        command_id="c1",
+        issued_at=NOW,
+        actor="li",
+        warehouse="HZ",
+        sku="A",
+        batch="b1",
+        reason="glass",
+    )
+    foreseen = foresee([record(recall, "d1")], {}, sourcing)
+    assert (foreseen.rows, foreseen.new_rows) == ({("HZ", "A")}, set())
+    assert (foreseen.batches, foreseen.notes()) == ({("A", "b1")}, ["d:d1"])
+    unwritable = foresee([record(replace(recall, batch="b\0"), "d1")], {}, sourcing)
+    assert (unwritable.rows, unwritable.batches) == (set(), set())
+
+
 def facts_of(
     sourcing: Sourcing, foreseen: Foreseen, state: Aggregate | None
 ) -> tuple[StockFacts, set[tuple[str, str]]]:
@@ -152,6 +174,7 @@ def facts_of(
         read_leases(RULES, timedelta(minutes=30)),
         remembered.update,
         approvals=read_approvals(RULES),
+        shelf_life=read_shelf_life(RULES),
     )
     return facts, remembered
 

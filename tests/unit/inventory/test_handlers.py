@@ -41,6 +41,7 @@ from services.inventory.domain.model import (
     Short,
 )
 from services.inventory.handlers import HANDLERS
+from tests.unit.inventory.batchless import NoBatches
 from tests.unit.inventory.events import (
     cancelled,
     matched,
@@ -74,7 +75,7 @@ GIVEN_UP = replace(HELD, state="cancelled", held=(), expires_at=None)
 SENT = replace(PAID, state="shipped", held=(), shipped=GOODS)
 
 
-class Shelf:
+class Shelf(NoBatches):
     """Stock that answers what it is told to."""
 
     kept = Lease(time=timedelta(minutes=30), rule="h@1#r")
@@ -450,4 +451,5 @@ def test_an_adjustment_may_take_what_nobody_was_promised() -> None:
 def test_a_receipt_that_cannot_be_is_refused(
     state: Aggregate | None, command: ReceiveStock, refusal: str
 ) -> None:
-    assert decide(state, command, Shelf(spare=2)) == Decision(state=state, refusal=refusal)
+    decision = decide(state, command, Shelf(spare=2))
+    assert (decision.state, decision.refusal, decision.effects) == (state, refusal, ())

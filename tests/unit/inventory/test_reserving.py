@@ -17,6 +17,7 @@ from schemas.events.reservations import (
     ReservationMade,
     ReservationShort,
 )
+from services.inventory.domain.batches import Portion
 from services.inventory.domain.model import (
     Aggregate,
     Asked,
@@ -43,6 +44,7 @@ from services.inventory.domain.reservations import (
 )
 from services.inventory.domain.rules import choose_part
 from services.inventory.reserving import DIRECT_HANDLERS
+from tests.unit.inventory.batchless import NoBatches
 
 NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
 END = NOW + timedelta(seconds=60)
@@ -115,7 +117,9 @@ def decided(
 ) -> tuple[Decision[Aggregate], Any]:
     """The decision, and the one answer among its effects."""
     record = Record("direct", 0, 1, ID, 0, command, raw=b"")
-    decision = DIRECT_HANDLERS[type(command)](state, command, stock, Moment(now, record))
+    decision = DIRECT_HANDLERS[type(command)](
+        state, command, stock or NoBatches(), Moment(now, record)
+    )
     answers = [effect for effect in decision.effects if isinstance(effect, Answered)]
     assert [one.key for one in answers] == [ID]
     return decision, answers[0].answer
@@ -249,3 +253,16 @@ def test_a_part_is_the_most_one_warehouse_has_and_never_more_than_is_there(
         assert dict(goods) == {
             sku: dict(given_goods).get(sku, 0) + short.get(sku, 0) for sku, _ in goods
         }
+
+
+def test_goods_handed_over_leave_from_the_batches_that_expire_first() -> None:
+    class Shelves(NoBatches):
+        def first_expired(self, warehouse: str, goods: Goods) -> tuple[Portion, ...]:
+            assert (warehouse, goods) == ("HZ", GOODS)
+            return (Portion("B", "b1", -2),)
+
+    decision, _ = decided(HELD, HAND_OVER, Shelves())
+    assert isinstance(decision.state, Hold)
+    assert decision.state.batches == (Portion("B", "b1", 2),)
+    (deducted,) = (one for one in decision.effects if isinstance(one, Deduct))
+    assert (deducted.goods, deducted.portions) == (GOODS, (Portion("B", "b1", -2),))

@@ -8,6 +8,7 @@ CREATE TABLE console.stock_levels (
     sku text NOT NULL,
     on_hand bigint NOT NULL,
     reserved bigint NOT NULL,
+    withheld bigint NOT NULL,              -- on hand, and not for sale
     changed_at timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 CREATE INDEX stock_levels_sku ON console.stock_levels (sku, warehouse);
@@ -20,13 +21,14 @@ CREATE TABLE console.stock_skus (
     empty_in int NOT NULL DEFAULT 0,       -- warehouses in which nothing can be sold
     on_hand bigint NOT NULL DEFAULT 0,
     reserved bigint NOT NULL DEFAULT 0,
+    withheld bigint NOT NULL DEFAULT 0,
     changed_at timestamptz,
     differing int NOT NULL DEFAULT 0,      -- open differences
     oversold int NOT NULL DEFAULT 0,       -- of these: more is promised than lies there
-    available bigint GENERATED ALWAYS AS (on_hand - reserved) STORED,
+    available bigint GENERATED ALWAYS AS (on_hand - reserved - withheld) STORED,
     rank smallint GENERATED ALWAYS AS (CASE
         WHEN oversold > 0 THEN 0
-        WHEN on_hand <= reserved THEN 1
+        WHEN on_hand <= reserved + withheld THEN 1
         WHEN differing > 0 THEN 2
         ELSE 3
     END) STORED

@@ -1,0 +1,31 @@
+"""Stock of SKUs without batches, for the doubles of other tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from services.inventory.domain.batches import Batch, Portion, Unfit
+from services.inventory.domain.model import Goods
+
+
+class NoBatches:
+    """Answers as locked rows without batches do."""
+
+    def spare(self, warehouse: str, sku: str) -> int:
+        """Pieces promised to nobody."""
+        raise NotImplementedError
+
+    def shelf(self, warehouse: str, sku: str) -> Mapping[str, Batch]:
+        """None."""
+        return {}
+
+    def first_expired(self, warehouse: str, goods: Goods) -> tuple[Portion, ...]:
+        """None."""
+        return ()
+
+    def objection(
+        self, warehouse: str, goods: Goods, portions: Sequence[Portion], *, new: bool = False
+    ) -> Unfit | None:
+        """What would take promised pieces."""
+        short = (sku for sku, pieces in goods if pieces + self.spare(warehouse, sku) < 0)
+        return next((Unfit("below_reserved", sku) for sku in short), None)

@@ -1,0 +1,125 @@
+"""Inventory in memory: the real facts and the real decisions over a book, without servers."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+import chassis
+from chassis.processor import Decision, Moment, Record
+from schemas.events.commands_inventory import RecallBatch, ReceiptLine, ReceiveStock
+from services.inventory.approvals import read_approvals
+from services.inventory.domain.batches import loose, withheld
+from services.inventory.domain.ledger import Booked, Ledger, batch_differences, differences
+from services.inventory.domain.model import Aggregate, Hold, Line, Row
+from services.inventory.domain.rules import Book
+from services.inventory.facts import Foreseen, StockFacts
+from services.inventory.handlers import HANDLERS
+from services.inventory.leases import read_leases
+from services.inventory.shelf_life import read_shelf_life
+from services.inventory.sourcing import read_sourcing
+
+RULES = Path(chassis.__path__[0]).parent / "rules"
+NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
+TODAY = date(2026, 11, 11)
+SHELF_LIFE = read_shelf_life(RULES)
+APPROVALS = read_approvals(RULES)
+SOURCING = read_sourcing(RULES)
+LEASES = read_leases(RULES, timedelta(minutes=30))
+ROWS: tuple[Row, ...] = (("HZ", "A"), ("HZ", "B"), ("GZ", "A"), ("HZ-NEAR", "A"))
+
+
+class House:
+    """The real facts over a book in memory, the real decisions, and every document that was made."""
+
+    def __init__(self) -> None:
+        self.facts = StockFacts(
+            Foreseen(),
+            {},
+            SOURCING,
+            LEASES,
+            {("HZ", "A")}.update,
+            approvals=APPROVALS,
+            shelf_life=SHELF_LIFE,
+        )
+        self.facts.book = Book(dict.fromkeys(ROWS, (0, 0)))
+        self.states: dict[str, Aggregate | None] = {}
+        self.number = 0
+
+    @property
+    def book(self) -> Book:
+        return self.facts.book
+
+    def say(self, kind: type[Struct], /, key: str = "", **fields: Any) -> Decision[Any]:
+        """One command, decided and booked."""
+        self.number += 1
+        key = key or f"d{self.number}"
+        named = {"document_no": key, "command_id": key, "issued_at": NOW, "actor": "li"}
+        return self.take(kind(**named | fields), key)
+
+    def take(self, event: Any, key: str, days_later: int = 0) -> Decision[Any]:
+        """One event or command, decided and booked."""
+        record = Record("", 0, 0, key, 1, event, raw=b"")
+        moment = Moment(NOW + timedelta(days=days_later), record)
+        decision: Decision[Any] = HANDLERS[type(event)](
+            self.states.get(key), event, self.facts, moment
+        )
+        if not decision.refusal:
+            self.states[key] = decision.state
+        for effect in decision.effects:
+            self.facts.apply(effect)
+        return decision
+
+    def receive(
+        self, number: str | None, quantity: int, days: int | None = 200, **more: Any
+    ) -> Decision[Any]:
+        expires_on = None if days is None else (TODAY + timedelta(days=days)).isoformat()
+        fields = {"produced_on": None, "expires_on": expires_on if number else None, "sku": "A"}
+        line = ReceiptLine(batch=number, quantity=quantity, **fields | more)
+        return self.say(ReceiveStock, warehouse="HZ", cause="receipt", lines=(line,))
+
+    def order(self, key: str, pieces: int) -> None:
+        """A hold of so many of A in HZ."""
+        goods = (("A", pieces),)
+        self.states[key] = Hold(
+            state="held", paid=True, lines=(Line(1, "A", pieces),), warehouse="HZ", held=goods
+        )
+        self.book.reserve("HZ", goods)
+
+    def recall(self, number: str, warehouse: str = "HZ") -> Decision[Any]:
+        return self.say(RecallBatch, warehouse=warehouse, sku="A", batch=number, reason="glass")
+
+    def shelf(self, warehouse: str = "HZ") -> dict[str, tuple[int, int]]:
+        """Pieces and withheld ones by batch."""
+        there = self.book.shelves.get((warehouse, "A"), {})
+        return {number: (one.on_hand, one.withheld) for number, one in there.items()}
+
+    def check(self) -> None:
+        """Ledger, rows and batches agree, and no row is outside its bounds."""
+        ledger = Ledger()
+        for number, entry in enumerate(self.book.entries, start=1):
+            ledger.take(
+                Booked(
+                    *(number, entry.warehouse, entry.sku, entry.quantity, entry.kind),
+                    *(entry.document_no, entry.balance_after, entry.batch, entry.withheld),
+                )
+            )
+        rows = {row: (numbers[0], numbers[1]) for row, numbers in self.book.rows.items()}
+        reserved = {row: numbers[1] for row, numbers in rows.items()}
+        assert ledger.broken() == ()
+        assert differences(ledger.balances, rows, reserved) == ()
+        batches = {
+            (*row, number): (one.on_hand, one.withheld)
+            for row, there in self.book.shelves.items()
+            for number, one in there.items()
+        }
+        stock = {row: (rows[row][0], withheld(there)) for row, there in self.book.shelves.items()}
+        assert batch_differences(ledger.batches, batches, stock) == ()
+        for row, (on_hand, held) in rows.items():
+            there = self.book.shelves.get(row, {})
+            assert 0 <= held <= on_hand
+            assert loose(on_hand, there) >= 0
+            assert all(0 <= one.held <= one.on_hand for one in there.values())
