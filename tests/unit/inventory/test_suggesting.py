@@ -119,7 +119,7 @@ def test_a_suggestion_says_why_now_and_how_much() -> None:
     assert (said.quantity, said.position, said.below_safety) == (276, 20, True)
     assert said.explanation == (
         "日均 12.34 件（平稳，近十二周同日加趋势）；提前期 7±2 天，每 7 天订一次，服务水平 97.5 %："
-        "安全库存 31，订货点 204，补到 290。实物 60 − 预占 40 + 采购在途 0 + 调拨在途 0 − 欠发 0 = 20，"
+        "安全库存 31，订货点 204，补到 290。可售实物 60 − 预占 40 + 采购在途 0 + 调拨在途 0 − 欠发 0 = 20，"
         "不高于订货点，订 276（起订 1，每箱 12）"
     )
     enough = suggestion(("HZ", "A"), PLAN, coming.position(("HZ", "A"), 300, 0), NOW)
