@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from schemas.events import (
+    channel_availability,
     channel_hints,
     channel_payloads,
     command_results,
@@ -31,6 +32,7 @@ from schemas.events import (
 )
 
 RECORDS: tuple[type[Struct], ...] = (
+    *channel_availability.RECORDS,
     *channel_hints.RECORDS,
     *channel_payloads.RECORDS,
     *command_results.RECORDS,
