@@ -4,7 +4,7 @@ Guarantees: `shops` reads Postgres, the others one file; none writes anything. `
 payment gateways too. Exit status 0: done, also for a payload which is refused; 1: some vectors belong to none
 of them, or Postgres is away; 2: no such channel, or a file that cannot be read. `quarantine` is in
 `cli.quarantine`, `show` and `replay` in `cli.replay`, `import` and `presets` in `cli.importing`, `map` in
-`cli.ingest_map`.
+`cli.ingest_map`, `listing` in `cli.ingest_listing`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rich.table import Table
 from chassis.clock import SystemClock
 from chassis.plugins import load
 from chassis.signatures import ACCEPT, REJECT, SignatureVector
-from cli import importing, ingest_map, quarantine, replay
+from cli import importing, ingest_listing, ingest_map, quarantine, replay
 from cli.reach import database, run, settings
 from services.fulfillment.carriers import Provider
 from services.ingest.channels import Channel
@@ -39,6 +39,7 @@ app.command()(replay.show)
 app.command()(replay.replay)
 app.command("import")(importing.import_orders)
 app.command("presets")(importing.presets_known)
+app.add_typer(ingest_listing.app, name="listing")
 app.add_typer(ingest_map.app, name="map")
 
 UNKNOWN_PARTY, UNUSABLE = 1, 2

@@ -93,6 +93,7 @@ def accounts(simulation: Simulation, base_url: str) -> dict[str, Any]:
                 "push_token": shop.push_token,
                 "settled_after_s": simulation.settings.settled_after_s,
                 "carriers": shop.carriers,
+                "stock_location": shop.stock_location,
             }
             for shop in SHOPS
         ],
@@ -136,6 +137,7 @@ class Control:
             Route("/_sim/shops", self.shops),
             Route("/_sim/accounts", self.accounts),
             Route("/_sim/canaries", self.canaries),
+            Route("/_sim/listings", self.listings),
             Route("/_sim/ledger", self.ledger),
             Route("/_sim/ledger/{part}", self.ledger_part),
             Route("/_sim/payloads", self.payloads, methods=["GET", "POST"]),
@@ -174,6 +176,11 @@ class Control:
                 "mobiles": sorted({receiver.mobile for receiver in receivers}),
             }
         )
+
+    async def listings(self, request: Request) -> Response:
+        """GET ?shop=: what a shop sells, with the platform's ids, as its back office would export it."""
+        name = request.query_params.get("shop", "")
+        return _json(self._simulation.world.shelves.listings(name))
 
     async def ledger(self, request: Request) -> Response:
         """GET ?offset=&limit=: the whole ledger, streamed; the limits count orders."""

@@ -64,6 +64,14 @@ class Desk:
         """Count a write of the merchant; True when it was applied or repeated."""
         return self._tally.note(f"{self.name}:{call}", outcome)
 
+    def tell_stock(
+        self, shop: Shop, *, sku_id: object, quantity: object, item_id: object = None
+    ) -> Verdict:
+        """Let the merchant say how many pieces a listing has, and count it."""
+        verdict = self.world.shelves.tell(shop, sku_id=sku_id, quantity=quantity, item_id=item_id)
+        self.note("stock", verdict[0])
+        return verdict
+
     def answer_claim(self, claim: AfterSale | None, *, agree: bool) -> Verdict:
         """Let the merchant agree to or refuse a claim, and count it."""
         if claim is None:

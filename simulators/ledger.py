@@ -185,6 +185,7 @@ def _sections(simulation: Simulation) -> dict[str, Any]:
         "waybills": list(simulation.cainiao.waybills.values()),
         "parcels": list(simulation.tracking.parcels.values()),
         "refunds": list(simulation.alipay.refunds.values()),
+        "stock": list(simulation.world.shelves.shown.values()),
         "pushes": {queue.name: {"pending": len(queue), **queue.counts} for queue in pushes},
         "writes": dict(simulation.tally.counts),
         "faults": dict(simulation.plan.counts),
@@ -202,7 +203,7 @@ def document(
 ) -> Iterator[bytes]:
     """Yield the whole ledger as one JSON document, orders in chunks.
 
-    Beside `orders`: totals, after_sales, waybills, parcels, refunds, pushes, writes, faults.
+    Beside `orders`: totals, after_sales, waybills, parcels, refunds, stock, pushes, writes, faults.
     """
     head = msgspec.json.encode(_sections(simulation))
     yield head[:-1] + b',"orders":['

@@ -56,8 +56,8 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     """One shop and what its merchant was given to call the platform with.
 
     `push_secret` opens encrypted pushes, `push_token` signs pushes, where the platform gives keys for
-    that. `carriers`: carrier → the platform's number, where it tells these to its shops only. Every `_fen` of its
-    orders is in the minor unit of its `currency`.
+    that. `carriers`: carrier → the platform's number, where it tells these to its shops only. `stock_location`: where
+    its stock lies, where the platform counts by place. Every `_fen` of its orders is in the minor unit of its `currency`.
     """
 
     channel: Channel
@@ -71,6 +71,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     push_token: str = ""
     carriers: dict[str, str] = {}
     currency: str = "CNY"
+    stock_location: str = ""
 
 
 class Receiver(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ from simulators.orders import (
 )
 from simulators.records import Key, Records
 from simulators.settings import Mix, Settings
+from simulators.stock import Shelves
 
 Verdict = tuple[Outcome, str]
 
@@ -45,6 +46,7 @@ class World:
         self.marketplaces = marketplaces
         shops = [shop for one in marketplaces.values() for shop in one.shops]
         self.records = Records(shops, clock)
+        self.shelves = Shelves(marketplaces, self.catalog, clock)
         self._agenda: list[tuple[int, int, Key, Step]] = []
         self._agenda_no = 0
         self._claims = Random(f"claims:{settings.seed}:{settings.run}")

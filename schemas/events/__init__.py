@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from schemas.events import (
+    channel_availability,
     channel_hints,
     channel_payloads,
     command_results,
@@ -14,6 +15,7 @@ from schemas.events import (
     commands_inventory,
     commands_orders,
     commands_refunds,
+    listing_stock,
     order_states,
     orders,
     quarantine,
@@ -31,6 +33,7 @@ from schemas.events import (
 )
 
 RECORDS: tuple[type[Struct], ...] = (
+    *channel_availability.RECORDS,
     *channel_hints.RECORDS,
     *channel_payloads.RECORDS,
     *command_results.RECORDS,
@@ -40,6 +43,7 @@ RECORDS: tuple[type[Struct], ...] = (
     *commands_inventory.RECORDS,
     *commands_orders.RECORDS,
     *commands_refunds.RECORDS,
+    *listing_stock.RECORDS,
     *order_states.RECORDS,
     *orders.RECORDS,
     *quarantine.RECORDS,

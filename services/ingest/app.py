@@ -22,6 +22,7 @@ from chassis.storage import PostgresStorage
 from schemas.events.channel_hints import HintReceived
 from schemas.events.stock_levels import StockLevelChanged
 from services.ingest.aftersales import AftersalesPoller
+from services.ingest.availability import AVAILABILITY
 from services.ingest.catalogue import CatalogueReader
 from services.ingest.channels import Channel
 from services.ingest.domain.matching import MerchantCodes
@@ -35,6 +36,8 @@ from services.ingest.handlers import normaliser
 from services.ingest.hints import HintReader
 from services.ingest.imports.door import ImportDoor
 from services.ingest.intake import KAFKA_TIMEOUT_MS, Intake
+from services.ingest.listing_doors import listing_routes
+from services.ingest.listings import Listings
 from services.ingest.mapping_doors import MappingDoors
 from services.ingest.mappings import Mappings
 from services.ingest.matching import Matcher
@@ -118,7 +121,7 @@ async def build(context: Context[IngestSettings]) -> Parts:
         ]
     if "channels" in roles:
         fetcher = Fetcher(shared, concurrency=settings.fetch_concurrency)
-        processors.append(WRITE_BACKS)
+        processors += [WRITE_BACKS, AVAILABILITY]
         tasks += [
             _hint_reader(context, fetcher).run,
             fetcher.run,
@@ -129,6 +132,7 @@ async def build(context: Context[IngestSettings]) -> Parts:
                 shared,
                 attempts_max=settings.write_back_attempts_max,
                 per_shop_per_s=settings.write_backs_per_shop_per_s,
+                merchant_codes=settings.merchant_codes,
             ).run,
         ]
     return Parts(processors=processors, tasks=tasks)
@@ -157,6 +161,7 @@ def _staff_routes(
         Mount("/quarantine", quarantine.app()),
         *ImportDoor(shared, token=token).routes(),
         *MappingDoors(mappings, token).routes(),
+        *listing_routes(Listings(shared.pool, shared.channels), token),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 ARRIVALS = Counter(
     "danshu_ingest_arrivals_total",
@@ -45,6 +45,23 @@ WRITE_BACKS = Counter(
     "danshu_ingest_write_backs_total",
     "Write-backs by result: applied, refused. Worry when refused grows.",
     ("channel", "kind", "result"),
+)
+STOCK_TOLD = Counter(
+    "danshu_ingest_stock_told_total",
+    "Stock numbers of listings told to shops by result: applied, refused, unsupported. "
+    "Worry when refused grows.",
+    ("channel", "result"),
+)
+STOCK_DELAY_SECONDS = Histogram(
+    "danshu_ingest_stock_delay_seconds",
+    "From the first change of stock that a shop had not been told until it took the listing's number. "
+    "Worry when it exceeds five minutes.",
+    ("channel",),
+    buckets=(0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600),
+)
+STOCK_WAITING = Gauge(
+    "danshu_ingest_stock_waiting",
+    "Listings whose shop has not been told its newest number. Worry when it grows.",
 )
 SPOOL_BYTES = Gauge(
     "danshu_ingest_spool_bytes",

@@ -1,27 +1,34 @@
 """Which write-backs may be told now, without telling them: calls in hand, rests, and each shop's own rate.
 
 Guarantees: one document of an order is in one call at a time; a shop that does not answer, or throttles,
-keeps nobody but itself waiting; no shop gets more calls a second than it may.
+keeps nobody but itself waiting; no shop gets more calls a second than it may. What waits in the background
+goes only where nothing else of its shop waits, and leaves room for what comes.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
+
+from services.ingest.channels import ChannelError, ErrorKind
 
 SHOP_CALLS_MAX = 4
 """Calls to one shop at a time: half of all, so that no shop can hold them all."""
 CALLS_MAX = 8
+BACKGROUND_CALLS_MAX = 4
+BACKGROUND_SHOP_CALLS_MAX = 2
 BURST_S = 1.0
 """A shop that was quiet may be told this many seconds' worth at once."""
 SETTLE_MS = 2_000
 """How long a document rests after its result was issued; by then it is recorded. Telling again is harmless."""
+THROTTLED_MS = 1_000
+"""How long a shop rests that throttles without saying for how long."""
 BACKOFF_MS = (500, 1_000, 2_000, 5_000, 15_000, 60_000)
 
 Document = tuple[str, str]
-"""Order id and document number."""
+"""Order id and document number, or a listing and a word."""
 
 
 class Due(Struct, frozen=True, kw_only=True):
@@ -30,6 +37,14 @@ class Due(Struct, frozen=True, kw_only=True):
     document: Document
     shop: tuple[str, str]
     job: object
+    background: bool = False
+    """It may wait for all that is not."""
+
+
+def shop_rests_ms(error: ChannelError) -> int:
+    """How long the whole shop rests: throttling is about the shop, anything else about the one call."""
+    throttled = THROTTLED_MS if error.kind is ErrorKind.THROTTLED else 0
+    return max(error.retry_after_ms, throttled)
 
 
 class Pace:
@@ -38,6 +53,7 @@ class Pace:
     def __init__(self, per_s: float) -> None:
         self._per_ms = per_s / 1000
         self._waiting: dict[tuple[str, str], deque[Due]] = {}
+        self._behind: dict[tuple[str, str], deque[Due]] = {}
         self._in_hand: dict[Document, Due] = {}
         self._rests_until_ms: dict[Document, int] = {}
         self._attempts: dict[Document, int] = {}
@@ -46,39 +62,60 @@ class Pace:
 
     def add(self, found: Iterable[Due]) -> None:
         """What was found due; what is known already is left out."""
-        known = {due.document for line in self._waiting.values() for due in line}
+        known = {due.document for due in self._all_waiting()}
         for due in found:
             if due.document in known or due.document in self._in_hand:
                 continue
             if due.document not in self._rests_until_ms:
-                self._waiting.setdefault(due.shop, deque()).append(due)
+                lines = self._behind if due.background else self._waiting
+                lines.setdefault(due.shop, deque()).append(due)
 
     def take(self, now_ms: int) -> list[Due]:
         """What may be told now; the caller has these in hand until `settled` or `again`."""
+        taken = self._taken(self._waiting, now_ms)
+        return taken + self._taken(self._behind, now_ms)
+
+    def _taken(self, lines: dict[tuple[str, str], deque[Due]], now_ms: int) -> list[Due]:
         taken: list[Due] = []
-        for shop, line in list(self._waiting.items()):
+        for shop, line in list(lines.items()):
             pace = self._shops.setdefault(shop, _Shop())
-            while line and len(self._in_hand) < CALLS_MAX and pace.admits(now_ms, self._per_ms):
+            while line and self._room(line[0]) and pace.admits(now_ms, self._per_ms):
                 due = line.popleft()
                 self._in_hand[due.document] = due
                 taken.append(due)
             # The next one begins with another shop.
-            del self._waiting[shop]
+            del lines[shop]
             if line:
-                self._waiting[shop] = line
+                lines[shop] = line
         return taken
 
+    def _room(self, due: Due) -> bool:
+        if not due.background:
+            return len(self._in_hand) < CALLS_MAX
+        behind = [one.shop for one in self._in_hand.values() if one.background]
+        return (
+            due.shop not in self._waiting
+            and len(self._in_hand) < CALLS_MAX
+            and len(behind) < BACKGROUND_CALLS_MAX
+            and behind.count(due.shop) < BACKGROUND_SHOP_CALLS_MAX
+        )
+
+    def _all_waiting(self) -> Iterator[Due]:
+        for lines in (self._waiting, self._behind):
+            for line in lines.values():
+                yield from line
+
     def left_out(self, now_ms: int) -> Sequence[str]:
-        """Orders of which nothing new need be looked up now."""
+        """Orders and listings of which nothing new need be looked up now."""
         self._rests_until_ms = {d: at for d, at in self._rests_until_ms.items() if at > now_ms}
-        waiting = (due.document[0] for line in self._waiting.values() for due in line)
+        waiting = (due.document[0] for due in self._all_waiting())
         held = (document[0] for document in (*self._in_hand, *self._rests_until_ms))
         return list({*waiting, *held})
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits for its turn."""
-        return not self._waiting
+        return not self._waiting and not self._behind
 
     def attempt(self, document: Document) -> int:
         """How often this one was told, with this time."""

@@ -3,13 +3,13 @@
 The intent is part of the order's write-back aggregate; the dispatcher calls the channel outside any
 transaction and records the answer by a command. Repeating a call is safe: a channel that already has it says
 so, which counts as applied. An order that shipped twice on our side would need two intents for one document,
-which the aggregate refuses.
+which the aggregate refuses. Stock numbers go the same way behind them (`listing_stock.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, assert_never, cast
 
 import msgspec
@@ -32,7 +32,6 @@ from services.ingest.channels import (
     Channel,
     ChannelError,
     Credentials,
-    ErrorKind,
     HttpRequest,
     Refused,
     Retry,
@@ -42,9 +41,10 @@ from services.ingest.channels import (
     WriteBack,
 )
 from services.ingest.domain.imported import ImportedLine
-from services.ingest.domain.matching import in_channel_pieces
+from services.ingest.domain.matching import MerchantCodes, in_channel_pieces
 from services.ingest.fetching import send
-from services.ingest.pacing import Due, Pace
+from services.ingest.listing_stock import ListingStocks
+from services.ingest.pacing import Due, Pace, shop_rests_ms
 from services.ingest.shared import Shared
 from services.ingest.shops import Shop
 
@@ -53,8 +53,9 @@ LOCK = 5_101_341
 LEASE_RETRY_S = 2.0
 IDLE_MS = 500
 ROWS_MAX = 200
-THROTTLED_MS = 1_000
-"""How long a shop rests that throttles without saying for how long."""
+
+
+Tell = Callable[[Due, Pace], Coroutine[Any, Any, "RecordWriteBack | None"]]
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -170,8 +171,16 @@ _decode_imported = msgspec.json.Decoder(tuple[ImportedLine, ...]).decode
 class WriteBackDispatcher:
     """Calls the channels for everything due. One works at a time, however many processes run."""
 
-    def __init__(self, shared: Shared, *, attempts_max: int, per_shop_per_s: float) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        *,
+        attempts_max: int,
+        per_shop_per_s: float,
+        merchant_codes: MerchantCodes = MerchantCodes.TRUSTED,
+    ) -> None:
         self._shared = shared
+        self._merchant_codes = merchant_codes
         self._attempts_max = attempts_max
         self._per_shop_per_s = per_shop_per_s
 
@@ -188,6 +197,9 @@ class WriteBackDispatcher:
 
     async def _lead(self, lead: Connection) -> None:
         pace = Pace(self._per_shop_per_s)
+        stocks = ListingStocks(
+            self._shared, merchant_codes=self._merchant_codes, attempts_max=self._attempts_max
+        )
         running: set[asyncio.Task[RecordWriteBack | None]] = set()
         clock = self._shared.clock
         looked_at_ms = -IDLE_MS
@@ -196,9 +208,12 @@ class WriteBackDispatcher:
                 now_ms = clock.monotonic_ms()
                 if pace.idle or now_ms - looked_at_ms >= IDLE_MS:
                     looked_at_ms = now_ms
-                    pace.add(await self._due(lead, pace.left_out(now_ms)))
+                    left_out = pace.left_out(now_ms)
+                    pace.add(await self._due(lead, left_out))
+                    pace.add(await stocks.due(lead, left_out))
                 for due in pace.take(now_ms):
-                    running.add(asyncio.create_task(self._tell(due, pace)))
+                    tell: Tell = stocks.tell if due.background else self._tell
+                    running.add(asyncio.create_task(tell(due, pace)))
                 if not running:
                     await asyncio.sleep(IDLE_MS / 1000)
                     continue
@@ -249,7 +264,7 @@ class WriteBackDispatcher:
             case Unsupported(reason=reason):
                 outcome, reason = "refused", f"unsupported: {reason}"
             case Retry(error=error) if pace.failed(due.document) < self._attempts_max:
-                pace.again(due.document, now_ms, shop_rests_ms=_shop_rests_ms(error))
+                pace.again(due.document, now_ms, shop_rests_ms=shop_rests_ms(error))
                 return None
             case Retry(error=error):
                 outcome, reason = "refused", f"gave up after {attempts} attempts: {error.code}"
@@ -334,9 +349,3 @@ def in_the_channels_words(
     own = {line.line_id: line.own_id for line in _decode_imported(imported or "[]") if line.own_id}
     named = [(own.get(line_id, line_id), pieces) for line_id, pieces in lines]
     return in_channel_pieces(named, dict(_decode_mapped(mapped or "[]")))
-
-
-def _shop_rests_ms(error: ChannelError) -> int:
-    """Throttling is about the shop, anything else about the one call."""
-    throttled = THROTTLED_MS if error.kind is ErrorKind.THROTTLED else 0
-    return max(error.retry_after_ms, throttled)

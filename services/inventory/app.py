@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 
@@ -21,6 +22,8 @@ from chassis.topics import consumed_by
 from chassis.valkey import connect
 from chassis.worker import Worker
 from services.inventory.approvals import read_approvals
+from services.inventory.availability import AvailabilityPublisher, read_quotas
+from services.inventory.availability_doors import availability_routes
 from services.inventory.backorders import Backorders, read_line
 from services.inventory.counters import ValkeyCounters
 from services.inventory.document_doors import document_routes
@@ -107,6 +110,7 @@ def office_routes(context: Context[InventorySettings]) -> list[Route]:
             token=token,
             answer_timeout_s=settings.receipt_timeout_s,
         ),
+        *availability_routes(pool, token=token),
         *reconciliation_routes(
             Reconciler(pool, read_thresholds(settings.rules_dir), clock),
             settings.stock_sources,
@@ -128,6 +132,24 @@ def planner_of(context: Context[InventorySettings]) -> Planner:
         sourcing=read_sourcing(rules_dir),
         from_hour=context.settings.replenish_from_hour,
     )
+
+
+def _telling(context: Context[InventorySettings]) -> list[Callable[[], Awaitable[None]]]:
+    """What tells others of the stock: its levels, and what channels may offer. Raises StartRefused."""
+    settings = context.settings
+    levels = LevelPublisher(context.pool, context.publisher, context.codec, NAME)
+    offers = AvailabilityPublisher(
+        context.pool,
+        context.publisher,
+        context.codec,
+        read_quotas(settings.rules_dir),
+        clock=context.clock,
+        producer=NAME,
+    )
+    return [
+        lambda: repeat(levels.look, settings.timer_ms, pause_times=LEVELS_PAUSE_TIMES),
+        lambda: repeat(offers.look, settings.availability_ms),
+    ]
 
 
 async def build(context: Context[InventorySettings]) -> Parts:
@@ -156,7 +178,6 @@ async def build(context: Context[InventorySettings]) -> Parts:
     expiry = Expiry(pool, context.desk, clock)
     backorders = Backorders(pool, context.desk, clock, sourcing, read_line(settings.rules_dir))
     sweeper = Sweeper(pool, counters, epochs, settings.sweep_after_ms)
-    levels = LevelPublisher(pool, context.publisher, context.codec, NAME)
     check = BookCheck(pool, books, BooksTeller(context.publisher, context.codec, clock, NAME))
     planner = planner_of(context)
     watch = ShelfLifeWatch(pool, context.desk, clock, shelf_life)
@@ -178,7 +199,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             lambda: repeat(expiry.look, settings.timer_ms),
             lambda: repeat(backorders.look, settings.timer_ms),
             lambda: repeat(sweeper.look, settings.timer_ms),
-            lambda: repeat(levels.look, settings.timer_ms, pause_times=LEVELS_PAUSE_TIMES),
+            *_telling(context),
             lambda: repeat(check.look, CHECK_EVERY_MS),
             lambda: repeat(check.tell, settings.timer_ms),
             lambda: repeat(check.add_up, ADD_UP_EVERY_MS),

@@ -19,6 +19,8 @@ class InventorySettings(Settings):
     """Age at which a note in Valkey that nobody settled is settled by asking Postgres."""
     timer_ms: int = Field(default=1_000, ge=10)
     """Pause between two looks of each timer."""
+    availability_ms: int = Field(default=2_000, ge=10)
+    """Pause between two looks at what channels may offer: changes between them are one."""
     receipt_timeout_s: float = Field(default=5.0, gt=0, le=60)
     """How long the door waits for a receipt to be booked before it answers 202."""
     reserve_timeout_s: float = Field(default=2.0, gt=0, le=60)

@@ -51,7 +51,7 @@ CHECK_EVERY_MS = 30_000
 ADD_UP_EVERY_MS = 600_000
 """The sums over the whole ledger cost more each day; what is new is checked by checkpoint."""
 LEAD_EXPIRY, LEAD_LEVELS, LEAD_CHECK, LEAD_ADD_UP, LEAD_BACKORDERS, LEAD_TELL = 1, 2, 3, 4, 9, 12
-LEAD_SHELF_LIFE = 7
+LEAD_SHELF_LIFE, LEAD_AVAILABILITY = 7, 10
 
 
 async def repeat(

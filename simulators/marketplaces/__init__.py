@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from simulators.catalog import Sku
 from simulators.doors import Answer, Call
 from simulators.orders import AfterSale, Change, Order, Shop
 from simulators.pushes import PATIENT, Greeting, Patience, Posting
@@ -59,7 +60,8 @@ class Marketplace:
     the goods: paid is then finished. `lists_unpaid` is False where nobody hears of an order before it is
     paid, `takes_parcels` where the merchant cannot tell of parcels. `claim_no` is a claim as the merchant
     knows it. `paths` are its doors: route to HTTP methods; where two have the
-    same door, `takes` says whose call it is. `throttled` answers a call too many. `native_payload` is an
+    same door, `takes` says whose call it is. `listing` gives an article's item id and SKU id there, None
+    where the platform takes no stock numbers from us. `throttled` answers a call too many. `native_payload` is an
     order as its detail call answers it.
     """
 
@@ -84,6 +86,7 @@ class Marketplace:
     takes_parcels: bool = True
     claim_no: Callable[[AfterSale], str] = attrgetter("after_sale_id")
     takes: Callable[[Call], bool] | None = None
+    listing: Callable[[Sku], tuple[str, str]] | None = None
 
 
 def shop_of(
@@ -95,6 +98,7 @@ def shop_of(
     push_secret: str = "",
     push_token: str = "",
     currency: str = "CNY",
+    stock_location: str = "",
 ) -> Shop:
     """Return the `number`-th shop of a channel."""
     return Shop(
@@ -108,4 +112,5 @@ def shop_of(
         push_secret=push_secret,
         push_token=push_token,
         currency=currency,
+        stock_location=stock_location,
     )

@@ -90,6 +90,7 @@ class Merchant:
             base_url="http://127.0.0.1:1",
             push_secret=shop.push_secret,
             push_token=shop.push_token,
+            stock_location=shop.stock_location,
         )
 
     @property

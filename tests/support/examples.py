@@ -72,6 +72,7 @@ TEXTS = {
     "hold": "",
     "kind": "refund_only",
     "level_key": "hz-1|TEA-250G",
+    "listing_key": "taobao|shop-1|5012345678",
     "merchant_code": "TEA-GIFT-BOX",
     "message_id": "m-1",
     "name": "双十一满减",

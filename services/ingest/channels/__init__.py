@@ -45,7 +45,8 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 
     `push_secret` opens pushes which come encrypted, `push_token` signs pushes, where the platform
     gives keys of their own for that. `settled_after_s`: how old a change must be before the platform
-    lists it, where that is not what its documents say.
+    lists it, where that is not what its documents say. `stock_location`: the platform's own name of the
+    place whose stock is told, where it counts by place.
     """
 
     app_key: str
@@ -55,6 +56,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     push_secret: str = ""
     push_token: str = ""
     settled_after_s: float | None = None
+    stock_location: str = ""
 
     def __repr__(self) -> str:
         """Show nothing secret: this value ends up in tracebacks."""
@@ -278,6 +280,33 @@ class Aftersales:
     read_detail: Callable[[HttpAnswer], Aftersale | ChannelError] | None = None
 
 
+class ListingStock(msgspec.Struct, frozen=True, kw_only=True):
+    """How many pieces a shop may show of one listing.
+
+    `channel_sku_id` is as orders name it; where an article has no SKUs that is its `item_id`. `quantity` is the
+    whole number, not a difference; 0 closes the listing. `request_id` is ours and stable over retries.
+    """
+
+    channel_sku_id: str
+    item_id: str
+    quantity: int
+    request_id: str
+
+    @property
+    def sku_id(self) -> str:
+        """The SKU; "" for an article that has none."""
+        return "" if self.channel_sku_id == self.item_id else self.channel_sku_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stock:
+    """The call that sets the number of a listing. `needs_item`: its SKU id alone does not name it."""
+
+    request: Callable[[Credentials, ListingStock, datetime], HttpRequest | Unsupported]
+    read_answer: Callable[[HttpAnswer], WriteBack]
+    needs_item: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
     """One sales channel.
@@ -287,7 +316,8 @@ class Channel:
     nothing can be asked for, because the other side uploads; `detail_request` where no push hints.
     `currency` is what an order is in which names none, `extension` the record of what its orders alone tell. `prepare_shipment` is None where shipping
     takes one call; else its answer goes into the `Shipment`, and what that answer already decides
-    comes out of `shipment_request` without a second call. `recompute` gives the signature of a vector,
+    comes out of `shipment_request` without a second call. `stock` is None where a whole number cannot be
+    told. `recompute` gives the signature of a vector,
     or for a verification "ACCEPT" or "REJECT".
     """
 
@@ -313,3 +343,4 @@ class Channel:
     aftersales: Aftersales | None
     recompute: Callable[[SignatureVector], str]
     prepare_shipment: Callable[[Credentials, Shipment, datetime], HttpRequest] | None = None
+    stock: Stock | None = None

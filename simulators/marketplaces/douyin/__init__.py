@@ -4,7 +4,7 @@ Order and line numbers have 19 digits; the first line repeats its order's number
 """
 
 from simulators.marketplaces import Marketplace, shop_of
-from simulators.marketplaces.douyin.payloads import detail
+from simulators.marketplaces.douyin.payloads import detail, ids_of
 from simulators.marketplaces.douyin.pushes import PUSH
 from simulators.marketplaces.douyin.server import THROTTLED, Douyin
 
@@ -25,9 +25,14 @@ MARKETPLACE = Marketplace(
     shops=(shop_of("douyin", 1, 100_001, "7000000000000000001"),),
     order_no=order_no,
     line_no=line_no,
-    paths={"/order/{method}": ("POST",), "/afterSale/{method}": ("POST",)},
+    paths={
+        "/order/{method}": ("POST",),
+        "/afterSale/{method}": ("POST",),
+        "/sku/{method}": ("POST",),
+    },
     throttled=THROTTLED,
     server=Douyin,
     native_payload=detail,
+    listing=ids_of,
     push=PUSH,
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from simulators.catalog import Sku
 from simulators.clock import SECOND_MS
 from simulators.orders import AfterSale, Change, ChangeKind, Line, Order, Shop
 
@@ -206,8 +207,14 @@ def _line_money(line: Line) -> dict[str, int]:
     }
 
 
+def ids_of(sku: Sku) -> tuple[str, str]:
+    """Return an article's product_id and sku_id."""
+    code = 1_700_000_000_000_000 + sku.number
+    return str(3_500_000_000_000_000_000 + code % 1_000_000), str(code)
+
+
 def _sku_order(order: Order, line: Line, quantity: int, shared: dict[str, Any]) -> dict[str, Any]:
-    code = 1_700_000_000_000_000 + line.sku.number
+    product_id, sku_id = ids_of(line.sku)
     return {
         **shared,
         "order_id": line.line_no,
@@ -225,9 +232,9 @@ def _sku_order(order: Order, line: Line, quantity: int, shared: dict[str, Any]) 
         "c_biz_desc": "小店自卖",
         **_line_money(line),
         "code": line.sku.code,
-        "product_id": 3_500_000_000_000_000_000 + code % 1_000_000,
-        "product_id_str": str(3_500_000_000_000_000_000 + code % 1_000_000),
-        "sku_id": code,
+        "product_id": int(product_id),
+        "product_id_str": product_id,
+        "sku_id": int(sku_id),
         "spec": [{"name": "颜色", "value": line.sku.variant}],
         "out_sku_id": "",
         "out_product_id": "0",

@@ -57,6 +57,11 @@ _SHIP_REFUSALS = {
     "already_shipped": ("isv.business-failed:60030", "订单已发货"),
 }
 
+_STOCK_REFUSALS = {
+    "unknown": ("isv.business-failed:70001", "商品或SKU不存在"),
+    "wrong_quantity": ("isv.business-failed:70002", "库存数量不合法"),
+}
+
 
 def _ok(content: object, *, wrote: bool = False) -> Answer:
     return Answer(body=msgspec.json.encode(answer(content)), wrote=wrote)
@@ -82,6 +87,7 @@ class Douyin:
             "order.logisticsAdd": self._ship_whole,
             "order.logisticsAddSinglePack": self._ship_single_pack,
             "order.logisticsAddMultiPack": self._ship_multi_pack,
+            "sku.syncStock": self._stock,
             "afterSale.List": self._claims,
             "afterSale.operate": self._operate,
         }
@@ -184,6 +190,20 @@ class Douyin:
         if new:
             return _ok({}, wrote=self._desk.note("send", "applied"))
         return _ship_refused("already_shipped", wrote=self._desk.note("send", "duplicate"))
+
+    def _stock(self, shop: Shop, business: Business) -> Answer:
+        # True adds to what there is: a hub that says how many pieces there are never does.
+        if business.get("incremental", False) is not False:
+            return _wrong("incremental")
+        outcome, reason = self._desk.tell_stock(
+            shop,
+            sku_id=business["sku_id"],
+            item_id=business.get("product_id"),
+            quantity=business["stock_num"],
+        )
+        if reason:
+            return Answer(body=failure(50002, _FAILED, *_STOCK_REFUSALS[reason]))
+        return _ok({}, wrote=outcome != "refused")
 
     def _claims(self, shop: Shop, business: Business) -> Answer:
         page, size = int(business["page"]), int(business["size"])

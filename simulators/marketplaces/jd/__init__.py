@@ -4,7 +4,7 @@ Order numbers have 15 digits; a line's number is its place, because JD has none.
 """
 
 from simulators.marketplaces import Marketplace, shop_of
-from simulators.marketplaces.jd.payloads import native_payload
+from simulators.marketplaces.jd.payloads import ids_of, native_payload
 from simulators.marketplaces.jd.server import THROTTLED, Jd
 
 
@@ -29,4 +29,5 @@ MARKETPLACE = Marketplace(
     throttled=THROTTLED,
     server=Jd,
     native_payload=native_payload,
+    listing=ids_of,
 )

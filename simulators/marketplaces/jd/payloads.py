@@ -7,10 +7,12 @@ orderSellerPrice = orderTotalPrice - sellerDiscount; orderPayment = orderSellerP
 
 from typing import Any
 
+from simulators.catalog import Sku
 from simulators.clock import beijing_text
 from simulators.money import yuan
 from simulators.orders import AfterSale, Line, Order, Shop
 
+FIRST_SKU_ID = 100_000_000_000
 _STATE = {
     "unpaid": ("NOT_PAY", "等待付款"),
     "paid": ("WAIT_SELLER_STOCK_OUT", "等待出库"),
@@ -36,9 +38,15 @@ def state_of(order: Order) -> tuple[str, str]:
     return _STATE[order.state]
 
 
+def ids_of(sku: Sku) -> tuple[str, str]:
+    """Return an article's wareId and skuId."""
+    number = FIRST_SKU_ID + sku.number
+    return str(number // 100), str(number)
+
+
 def sku_id(line: Line) -> str:
     """Return JD's number of what a line sells."""
-    return str(100_000_000_000 + line.sku.number)
+    return ids_of(line.sku)[1]
 
 
 def _cipher(kind: str, order: Order) -> str:

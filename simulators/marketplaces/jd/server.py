@@ -42,6 +42,11 @@ _SHIP_REFUSALS = {
     "already_shipped": ("10400010", "订单已出库"),
 }
 
+_STOCK_REFUSALS = {
+    "unknown": ("10500001", "SKU不存在", "sku not found"),
+    "wrong_quantity": ("10500002", "库存数量不合法", "invalid stockNum"),
+}
+
 
 class Jd:
     """The platform's side of JOS."""
@@ -53,6 +58,7 @@ class Jd:
             "jingdong.pop.order.enSearch": self._search,
             "jingdong.pop.order.get": self._get,
             "jingdong.pop.order.shipment": self._ship,
+            "jingdong.stock.write.updateSkuStock": self._stock,
             "jingdong.pop.afs.soa.refundapply.queryPageList": self._claims,
             "jingdong.pop.afs.soa.refundapply.replyRefund": self._reply_to_claim,
         }
@@ -147,6 +153,17 @@ class Jd:
                 line_nos=None if last else (line_nos[place],),
             )
         return verdict
+
+    def _stock(self, shop: Shop, business: Business) -> Answer:
+        outcome, reason = self._desk.tell_stock(
+            shop, sku_id=business.get("skuId", ""), quantity=business.get("stockNum")
+        )
+        if reason:
+            body = failure(*_STOCK_REFUSALS[reason])
+            return Answer(body=body)
+        content = {"code": "0", "success": True}
+        body = msgspec.json.encode({"jingdong_stock_write_updateSkuStock_responce": content})
+        return Answer(body=body, wrote=outcome != "refused")
 
     def _claims(self, shop: Shop, business: Business) -> Answer:
         try:

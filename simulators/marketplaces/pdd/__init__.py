@@ -4,7 +4,7 @@ Lines have no number of their own; theirs here is their place.
 """
 
 from simulators.marketplaces import Marketplace, shop_of
-from simulators.marketplaces.pdd.payloads import native_payload
+from simulators.marketplaces.pdd.payloads import ids_of, native_payload
 from simulators.marketplaces.pdd.server import THROTTLED, Pdd
 
 
@@ -28,4 +28,5 @@ MARKETPLACE = Marketplace(
     throttled=THROTTLED,
     server=Pdd,
     native_payload=native_payload,
+    listing=ids_of,
 )

@@ -7,6 +7,7 @@ pay_amount = goods_amount - discount_amount + postage.
 
 from typing import Any
 
+from simulators.catalog import Sku
 from simulators.clock import beijing_text
 from simulators.money import yuan, yuan_number
 from simulators.orders import AfterSale, Line, Order, Shop
@@ -18,6 +19,11 @@ _CONFIRM = {"unpaid": 0, "cancelled": 2, "closed": 2}
 _SHIPPING = {"shipped": 2, "finished": 3}
 _CLAIM_STATUS = {"open": 2, "agreed": 10, "refused": 6}
 REFUND_ONLY = 2
+
+
+def ids_of(sku: Sku) -> tuple[str, str]:
+    """Return an article's goods_id and sku_id."""
+    return str(FIRST_GOODS_ID + sku.number), str(FIRST_SKU_ID + sku.number)
 
 
 def _time(at_ms: int) -> str:

@@ -47,6 +47,8 @@ _SEND_REFUSALS = {
     "already_shipped": "订单已发货，请勿重复发货",
 }
 
+_STOCK_REFUSALS = {"unknown": "商品或SKU不存在", "wrong_quantity": "库存数量不合法"}
+
 
 class _Invalid(Exception):
     """A parameter is wrong; the message names it."""
@@ -62,6 +64,7 @@ class Pdd:
             "pdd.order.number.list.increment.get": self._increment,
             "pdd.order.information.get": self._information,
             "pdd.logistics.online.send": self._send,
+            "pdd.goods.quantity.update": self._stock,
             "pdd.refund.list.increment.get": self._refunds,
             "pdd.refund.agree": lambda shop, params: self._reply(shop, params, agree=True),
             "pdd.refund.refuse": lambda shop, params: self._reply(shop, params, agree=False),
@@ -130,6 +133,21 @@ class Pdd:
             return msgspec.structs.replace(refused, wrote=wrote)
         content = {"is_success": True, "request_id": REQUEST_ID}
         return _ok("logistics_online_send_response", content, wrote=True)
+
+    def _stock(self, shop: Shop, params: Params) -> Answer:
+        # 2 adds to what there is: a hub that says how many pieces there are never does.
+        if params.get("update_type", "1") != "1":
+            raise _Invalid("update_type")
+        outcome, reason = self._desk.tell_stock(
+            shop,
+            sku_id=_required(params, "sku_id"),
+            item_id=_required(params, "goods_id"),
+            quantity=_required(params, "quantity"),
+        )
+        if reason:
+            return failure(50002, "业务服务错误", sub_message=_STOCK_REFUSALS[reason])
+        content = {"is_success": True, "request_id": REQUEST_ID}
+        return _ok("goods_quantity_update_response", content, wrote=outcome != "refused")
 
     def _refunds(self, shop: Shop, params: Params) -> Answer:
         start_ms, end_ms = _window(params)

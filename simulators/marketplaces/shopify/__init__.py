@@ -5,7 +5,7 @@ people cancel and refund, so what would be a claim elsewhere is settled in the s
 """
 
 from simulators.marketplaces import Marketplace, PushForm, shop_of
-from simulators.marketplaces.shopify.payloads import detail
+from simulators.marketplaces.shopify.payloads import detail, ids_of
 from simulators.marketplaces.shopify.pushes import accepted, encode, message
 from simulators.marketplaces.shopify.server import THROTTLED, Shopify
 
@@ -23,8 +23,15 @@ def line_no(namespace: int, serial: int, place: int) -> str:
 MARKETPLACE = Marketplace(
     name="shopify",
     shops=(
-        shop_of("shopify", 1, 690_933_842, "shopify-app-0001"),
-        shop_of("shopify", 2, 690_933_843, "shopify-app-0002", currency="JPY"),
+        shop_of("shopify", 1, 690_933_842, "shopify-app-0001", stock_location="655441491"),
+        shop_of(
+            "shopify",
+            2,
+            690_933_843,
+            "shopify-app-0002",
+            currency="JPY",
+            stock_location="655441492",
+        ),
     ),
     order_no=order_no,
     line_no=line_no,
@@ -35,5 +42,6 @@ MARKETPLACE = Marketplace(
     throttled=THROTTLED,
     server=Shopify,
     native_payload=detail,
+    listing=ids_of,
     push=PushForm(message=message, encode=encode, accepted=accepted, batch_max=1),
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from simulators.catalog import Sku
 from simulators.clock import iso_text
 from simulators.money import decimal_text
 from simulators.orders import AfterSale, Line, Order, Shipment, Shop
@@ -34,6 +35,11 @@ _PROVINCES = {
 _FINANCIAL = {"unpaid": "pending", "cancelled": "voided", "closed": "refunded"}
 _FULFILLMENT = {"part_shipped": "partial", "shipped": "fulfilled", "finished": "fulfilled"}
 LOCATION_ID = 655_441_491
+
+
+def ids_of(sku: Sku) -> tuple[str, str]:
+    """Return an article's inventory item, which carries its stock, and its variant."""
+    return str(45_000_000_000_000 + sku.number), str(43_000_000_000_000 + sku.number)
 
 
 def money(amount_fen: int, shop: Shop) -> str:
@@ -97,7 +103,7 @@ def _line(line: Line, quantity: int, shop: Shop) -> dict[str, Any]:
     return {
         "id": int(line.line_no),
         "admin_graphql_api_id": _gid("LineItem", line.line_no),
-        "variant_id": 43_000_000_000_000 + sku.number,
+        "variant_id": int(ids_of(sku)[1]),
         "product_id": 8_000_000_000_000 + sku.number // 10,
         "title": sku.title,
         "variant_title": sku.variant,

@@ -105,6 +105,8 @@ class Shopify:
         match call.method, found[1].split("/"):
             case "GET", ["orders"]:
                 return self._list(shop, call)
+            case "POST", ["inventory_levels", "set"]:
+                return self._writes.set_level(shop, call.body)
             case "POST", ["fulfillments"]:
                 return self._writes.fulfill(shop, call.body)
             case method, ["orders", number, *rest] if _NUMBER.match(number):

@@ -61,6 +61,12 @@ class _Refund(msgspec.Struct):
     transactions: list[_Transaction] = []
 
 
+class _Level(msgspec.Struct):
+    location_id: int
+    inventory_item_id: int
+    available: int
+
+
 class _RefundWanted(msgspec.Struct):
     refund: _Refund
 
@@ -119,6 +125,31 @@ class Writes:
         order = self._desk.records.orders[order.key]
         content = {"fulfillment": fulfillment(order, order.shipments[-1], shop)}
         return ok(content, status=201, wrote=True)
+
+    def set_level(self, shop: Shop, body: bytes) -> Answer:
+        """POST inventory_levels/set.json: so many pieces of an inventory item at a location."""
+        try:
+            wanted = msgspec.json.decode(body, type=_Level)
+        except msgspec.MsgspecError as error:
+            return failure(400, {"inventory_level": str(error)})
+        listing = next(
+            (
+                one
+                for one in self._desk.world.shelves.listings(shop.shop)
+                if one.item_id == str(wanted.inventory_item_id)
+            ),
+            None,
+        )
+        if listing is None or str(wanted.location_id) != shop.stock_location:
+            self._desk.note("stock", "refused")
+            return failure(404, "Not Found")
+        outcome, reason = self._desk.tell_stock(
+            shop, sku_id=listing.sku_id, quantity=wanted.available
+        )
+        if reason:
+            return failure(422, {"available": ["must be greater than or equal to 0"]})
+        level = msgspec.structs.asdict(wanted)
+        return ok({"inventory_level": level}, wrote=outcome != "refused")
 
     def cancel(self, shop: Shop, order: Order) -> Answer:
         """POST orders/{id}/cancel.json: before anything has left; what was paid is paid back."""

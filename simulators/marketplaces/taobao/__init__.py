@@ -4,7 +4,7 @@ Order and line numbers have 19 digits; the first line repeats its order's number
 """
 
 from simulators.marketplaces import Marketplace, shop_of
-from simulators.marketplaces.taobao.payloads import detail
+from simulators.marketplaces.taobao.payloads import detail, ids_of
 from simulators.marketplaces.taobao.server import THROTTLED, Taobao
 
 
@@ -29,4 +29,5 @@ MARKETPLACE = Marketplace(
     throttled=THROTTLED,
     server=Taobao,
     native_payload=detail,
+    listing=ids_of,
 )

@@ -6,12 +6,14 @@ numbers above 2^53 with their `_str` twins. trade.payment = sum of divide_order_
 
 from typing import Any
 
+from simulators.catalog import Sku
 from simulators.clock import beijing_text
 from simulators.money import yuan
 from simulators.orders import AfterSale, Line, Order, Shop
 
 REQUEST_ID = "15r0sim"
 FIRST_SKU_ID = 5_000_000_000_000
+FIRST_ITEM_ID = 600_000_000_000
 _STATUS = {
     "unpaid": "WAIT_BUYER_PAY",
     "paid": "WAIT_SELLER_SEND_GOODS",
@@ -28,6 +30,11 @@ _LINE_REFUND = {
     "refused": "SELLER_REFUSE_BUYER",
 }
 _CLAIM_STATUS = {"open": "WAIT_SELLER_AGREE", "agreed": "SUCCESS", "refused": "SELLER_REFUSE_BUYER"}
+
+
+def ids_of(sku: Sku) -> tuple[str, str]:
+    """Return an article's num_iid and sku_id."""
+    return str(FIRST_ITEM_ID + sku.number), str(FIRST_SKU_ID + sku.number)
 
 
 def _line_status(order: Order, line: Line) -> str:
@@ -51,7 +58,7 @@ def _sub_order(order: Order, line: Line, quantity: int) -> dict[str, Any]:
         "is_daixiao": False,
         "is_oversold": False,
         "num": quantity,
-        "num_iid": 600_000_000_000 + line.sku.number,
+        "num_iid": FIRST_ITEM_ID + line.sku.number,
         "oid": int(line.line_no),
         "oid_str": line.line_no,
         "order_from": "WAP,WAP",

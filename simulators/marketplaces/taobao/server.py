@@ -45,6 +45,10 @@ _SEND_REFUSALS = {
 }
 
 
+_STOCK_REFUSALS = {
+    "unknown": ("isv.item-quantity-update-service-error:ITEM_NOT_FOUND", "宝贝或SKU不存在"),
+    "wrong_quantity": ("isv.invalid-parameter:quantity", "库存数量不合法"),
+}
 _CLAIM_REFUSALS = {
     "unknown": ("isv.refund-not-exist", "退款不存在"),
     "already_agreed": ("isv.refund-status-error", "退款状态不符"),
@@ -69,6 +73,7 @@ class Taobao:
             "taobao.trade.fullinfo.get": self._fullinfo,
             "taobao.logistics.online.send": self._send,
             "taobao.logistics.offline.send": self._send,
+            "taobao.item.quantity.update": self._stock,
             "taobao.refunds.receive.get": self._refunds,
             "taobao.rp.refunds.agree": self._agree,
             "taobao.refund.refuse": self._refuse,
@@ -149,6 +154,19 @@ class Taobao:
             body = failure(15, "Remote service error", sub_code, sub_message)
             return Answer(body=body, wrote=wrote)
         return _reply(params, {"shipping": {"is_success": True}}, wrote=True)
+
+    def _stock(self, shop: Shop, params: Params) -> Answer:
+        # 2 adds to what there is: a hub that says how many pieces there are never does.
+        if params.get("type", "1") != "1":
+            raise _invalid("type")
+        item_id, quantity = _required(params, "num_iid"), _required(params, "quantity")
+        outcome, reason = self._desk.tell_stock(
+            shop, sku_id=params.get("sku_id", ""), item_id=item_id, quantity=quantity
+        )
+        if reason:
+            raise Refused(failure(15, "Remote service error", *_STOCK_REFUSALS[reason]))
+        item = {"num_iid": int(item_id), "num": int(quantity), "modified": params["timestamp"]}
+        return _reply(params, {"item": item}, wrote=outcome != "refused")
 
     def _refunds(self, shop: Shop, params: Params) -> Answer:
         start_ms, end_ms = _window(params)

@@ -5,7 +5,7 @@ Lines have no number of their own; product and SKU name them. `push_secret` is t
 """
 
 from simulators.marketplaces import Marketplace, shop_of
-from simulators.marketplaces.wechat_channels.payloads import native_payload
+from simulators.marketplaces.wechat_channels.payloads import listing_of, native_payload
 from simulators.marketplaces.wechat_channels.pushes import PUSH
 from simulators.marketplaces.wechat_channels.server import THROTTLED, WechatChannels
 
@@ -40,5 +40,6 @@ MARKETPLACE = Marketplace(
     throttled=THROTTLED,
     server=WechatChannels,
     native_payload=native_payload,
+    listing=listing_of,
     push=PUSH,
 )

@@ -6,6 +6,7 @@ order_price = product_price - discounted_price + freight; real_price is a line's
 
 from typing import Any
 
+from simulators.catalog import Sku
 from simulators.clock import SECOND_MS
 from simulators.orders import AfterSale, Line, Order, Shop
 
@@ -29,9 +30,14 @@ _CLAIM_WORD = {
 }
 
 
+def listing_of(sku: Sku) -> tuple[str, str]:
+    """Return an article's product and SKU."""
+    return str(FIRST_PRODUCT_ID + sku.number), str(FIRST_SKU_ID + sku.number)
+
+
 def ids_of(line: Line) -> tuple[str, str]:
     """Return product and SKU of a line, which name it."""
-    return str(FIRST_PRODUCT_ID + line.sku.number), str(FIRST_SKU_ID + line.sku.number)
+    return listing_of(line.sku)
 
 
 def _product(order: Order, line: Line, place: int) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from simulators.world import Verdict, refusal_to_ship
 PATH = "/channels/ec/"
 WEEK_S, DAY_S = 7 * 86_400, 86_400
 CLAIMS_PER_PAGE = 50
+SET = 3
 Business = dict[str, Any]
 Row = tuple[int, str]
 
@@ -66,6 +67,7 @@ class WechatChannels:
             "order/list/get": self._list,
             "order/get": self._get,
             "order/delivery/send": self._send,
+            "product/stock/update": self._stock,
             "aftersale/getaftersalelist": self._claims,
             "aftersale/getaftersaleorder": self._claim,
             "aftersale/acceptapply": lambda shop, asked: self._reply(shop, asked, agree=True),
@@ -146,6 +148,22 @@ class WechatChannels:
         if reason:
             return failure(10020067, _SEND_REFUSALS[reason], wrote=wrote)
         return _ok(wrote=True)
+
+    def _stock(self, shop: Shop, asked: Business) -> Answer:
+        # 1 and 2 are differences: a hub that says how many pieces there are sets the number.
+        if asked.get("diff_type") != SET:
+            raise _invalid("diff_type")
+        outcome, reason = self._desk.tell_stock(
+            shop,
+            sku_id=asked.get("sku_id", ""),
+            item_id=asked.get("product_id", ""),
+            quantity=asked.get("num"),
+        )
+        if reason == "unknown":
+            raise _Refused(10020052, "商品不存在")
+        if reason:
+            raise _invalid("num")
+        return _ok(wrote=outcome != "refused")
 
     def _claims(self, shop: Shop, asked: Business) -> Answer:
         by_created = "begin_create_time" in asked

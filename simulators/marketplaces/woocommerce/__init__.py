@@ -5,7 +5,7 @@ settled in the same moment. A store knows whole orders only, completed or not.
 """
 
 from simulators.marketplaces import Marketplace, PushForm, shop_of
-from simulators.marketplaces.woocommerce.payloads import store_order
+from simulators.marketplaces.woocommerce.payloads import ids_of, store_order
 from simulators.marketplaces.woocommerce.pushes import (
     FAILURES_MAX,
     accepted,
@@ -13,7 +13,7 @@ from simulators.marketplaces.woocommerce.pushes import (
     message,
     ping,
 )
-from simulators.marketplaces.woocommerce.server import PATH, THROTTLED, WooCommerce
+from simulators.marketplaces.woocommerce.server import PATH, PRODUCTS, THROTTLED, WooCommerce
 from simulators.pushes import Patience
 
 WEBHOOK_SECRET = "woocommerce-webhook-1"  # noqa: S105 - the simulator's own
@@ -40,10 +40,12 @@ MARKETPLACE = Marketplace(
     paths={
         PATH: ("GET",),
         f"{PATH}/{{path:path}}": ("GET", "PUT", "POST"),
+        f"{PRODUCTS}/{{path:path}}": ("GET", "PUT", "POST"),
     },
     throttled=THROTTLED,
     server=WooCommerce,
     native_payload=store_order,
+    listing=ids_of,
     push=PushForm(
         message=message,
         encode=encode,

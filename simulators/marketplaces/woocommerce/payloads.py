@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from simulators.catalog import Sku
 from simulators.clock import BEIJING_S, zoneless_text
 from simulators.money import yuan
 from simulators.orders import AfterSale, Line, Order, Shop
@@ -40,6 +41,11 @@ _STATUS = {
     "closed": "refunded",
 }
 _SIXTEEN_PLACES = Decimal(1).scaleb(-16)
+
+
+def ids_of(sku: Sku) -> tuple[str, str]:
+    """Return an article's product and variation."""
+    return str(9_000 + sku.number // 10), str(90_000 + sku.number)
 
 
 def status_of(order: Order) -> str:
@@ -75,8 +81,8 @@ def _line(line: Line, quantity: int) -> dict[str, Any]:
     return {
         "id": int(line.line_no),
         "name": f"{sku.title} &ndash; 颜色: {sku.variant}",
-        "product_id": 9_000 + sku.number // 10,
-        "variation_id": 90_000 + sku.number,
+        "product_id": int(ids_of(sku)[0]),
+        "variation_id": int(ids_of(sku)[1]),
         "quantity": quantity,
         "tax_class": "",
         "subtotal": yuan(line.goods_fen - line.discount_fen),

@@ -20,6 +20,7 @@ from simulators.money import fen
 from simulators.orders import Order, Shop
 
 PATH = "/wp-json/wc/v3/orders"
+PRODUCTS = "/wp-json/wc/v3/products"
 PER_PAGE_MAX = 100
 _NUMBER = re.compile(r"^[0-9]{1,18}\Z")
 _STATUSES = frozenset(
@@ -50,6 +51,11 @@ class _Meta(msgspec.Struct):
 class _Changes(msgspec.Struct):
     status: str = ""
     meta_data: list[_Meta] = []
+
+
+class _Stock(msgspec.Struct):
+    stock_quantity: int
+    manage_stock: bool = False
 
 
 class _RefundLine(msgspec.Struct):
@@ -84,6 +90,8 @@ class WooCommerce:
             if str(unknown).startswith("Sorry"):
                 code = "woocommerce_rest_cannot_view"
             return failure(401, code, str(unknown))
+        if call.path.startswith(f"{PRODUCTS}/"):
+            return self._product(shop, call)
         match call.method, call.path.removeprefix(PATH).strip("/").split("/"):
             case "GET", [""]:
                 return self._list(shop, call.query)
@@ -148,6 +156,37 @@ class WooCommerce:
         if query.get("order", "desc") == "desc":
             found.reverse()
         return found
+
+    def _product(self, shop: Shop, call: Call) -> Answer:
+        match call.method, call.path.removeprefix(PRODUCTS).strip("/").split("/"):
+            case (("PUT" | "POST"), [item_id, "variations", sku_id]):
+                return self._stock(shop, item_id, sku_id, call.body)
+        return failure(
+            404, "rest_no_route", "No route was found matching the URL and request method."
+        )
+
+    def _stock(self, shop: Shop, item_id: str, sku_id: str, body: bytes) -> Answer:
+        try:
+            wanted = msgspec.json.decode(body, type=_Stock)
+        except msgspec.MsgspecError as error:
+            return failure(400, "rest_invalid_json", str(error))
+        if not wanted.manage_stock:
+            return failure(400, "rest_invalid_param", "Invalid parameter(s): manage_stock")
+        outcome, reason = self._desk.tell_stock(
+            shop, sku_id=sku_id, item_id=item_id, quantity=wanted.stock_quantity
+        )
+        if reason == "unknown":
+            code = "woocommerce_rest_product_variation_invalid_id"
+            return failure(404, code, "Invalid ID.")
+        if reason:
+            return failure(400, "rest_invalid_param", "Invalid parameter(s): stock_quantity")
+        content = {
+            "id": int(sku_id),
+            "manage_stock": True,
+            "stock_quantity": wanted.stock_quantity,
+            "stock_status": "instock" if wanted.stock_quantity else "outofstock",
+        }
+        return _ok(content, wrote=outcome != "refused")
 
     def _change(self, shop: Shop, order: Order, body: bytes) -> Answer:
         try:

@@ -4,7 +4,7 @@ How its pushes are signed is not public, so none are sent.
 """
 
 from simulators.marketplaces import Marketplace, shop_of
-from simulators.marketplaces.xiaohongshu.payloads import native_payload
+from simulators.marketplaces.xiaohongshu.payloads import ids_of, native_payload
 from simulators.marketplaces.xiaohongshu.server import THROTTLED, Xiaohongshu
 
 
@@ -29,4 +29,5 @@ MARKETPLACE = Marketplace(
     claim_no=lambda claim: f"R{claim.after_sale_id}",
     server=Xiaohongshu,
     native_payload=native_payload,
+    listing=ids_of,
 )

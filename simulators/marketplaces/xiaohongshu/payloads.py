@@ -7,6 +7,7 @@ totalPayAmount = prices - totalMerchantDiscount - totalRedDiscount + totalShippi
 
 from typing import Any
 
+from simulators.catalog import Sku
 from simulators.money import yuan_number
 from simulators.orders import AfterSale, Line, Order, Shop
 
@@ -25,9 +26,14 @@ _REFUND_ONLY_SHIPPED, _REFUND_ONLY_UNSHIPPED = 4, 5
 _GIFT = 1
 
 
+def ids_of(sku: Sku) -> tuple[str, str]:
+    """Return an article's item and SKU, each of 24 hex digits."""
+    return f"64e{sku.number // 10:021x}", f"65f{sku.number:021x}"
+
+
 def sku_id_of(line: Line) -> str:
-    """Return the platform's 24 hex digits for what a line sells."""
-    return f"65f{line.sku.number:021x}"
+    """Return the platform's name for what a line sells."""
+    return ids_of(line.sku)[1]
 
 
 def address_key(order: Order) -> str:

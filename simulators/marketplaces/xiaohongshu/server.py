@@ -73,6 +73,7 @@ class Xiaohongshu:
             "order.getOrderDetail": self._detail,
             "order.getOrderReceiverInfo": self._receivers,
             "order.orderDeliver": self._deliver,
+            "inventory.syncSkuStock": self._stock,
             "afterSale.listAfterSaleInfos": self._claims,
             "afterSale.getAfterSaleInfo": self._claim,
             "afterSale.auditReturns": self._audit,
@@ -159,6 +160,17 @@ class Xiaohongshu:
         if reason:
             return failure(20002, _SEND_REFUSALS[reason], wrote=wrote)
         return _ok("success", wrote=True)
+
+    def _stock(self, shop: Shop, asked: Business) -> Answer:
+        outcome, reason = self._desk.tell_stock(
+            shop, sku_id=asked.get("skuId", ""), quantity=asked.get("qty")
+        )
+        if reason == "unknown":
+            return failure(20003, "规格不存在")
+        if reason:
+            raise _Invalid("qty")
+        stock = {"total": asked["qty"], "available": asked["qty"]}
+        return _ok({"skuStock": stock}, wrote=outcome != "refused")
 
     def _claims(self, shop: Shop, asked: Business) -> Answer:
         kind = _number(asked, "timeType")

@@ -1,7 +1,7 @@
 """Youzan: JSON calls with a token, one path a method and version, and signed pushes of hints."""
 
 from simulators.marketplaces import Marketplace, shop_of
-from simulators.marketplaces.youzan.payloads import native_payload
+from simulators.marketplaces.youzan.payloads import ids_of, native_payload
 from simulators.marketplaces.youzan.pushes import PUSH
 from simulators.marketplaces.youzan.server import THROTTLED, Youzan
 
@@ -26,5 +26,6 @@ MARKETPLACE = Marketplace(
     throttled=THROTTLED,
     server=Youzan,
     native_payload=native_payload,
+    listing=ids_of,
     push=PUSH,
 )

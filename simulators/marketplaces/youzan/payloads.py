@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from simulators.catalog import Sku
 from simulators.clock import beijing_text
 from simulators.money import yuan
 from simulators.orders import AfterSale, Line, Order, Shop
@@ -32,6 +33,11 @@ _CLAIM_WORD = {
     "agreed": "SUCCESS",
 }
 _BUYER_CANCELS, _ALL_REFUNDED = 3, 2
+
+
+def ids_of(sku: Sku) -> tuple[str, str]:
+    """Return an article's item_id and sku_id."""
+    return str(FIRST_ITEM_ID + sku.number // 10), str(FIRST_SKU_ID + sku.number)
 
 
 def status_of(order: Order) -> str:

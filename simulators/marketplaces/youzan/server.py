@@ -60,6 +60,7 @@ class Youzan:
             "youzan.trades.sold.get/4.0": self._sold,
             "youzan.trade.get/4.0": self._get,
             "youzan.logistics.online.confirm/3.0": self._confirm,
+            "youzan.item.quantity.update/3.0": self._stock,
             "youzan.trade.refund.search/3.0": self._claims,
             "youzan.trade.refund.get/3.0": self._claim,
             "youzan.trade.refund.agree/3.0": self._agree,
@@ -131,6 +132,22 @@ class Youzan:
         if reason:
             return failure(104_000_001, _SEND_REFUSALS[reason], wrote=wrote)
         return _ok({"is_success": True}, wrote=True)
+
+    def _stock(self, shop: Shop, asked: Business) -> Answer:
+        # 1 adds to what there is: a hub that says how many pieces there are never does.
+        if str(asked.get("type", "0")) != "0":
+            raise _Invalid("type")
+        outcome, reason = self._desk.tell_stock(
+            shop,
+            sku_id=asked.get("sku_id", ""),
+            item_id=asked.get("item_id", ""),
+            quantity=asked.get("quantity"),
+        )
+        if reason == "unknown":
+            return failure(234_000_003, "商品不存在")
+        if reason:
+            raise _Invalid("quantity")
+        return _ok({"is_success": True}, wrote=outcome != "refused")
 
     def _claims(self, shop: Shop, asked: Business) -> Answer:
         kind = "create" if "create_time_start" in asked else "update"

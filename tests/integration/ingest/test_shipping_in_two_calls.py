@@ -14,7 +14,8 @@ from starlette.routing import Route
 from chassis.clock import SystemClock
 from chassis.http import Door, Outgoing
 from services.ingest.channels import Applied, Refused, Retry, WriteBack
-from services.ingest.channels.shopify import CHANNEL, VERSION
+from services.ingest.channels.shopify import CHANNEL
+from services.ingest.channels.shopify.gateway import VERSION
 from services.ingest.shared import Shared
 from services.ingest.shops import Shop
 from services.ingest.writeback import Told, WriteBackDispatcher

@@ -43,7 +43,7 @@ RULES = Path(topics.__file__).parents[1] / "rules"
 SOURCES = topics.consumed_by(NAME)
 PRODUCED = (
     *("stock", "stock-levels", "reservations", "replenishment"),
-    *("stock-movements", "stock-books"),
+    *("stock-movements", "stock-books", "channel-availability", "listing-stock"),
 )
 PATIENCE_S = 60.0
 

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.pacing import (
+    BACKGROUND_CALLS_MAX,
+    BACKGROUND_SHOP_CALLS_MAX,
     BACKOFF_MS,
     CALLS_MAX,
     SETTLE_MS,
@@ -121,3 +123,46 @@ def test_no_shop_gets_more_than_its_rate_and_nothing_is_lost(per_s: int, steps: 
         for start_ms in moments:
             within = [moment for moment in moments if start_ms <= moment < start_ms + 10_000]
             assert len(within) <= per_s * 11
+
+
+def behind(number: int, shop: tuple[str, str] = A) -> Due:
+    document = (f"{shop[1]}-listing-{number}", "stock")
+    return Due(document=document, shop=shop, job=number, background=True)
+
+
+def test_what_waits_in_the_background_goes_where_nothing_else_of_its_shop_waits() -> None:
+    pace = Pace(per_s=1_000)
+    pace.add([behind(number) for number in range(50)])
+    pace.add(dues(SHOP_CALLS_MAX + 1))
+    pace.add([behind(0, B)])
+
+    taken = pace.take(0)
+
+    assert [one.background for one in taken if one.shop == A] == [False] * SHOP_CALLS_MAX
+    assert [one.background for one in taken if one.shop == B] == [True]
+
+
+def test_the_background_leaves_room_for_what_comes() -> None:
+    pace = Pace(per_s=1_000)
+    shops = [("taobao", f"taobao-{number}") for number in range(10)]
+    pace.add([behind(number, shop) for shop in shops for number in range(10)])
+
+    first = pace.take(0)
+    assert len(first) == BACKGROUND_CALLS_MAX
+    assert max(Counter(one.shop for one in first).values()) <= BACKGROUND_SHOP_CALLS_MAX
+
+    pace.add(dues(50, B))
+    assert len(pace.take(0)) == min(CALLS_MAX - BACKGROUND_CALLS_MAX, SHOP_CALLS_MAX)
+
+
+def test_the_background_takes_no_more_calls_than_its_shop_may_have() -> None:
+    pace = Pace(per_s=2)
+    pace.add([behind(number) for number in range(10)])
+    taken = pace.take(0)
+    assert len(taken) == BACKGROUND_SHOP_CALLS_MAX
+    for one in taken:
+        pace.settled(one.document, 0)
+    # The bucket is empty: half a second fills it by one.
+    pace.add(dues(1))
+    assert pace.take(400) == []
+    assert [one.background for one in pace.take(500)] == [False]

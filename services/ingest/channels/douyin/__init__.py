@@ -33,6 +33,7 @@ from services.ingest.channels.douyin.aftersales import AFTERSALES
 from services.ingest.channels.douyin.extension import DouyinExtension
 from services.ingest.channels.douyin.orders import normalise
 from services.ingest.channels.douyin.pushes import PUSH
+from services.ingest.channels.douyin.stock import STOCK
 from services.ingest.domain.model import Problem
 
 CARRIERS = {
@@ -216,4 +217,5 @@ CHANNEL = Channel(
     read_shipment_answer=read_shipment_answer,
     aftersales=AFTERSALES,
     recompute=recompute,
+    stock=STOCK,
 )

@@ -40,6 +40,7 @@ from services.ingest.channels.jd import gateway
 from services.ingest.channels.jd.aftersales import AFTERSALES
 from services.ingest.channels.jd.extension import JdExtension
 from services.ingest.channels.jd.orders import normalise
+from services.ingest.channels.jd.stock import STOCK
 from services.ingest.domain.model import Problem
 
 # Unpaid orders have a call of their own; the search does not know them.
@@ -255,4 +256,5 @@ CHANNEL = Channel(
     read_shipment_answer=read_shipment_answer,
     aftersales=AFTERSALES,
     recompute=recompute,
+    stock=STOCK,
 )

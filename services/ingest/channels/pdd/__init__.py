@@ -35,6 +35,7 @@ from services.ingest.channels.pdd import gateway, wire
 from services.ingest.channels.pdd.aftersales import AFTERSALES
 from services.ingest.channels.pdd.extension import PddExtension
 from services.ingest.channels.pdd.orders import is_partial, normalise
+from services.ingest.channels.pdd.stock import STOCK
 from services.ingest.domain.model import Problem
 
 # The platform answers only for what is at least three minutes old.
@@ -226,4 +227,5 @@ CHANNEL = Channel(
     read_shipment_answer=read_shipment_answer,
     aftersales=AFTERSALES,
     recompute=recompute,
+    stock=STOCK,
 )

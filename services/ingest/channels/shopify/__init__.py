@@ -7,9 +7,7 @@ Sources: Shopify's documentation of orders, webhooks and fulfilment orders, and 
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
@@ -38,18 +36,18 @@ from services.ingest.channels._wire import (
     Amount,
     Id,
     Text,
-    present,
     read_json,
     sliced,
     text_of,
     zoned_time,
 )
+from services.ingest.channels.shopify import gateway
 from services.ingest.channels.shopify.extension import ShopifyExtension
 from services.ingest.channels.shopify.orders import normalise
 from services.ingest.channels.shopify.pushes import PUSH
+from services.ingest.channels.shopify.stock import STOCK
 from services.ingest.domain.model import Problem
 
-VERSION = "2025-10"
 PAGE_SIZE = 250
 # Names which Shopify knows: its tracking links are made from them.
 CARRIERS = {
@@ -68,21 +66,17 @@ _ALREADY = re.compile(
 )
 
 
-class _Failed(msgspec.Struct):
-    errors: msgspec.Raw = msgspec.Raw()
-
-
 class _Row(msgspec.Struct):
     id: Id = None
     updated_at: Text = None
     test: bool | None = None
 
 
-class _ListAnswer(_Failed):
+class _ListAnswer(gateway.Envelope):
     orders: msgspec.Raw = msgspec.Raw()
 
 
-class _DetailAnswer(_Failed):
+class _DetailAnswer(gateway.Envelope):
     order: _Row | None = None
 
 
@@ -98,7 +92,7 @@ class _FulfillmentOrder(msgspec.Struct):
     line_items: list[_Fulfillable] | None = None
 
 
-class _PreparedAnswer(_Failed):
+class _PreparedAnswer(gateway.Envelope):
     fulfillment_orders: list[_FulfillmentOrder] | None = None
 
 
@@ -107,43 +101,15 @@ class _Sent(msgspec.Struct):
     status: Text = None
 
 
-class _SentAnswer(_Failed):
+class _SentAnswer(gateway.Envelope):
     fulfillment: _Sent | None = None
 
 
-A = TypeVar("A", bound=_Failed)
 _decode_row = msgspec.json.Decoder(_Row).decode
 _decode_list = msgspec.json.Decoder(_ListAnswer).decode
 _decode_detail = msgspec.json.Decoder(_DetailAnswer).decode
 _decode_prepared = msgspec.json.Decoder(_PreparedAnswer).decode
 _decode_sent = msgspec.json.Decoder(_SentAnswer).decode
-_decode_failed = msgspec.json.Decoder(_Failed).decode
-
-
-def _call(credentials: Credentials, method: str, path: str, body: bytes = b"") -> HttpRequest:
-    return HttpRequest(
-        method=method,
-        url=f"{credentials.base_url}/admin/api/{VERSION}/{path}",
-        headers=(
-            ("content-type", "application/json"),
-            ("x-shopify-access-token", credentials.access_token),
-        ),
-        body=body,
-    )
-
-
-def _opened(answer: HttpAnswer, decode: Callable[[bytes], A]) -> A | ChannelError:
-    """Decode an answer, or return the error it is; a refusal's own words are in its body."""
-    if answer.status in {404, 406, 422}:
-        failed = read_json(_decode_failed, answer.body)
-        words = bytes(failed.errors) if isinstance(failed, _Failed) else b""
-        detail = words.decode("utf-8", "replace")[:200] or "refused"
-        return calls.error(ErrorKind.REFUSED, f"http_{answer.status}", detail)
-    found = calls.opened(answer, decode)
-    if isinstance(found, ChannelError) or not present(found.errors):
-        return found
-    detail = bytes(found.errors).decode("utf-8", "replace")[:200]
-    return calls.error(ErrorKind.REFUSED, "errors", detail)
 
 
 def poll_request(
@@ -161,12 +127,12 @@ def poll_request(
             "updated_at_min": window.since.isoformat(),
             "updated_at_max": window.until.isoformat(),
         }
-    return _call(credentials, "GET", f"orders.json?{urlencode(query)}")
+    return gateway.call(credentials, "GET", f"orders.json?{urlencode(query)}")
 
 
 def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError:
     """Slice a list into its orders; test orders are none."""
-    found = _opened(answer, _decode_list)
+    found = gateway.opened(answer, _decode_list)
     if isinstance(found, ChannelError):
         return found
     bodies = sliced(found.orders)
@@ -201,12 +167,12 @@ def _raw_order(body: bytes) -> RawOrder | None:
 def detail_request(credentials: Credentials, order_no: str, now: datetime) -> HttpRequest:
     """Ask for one order."""
     del now
-    return _call(credentials, "GET", f"orders/{calls.path_part(order_no)}.json")
+    return gateway.call(credentials, "GET", f"orders/{calls.path_part(order_no)}.json")
 
 
 def read_detail(answer: HttpAnswer) -> RawOrder | ChannelError:
     """Keep the whole answer as evidence."""
-    found = _opened(answer, _decode_detail)
+    found = gateway.opened(answer, _decode_detail)
     if isinstance(found, ChannelError):
         return found
     if found.order is None:
@@ -221,7 +187,7 @@ def read_detail(answer: HttpAnswer) -> RawOrder | ChannelError:
 def prepare_shipment(credentials: Credentials, shipment: Shipment, now: datetime) -> HttpRequest:
     """Ask for the order's fulfilment orders: a fulfilment names their lines, not the order's."""
     del now
-    return _call(
+    return gateway.call(
         credentials, "GET", f"orders/{calls.path_part(shipment.order_no)}/fulfillment_orders.json"
     )
 
@@ -236,7 +202,7 @@ def shipment_request(
         return Unsupported(reason=f"carrier {shipment.carrier} has no name here")
     if shipment.prepared is None:
         return Retry(error=calls.no_answer("fulfillment_orders"))
-    found = _opened(shipment.prepared, _decode_prepared)
+    found = gateway.opened(shipment.prepared, _decode_prepared)
     if isinstance(found, ChannelError):
         return calls.outcome(found, already_done=False)
     if found.fulfillment_orders is None:
@@ -253,7 +219,7 @@ def shipment_request(
         "line_items_by_fulfillment_order": chosen,
     }
     body = msgspec.json.encode({"fulfillment": fulfillment})
-    return _call(credentials, "POST", "fulfillments.json", body)
+    return gateway.call(credentials, "POST", "fulfillments.json", body)
 
 
 def _chosen(order: _FulfillmentOrder, shipment: Shipment) -> dict[str, object]:
@@ -276,7 +242,7 @@ def _chosen(order: _FulfillmentOrder, shipment: Shipment) -> dict[str, object]:
 
 def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     """Read a fulfilment's answer."""
-    found = _opened(answer, _decode_sent)
+    found = gateway.opened(answer, _decode_sent)
     if isinstance(found, ChannelError):
         already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
         return calls.outcome(found, already_done=already)
@@ -321,5 +287,6 @@ CHANNEL = Channel(
     # Money goes back by the gateway it came through; what the shop refunded stands in the order.
     aftersales=None,
     recompute=recompute,
+    stock=STOCK,
     prepare_shipment=prepare_shipment,
 )

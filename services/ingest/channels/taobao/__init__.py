@@ -41,6 +41,7 @@ from services.ingest.channels.taobao import gateway
 from services.ingest.channels.taobao.aftersales import AFTERSALES
 from services.ingest.channels.taobao.extension import TaobaoExtension
 from services.ingest.channels.taobao.orders import normalise
+from services.ingest.channels.taobao.stock import STOCK
 from services.ingest.domain.model import Problem
 
 # Left to its default the list leaves presale (step) and some other trades out.
@@ -242,4 +243,5 @@ CHANNEL = Channel(
     read_shipment_answer=read_shipment_answer,
     aftersales=AFTERSALES,
     recompute=recompute,
+    stock=STOCK,
 )

@@ -32,6 +32,7 @@ from services.ingest.channels.wechat_channels import gateway, pushes
 from services.ingest.channels.wechat_channels.aftersales import AFTERSALES, page_after
 from services.ingest.channels.wechat_channels.extension import WechatExtension
 from services.ingest.channels.wechat_channels.orders import normalise, numbers
+from services.ingest.channels.wechat_channels.stock import STOCK
 
 PAGE_SIZE = 100
 BY_CARRIER = 1  # deliver_type
@@ -188,4 +189,5 @@ CHANNEL = Channel(
     read_shipment_answer=read_shipment_answer,
     aftersales=AFTERSALES,
     recompute=recompute,
+    stock=STOCK,
 )

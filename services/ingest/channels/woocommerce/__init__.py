@@ -32,6 +32,7 @@ from services.ingest.channels.woocommerce import gateway
 from services.ingest.channels.woocommerce.extension import WooCommerceExtension
 from services.ingest.channels.woocommerce.orders import DRAFTS, normalise
 from services.ingest.channels.woocommerce.pushes import PUSH
+from services.ingest.channels.woocommerce.stock import STOCK
 from services.ingest.domain.model import Problem
 
 PARCEL_KEY = "danshu_parcel"
@@ -180,4 +181,5 @@ CHANNEL = Channel(
     # Buyers cannot ask here: what the shop refunded itself stands in the order.
     aftersales=None,
     recompute=recompute,
+    stock=STOCK,
 )

@@ -35,6 +35,7 @@ from services.ingest.channels.xiaohongshu import gateway, wire
 from services.ingest.channels.xiaohongshu.aftersales import AFTERSALES
 from services.ingest.channels.xiaohongshu.extension import XiaohongshuExtension
 from services.ingest.channels.xiaohongshu.orders import is_partial, normalise
+from services.ingest.channels.xiaohongshu.stock import STOCK
 from services.ingest.domain.model import Problem
 
 BY_UPDATE = 2  # timeType
@@ -192,4 +193,5 @@ CHANNEL = Channel(
     read_shipment_answer=read_shipment_answer,
     aftersales=AFTERSALES,
     recompute=recompute,
+    stock=STOCK,
 )

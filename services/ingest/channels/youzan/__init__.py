@@ -44,6 +44,7 @@ from services.ingest.channels.youzan.aftersales import AFTERSALES
 from services.ingest.channels.youzan.extension import YouzanExtension
 from services.ingest.channels.youzan.orders import normalise
 from services.ingest.channels.youzan.pushes import PUSH, sign
+from services.ingest.channels.youzan.stock import STOCK
 from services.ingest.domain.model import Problem
 
 # Youzan's numbers of carriers; those of the others are not in public documents.
@@ -229,4 +230,5 @@ CHANNEL = Channel(
     read_shipment_answer=read_shipment_answer,
     aftersales=AFTERSALES,
     recompute=recompute,
+    stock=STOCK,
 )

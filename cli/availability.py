@@ -1,0 +1,81 @@
+"""`danshu inventory offers | safety`: what each channel may offer of a SKU, and what no channel is offered.
+
+Guarantees: both speak to inventory's own doors; setting the same safety stock again changes nothing. Exit status 0:
+done; 1: refused, with the reason, or not reached.
+"""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.doors import Refused, call
+from services.inventory.settings import InventorySettings
+
+app = typer.Typer(add_completion=False)
+
+REFUSED = 1
+
+Sku = Annotated[str, typer.Argument(metavar="SKU", help="The merchant's own SKU code.")]
+Url = Annotated[str, typer.Option("--url", help="Of the inventory service; default: its settings.")]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+@app.command()
+def offers(sku: Sku, as_json: AsJson = False, url: Url = "") -> None:
+    """Show what each channel was last told it may offer, and by which rule."""
+    said = _call("GET", "/channel-availability", url, query={"sku": sku})
+    if as_json:
+        typer.echo(msgspec.json.encode(said["told"]).decode())
+        return
+    for told in said["told"]:
+        title = f"{sku}：可售 {told['for_sale']} 件（库存变化 {told['stock_changed_at'][:19]}Z）"
+        table = Table("渠道", "渠道可售", "规则", title=title)
+        for one in told["offers"]:
+            table.add_row(one["channel"], str(one["quantity"]), one["rule"])
+        Console().print(table)
+    if not said["told"]:
+        typer.echo(f"{sku}：还没有算过", err=True)
+
+
+@app.command()
+def safety(
+    sku: Sku,
+    *,
+    warehouse: Annotated[str, typer.Option("--warehouse", "-w", help="Where they stay.")] = "",
+    pieces: Annotated[int | None, typer.Option("--pieces", help="Set it; 0 = all may go.")] = None,
+    actor: Annotated[str, typer.Option("--actor", help="Who; your login unless given.")] = "",
+    as_json: AsJson = False,
+    url: Url = "",
+) -> None:
+    """Show the safety stock of a SKU, or set it in one warehouse (`--warehouse W --pieces N`)."""
+    if (pieces is None) == bool(warehouse):
+        typer.echo("danshu: --warehouse and --pieces go together", err=True)
+        raise typer.Exit(REFUSED)
+    if pieces is not None:
+        row = {"warehouse": warehouse, "sku": sku, "pieces": pieces}
+        body = {"stocks": [row], "actor": actor or f"cli:{getpass.getuser()}"}
+        said = _call("POST", "/safety-stocks", url, body=body)
+        typer.echo("已设置" if said["set"] else "没有变化")
+        return
+    said = _call("GET", "/safety-stocks", url, query={"sku": sku})
+    if as_json:
+        typer.echo(msgspec.json.encode(said["stocks"]).decode())
+        return
+    table = Table("仓库", "安全库存", "谁", "何时", title=sku)
+    for one in said["stocks"]:
+        table.add_row(one["warehouse"], str(one["pieces"]), one["actor"], one["changed_at"][:19])
+    Console().print(table)
+
+
+def _call(method: str, path: str, url: str, **content: Any) -> Any:
+    try:
+        return call(InventorySettings, method, path, url, **content)
+    except Refused as refused:
+        typer.echo(f"danshu: {refused}", err=True)
+        raise typer.Exit(REFUSED) from None

@@ -1,0 +1,231 @@
+"""What each channel may offer of each SKU, told when it changes.
+
+Guarantees: numbers follow from the rows of stock, the safety stocks and the decision table `channel-quota/default`
+alone; a SKU is told again only when a channel's number is another one, and of many changes between two looks the
+newest counts. It shares the loop with reservations, and gives way to them every few milliseconds.
+Rows are kept in the transaction that tells: after a crash the same may be told twice, and nothing is left untold.
+A new version of the table is a change of every number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from chassis.clock import Clock
+from chassis.codec import Codec
+from chassis.commands import envelope
+from chassis.errors import StartRefused
+from chassis.postgres import Connection, Pool, named_queries
+from chassis.producer import Publisher
+from chassis.rules import Table, TableBroken, load_tables, unmet
+from chassis.rules.values import Kind
+from schemas.events.channel_availability import ChannelAvailabilityChanged, ChannelOffer
+from services.inventory.domain.availability import Level, Quota, for_sale, offered
+from services.inventory.timers import LEAD_AVAILABILITY, OVERLAP, leading
+
+_decode_offers = msgspec.json.Decoder(tuple[ChannelOffer, ...]).decode
+SQL = named_queries(Path(__file__).parent / "sql" / "availability.sql")
+TABLE = "channel-quota/default"
+FACTS: Mapping[str, Kind] = {"channel": "text", "sku": "text"}
+OUTPUTS: Mapping[str, Kind] = {"share_percent": "int", "buffer": "int", "close_at": "int"}
+ROWS_MAX = 2_000
+"""Changed rows in one look; 100,000 SKUs take a few minutes after a new table."""
+TURN_SKUS = 25
+"""Some two milliseconds of work."""
+TICK = timedelta(microseconds=1)
+T = TypeVar("T")
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Quotas:
+    """The table. `channels` are those it knows; `version` changes with its content."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        # Most tables ask for the channel alone: then a hundred thousand SKUs are one question.
+        self._asks_sku = any(cell.fact == "sku" for row in table.rows for cell in row.cells)
+        self.channels = table.facts["channel"].one_of
+        self.version = f"{table.key}@{table.version}"
+        self._by_channel: dict[str, Quota] = {}
+
+    def of(self, channel: str, sku: str) -> Quota:
+        """What the channel may have of the SKU."""
+        if self._asks_sku:
+            return self._decided(channel, sku)
+        quota = self._by_channel.get(channel)
+        if quota is None:
+            quota = self._by_channel[channel] = self._decided(channel, "")
+        return quota
+
+    def _decided(self, channel: str, sku: str) -> Quota:
+        decision = self._table.decide({"channel": channel, "sku": sku})
+        return Quota(
+            share_percent=decision.integer("share_percent"),
+            buffer=decision.integer("buffer"),
+            close_at=decision.integer("close_at"),
+            rule=f"{decision.table}@{decision.version}#{decision.row_id}",
+        )
+
+
+def read_quotas(rules_dir: Path) -> Quotas:
+    """The table of a folder of rules. Raises StartRefused, also for shares and pieces that make no sense."""
+    try:
+        table = load_tables(rules_dir)[TABLE]
+    except (TableBroken, KeyError) as error:
+        raise StartRefused(f"the decision table {TABLE} is not usable: {error}") from error
+    problems = [str(problem) for problem in unmet(table, facts=FACTS, outputs=OUTPUTS)]
+    if not problems and not table.facts["channel"].one_of:
+        problems = ["channel: one_of names the channels that are told"]
+    if not problems:
+        problems = list(_nonsense(table))
+    if problems:
+        raise StartRefused(f"the decision table {TABLE} is not usable: {'; '.join(problems)}")
+    return Quotas(table)
+
+
+def _nonsense(table: Table) -> Sequence[str]:
+    said = {row.row_id: row.then for row in table.rows} | {"on_error": table.on_error}
+    if table.default is not None:
+        said["default"] = table.default.then
+    return [
+        f"row {row_id}: {name} is {value}, it can be {low} to {high}"
+        for row_id, then in said.items()
+        for name, low, high in (
+            ("share_percent", 0, 100),
+            ("buffer", 0, 1_000_000_000),
+            ("close_at", 0, 1_000_000_000),
+        )
+        if not isinstance(value := then[name], int) or not low <= value <= high
+    ]
+
+
+class AvailabilityPublisher:
+    """Works out and tells the numbers of what changed."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        publisher: Publisher,
+        codec: Codec,
+        quotas: Quotas,
+        *,
+        clock: Clock,
+        producer: str,
+    ) -> None:
+        self._pool = pool
+        self._publisher = publisher
+        self._codec = codec
+        self._quotas = quotas
+        self._clock = clock
+        self._producer = producer
+        self._seen: dict[str, datetime] = {}
+
+    async def look(self) -> int:
+        """Tells what is not as it was told; returns how many SKUs. Raises Unavailable and DeliveryFailed."""
+        async with leading(self._pool, LEAD_AVAILABILITY) as connection:
+            if connection is None:
+                return 0
+            told_to = await connection.fetchrow(SQL["told_to"])
+            assert told_to is not None
+            since = told_to["changed_at"]
+            if told_to["rules"] != self._quotas.version:
+                since, self._seen = LONG_AGO, {}
+            rows = await connection.fetch(SQL["changed_skus"], since, ROWS_MAX)
+            changed = {row["sku"]: row["changed_at"] for row in rows}
+            fresh = [sku for sku, at in changed.items() if self._seen.get(sku) != at]
+            now = self._clock.now()
+            news = await self._news(connection, fresh, now) if fresh else []
+            if news:
+                await _keep(connection, news, now)
+            until = _read_to(rows, since)
+            if until > since or told_to["rules"] != self._quotas.version:
+                await connection.execute(SQL["keep_told_to"], self._quotas.version, until)
+            await self._publisher.publish(
+                [
+                    envelope(self._codec, one, self._producer)
+                    async for part in _slowly(news)
+                    for one in part
+                ]
+            )
+        seen = self._seen | changed
+        self._seen = {sku: at for sku, at in seen.items() if at > until}
+        return len(news)
+
+    async def _news(
+        self, connection: Connection, skus: Sequence[str], now: datetime
+    ) -> list[ChannelAvailabilityChanged]:
+        told = {
+            row["sku"]: _numbers(_decode_offers(row["offers"]))
+            for row in await connection.fetch(SQL["offered_of"], skus)
+        }
+        rows: dict[str, list[Any]] = {}
+        for row in await connection.fetch(SQL["levels_of"], skus):
+            rows.setdefault(row["sku"], []).append(row)
+        news = []
+        async for part in _slowly(list(rows.items())):
+            for sku, levels in part:
+                changed = self._worked_out(sku, levels, now)
+                if told.get(sku) != _numbers(changed.offers):
+                    news.append(changed)
+        return news
+
+    def _worked_out(
+        self, sku: str, rows: Sequence[Any], now: datetime
+    ) -> ChannelAvailabilityChanged:
+        pieces = for_sale(
+            Level(on_hand=row["on_hand"], reserved=row["reserved"], safety=row["safety"])
+            for row in rows
+        )
+        return ChannelAvailabilityChanged(
+            sku=sku,
+            occurred_at=now,
+            stock_changed_at=max(row["changed_at"] for row in rows),
+            for_sale=pieces,
+            offers=tuple(
+                ChannelOffer(
+                    channel=channel,
+                    quantity=offered(pieces, quota := self._quotas.of(channel, sku)),
+                    rule=quota.rule,
+                )
+                for channel in self._quotas.channels
+            ),
+        )
+
+
+async def _slowly(whole: Sequence[T]) -> AsyncIterator[Sequence[T]]:
+    """The whole in parts, between which others on this loop have their turn."""
+    for at in range(0, len(whole), TURN_SKUS):
+        yield whole[at : at + TURN_SKUS]
+        await asyncio.sleep(0)
+
+
+def _numbers(offers: Iterable[ChannelOffer]) -> list[tuple[str, int]]:
+    return [(offer.channel, offer.quantity) for offer in offers]
+
+
+def _read_to(rows: Sequence[Any], since: datetime) -> datetime:
+    """Up to where all is read: at the end of what there is, changes may still become visible for a while."""
+    if not rows:
+        return since
+    last: datetime = rows[-1]["changed_at"]
+    # Of changes of one microsecond, some may be beyond the limit.
+    return max(since, last - (TICK if len(rows) == ROWS_MAX else OVERLAP))
+
+
+async def _keep(
+    connection: Connection, news: Sequence[ChannelAvailabilityChanged], now: datetime
+) -> None:
+    await connection.execute(
+        SQL["keep_offered"],
+        [one.sku for one in news],
+        [one.for_sale for one in news],
+        [msgspec.json.encode(one.offers).decode() for one in news],
+        [one.stock_changed_at for one in news],
+        now,
+    )
