@@ -27,13 +27,15 @@ from chassis.rules import Table, TableBroken, load_tables, unmet
 from chassis.rules.values import Kind
 from schemas.events.channel_availability import ChannelAvailabilityChanged, ChannelOffer
 from services.inventory.domain.availability import Level, Quota, for_sale, offered
-from services.inventory.timers import LEAD_AVAILABILITY, OVERLAP, leading
+from services.inventory.timers import LEAD_AVAILABILITY, leading
 
 _decode_offers = msgspec.json.Decoder(tuple[ChannelOffer, ...]).decode
 SQL = named_queries(Path(__file__).parent / "sql" / "availability.sql")
 TABLE = "channel-quota/default"
 FACTS: Mapping[str, Kind] = {"channel": "text", "sku": "text"}
 OUTPUTS: Mapping[str, Kind] = {"share_percent": "int", "buffer": "int", "close_at": "int"}
+OVERLAP = timedelta(seconds=30)
+"""A change may become visible this long after its time: it is taken before the commit."""
 ROWS_MAX = 2_000
 """Changed rows in one look; 100,000 SKUs take a few minutes after a new table."""
 TURN_SKUS = 25
