@@ -16,6 +16,7 @@ from typing import Any
 from msgspec.structs import astuple
 
 from chassis.errors import Unavailable
+from chassis.failpoints import failpoint
 from chassis.log import logger
 from chassis.postgres import Connection, named_queries
 from chassis.processor import Column, Kept, Record
@@ -117,6 +118,7 @@ class StockSource:
         await connection.execute(SQL["lock_counting"])
         await self.told()
         answers = await self._admit(connection, facts)
+        failpoint("stock.admitted")
         metrics.ADMISSIONS.labels("postgres" if answers is None else "valkey").inc()
         if foreseen.new_rows:
             await connection.execute(SQL["add_rows"], *_columns(sorted(foreseen.new_rows)))
@@ -176,12 +178,14 @@ class StockSource:
             self._telling = None
 
     async def _tell(self, facts: StockFacts, epoch: Epoch) -> None:
+        failpoint("stock.before_telling")
         try:
             await self._counters.settle(
                 epoch, facts.targets, facts.arrivals, facts.forgotten, confirmed=facts.confirmed
             )
         except Unavailable as error:
             logger.warning("valkey was not told; the sweeper settles it", why=str(error))
+        failpoint("stock.after_telling")
 
     async def _admit(self, connection: Connection, facts: StockFacts) -> tuple[Answer, ...] | None:
         epoch = self._epochs.known or await self._epochs.read(connection)
