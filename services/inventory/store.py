@@ -69,9 +69,9 @@ class EpochInForce:
         self.known = Epoch(row["epoch"], row["run_id"]) if row and live else None
         return self.known
 
-    async def void(self, connection: Connection, epoch: Epoch) -> None:
-        """From this commit on Valkey's numbers are not Postgres' any more."""
-        await connection.execute(SQL["void_epoch"], epoch.number)
+    async def void(self, connection: Connection) -> None:
+        """From this commit on Valkey's numbers are not Postgres' any more, also those of a newer epoch than we know."""
+        await connection.execute(SQL["void_epoch"])
         self.known = None
         self.rebuild_wanted.set()
 
@@ -155,7 +155,7 @@ class StockSource:
         facts.conclude()
         if facts.mended and facts.epoch is not None:
             # Whoever wrote past us did not tell Valkey either.
-            await self._epochs.void(connection, facts.epoch)
+            await self._epochs.void(connection)
             facts.epoch = None
 
     async def committed(self, facts: StockFacts) -> None:
@@ -204,7 +204,7 @@ class StockSource:
             logger.warning("deciding from Postgres alone", why=str(error))
             answers = None
         if answers is None:
-            await self._epochs.void(connection, epoch)
+            await self._epochs.void(connection)
             return None
         facts.epoch = epoch
         return answers
