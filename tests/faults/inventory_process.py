@@ -64,10 +64,12 @@ def release_repeated() -> None:
     """What was let go is let go again whenever somebody asks for it again."""
     handlers: Any = reserving.DIRECT_HANDLERS
     for command, reason in ((ReleaseReservation, "released"), (ExpireReservation, "expired")):
-        handlers[command] = _repeating(handlers[command], reason)
+        handlers[command] = repeating(handlers[command], reason)
 
 
-def _repeating(decide: Any, reason: str) -> Any:
+def repeating(decide: Any, reason: str) -> Any:
+    """A decision to let go that does so again."""
+
     def decide_again(state: Any, command: Any, stock: Any, moment: Any) -> Any:
         if isinstance(state, Hold) and state.asked and state.state in {"cancelled", "expired"}:
             as_held = replace(state, held=state.asked.granted)

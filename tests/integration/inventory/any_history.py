@@ -291,10 +291,24 @@ def play(
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
                 print_blob=True,
+                report_multiple_bugs=False,
                 # Explaining traces every line, which takes longer than all the rest.
                 phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
             ),
         )
+
+
+def played(
+    runner: asyncio.Runner, url: str, valkey_url: str, history: Callable[[AnyHistory], None]
+) -> None:
+    """One history, then quiet. Raises AssertionError where it goes wrong."""
+    with _pool(runner.run, url) as pool:
+        machine = AnyHistory(Street(pool, valkey_url, "any-history"), runner, None)
+        try:
+            machine.opened()
+            history(machine)
+        finally:
+            machine.teardown()
 
 
 @contextmanager
