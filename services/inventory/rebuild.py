@@ -109,7 +109,7 @@ class EpochKeeper:
         self._epochs.known = epoch
         metrics.EPOCH.set(number)
         metrics.REBUILD_SECONDS.observe(took_ms / 1000)
-        removed = await self._counters.remove_others(number)
+        removed = await self._counters.remove_earlier(number)
         logger.info(
             "valkey rebuilt",
             epoch=number,

@@ -181,7 +181,12 @@ class StockSource:
         failpoint("stock.before_telling")
         try:
             await self._counters.settle(
-                epoch, facts.targets, facts.arrivals, facts.forgotten, confirmed=facts.confirmed
+                epoch,
+                facts.targets,
+                facts.arrivals,
+                facts.forgotten,
+                confirmed=facts.confirmed,
+                noted_at=facts.noted_at,
             )
         except Unavailable as error:
             logger.warning("valkey was not told; the sweeper settles it", why=str(error))
@@ -194,20 +199,20 @@ class StockSource:
             return None
         asks, notes = facts.foreseen.asks(), facts.foreseen.notes()
         try:
-            answers = await self._counters.reserve(epoch, asks, notes)
-            if answers is None:
+            admitted = await self._counters.reserve(epoch, asks, notes)
+            if admitted is None:
                 newer = await self._epochs.read(connection)
                 if newer is not None and newer != epoch:
                     epoch = newer
-                    answers = await self._counters.reserve(epoch, asks, notes)
+                    admitted = await self._counters.reserve(epoch, asks, notes)
         except Unavailable as error:
             logger.warning("deciding from Postgres alone", why=str(error))
-            answers = None
-        if answers is None:
+            admitted = None
+        if admitted is None:
             await self._epochs.void(connection)
             return None
-        facts.epoch = epoch
-        return answers
+        facts.epoch, facts.noted_at = epoch, admitted.noted_at
+        return admitted.answers
 
     async def _lock_admitted(
         self, connection: Connection, facts: StockFacts, answers: Sequence[Answer]

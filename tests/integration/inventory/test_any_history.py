@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chassis.postgres import Connection
+from services.inventory.counters import ValkeyCounters
 from services.inventory.domain.reservations import ReleaseReservation
 from services.inventory.reserving import DIRECT_HANDLERS
 from services.inventory.store import SQL, EpochInForce
@@ -30,6 +31,13 @@ def swept_while_under_way(history: AnyHistory) -> None:
     history.reserve_overtaken(clerk=1, wanted=ONE_PIECE, point="batch.after_commit")
 
 
+def told_late_of_what_was_let_go(history: AnyHistory) -> None:
+    history.hold_news_back(clerk=0)
+    history.reserve(clerk=0, wanted=ONE_PIECE, point="")
+    history.release(clerk=1, number=0, point="stock.before_telling")
+    history.let_news_go(clerk=0)
+
+
 def missed_a_rebuild(history: AnyHistory) -> None:
     history.reserve(clerk=1, wanted=ONE_PIECE, point="")
     history.valkey_is_emptied()
@@ -51,6 +59,16 @@ def never_under_way(plant: pytest.MonkeyPatch) -> None:
     plant.setitem(queries, "under_way", "SELECT $1::float8 < 0")
 
 
+def all_notes_taken_for_own(plant: pytest.MonkeyPatch) -> None:
+    """Who tells Valkey of a hold settles whatever note it has."""
+    settle = ValkeyCounters.settle
+
+    async def settle_all(self: ValkeyCounters, *told: Any, **named: Any) -> bool:
+        return await settle(self, *told, **(named | {"noted_at": 0}))
+
+    plant.setattr(ValkeyCounters, "settle", settle_all)
+
+
 def only_the_known_epoch_ended(plant: pytest.MonkeyPatch) -> None:
     """Who goes without Valkey ends the epoch he knew, in force or not."""
 
@@ -70,6 +88,7 @@ def only_the_known_epoch_ended(plant: pytest.MonkeyPatch) -> None:
     [
         (released_twice, release_repeated),
         (swept_while_under_way, never_under_way),
+        (told_late_of_what_was_let_go, all_notes_taken_for_own),
         (missed_a_rebuild, only_the_known_epoch_ended),
     ],
 )
