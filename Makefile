@@ -76,8 +76,8 @@ integration: setup ## Services on the embedded servers
 	$(PYTEST) $(XDIST) tests/integration
 e2e: setup chromium ## From a channel's payload to a settled refund, and the browser
 	$(PYTEST) $(XDIST) tests/e2e tests/browser
-faults: setup ## Kill processes and servers at the named points
-	$(PYTEST) tests/faults
+faults: setup ## Kill processes and servers at the named points, at length
+	FAULTS=1 $(PYTEST) tests/faults
 
 .PHONY: soak
 soak: setup ## 50,000 orders of all channels in a storm of faults and outages; SOAK="--orders 2000" changes it

@@ -15,6 +15,12 @@ POINTS = frozenset(
         "batch.before_commit",
         "batch.after_commit",
         "outbox.after_publish",
+        "stock.admitted",
+        "stock.before_telling",
+        "stock.after_telling",
+        "epoch.begun",
+        "epoch.written",
+        "epoch.opened",
         "spool.before_write",
         "spool.before_fsync",
         "spool.after_fsync",
@@ -23,7 +29,9 @@ POINTS = frozenset(
     }
 )
 """Aggregates read, nothing decided · before commit · after commit, before publishing · after publishing, before
-marking. Spool: nothing of a group is written · written, not synced · synced, not answered · delivered, not deleted · deleted."""
+marking. Stock: Valkey has promised, no row is locked · committed, Valkey not told · told. Epoch: a number is taken, nothing
+written · written and compared, not opened · opened in Valkey, not in Postgres. Spool: nothing of a group is written ·
+written, not synced · synced, not answered · delivered, not deleted · deleted."""
 
 
 class FailpointHit(Exception):

@@ -5,12 +5,12 @@ from services.inventory.app import NAME, build
 from services.inventory.settings import InventorySettings
 from services.inventory.store import MIGRATIONS
 
+SERVICE = Service(
+    name=NAME,
+    settings=InventorySettings,
+    migrations={NAME: MIGRATIONS},
+    build=build,
+)
+
 if __name__ == "__main__":
-    run(
-        Service(
-            name=NAME,
-            settings=InventorySettings,
-            migrations={NAME: MIGRATIONS},
-            build=build,
-        )
-    )
+    run(SERVICE)

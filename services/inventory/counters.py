@@ -27,7 +27,6 @@ Answer = str | tuple[int, ...]
 """A warehouse; what is available where it is short; "" where the ask is out of date."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_answers = msgspec.msgpack.Decoder(tuple[Answer, ...]).decode
 
 
 class Epoch(Struct, frozen=True):
@@ -37,6 +36,15 @@ class Epoch(Struct, frozen=True):
     run_id: str
 
 
+class Admitted(Struct, frozen=True, array_like=True):
+    """What Valkey says to a batch."""
+
+    noted_at: float
+    """When it took the notes, by its own clock."""
+    answers: tuple[Answer, ...]
+    """One for each ask, in order."""
+
+
 class LiveHold(Struct, frozen=True, array_like=True):
     """A hold as a new epoch starts with it."""
 
@@ -44,6 +52,9 @@ class LiveHold(Struct, frozen=True, array_like=True):
     generation: int
     warehouse: str
     goods: Goods
+
+
+_decode_admitted = msgspec.msgpack.Decoder(Admitted).decode
 
 
 class ValkeyCounters:
@@ -61,10 +72,10 @@ class ValkeyCounters:
 
     async def reserve(
         self, epoch: Epoch, asks: Sequence[Ask], notes: Sequence[str]
-    ) -> tuple[Answer, ...] | None:
-        """An answer for each ask, in order; None when fenced. `notes` are kept until they are settled."""
+    ) -> Admitted | None:
+        """The answers; None when fenced. `notes` are kept until they are settled."""
         packed = await self._reserve([self._meta], [*_name(epoch), _asks(asks, notes)])
-        return None if packed is None else _decode_answers(packed)
+        return None if packed is None else _decode_admitted(packed)
 
     async def settle(
         self,
@@ -74,17 +85,21 @@ class ValkeyCounters:
         forgotten: Sequence[tuple[str, float]] = (),
         *,
         confirmed: Sequence[Target] = (),
+        noted_at: float = 0,
     ) -> bool:
         """Makes Valkey what Postgres decided; False when fenced.
+
+        `noted_at` is when the caller's notes were taken: later notes are about what somebody else has still to
+        tell, and stay. 0 settles whatever notes there are.
 
         `confirmed` are holds as this caller was promised them: their notes are all that has to go, unless
         the sweeper was there before.
         """
         notes = [f"o:{target.order_id}" for target in confirmed]
-        payload = _encode((notes, _flat(targets), _flat(arrivals), forgotten))
+        payload = _encode((notes, _flat(targets), _flat(arrivals), forgotten, noted_at))
         answer = await self._settle([self._meta], [*_name(epoch), payload])
         if answer == 0:
-            payload = _encode(((), _flat(confirmed), (), ()))
+            payload = _encode(((), _flat(confirmed), (), (), noted_at))
             answer = await self._settle([self._meta], [*_name(epoch), payload])
         return answer is not None
 
@@ -159,13 +174,13 @@ class ValkeyCounters:
             raise Unavailable(f"Valkey: {type(error).__name__}") from error
         return found
 
-    async def remove_others(self, number: int) -> int:
-        """Removes the keys of every other epoch; returns how many."""
+    async def remove_earlier(self, number: int) -> int:
+        """Removes the keys of every earlier epoch; returns how many. Who comes late for it does not harm a newer one."""
         removed = 0
-        current = f"{self._root}e{number}:".encode()
+        before = len(f"{self._root}e".encode())
         try:
             async for key in self._client.scan_iter(match=f"{self._root}e*", count=SCAN_COUNT):
-                if not key.startswith(current):
+                if int(key[before:].partition(b":")[0]) < number:
                     removed += await self._client.unlink(key)
         except AWAY as error:
             raise Unavailable(f"Valkey: {type(error).__name__}") from error

@@ -316,6 +316,8 @@ class StockFacts(LockedRows):
         """How the books stood of rows that may be repaired, when they were locked."""
         self.epoch: Epoch | None = None
         """Under which Valkey was asked; None = it was not, and is not told either."""
+        self.noted_at = 0.0
+        """When Valkey took this batch's notes."""
         self.mended = False
         """Whether numbers changed of which Valkey cannot be told piece by piece."""
         self.results = {"held": 0, "short": 0}

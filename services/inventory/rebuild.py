@@ -13,6 +13,7 @@ import msgspec
 
 from chassis.clock import Clock
 from chassis.errors import Unavailable
+from chassis.failpoints import failpoint
 from chassis.log import logger
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool, leading
 from chassis.processor import Kept
@@ -83,6 +84,7 @@ class EpochKeeper:
         number = await connection.fetchval(
             SQL["begin_rebuild"], await self._counters.newest_number()
         )
+        failpoint("epoch.begun")
         epoch = Epoch(number, run_id)
         async with connection.transaction():
             await connection.execute(SQL["exclude_counting"])
@@ -98,14 +100,16 @@ class EpochKeeper:
             ]
             await self._counters.load(number, levels, holds)
             await self._compare(number, levels, holds)
+            failpoint("epoch.written")
             if not await self._counters.open(epoch):
                 raise Unavailable("Valkey has a newer epoch")
+            failpoint("epoch.opened")
             await connection.execute(SQL["finish_rebuild"], number, run_id)
         took_ms = self._clock.monotonic_ms() - started_ms
         self._epochs.known = epoch
         metrics.EPOCH.set(number)
         metrics.REBUILD_SECONDS.observe(took_ms / 1000)
-        removed = await self._counters.remove_others(number)
+        removed = await self._counters.remove_earlier(number)
         logger.info(
             "valkey rebuilt",
             epoch=number,

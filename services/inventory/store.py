@@ -16,6 +16,7 @@ from typing import Any
 from msgspec.structs import astuple
 
 from chassis.errors import Unavailable
+from chassis.failpoints import failpoint
 from chassis.log import logger
 from chassis.postgres import Connection, named_queries
 from chassis.processor import Column, Kept, Record
@@ -69,9 +70,9 @@ class EpochInForce:
         self.known = Epoch(row["epoch"], row["run_id"]) if row and live else None
         return self.known
 
-    async def void(self, connection: Connection, epoch: Epoch) -> None:
-        """From this commit on Valkey's numbers are not Postgres' any more."""
-        await connection.execute(SQL["void_epoch"], epoch.number)
+    async def void(self, connection: Connection) -> None:
+        """From this commit on Valkey's numbers are not Postgres' any more, also those of a newer epoch than we know."""
+        await connection.execute(SQL["void_epoch"])
         self.known = None
         self.rebuild_wanted.set()
 
@@ -121,6 +122,7 @@ class StockSource:
         await connection.execute(SQL["lock_counting"])
         await self.told()
         answers = await self._admit(connection, facts)
+        failpoint("stock.admitted")
         metrics.ADMISSIONS.labels("postgres" if answers is None else "valkey").inc()
         if foreseen.new_rows:
             await connection.execute(SQL["add_rows"], *_columns(sorted(foreseen.new_rows)))
@@ -162,7 +164,7 @@ class StockSource:
         facts.conclude()
         if facts.mended and facts.epoch is not None:
             # Whoever wrote past us did not tell Valkey either.
-            await self._epochs.void(connection, facts.epoch)
+            await self._epochs.void(connection)
             facts.epoch = None
 
     async def committed(self, facts: StockFacts) -> None:
@@ -185,12 +187,19 @@ class StockSource:
             self._telling = None
 
     async def _tell(self, facts: StockFacts, epoch: Epoch) -> None:
+        failpoint("stock.before_telling")
         try:
             await self._counters.settle(
-                epoch, facts.targets, facts.arrivals, facts.forgotten, confirmed=facts.confirmed
+                epoch,
+                facts.targets,
+                facts.arrivals,
+                facts.forgotten,
+                confirmed=facts.confirmed,
+                noted_at=facts.noted_at,
             )
         except Unavailable as error:
             logger.warning("valkey was not told; the sweeper settles it", why=str(error))
+        failpoint("stock.after_telling")
 
     async def _admit(self, connection: Connection, facts: StockFacts) -> tuple[Answer, ...] | None:
         epoch = self._epochs.known or await self._epochs.read(connection)
@@ -199,20 +208,20 @@ class StockSource:
             return None
         asks, notes = facts.foreseen.asks(), facts.foreseen.notes()
         try:
-            answers = await self._counters.reserve(epoch, asks, notes)
-            if answers is None:
+            admitted = await self._counters.reserve(epoch, asks, notes)
+            if admitted is None:
                 newer = await self._epochs.read(connection)
                 if newer is not None and newer != epoch:
                     epoch = newer
-                    answers = await self._counters.reserve(epoch, asks, notes)
+                    admitted = await self._counters.reserve(epoch, asks, notes)
         except Unavailable as error:
             logger.warning("deciding from Postgres alone", why=str(error))
-            answers = None
-        if answers is None:
-            await self._epochs.void(connection, epoch)
+            admitted = None
+        if admitted is None:
+            await self._epochs.void(connection)
             return None
-        facts.epoch = epoch
-        return answers
+        facts.epoch, facts.noted_at = epoch, admitted.noted_at
+        return admitted.answers
 
     async def _lock_admitted(
         self, connection: Connection, facts: StockFacts, answers: Sequence[Answer]

@@ -126,7 +126,10 @@ class Expiry:
 
 
 class Sweeper:
-    """Settles what a worker left open in Valkey when it died between the two."""
+    """Settles what a worker left open in Valkey when it died between the two.
+
+    Waits while a batch older than that is under way: what it noted is not left, and nobody would note it again.
+    """
 
     def __init__(
         self, pool: Pool, counters: ValkeyCounters, epochs: EpochInForce, after_ms: int
@@ -148,6 +151,9 @@ class Sweeper:
         documents = {note[2:]: at for note, at in noted if note.startswith("d:")}
         try:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                # A batch is at least as old as its notes, so none of these belongs to a younger one.
+                if await connection.fetchval(SQL["under_way"], self._after_ms / 1000):
+                    return 0
                 kept = await connection.fetch(SQL["aggregates"], list(orders))
                 booked = await connection.fetch(SQL["booked_arrivals"], list(documents))
         except AWAY as error:

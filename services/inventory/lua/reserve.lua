@@ -6,8 +6,8 @@
 --            asks        one flat list, since tables are most of the work:
 --                        order_id, generation, place in candidates, number of SKUs, (sku, pieces)…
 --            notes       "o:<order>" or "d:<document>" that this batch may settle later
--- Answer   nil when fenced (another epoch, a restarted or emptied server), else msgpack: for each ask
---          a warehouse (held), [pieces…] by warehouse and SKU (short, nothing written), or "" (out of date)
+-- Answer   nil when fenced (another epoch, a restarted or emptied server), else msgpack [time of the notes, answers]:
+--          for each ask a warehouse (held), [pieces…] by warehouse and SKU (short, nothing written), or "" (out of date)
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'run_id')
 if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return nil end
 -- Survivors of a restart may be older than what was decided: the server itself must be the same one.
@@ -19,7 +19,7 @@ local available_key, noted_key = prefix .. 'avail', prefix .. 'noted'
 local request = cmsgpack.unpack(ARGV[3])
 local candidates, stream, notes = request[1], request[2], request[3]
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = time[1] * 1000000 + time[2]
 
 local function in_chunks(command, key, arguments)
     for from = 1, #arguments, CHUNK do
@@ -96,6 +96,7 @@ for i, goods in ipairs(wishes) do
         answers[i] = ''
     elseif live and record[1] == generation then
         answers[i] = record[3]
+        notes[#notes + 1] = 'o:' .. orders[i] -- asked by somebody else than who noted it first
     else
         if live then -- an earlier generation that ended without our hearing of it
             add(record[3], record[4], 1)
@@ -133,4 +134,4 @@ for _, note in ipairs(notes) do
 end
 in_chunks('HSET', available_key, levels)
 in_chunks('ZADD', noted_key, scores)
-return cmsgpack.pack(answers)
+return cmsgpack.pack({now, answers})

@@ -1,11 +1,12 @@
 -- Makes hold records what Postgres decided, and counts goods that came in. Repeating it changes nothing.
 --
 -- KEYS[1]  {prefix}:meta
--- ARGV     epoch, run_id, msgpack [confirmed, targets, arrivals, forgotten]
+-- ARGV     epoch, run_id, msgpack [confirmed, targets, arrivals, forgotten, own]
 --            confirmed  notes of promises that Postgres kept as they were made
 --            target     [order_id, generation, "held" | "freed" | "spent", warehouse, [sku, pieces…], noted]
 --            arrival    [document_no, warehouse, [sku, pieces…], noted]
 --            forgotten  [note, noted]: nothing came of it
+--            own        when the caller's notes were taken; a later one is somebody else's and stays. 0: all are its own
 --          noted ≠ 0: only while the note still bears this time, i.e. nobody has been at it since
 -- Answer   nil when fenced; 0 when somebody settled one of `confirmed` in between: settle them as targets; else 1
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'run_id')
@@ -19,14 +20,27 @@ local prefix = string.sub(KEYS[1], 1, -5) .. 'e' .. ARGV[1] .. ':'
 local available_key, noted_key = prefix .. 'avail', prefix .. 'noted'
 local request = cmsgpack.unpack(ARGV[3])
 
--- A note that is still there says that nobody has been at the hold since it was promised: it is as it must be.
-local confirmed, still_noted = request[1], 0
+local changes, done = {}, {}
+
+-- Our own note that is still there says that nobody has been at the hold since it was promised: it is as it must be.
+local confirmed, own, still_noted = request[1], request[5], 0
 for from = 1, #confirmed, CHUNK do
-    local to = math.min(from + CHUNK - 1, #confirmed)
-    still_noted = still_noted + redis.call('ZREM', noted_key, unpack(confirmed, from, to))
+    local scores = redis.call('ZMSCORE', noted_key, unpack(confirmed, from, math.min(from + CHUNK - 1, #confirmed)))
+    for i, score in ipairs(scores) do
+        if score and tonumber(score) == own then
+            still_noted = still_noted + 1
+            done[#done + 1] = confirmed[from + i - 1]
+        end
+    end
 end
 
-local changes, done = {}, {}
+local function settled(note)
+    if own > 0 then
+        local score = redis.call('ZSCORE', noted_key, note)
+        if score and tonumber(score) > own then return end
+    end
+    done[#done + 1] = note
+end
 local function add(warehouse, goods, sign)
     for g = 1, #goods, 2 do
         local field = warehouse .. '|' .. goods[g]
@@ -44,7 +58,7 @@ for _, target in ipairs(request[2]) do
     local order, generation, ending, warehouse, goods = target[1], target[2], target[3], target[4], target[5]
     local note, key = 'o:' .. order, prefix .. 'hold:' .. order
     if current(note, target[6]) then
-        done[#done + 1] = note
+        settled(note)
         local stored = redis.call('GET', key)
         local record = stored and cmsgpack.unpack(stored)
         if not (record and record[1] > generation) then
@@ -69,13 +83,13 @@ end
 for _, arrival in ipairs(request[3]) do
     local note, key = 'd:' .. arrival[1], prefix .. 'document:' .. arrival[1]
     if current(note, arrival[4]) then
-        done[#done + 1] = note
+        settled(note)
         if redis.call('SET', key, '1', 'NX', 'EX', DOCUMENT_S) then add(arrival[2], arrival[3], 1) end
     end
 end
 
 for _, forgotten in ipairs(request[4]) do
-    if current(forgotten[1], forgotten[2]) then done[#done + 1] = forgotten[1] end
+    if current(forgotten[1], forgotten[2]) then settled(forgotten[1]) end
 end
 
 for field, change in pairs(changes) do

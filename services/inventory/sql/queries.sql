@@ -31,7 +31,7 @@ WHERE stock.warehouse = new.warehouse AND stock.sku = new.sku
 SELECT epoch, run_id, state FROM inventory.epoch
 
 -- name: void_epoch
-UPDATE inventory.epoch SET state = 'REBUILDING' WHERE epoch = $1 AND state = 'LIVE'
+UPDATE inventory.epoch SET state = 'REBUILDING' WHERE state = 'LIVE'
 
 -- name: begin_rebuild
 UPDATE inventory.epoch SET epoch = greatest(epoch, $1) + 1, state = 'REBUILDING' RETURNING epoch
@@ -54,6 +54,14 @@ SELECT key, document FROM inventory.reservations WHERE key = ANY($1::text[])
 -- name: booked_arrivals
 SELECT document_no, warehouse, sku, quantity - withheld AS quantity FROM inventory.ledger
 WHERE document_no = ANY($1::text[]) AND kind NOT IN ('deduction', 'repair')
+
+-- name: under_way
+SELECT EXISTS (
+    SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND classid = 7266874 AND objid = 1 AND mode = 'ShareLock' AND granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND xact_start <= clock_timestamp() - make_interval(secs => $1)
+)
 
 -- name: due_holds
 SELECT key, generation FROM inventory.reservations

@@ -40,6 +40,10 @@ from services.inventory.timers import Sweeper
 from tests.support.rigs import CHASSIS_MIGRATIONS
 
 RULES = Path(topics.__file__).parents[1] / "rules"
+SOURCING = read_sourcing(RULES)
+APPROVALS = read_approvals(RULES)
+LEASES = read_leases(RULES, timedelta(minutes=30))
+SHELF_LIFE = read_shelf_life(RULES)
 SOURCES = topics.consumed_by(NAME)
 PRODUCED = (
     *("stock", "stock-levels", "reservations", "replenishment"),
@@ -51,33 +55,31 @@ PATIENCE_S = 60.0
 class Running:
     """One worker of inventory, as its process would be wired."""
 
-    def __init__(self, pool: Pool, valkey_url: str, prefix: str) -> None:
+    def __init__(self, pool: Pool, counters: ValkeyCounters, clock: Clock) -> None:
         self.pool = pool
-        self.counters = ValkeyCounters(connect(valkey_url), prefix)
+        self.counters = counters
         self.epochs = EpochInForce()
-        self.keeper = EpochKeeper(pool, self.counters, self.epochs, SystemClock())
+        self.keeper = EpochKeeper(pool, self.counters, self.epochs, clock)
         self.books = Books(pool, self.counters, self.epochs)
         self.stock = StockSource(
             self.counters,
             self.epochs,
-            read_sourcing(RULES),
-            read_leases(RULES, timedelta(minutes=30)),
-            read_approvals(RULES),
-            shelf_life=read_shelf_life(RULES),
+            SOURCING,
+            LEASES,
+            APPROVALS,
+            shelf_life=SHELF_LIFE,
         )
         self.desk = DirectSource()
         self.direct_stock = StockSource(
             self.counters,
             self.epochs,
-            read_sourcing(RULES),
-            read_leases(RULES, timedelta(minutes=30)),
-            read_approvals(RULES),
-            shelf_life=read_shelf_life(RULES),
+            SOURCING,
+            LEASES,
+            APPROVALS,
+            shelf_life=SHELF_LIFE,
             answer=self.desk.answer,
         )
-        self.reservations = Reservations(
-            self.desk, pool, SystemClock(), hold_s=1800, timeout_s=PATIENCE_S
-        )
+        self.reservations = Reservations(self.desk, pool, clock, hold_s=1800, timeout_s=PATIENCE_S)
         self.source: KafkaSource
         self.worker: Worker
         self.direct: Worker
@@ -118,7 +120,8 @@ class House:
         """A worker that runs until the block ends; what it raised is raised here."""
         clock = clock or SystemClock()
         pool = await open_pool(self.url, 4)
-        running = Running(pool, self.valkey_url, self.prefix)
+        counters = ValkeyCounters(connect(self.valkey_url), self.prefix)
+        running = Running(pool, counters, clock)
         publisher = Publisher(self.kafka, self.prefix)
         inventory = processor(running.stock)
         storage = PostgresStorage(pool, inventory, codec())

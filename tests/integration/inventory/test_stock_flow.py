@@ -20,7 +20,6 @@ from schemas.events.stock import (
 )
 from schemas.events.stock_levels import StockLevelChanged
 from services.inventory.backorders import Backorders, read_line
-from services.inventory.counters import Epoch
 from services.inventory.invariants import Invariants
 from services.inventory.sourcing import read_sourcing
 from services.inventory.timers import FAR_BACK_EVERY, Expiry, LevelPublisher
@@ -376,7 +375,7 @@ async def test_it_is_said_why_a_nearer_warehouse_was_not_chosen(inventory: House
         await inventory.drained()
         # The same without Valkey.
         async with running.pool.acquire() as connection:
-            await running.epochs.void(connection, running.epochs.known or Epoch(0, ""))
+            await running.epochs.void(connection)
         await inventory.publish([placed("alone", [("A", 1), ("B", 2)])])
         await inventory.drained()
     reserved = {e.order_id: e for e in await inventory.emitted() if isinstance(e, StockReserved)}

@@ -1,6 +1,7 @@
 """Valkey wrong, away, emptied or half told: Postgres decides, nothing is oversold, nothing stays lost."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -8,9 +9,12 @@ from msgspec.structs import replace
 from chassis.errors import Unavailable
 from schemas.events.stock import StockReserved
 from services.inventory.domain.counters import Ask
+from services.inventory.domain.model import Line
+from services.inventory.domain.reservations import Reservation, ReserveGoods
 from services.inventory.facts import StockFacts
 from services.inventory.invariants import Invariants
 from services.inventory.rebuild import EpochKeeper
+from services.inventory.written import reservation_id
 from tests.integration.inventory.rig import House, Running, until
 from tests.integration.inventory.test_stock_flow import SOUND, level
 from tests.unit.inventory.events import cancelled, paid, placed, receipt, shipped
@@ -65,7 +69,9 @@ async def test_an_emptied_valkey_is_noticed_by_the_next_batch_and_filled_again(
         assert after is not None
         assert after.number > before.number
         assert await held(inventory) == 30
-        assert await running.counters.reserve(after, [_ask("x", 1)], []) == ((0,),)
+        admitted = await running.counters.reserve(after, [_ask("x", 1)], [])
+        assert admitted is not None
+        assert admitted.answers == ((0,),)
 
 
 async def test_a_valkey_that_promises_too_much_is_overruled(inventory: House) -> None:
@@ -153,7 +159,9 @@ async def test_a_promise_whose_worker_died_before_its_commit_goes_back(inventory
         epoch = running.epochs.known
         assert epoch is not None
         asks = [_ask("never", 1), Ask("o1", 2, ("HZ",), (("A", 1),))]
-        assert await running.counters.reserve(epoch, asks, ["d:never"]) == ("HZ", "HZ")
+        admitted = await running.counters.reserve(epoch, asks, ["d:never"])
+        assert admitted is not None
+        assert admitted.answers == ("HZ", "HZ")
         assert (await running.books.invariants()).valkey_difference == 2
         assert await running.sweeper(after_ms=60_000).look() == 0
         assert await running.sweeper(after_ms=0).look() == 3
@@ -225,6 +233,71 @@ async def test_a_rebuild_that_fails_half_way_leaves_nothing_in_force(
             await inventory.drained()
         await until(lambda: back(running))
         assert await running.invariants() == SOUND
+
+
+async def test_whoever_missed_a_rebuild_and_goes_without_valkey_ends_the_epoch_in_force(
+    inventory: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inventory.running() as running:
+        await stocked(inventory, 5)
+        await running.stock.told()
+        epoch = running.epochs.known
+        assert epoch is not None
+
+        async def in_force() -> bool:
+            return True
+
+        async def no_answer(*_asked: object) -> None:
+            raise Unavailable("no answer")
+
+        with monkeypatch.context() as late:
+            late.setattr(running.keeper, "look", in_force)
+            late.setattr(running.counters, "reserve", no_answer)
+            running.epochs.known = replace(epoch, number=epoch.number - 1)
+            await inventory.publish([placed("o1", [("A", 2)])])
+            await inventory.drained()
+        assert await sound(running) == SOUND
+        assert running.epochs.known is not None
+        assert running.epochs.known.number > epoch.number
+
+
+async def test_what_is_under_way_is_not_swept(
+    inventory: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inventory.running() as slow, inventory.running() as other:
+        await stocked(inventory, 3)
+        reserve, admitted, may_go_on = slow.counters.reserve, asyncio.Event(), asyncio.Event()
+
+        async def waits(*asked: Any) -> Any:
+            answers = await reserve(*asked)
+            admitted.set()
+            await may_go_on.wait()
+            return answers
+
+        async def dies(facts: StockFacts) -> None:
+            """As if the process had ended after its answer."""
+            slow.desk.answer(facts.answers)
+
+        monkeypatch.setattr(slow.counters, "reserve", waits)
+        monkeypatch.setattr(slow.direct_stock, "committed", dies)
+        question = ReserveGoods(
+            reservation_id=reservation_id("slow-till"),
+            digest="",
+            reference="slow",
+            warehouse="HZ",
+            channel="",
+            province="",
+            lines=(Line(1, "A", 2),),
+            partial=False,
+            hold_s=600,
+        )
+        asking = asyncio.ensure_future(slow.reservations.ask(question))
+        await admitted.wait()
+        assert await other.sweeper(after_ms=0).look() == 0
+        may_go_on.set()
+        assert isinstance(await asking, Reservation)
+        assert await other.sweeper(after_ms=0).look() == 1
+        assert await other.invariants() == SOUND
 
 
 async def _done(running: Running, rebuilding: "asyncio.Future[bool]") -> bool:

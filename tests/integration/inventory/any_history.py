@@ -1,0 +1,321 @@
+"""Any history of orders, tills and faults, step by step, on real Postgres and Valkey: the state machine.
+
+After each step Postgres must say what the pure model says (tests/integration/inventory/claims.py), after quiet
+Valkey too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, cast
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from chassis.postgres import Pool, migrate, open_pool
+from schemas.events.commands_inventory import ReceiptLine, ReceiveStock
+from services.inventory.app import NAME
+from services.inventory.domain.model import Goods, Line, merged
+from services.inventory.domain.reservations import (
+    ConfirmReservation,
+    ReleaseReservation,
+    ReserveGoods,
+)
+from services.inventory.store import MIGRATIONS
+from services.inventory.written import reservation_id
+from tests.integration.inventory.claims import Claim
+from tests.integration.inventory.clerk import AFTER_COMMIT, BEFORE_COMMIT, REBUILDING
+from tests.integration.inventory.street import SKUS, WAREHOUSES, Street
+from tests.support.rigs import CHASSIS_MIGRATIONS
+from tests.unit.inventory.events import NOW, cancelled, paid, placed, refunded, shipped
+
+PROVINCES = ("浙江省", "广东省", "湖北省")
+
+numbers = st.integers(0, 40)
+clerks = st.integers(0, 1)
+goods = st.lists(st.tuples(st.sampled_from(SKUS), st.integers(1, 3)), min_size=1, max_size=2).map(
+    merged
+)
+points = st.one_of(st.just(""), st.sampled_from(("", *BEFORE_COMMIT, *AFTER_COMMIT)))
+deaths_after = st.sampled_from(("", "", *AFTER_COMMIT))
+wishes = st.fixed_dictionaries(
+    {
+        "goods": goods,
+        "warehouse": st.sampled_from(("", "", *WAREHOUSES)),
+        "partial": st.booleans(),
+        "hold_s": st.sampled_from((60, 600)),
+    }
+)
+Wish = dict[str, Any]
+Restart = Callable[[], None]
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """One street, and everything that may happen in it."""
+
+    def __init__(self, street: Street, runner: asyncio.Runner, restart: Restart | None) -> None:
+        super().__init__()
+        self.street = street
+        self.run = runner.run
+        self.restart = restart
+        self.orders: list[str] = []
+        self.tills: list[ReserveGoods] = []
+        self.documents = 0
+
+    def teardown(self) -> None:
+        try:
+            self.run(self.street.quiet())
+        finally:
+            self.run(self.street.close())
+
+    @initialize()
+    def opened(self) -> None:
+        self.run(self.street.open())
+
+    # ---- what buyers, sellers and warehouses do, as it comes onto the topics --------------------
+
+    @rule(goods=goods, province=st.sampled_from(PROVINCES))
+    def order(self, goods: Goods, province: str) -> None:
+        self.orders.append(f"o{len(self.orders)}")
+        self.street.publish(placed(self.orders[-1], goods, province=province))
+
+    @precondition(lambda self: self.orders)
+    @rule(number=numbers)
+    def pay(self, number: int) -> None:
+        self.street.publish(paid(self._order(number)))
+
+    @rule(number=numbers)
+    def cancel(self, number: int) -> None:
+        """Also of an order that is still to come."""
+        order_id = f"o{number % (len(self.orders) + 1)}"
+        self.street.publish(cancelled(order_id))
+
+    @precondition(lambda self: self._claims("held"))
+    @rule(number=numbers)
+    def ship(self, number: int) -> None:
+        held = self._claims("held")
+        order_id, claim = held[number % len(held)]
+        self.street.publish(shipped(order_id, claim.warehouse, claim.held))
+
+    @precondition(lambda self: self._claims("shipped"))
+    @rule(number=numbers)
+    def give_back(self, number: int) -> None:
+        gone = self._claims("shipped")
+        order_id, claim = gone[number % len(gone)]
+        if claim.shipped:
+            self.street.publish(refunded(order_id, claim.shipped))
+
+    @rule(
+        warehouse=st.sampled_from(WAREHOUSES), sku=st.sampled_from(SKUS), pieces=st.integers(-3, 3)
+    )
+    def receive(self, warehouse: str, sku: str, pieces: int) -> None:
+        self.documents += 1
+        self.street.publish(
+            ReceiveStock(
+                document_no=f"d{self.documents}",
+                command_id=f"receive-d{self.documents}",
+                issued_at=NOW,
+                actor="test",
+                warehouse=warehouse,
+                lines=(ReceiptLine(sku=sku, quantity=pieces or 1),),
+                cause="receipt" if pieces >= 0 else "adjustment",
+            )
+        )
+
+    @rule(number=numbers)
+    def come_again(self, number: int) -> None:
+        """Whatever was published may come twice, at any time."""
+        self.street.publish(self.street.published[number % len(self.street.published)])
+
+    # ---- batches, and deaths in them ------------------------------------------------------------
+
+    @rule(clerk=clerks, point=points)
+    def work(self, clerk: int, point: str) -> None:
+        self.run(self.street.work(clerk, point))
+
+    @rule(clerk=clerks, wanted=st.lists(wishes, min_size=1, max_size=3), point=points)
+    def reserve(self, clerk: int, wanted: list[Wish], point: str) -> None:
+        self.run(self.street.serve(clerk, self._questions(wanted), point))
+
+    @rule(clerk=clerks, wanted=st.lists(wishes, min_size=1, max_size=3), point=deaths_after)
+    def reserve_overtaken(self, clerk: int, wanted: list[Wish], point: str) -> None:
+        self.run(self.street.overtaken(clerk, self._questions(wanted), point))
+
+    @precondition(lambda self: self.tills)
+    @rule(clerk=clerks, number=numbers, point=points)
+    def ask_again(self, clerk: int, number: int, point: str) -> None:
+        question = self.tills[number % len(self.tills)]
+        self.run(self.street.serve(clerk, [question], point))
+
+    @precondition(lambda self: self.tills)
+    @rule(clerk=clerks, number=numbers, handed_over=st.booleans(), point=points)
+    def confirm(self, clerk: int, number: int, handed_over: bool, point: str) -> None:
+        key = self.tills[number % len(self.tills)].reservation_id
+        question = ConfirmReservation(reservation_id=key, handed_over=handed_over)
+        self.run(self.street.serve(clerk, [question], point))
+
+    @precondition(lambda self: self.tills)
+    @rule(clerk=clerks, number=numbers, point=points)
+    def release(self, clerk: int, number: int, point: str) -> None:
+        key = self.tills[number % len(self.tills)].reservation_id
+        self.run(self.street.serve(clerk, [ReleaseReservation(reservation_id=key)], point))
+
+    # ---- time and faults --------------------------------------------------------------------------
+
+    @rule(clerk=clerks, minutes=st.sampled_from((1, 10, 31)))
+    def time_passes(self, clerk: int, minutes: int) -> None:
+        self.street.clock.advance(minutes * 60_000)
+        self.run(self.street.expire(clerk))
+
+    @rule()
+    def goods_are_shared_out(self) -> None:
+        self.run(self.street.allocate())
+
+    @rule(minutes=st.sampled_from((1, 10, 31)))
+    def time_passes_and_no_timer_looks(self, minutes: int) -> None:
+        self.street.clock.advance(minutes * 60_000)
+
+    @rule(clerk=clerks, point=st.sampled_from(("", *REBUILDING)))
+    def look_after_the_epoch(self, clerk: int, point: str) -> None:
+        self.run(self.street.look(clerk, point))
+
+    @rule(clerk=clerks)
+    def sweep(self, clerk: int) -> None:
+        self.run(self.street.clerks[clerk].sweep())
+
+    @rule(clerk=clerks)
+    def hold_news_back(self, clerk: int) -> None:
+        self.street.clerks[clerk].hold_back()
+
+    @rule(clerk=clerks)
+    def let_news_go(self, clerk: int) -> None:
+        self.run(self.street.clerks[clerk].let_go())
+
+    @rule(clerk=clerks, acts=st.booleans())
+    def valkey_will_not_answer(self, clerk: int, acts: bool) -> None:
+        """The next question of a clerk, which it may act on all the same."""
+        self.street.clerks[clerk].counters.silent = "after acting" if acts else "at once"
+
+    @rule()
+    def valkey_is_emptied(self) -> None:
+        self.run(self.street.flush())
+
+    @precondition(lambda self: self.restart)
+    @rule()
+    def valkey_dies_and_comes_back(self) -> None:
+        """With what had reached its disk."""
+        assert self.restart is not None
+        self.restart()
+
+    @rule()
+    def valkey_forgets_its_scripts(self) -> None:
+        self.run(self.street.forget_scripts())
+
+    @rule()
+    def the_epoch_ends(self) -> None:
+        self.run(self.street.void_epoch())
+
+    @rule()
+    def quiet(self) -> None:
+        self.run(self.street.quiet())
+
+    # ------------------------------------------------------------------------------------------------
+
+    def _order(self, number: int) -> str:
+        return self.orders[number % len(self.orders)]
+
+    def _claims(self, state: str) -> list[tuple[str, Claim]]:
+        """Orders in a state."""
+        return [
+            (key, claim)
+            for key, claim in self.street.claims.claims.items()
+            if claim.state == state and key.startswith("o")
+        ]
+
+    def _questions(self, wanted: list[Wish]) -> list[ReserveGoods]:
+        asked = []
+        for wish in wanted:
+            number = len(self.tills)
+            lines = tuple(Line(at, *good) for at, good in enumerate(wish["goods"], start=1))
+            asked.append(
+                ReserveGoods(
+                    reservation_id=reservation_id(f"till-{number}"),
+                    digest=f"{number}",
+                    reference=f"till-{number}",
+                    warehouse=wish["warehouse"],
+                    channel="",
+                    province="浙江省",
+                    lines=lines,
+                    partial=wish["partial"],
+                    hold_s=wish["hold_s"],
+                )
+            )
+            self.tills.append(asked[-1])
+        return asked
+
+
+def play(
+    url: str,
+    valkey_url: str,
+    *,
+    examples: int,
+    steps: int,
+    shrink: bool = True,
+    restart: Restart | None = None,
+) -> None:
+    """So many histories of at most so many steps; the first that goes wrong is shrunk and printed.
+
+    `restart` kills the Valkey and starts it again, where it is the test's own.
+    """
+    with asyncio.Runner() as runner, _pool(runner.run, url) as pool:
+        street = partial(Street, pool, valkey_url, "any-history")
+
+        def history() -> AnyHistory:
+            return AnyHistory(street(), runner, restart)
+
+        run_state_machine_as_test(
+            cast("Any", history),  # any maker of machines will do
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=steps,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                print_blob=True,
+                report_multiple_bugs=False,
+                # Explaining traces every line, which takes longer than all the rest.
+                phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
+            ),
+        )
+
+
+def played(
+    runner: asyncio.Runner, url: str, valkey_url: str, history: Callable[[AnyHistory], None]
+) -> None:
+    """One history, then quiet. Raises AssertionError where it goes wrong."""
+    with _pool(runner.run, url) as pool:
+        machine = AnyHistory(Street(pool, valkey_url, "any-history"), runner, None)
+        try:
+            machine.opened()
+            history(machine)
+        finally:
+            machine.teardown()
+
+
+@contextmanager
+def _pool(run: Callable[[Coroutine[Any, Any, Any]], Any], url: str) -> Any:
+    run(migrate(url, {"chassis": CHASSIS_MIGRATIONS, NAME: MIGRATIONS}))
+    pool: Pool = run(open_pool(url, 6))
+    try:
+        yield pool
+    finally:
+        run(pool.close())

@@ -1,0 +1,324 @@
+"""The pure model: what orders and reservations must have after any history, whoever was killed meanwhile.
+
+It is told the records of each batch that was committed and what was emitted for them, in order. Where the rules
+leave a choice (which warehouse, or none), it follows what was emitted and holds it against the numbers: whoever is
+told "held" is held from a book that refuses more than it has, and nobody is told "short" who could have been served
+even after everybody else in the same batch. Everything else follows, and raises AssertionError when it did not happen.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+
+from chassis.processor import Record
+from schemas.events.command_results import CommandSettled
+from schemas.events.commands_inventory import AllocateBackorder, ExpireHold, ReceiveStock
+from schemas.events.order_states import OrderClosed
+from schemas.events.orders import OrderPaid, OrderPlaced
+from schemas.events.refunds import RefundSettled
+from schemas.events.reservations import (
+    ReservationConfirmed,
+    ReservationEnded,
+    ReservationMade,
+    ReservationShort,
+)
+from schemas.events.shipments import ParcelShipped
+from schemas.events.stock import (
+    StockDeducted,
+    StockReleased,
+    StockReserved,
+    StockReturned,
+    StockShort,
+)
+from schemas.events.stock_movements import StockMoved
+from services.inventory.domain.model import (
+    Deduct,
+    Goods,
+    HoldState,
+    Receive,
+    Row,
+    merged,
+    taken_from,
+)
+from services.inventory.domain.reservations import (
+    ConfirmReservation,
+    ExpireReservation,
+    ReleaseReservation,
+    ReserveGoods,
+)
+from services.inventory.domain.rules import Book
+from services.inventory.sourcing import Sourcing
+
+
+class Claim(Struct):
+    """One order or reservation."""
+
+    wants: Goods
+    candidates: tuple[str, ...]
+    state: HoldState = "short"
+    warehouse: str = ""
+    held: Goods = ()
+    shipped: Goods = ()
+    paid: bool = False
+    due: datetime | None = None
+    """When a reservation's time is over; an order's is told by its timer."""
+    asked: int = 0
+    """How often goods were asked for."""
+    partial: bool = False
+
+    @property
+    def word(self) -> str:
+        """As the reservation desk calls it."""
+        match self.state:
+            case "held":
+                return "confirmed" if self.paid else "held"
+            case "cancelled":
+                return "released"
+            case "shipped":
+                return "handed_over"
+            case state:
+                return state
+
+
+class Claims:
+    """All of them, and the book they are held from."""
+
+    def __init__(self, sourcing: Sourcing, rows: Iterable[Row]) -> None:
+        self.book = Book(dict.fromkeys(rows, (0, 0)))
+        self.claims: dict[str, Claim] = {}
+        self.documents: set[str] = set()
+        self._sourcing = sourcing
+        self._versions: dict[tuple[str, str], int] = {}
+        self._settled: set[str] = set()
+        self._told: dict[str, deque[Any]] = {}
+        self._before: dict[Row, int] = {}
+        self._contested: Counter[str] = Counter()
+
+    def take(self, records: Sequence[Record], told: Iterable[Struct], now: datetime) -> None:
+        """One committed batch, with what it emitted."""
+        self._told = {}
+        for event in told:
+            self._told.setdefault(_key(event), deque()).append(event)
+        self._before = {row: self.book.available(row) for row in self.book.rows}
+        self._contested = Counter()
+        for record in records:
+            self._contested.update(self._may_take(record))
+        for record in records:
+            self._one(record, now)
+        left = {key: events for key, events in self._told.items() if events}
+        assert not left, f"emitted without a reason: {left}"
+
+    def _may_take(self, record: Record) -> dict[str, int]:
+        """Pieces that a record could take away from others, by SKU."""
+        claim = self.claims.get(record.key)
+        match record.event:
+            case OrderPlaced() | ReserveGoods() as event:
+                return dict(merged((line.sku, line.quantity) for line in event.lines))
+            case OrderPaid() | AllocateBackorder() if claim is not None:
+                return dict(claim.wants)
+            case ReceiveStock() as event:
+                return {line.sku: -line.quantity for line in event.lines if line.quantity < 0}
+            case _:
+                return {}
+
+    def _one(self, record: Record, now: datetime) -> None:
+        newest = self._versions.get((record.source, record.key), 0)
+        if record.version and record.version <= newest:
+            return
+        assert not record.version or record.version == newest + 1, f"a gap before {record}"
+        command_id = getattr(record.event, "command_id", "")
+        if command_id in self._settled:
+            self._next(command_id, CommandSettled)
+            return
+        applied = self._apply(record.key, record.event, now)
+        if command_id:
+            outcome = self._next(command_id, CommandSettled).outcome
+            assert outcome == ("done" if applied else "refused"), record
+            self._settled.add(command_id)
+        elif record.version and applied:
+            self._versions[record.source, record.key] = record.version
+
+    def _apply(self, key: str, event: Any, now: datetime) -> bool:
+        """Whether it was done; False for what is refused, or a dead letter."""
+        match event:
+            case ReserveGoods() | ConfirmReservation() | ReleaseReservation() | ExpireReservation():
+                self._reservation(key, event, now)
+                return True
+            case ReceiveStock():
+                return self._received(event)
+            case ExpireHold():
+                return self._expired(key, event)
+            case AllocateBackorder():
+                return self._allocated(key, event)
+            case ParcelShipped():
+                return self._left(key, event)
+            case RefundSettled():
+                self._came_back(key, event)
+            case OrderPlaced():
+                self._placed(key, event)
+            case OrderPaid():
+                claim = self.claims[key]
+                claim.paid, claim.due = True, None
+                if claim.state in {"short", "expired"}:
+                    self._ask(key, claim)
+            case OrderClosed():
+                self._closed(key)
+            case _:
+                raise AssertionError(event)
+        return True
+
+    def _placed(self, key: str, event: OrderPlaced) -> None:
+        if key in self.claims:
+            return
+        wants = merged((line.sku, line.quantity) for line in event.lines)
+        total = sum(pieces for _, pieces in wants)
+        choice = self._sourcing.choice(event.channel, event.province, total)
+        self.claims[key] = claim = Claim(wants, choice.warehouses)
+        self._ask(key, claim)
+
+    def _closed(self, key: str) -> None:
+        claim = self.claims.setdefault(key, Claim((), (), "cancelled"))
+        if claim.state == "held":
+            assert self._next(key, StockReleased).reason == "cancelled"
+            self._end(claim, "cancelled")
+        elif claim.state != "shipped":
+            claim.state = "cancelled"
+
+    def _allocated(self, key: str, command: AllocateBackorder) -> bool:
+        claim = self.claims[key]
+        if claim.state != "short" or not claim.paid or claim.asked != command.generation:
+            return False
+        if self._told.get(key):
+            self._ask(key, claim)
+        else:
+            assert not self._could_have(claim, whole=True), f"{key} goes on waiting"
+            claim.asked += 1
+        return True
+
+    def _expired(self, key: str, command: ExpireHold) -> bool:
+        claim = self.claims[key]
+        if claim.state != "held" or claim.paid or claim.asked != command.generation:
+            return False
+        assert self._next(key, StockReleased).reason == "expired"
+        self._end(claim, "expired")
+        return True
+
+    def _left(self, key: str, event: ParcelShipped) -> bool:
+        claim = self.claims[key]
+        goods = merged((line.sku, line.quantity) for line in event.lines)
+        if claim.state != "held" or event.warehouse != claim.warehouse or goods != claim.held:
+            return False
+        assert self._next(key, StockDeducted).warehouse == claim.warehouse
+        self._deduct(key, claim, event.parcel_id)
+        return True
+
+    def _came_back(self, key: str, event: RefundSettled) -> None:
+        claim = self.claims[key]
+        goods = merged((line.sku, line.quantity) for line in event.restock)
+        left = taken_from(claim.shipped, goods)
+        assert left is not None, "the machine sends back what it has"
+        assert self._next(key, StockReturned).warehouse == claim.warehouse
+        claim.shipped = left
+        self.book.receive(Receive(claim.warehouse, goods, "return", event.refund_id))
+
+    def _received(self, command: ReceiveStock) -> bool:
+        goods = merged((line.sku, line.quantity) for line in command.lines)
+        short = any(
+            self.book.available((command.warehouse, sku)) + pieces < 0 for sku, pieces in goods
+        )
+        if command.document_no in self.documents or short:
+            return False
+        self.documents.add(command.document_no)
+        self.book.receive(Receive(command.warehouse, goods, command.cause, command.document_no))
+        moved = self._next(command.document_no, StockMoved)
+        assert [(line.sku, line.quantity, line.balance_after) for line in moved.lines] == [
+            (sku, pieces, self.book.rows[command.warehouse, sku][0]) for sku, pieces in goods
+        ]
+        return True
+
+    def _reservation(self, key: str, command: Any, now: datetime) -> None:
+        claim = self.claims.get(key)
+        if isinstance(command, ReserveGoods):
+            if claim is None:
+                self._reserved(key, command, now)
+            return
+        if claim is None or claim.state != "held":
+            return
+        over = claim.due is not None and now >= claim.due
+        match command:
+            case ReleaseReservation():
+                assert self._next(key, ReservationEnded).reason == "released"
+                self._end(claim, "cancelled")
+            case ExpireReservation() if over:
+                assert self._next(key, ReservationEnded).reason == "expired"
+                self._end(claim, "expired")
+            case ConfirmReservation() if not over and (command.handed_over or not claim.paid):
+                event = self._next(key, ReservationConfirmed)
+                assert event.handed_over == command.handed_over
+                claim.paid, claim.due = True, None
+                if command.handed_over:
+                    self._deduct(key, claim, key)
+
+    def _reserved(self, key: str, command: ReserveGoods, now: datetime) -> None:
+        wants = merged((line.sku, line.quantity) for line in command.lines)
+        total = sum(pieces for _, pieces in wants)
+        named = (command.warehouse,) if command.warehouse else None
+        candidates = named or self._sourcing.choice("", command.province, total).warehouses
+        self.claims[key] = claim = Claim(wants, candidates, partial=command.partial)
+        self._ask(key, claim, now + timedelta(seconds=command.hold_s))
+
+    def _ask(self, key: str, claim: Claim, due: datetime | None = None) -> None:
+        claim.asked += 1
+        event = self._next(key, StockReserved, StockShort, ReservationMade, ReservationShort)
+        if isinstance(event, StockShort | ReservationShort):
+            assert not self._could_have(claim, whole=not claim.partial), f"{key} is told short"
+            claim.state, claim.warehouse, claim.held = "short", "", ()
+            return
+        if isinstance(event, StockReserved):
+            goods = merged((line.sku, line.quantity) for line in event.lines)
+        else:
+            goods = merged((line.sku, line.held) for line in event.lines)
+        if goods != claim.wants:
+            assert claim.partial, f"{key} has {goods}"
+            assert not self._could_have(claim, whole=True), f"{key} is told only {goods}"
+        assert event.warehouse in claim.candidates, f"{key} from {event.warehouse}"
+        self.book.reserve(event.warehouse, goods)
+        claim.state, claim.warehouse, claim.held = "held", event.warehouse, goods
+        claim.due = None if claim.paid else due
+
+    def _could_have(self, claim: Claim, *, whole: bool) -> bool:
+        """Whether it could have been served even after everybody else in the batch."""
+        own = dict(claim.wants)
+        for warehouse in claim.candidates:
+            left = [self._before[warehouse, sku] - (self._contested[sku] - own[sku]) for sku in own]
+            if whole and all(has >= wants for has, wants in zip(left, own.values(), strict=True)):
+                return True
+            if not whole and any(has > 0 for has in left):
+                return True
+        return False
+
+    def _end(self, claim: Claim, state: HoldState) -> None:
+        self.book.release(claim.warehouse, claim.held)
+        claim.state, claim.held, claim.due = state, (), None
+
+    def _deduct(self, key: str, claim: Claim, document_no: str) -> None:
+        self.book.deduct(Deduct(claim.warehouse, claim.held, document_no, key))
+        claim.state, claim.shipped, claim.held, claim.due = "shipped", claim.held, (), None
+
+    def _next(self, key: str, *kinds: type[Struct]) -> Any:
+        """What was emitted next about this key."""
+        waiting = self._told.get(key)
+        assert waiting, f"nothing was emitted about {key}"
+        event = waiting.popleft()
+        assert isinstance(event, kinds), f"{event} instead of {kinds}"
+        return event
+
+
+def _key(event: Any) -> str:
+    key: str = getattr(event, event.__struct_fields__[0])
+    return key

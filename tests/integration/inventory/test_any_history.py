@@ -1,0 +1,106 @@
+"""Any history in which processes die between any two steps: Postgres is as the pure model says, then Valkey too."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chassis.postgres import Connection
+from services.inventory.counters import ValkeyCounters
+from services.inventory.domain.reservations import ReleaseReservation
+from services.inventory.reserving import DIRECT_HANDLERS
+from services.inventory.store import SQL, EpochInForce
+from tests.faults.inventory_process import repeating
+from tests.integration.inventory.any_history import AnyHistory, Wish, play, played
+
+ONE_PIECE: list[Wish] = [{"goods": (("A", 1),), "warehouse": "HZ", "partial": False, "hold_s": 600}]
+
+
+def test_any_history_leaves_what_the_model_says(database_url: str, valkey_url: str) -> None:
+    play(database_url, valkey_url, examples=8, steps=25)
+
+
+def released_twice(history: AnyHistory) -> None:
+    history.reserve(clerk=0, wanted=ONE_PIECE * 2, point="")
+    history.release(clerk=0, number=0, point="batch.after_commit")
+    history.release(clerk=1, number=0, point="")
+
+
+def swept_while_under_way(history: AnyHistory) -> None:
+    history.reserve_overtaken(clerk=1, wanted=ONE_PIECE, point="batch.after_commit")
+
+
+def told_late_of_what_was_let_go(history: AnyHistory) -> None:
+    history.hold_news_back(clerk=0)
+    history.reserve(clerk=0, wanted=ONE_PIECE, point="")
+    history.release(clerk=1, number=0, point="stock.before_telling")
+    history.let_news_go(clerk=0)
+
+
+def missed_a_rebuild(history: AnyHistory) -> None:
+    history.reserve(clerk=1, wanted=ONE_PIECE, point="")
+    history.valkey_is_emptied()
+    history.look_after_the_epoch(clerk=0, point="")
+    history.valkey_will_not_answer(clerk=1, acts=False)
+    history.reserve(clerk=1, wanted=ONE_PIECE, point="")
+
+
+def release_repeated(plant: pytest.MonkeyPatch) -> None:
+    """What was let go is let go again whenever somebody asks for it again."""
+    handlers: Any = DIRECT_HANDLERS
+    decide = repeating(handlers[ReleaseReservation], "released")
+    plant.setitem(handlers, ReleaseReservation, decide)
+
+
+def never_under_way(plant: pytest.MonkeyPatch) -> None:
+    """The sweeper does not wait for batches under way."""
+    queries: Any = SQL
+    plant.setitem(queries, "under_way", "SELECT $1::float8 < 0")
+
+
+def all_notes_taken_for_own(plant: pytest.MonkeyPatch) -> None:
+    """Who tells Valkey of a hold settles whatever note it has."""
+    settle = ValkeyCounters.settle
+
+    async def settle_all(self: ValkeyCounters, *told: Any, **named: Any) -> bool:
+        return await settle(self, *told, **(named | {"noted_at": 0}))
+
+    plant.setattr(ValkeyCounters, "settle", settle_all)
+
+
+def only_the_known_epoch_ended(plant: pytest.MonkeyPatch) -> None:
+    """Who goes without Valkey ends the epoch he knew, in force or not."""
+
+    async def void(self: EpochInForce, connection: Connection) -> None:
+        if self.known is not None:
+            await connection.execute(
+                "UPDATE inventory.epoch SET state = 'REBUILDING' WHERE epoch = $1 AND state = 'LIVE'",
+                self.known.number,
+            )
+        self.known = None
+
+    plant.setattr(EpochInForce, "void", void)
+
+
+@pytest.mark.parametrize(
+    ("history", "bug"),
+    [
+        (released_twice, release_repeated),
+        (swept_while_under_way, never_under_way),
+        (told_late_of_what_was_let_go, all_notes_taken_for_own),
+        (missed_a_rebuild, only_the_known_epoch_ended),
+    ],
+)
+def test_a_history_of_its_own_finds_each_planted_bug(
+    database_url: str,
+    valkey_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    history: Callable[[AnyHistory], None],
+    bug: Callable[[pytest.MonkeyPatch], None],
+) -> None:
+    with asyncio.Runner() as runner:
+        played(runner, database_url, valkey_url, history)
+        bug(monkeypatch)
+        with pytest.raises(AssertionError):
+            played(runner, database_url, valkey_url, history)
