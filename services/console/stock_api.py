@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Path, Query
 
 from services.console.stock_health import StockDifferences, StockHealth
+from services.console.stock_sections.replenishment import Suggestions
 from services.console.stock_views import SHOWING, SkuDetail, SkuList, StockFilters
 from services.console.web import AtDesk
 
@@ -48,6 +49,12 @@ async def health(desk: AtDesk) -> StockHealth:
 async def differences(desk: AtDesk) -> StockDifferences:
     """What differs from the world outside, and what is to be done about it."""
     return await desk.stock_whole.differences()
+
+
+@router.get("/suggestions", summary="补货建议和低于安全库存的行")
+async def suggestions(desk: AtDesk) -> Suggestions:
+    """What to order, and why."""
+    return await desk.stock_whole.suggestions()
 
 
 @router.get(

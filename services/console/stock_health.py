@@ -31,6 +31,7 @@ from services.console.stock_sections.differences import (
     differences,
     tasks,
 )
+from services.console.stock_sections.replenishment import COUNTS, Suggestions, listed
 from services.console.views import Shown
 
 LISTED_MAX = 200
@@ -133,6 +134,8 @@ class StockHealth(Shown):
     oversold_skus: tuple[str, ...] = Field(description="对账发现预占多于实物的 SKU，至多 8 个")
     open_differences: int
     open_tasks: int
+    suggested: int = Field(description="要订的行数")
+    below_safety: int = Field(description="低于安全库存的行数")
     oldest_task: str = Field(description="最早的任务派出多久了；没有为空")
 
 
@@ -157,7 +160,7 @@ class StockWhole:
         """How the stock stands as a whole."""
         now = self._clock.now()
         sums = await self._row(SUMS, self._low_pieces)
-        opened = await self._row(OPEN_COUNTS)
+        opened, wanted = await self._row(OPEN_COUNTS), await self._row(COUNTS)
         oversold = tuple(row["sku"] for row in await self._pool.fetch(OVERSOLD, OVERSOLD_SKUS_MAX))
         rates = _rates(await self._pool.fetch(NEWEST_RECONCILED, now - RATES_OF))
         rates = tuple(sorted(rates, key=lambda one: (-one.difference_ppm, one.source)))
@@ -176,6 +179,8 @@ class StockWhole:
             oversold_skus=oversold,
             open_differences=opened["differences"],
             open_tasks=opened["tasks"],
+            suggested=wanted["suggested"],
+            below_safety=wanted["below"],
             oldest_task=lasting(now - opened["oldest_task_at"]) if opened["tasks"] else "",
         )
 
@@ -189,6 +194,10 @@ class StockWhole:
             differences=differences(await self._pool.fetch(OPEN_DIFFERENCES, LISTED_MAX), now),
             open_differences=opened["differences"],
         )
+
+    async def suggestions(self) -> Suggestions:
+        """What to order, and what fell below its safety stock."""
+        return await listed(self._pool)
 
     async def _checked(self, now: datetime) -> tuple[Freshness, BooksState]:
         row = await self._pool.fetchrow(CHECK)

@@ -66,6 +66,15 @@ async def differences(request: Request, desk: AtDesk, session: SignedIn) -> Resp
     return page_or_part(request, desk, "stock_differing.html", "stock_differing_body.html", shown)
 
 
+@router.get("/suggestions")
+async def suggestions(request: Request, desk: AtDesk, session: SignedIn) -> Response:
+    """补货建议."""
+    shown = {"found": await desk.stock_whole.suggestions(), "session": session}
+    return page_or_part(
+        request, desk, "stock_suggestions.html", "stock_suggestions_body.html", shown
+    )
+
+
 @router.get("/advice")
 async def advice(request: Request, desk: AtDesk, session: SignedIn) -> Response:
     """数字对不上怎么办: the guide of docs/, so that there is one."""

@@ -50,9 +50,23 @@ HINTS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """What a difference looks like, and where to look first."""
 
+DEMAND: Mapping[str, str] = MappingProxyType(
+    {
+        "smooth": "需求平稳",
+        "erratic": "量时大时小",
+        "intermittent": "隔三差五才有",
+        "lumpy": "难得有，一来就多",
+    }
+)
+
 _WHY = MappingProxyType(
     {"all differences closed": "差异都已补记", "reconciled again": "之后又对过账"}
 )
+
+
+def demand(code: str) -> str:
+    """How a SKU sells."""
+    return DEMAND.get(code) or say(code)
 
 
 def hint(code: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from schemas.events.replenishment import ReplenishmentSuggested, SafetyStockCrossed
 from schemas.events.reservations import (
     HeldLine,
     ReservationConfirmed,
@@ -269,3 +270,50 @@ def task(kind: str, *, at: datetime, warehouse: str = "HZ", **more: Any) -> Stoc
         "closed_why": "",
     }
     return StockTaskChanged(**usual | more)
+
+
+def suggested(
+    warehouse: str, sku: str, quantity: int, *, version: int = 1, at: datetime = NOON, **more: Any
+) -> ReplenishmentSuggested:
+    """What inventory says to order."""
+    usual: dict[str, Any] = {
+        "level_key": f"{warehouse}|{sku}",
+        "version": version,
+        "occurred_at": at,
+        "warehouse": warehouse,
+        "sku": sku,
+        "quantity": quantity,
+        "supplier": "茶厂",
+        "demand_class": "smooth",
+        "forecaster": "seasonal-drift",
+        "daily_demand_milli": 12_340,
+        "lead_time_days": 7,
+        "review_days": 7,
+        "service_level_permille": 950,
+        "safety_stock": 31,
+        "reorder_point": 204,
+        "order_up_to": 290,
+        "on_hand": 60,
+        "on_order": 24,
+        "reserved": 40,
+        "backordered": 0,
+        "rule": "replenishment/default@1#usual",
+        "explanation": f"可售实物 60 − 预占 40 + 采购在途 24 = 44，不高于订货点，订 {quantity}",
+    }
+    return ReplenishmentSuggested(**usual | more)
+
+
+def crossed(
+    warehouse: str, sku: str, *, below: bool, version: int, at: datetime = NOON
+) -> SafetyStockCrossed:
+    """It fell below its safety stock of 31 pieces, or is back at it."""
+    return SafetyStockCrossed(
+        level_key=f"{warehouse}|{sku}",
+        version=version,
+        occurred_at=at,
+        warehouse=warehouse,
+        sku=sku,
+        below=below,
+        available=20 if below else 31,
+        safety_stock=31,
+    )

@@ -15,12 +15,14 @@ from chassis.clock import SystemClock
 from tests.browser.conftest import Console, sign_in
 from tests.browser.shelves import (
     checked,
+    crossed,
     difference,
     fell,
     level,
     moved,
     reconciled,
     reserved,
+    suggested,
     task,
     till,
 )
@@ -59,6 +61,9 @@ def the_stock(now: datetime) -> list[Struct]:
         replace(reconciled(6_200, at=counted), differing_rows=3, difference_pieces=620),
         reconciled(900, at=counted - timedelta(hours=1), source="channel", number="2"),
         task("difference", at=counted),
+        suggested("HZ", CUP, 96, at=counted, supplier="瓷厂"),
+        crossed("HZ", CUP, below=True, version=2, at=counted),
+        suggested("GZ", TEA, 276, at=counted),
         checked(now, newest_change_at=now - timedelta(minutes=2)),
     ]
 
@@ -125,7 +130,13 @@ def test_the_page_of_the_stock_shows_at_once_what_is_wrong_and_who_holds_it(
     a_sku_is_opened_by_keyboard(page, pictures)
     a_hold_that_ends_leaves_the_page(console, page, now)
     what_differs_is_listed_with_what_to_do(page, pictures)
-    for path, name in (("", "stock"), (f"/skus/{SHIRT}", "sku"), ("/differences", "differences")):
+    what_to_order_is_listed_with_the_reason(page, pictures)
+    for path, name in (
+        ("", "stock"),
+        ("/suggestions", "suggestions"),
+        (f"/skus/{SHIRT}", "sku"),
+        ("/differences", "differences"),
+    ):
         page.goto(f"{console.url}/stock{path}")
         fits(page, 360)
         page.screenshot(path=pictures / f"console-phone-{name}.png", full_page=bool(path))
@@ -197,3 +208,15 @@ def what_differs_is_listed_with_what_to_do(page: Page, pictures: Path) -> None:
     expect(page.locator("article h1")).to_have_text("数字对不上怎么办")
     page.get_by_role("link", name="← 差异与任务").click()
     expect(page.locator("#differing")).to_be_visible()
+
+
+def what_to_order_is_listed_with_the_reason(page: Page, pictures: Path) -> None:
+    page.get_by_role("link", name="库存", exact=True).click()
+    page.get_by_role("link", name="补货建议").click()
+    expect(page.locator("#suggestions tbody tr")).to_have_count(2)
+    first = page.locator("#suggestions tbody tr").first
+    expect(first).to_contain_text(CUP)
+    expect(first).to_contain_text("低于安全库存")
+    page.screenshot(path=pictures / "console-stock-suggestions.png", full_page=True)
+    page.get_by_role("link", name=TEA).click()
+    expect(page.locator("#replenishment")).to_contain_text("不高于订货点")

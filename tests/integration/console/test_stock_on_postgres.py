@@ -15,12 +15,14 @@ from services.console.projections import fold_counters
 from services.console.stock_health import NEWEST_LEVEL
 from tests.browser.shelves import (
     checked,
+    crossed,
     difference,
     fell,
     level,
     moved,
     reconciled,
     reserved,
+    suggested,
     task,
     till,
 )
@@ -167,6 +169,7 @@ async def test_empty_pages_say_what_comes_next(rig: Rig) -> None:
     assert "还没有库存" in board
     assert "库存服务还没有上报" in board
     assert "没有符合条件的 SKU" in (await client.get("/stock?q=x")).text
+    assert "现在没有要订的" in (await client.get("/stock/suggestions")).text
     assert "还没有对过账" in (await client.get("/stock/differences")).text
     for nowhere in ("/stock/skus/NONE", "/api/stock/skus/NONE", "/stock/skus/a%00b"):
         assert (await client.get(nowhere)).status_code == 404
@@ -336,6 +339,35 @@ async def test_what_differs_is_listed_with_tasks_and_the_reconciliations(rig: Ri
     assert "不在任何仓" in (await client.get("/stock/advice")).text
 
 
+async def test_what_to_order_is_listed_with_the_reason_what_lacks_first(rig: Rig) -> None:
+    await rig.project(
+        [
+            *shelves(),
+            suggested("HZ", "PLENTY", 500, version=1),
+            suggested("HZ", "LOW", 24, version=1),
+            crossed("HZ", "LOW", below=True, version=2),
+            suggested("HZ", "OFF", 9, version=1),
+            suggested("HZ", "OFF", 0, version=2),
+        ]
+    )
+    told = await api(rig, "/suggestions")
+    assert (told["suggested"], told["below"]) == (2, 1)
+    assert [(one["sku"], one["quantity"], one["below_safety"]) for one in told["items"]] == [
+        ("LOW", 24, True),
+        ("PLENTY", 500, False),
+    ]
+    health = await api(rig, "/health")
+    assert (health["suggested"], health["below_safety"]) == (2, 1)
+    client = rig.with_session()
+    page = (await client.get("/stock/suggestions")).text
+    assert "不高于订货点" in page
+    assert "需求平稳" in page
+    assert "补货建议（2 行要订）" in (await client.get("/stock")).text
+    sku = (await client.get("/stock/skus/LOW")).text
+    assert "低于安全库存 31" in sku
+    assert "补货建议" not in (await client.get("/stock/skus/OFF")).text
+
+
 async def test_no_program_name_is_shown(rig: Rig) -> None:
     told = [*shelves(), moved("X1", "transfer_in", {"OFF": (1, 2)}, actor="timer:x_y")]
     await rig.project([*told, difference("GONE", 0, 1, at=NOW, hint="swapped_with TAKEN")])
@@ -352,7 +384,7 @@ async def test_a_page_of_many_skus_is_read_by_its_index(rig: Rig) -> None:
         "SELECT 'S' || i, 1, i % 997, 0 FROM generate_series(1, 20000) AS i"
     )
     await rig.pool.execute(
-        "INSERT INTO console.stock_levels SELECT 'HZ|S' || i, '{}', 'HZ', 'S' || i, 5, 0, now() "
+        "INSERT INTO console.stock_levels SELECT 'HZ|S' || i, '{}', 'HZ', 'S' || i, 5, 0, 0, now() "
         "FROM generate_series(1, 20000) AS i"
     )
     await rig.pool.execute(

@@ -27,9 +27,11 @@ from services.console.domain.stock import (
 from services.console.stock import LEVELS
 from services.console.stock_sections.differences import BOOKS
 from services.console.stock_sections.holds import HOLDS, Moved
+from services.console.stock_sections.replenishment import REPLENISHMENT
 from services.console.stock_views import SECTIONS, StockFilters
 from tests.browser.shelves import (
     checked,
+    crossed,
     difference,
     fell,
     level,
@@ -38,6 +40,7 @@ from tests.browser.shelves import (
     released,
     reserved,
     returned,
+    suggested,
     task,
     till,
     till_ended,
@@ -244,8 +247,32 @@ def test_filters_that_mean_nothing_are_left_out() -> None:
     assert odd == StockFilters(query="AB")
 
 
+def test_the_newest_suggestion_holds_and_none_takes_it_back() -> None:
+    kept, _ = after(
+        REPLENISHMENT,
+        [
+            suggested("HZ", "A", 276),
+            crossed("HZ", "A", below=True, version=2),
+            suggested("GZ", "A", 12),
+            suggested("HZ", "A", 240, version=5),
+            suggested("HZ", "A", 276, version=4),
+        ],
+    )
+    assert {key: (one.quantity, one.below) for key, one in kept.items()} == {
+        "HZ|A": (240, True),
+        "GZ|A": (12, False),
+    }
+    over = [
+        suggested("HZ", "A", 240, version=5),
+        suggested("HZ", "A", 0, version=6),
+        crossed("HZ", "A", below=False, version=7),
+    ]
+    kept, _ = after(REPLENISHMENT, over)
+    assert (kept["HZ|A"].quantity, kept["HZ|A"].below) == (0, False)
+
+
 def test_every_section_has_its_template_and_a_place_of_its_own() -> None:
-    assert list(SECTIONS) == ["differences", "holds", "movements"]
+    assert list(SECTIONS) == ["differences", "replenishment", "holds", "movements"]
     assert len({one.place for one in SECTIONS.values()}) == len(SECTIONS)
     for name in SECTIONS:
         assert (web.FOLDER / "templates" / f"stock_{name}.html").exists()
