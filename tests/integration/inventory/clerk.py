@@ -68,8 +68,9 @@ class SlowCounters(ValkeyCounters):
         return answers
 
     async def settle(self, *arguments: Any, **named: Any) -> bool:
-        """Tells, once the news may go."""
-        await self.news_may_go.wait()
+        """Tells; what a batch has to tell (it bears the time of its notes) once the news may go."""
+        if named.get("noted_at"):
+            await self.news_may_go.wait()
         told: bool = await self._heard(super().settle(*arguments, **named))
         return told
 
