@@ -99,6 +99,17 @@ def test_peeking_gives_key_and_version_of_decoding(
     assert peeked == Peeked(record, getattr(event, first), getattr(event, "version", 0))
 
 
+def _in_lists(value: Any) -> Any:
+    """The same with lists for tuples: in a union fastavro takes nothing else for an array."""
+    match value:
+        case dict():
+            return {name: _in_lists(one) for name, one in value.items()}
+        case list() | tuple():
+            return [_in_lists(one) for one in value]
+        case _:
+            return value
+
+
 @EVERY_RECORD
 @BRIEFLY
 @given(generated=st.data())
@@ -110,7 +121,7 @@ def test_what_is_encoded_are_the_bytes_of_fastavro(
     schema = parse_schema(sources()[record.FULL_NAME])  # type: ignore[attr-defined]
     reference = BytesIO()
     fields = msgspec.to_builtins(event, builtin_types=(datetime, bytes))
-    schemaless_writer(reference, schema, fields)
+    schemaless_writer(reference, schema, _in_lists(fields))
     assert framed[5:] == reference.getvalue()
 
 

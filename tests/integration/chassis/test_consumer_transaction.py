@@ -69,7 +69,7 @@ async def test_an_event_that_comes_too_early_waits_for_its_predecessor(rig: Rig)
 async def test_poison_becomes_a_dead_letter_and_the_stream_goes_on(rig: Rig) -> None:
     """Original bytes, position and reason are kept; the next order is worked on."""
     poison = codec().encode(placed("TB1", shop="poison"))
-    await rig.publish_raw("orders", "TB0", b"\x00\x00\x00\x00\x63nonsense")
+    await rig.publish_raw("orders", "TB0", b"\x00\x7f\xff\xff\xffnonsense")
     await rig.publish_raw("orders", "TB1", poison)
     await rig.publish([placed("TB2")])
 
@@ -77,7 +77,7 @@ async def test_poison_becomes_a_dead_letter_and_the_stream_goes_on(rig: Rig) -> 
 
     dead = await rig.dead()
     assert {(value, code) for _, value, code in dead} == {
-        (b"\x00\x00\x00\x00\x63nonsense", "schema_unknown"),
+        (b"\x00\x7f\xff\xff\xffnonsense", "schema_unknown"),
         (poison, "poison_shop"),
     }
     assert all(position.startswith("orders/") for position, _, _ in dead)
