@@ -33,20 +33,10 @@ from schemas.events.signals import ChannelWindowClosed
 from tests.support.rigs import read_topic
 from tests.support.toy import paid, placed
 
-START = SystemClock().now().replace(second=0, microsecond=0) - timedelta(minutes=4)
-"""Records are stamped when they are published, so orders accepted long before would not look real."""
+BEFORE = timedelta(minutes=4)
+"""Orders of a test are accepted from so long before it on: a restart ignores what was accepted long before it was published."""
 PATIENCE_S = 60.0
 Counted = dict[tuple[str, datetime], tuple[int, int, int]]
-
-
-def order(number: int) -> OrderPlaced:
-    accepted_at = START + timedelta(seconds=2 * number)
-    return replace(
-        placed(f"T{number}"),
-        channel=("taobao", "jd", "douyin")[number % 3],
-        accepted_at=accepted_at,
-        occurred_at=accepted_at - timedelta(milliseconds=100 * number),
-    )
 
 
 def recounted(values: Sequence[bytes]) -> Counted:
@@ -72,6 +62,17 @@ class Bench:
         self.kafka = {"bootstrap.servers": stack.kafka_bootstrap}
         self.stack, self.prefix, self.log = stack, prefix, log
         self.publisher = Publisher(self.kafka, prefix)
+        self._first_at = SystemClock().now().replace(second=0, microsecond=0) - BEFORE
+
+    def order(self, number: int) -> OrderPlaced:
+        """One of the orders of the test, every two seconds one."""
+        accepted_at = self._first_at + timedelta(seconds=2 * number)
+        return replace(
+            placed(f"T{number}"),
+            channel=("taobao", "jd", "douyin")[number % 3],
+            accepted_at=accepted_at,
+            occurred_at=accepted_at - timedelta(milliseconds=100 * number),
+        )
 
     async def publish(self, events: Sequence[Struct]) -> None:
         await self.publisher.publish([envelope(codec(), event, "test") for event in events])
@@ -156,14 +157,14 @@ async def bench(stack: Stack, topic_prefix: str, tmp_path: Path) -> AsyncIterato
 async def test_closings_equal_a_recount_of_the_topic_over_duplicates_garbage_and_restarts(
     bench: Bench,
 ) -> None:
-    first = [order(number) for number in range(60)]
+    first = [bench.order(number) for number in range(60)]
     await bench.publish([*first, *first[:20], *(paid(one.order_id) for one in first)])
     placed_id = codec().encode(first[0])[:5]
     await bench.publisher.publish([Emitted("orders", "x", placed_id + b"\xff", ())])
     async with bench.running() as port:
         await bench.until_right()
         # Late: into minutes that were closed already.
-        await bench.publish([replace(order(n), order_id=f"L{n}") for n in range(0, 60, 5)])
+        await bench.publish([replace(bench.order(n), order_id=f"L{n}") for n in range(0, 60, 5)])
         await bench.until_right()
         async with client() as http:
             shown = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
@@ -174,7 +175,7 @@ async def test_closings_equal_a_recount_of_the_topic_over_duplicates_garbage_and
     assert 'danshu_insight_records_total{outcome="counted"} 72.0' in shown
     assert 'danshu_insight_sync_delay_seconds{channel="jd",of="max"}' in shown
     async with bench.running():
-        await bench.publish([order(number) for number in range(60, 90)])
+        await bench.publish([bench.order(number) for number in range(60, 90)])
         await bench.until_right()
     log = [json.loads(line) for line in bench.log.read_text().splitlines() if line[:1] == "{"]
     assert not [line for line in log if line["level"] in ("error", "critical")], log
