@@ -6,6 +6,7 @@ table's own `on_error` outputs and the reason. How a table is written: docs/rule
 
 from chassis.rules.linting import lint, unmet
 from chassis.rules.reading import TableBroken, load_tables, read_table
+from chassis.rules.serving import needed_table
 from chassis.rules.table import CellTrace, RowTrace, Table
 from chassis.rules.values import Decision, Problem, Value
 
@@ -19,6 +20,7 @@ __all__ = [
     "Value",
     "lint",
     "load_tables",
+    "needed_table",
     "read_table",
     "unmet",
 ]

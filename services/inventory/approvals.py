@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from chassis.errors import StartRefused
-from chassis.rules import Table, TableBroken, load_tables, unmet
+from chassis.rules import Table, needed_table
 from chassis.rules.values import Kind
 from services.inventory.domain.model import Goods
 
@@ -43,12 +42,5 @@ class Approvals:
 
 def read_approvals(rules_dir: Path) -> Approvals:
     """The table of a folder of rules. Raises StartRefused."""
-    try:
-        table = load_tables(rules_dir)[TABLE]
-    except (TableBroken, KeyError) as error:
-        raise StartRefused(f"the decision table {TABLE} is not usable: {error}") from error
-    if problems := unmet(table, facts=FACTS, outputs={"approval": "text"}):
-        raise StartRefused(
-            f"the decision table {TABLE} is not usable: {', '.join(map(str, problems))}"
-        )
+    table = needed_table(rules_dir, TABLE, facts=FACTS, outputs={"approval": "text"})
     return Approvals(table)

@@ -23,7 +23,7 @@ from chassis.commands import envelope
 from chassis.errors import StartRefused
 from chassis.postgres import Connection, Pool, named_queries
 from chassis.producer import Publisher
-from chassis.rules import Table, TableBroken, load_tables, unmet
+from chassis.rules import Table, needed_table
 from chassis.rules.values import Kind
 from schemas.events.channel_availability import ChannelAvailabilityChanged, ChannelOffer
 from services.inventory.domain.availability import Level, Quota, for_sale, offered
@@ -77,15 +77,11 @@ class Quotas:
 
 def read_quotas(rules_dir: Path) -> Quotas:
     """The table of a folder of rules. Raises StartRefused, also for shares and pieces that make no sense."""
-    try:
-        table = load_tables(rules_dir)[TABLE]
-    except (TableBroken, KeyError) as error:
-        raise StartRefused(f"the decision table {TABLE} is not usable: {error}") from error
-    problems = [str(problem) for problem in unmet(table, facts=FACTS, outputs=OUTPUTS)]
-    if not problems and not table.facts["channel"].one_of:
-        problems = ["channel: one_of names the channels that are told"]
-    if not problems:
-        problems = list(_nonsense(table))
+    table = needed_table(rules_dir, TABLE, facts=FACTS, outputs=OUTPUTS)
+    if not table.facts["channel"].one_of:
+        problems: Sequence[str] = ["channel: one_of names the channels that are told"]
+    else:
+        problems = _nonsense(table)
     if problems:
         raise StartRefused(f"the decision table {TABLE} is not usable: {'; '.join(problems)}")
     return Quotas(table)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from chassis.clock import Clock
 from chassis.commands import CommandDesk
-from chassis.errors import StartRefused
 from chassis.ids import request_id
 from chassis.postgres import Pool
-from chassis.rules import Table, TableBroken, load_tables, unmet
+from chassis.rules import Table, needed_table
 from chassis.rules.values import Kind
 from schemas.events.commands_inventory import AllocateBackorder
 from services.inventory import metrics
@@ -51,14 +50,7 @@ class Line:
 
 def read_line(rules_dir: Path) -> Line:
     """The table of a folder of rules. Raises StartRefused."""
-    try:
-        table = load_tables(rules_dir)[TABLE]
-    except (TableBroken, KeyError) as error:
-        raise StartRefused(f"the decision table {TABLE} is not usable: {error}") from error
-    if problems := unmet(table, facts=FACTS, outputs={"priority": "int"}):
-        raise StartRefused(
-            f"the decision table {TABLE} is not usable: {', '.join(map(str, problems))}"
-        )
+    table = needed_table(rules_dir, TABLE, facts=FACTS, outputs={"priority": "int"})
     return Line(table)
 
 

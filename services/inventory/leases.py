@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from chassis.errors import StartRefused
-from chassis.rules import Table, TableBroken, load_tables, unmet
+from chassis.rules import Table, needed_table
 from chassis.rules.values import Kind
 from services.inventory.domain.model import Lease
 
@@ -56,12 +55,5 @@ class Leases:
 
 def read_leases(rules_dir: Path, longest: timedelta) -> Leases:
     """The table of a folder of rules. Raises StartRefused."""
-    try:
-        table = load_tables(rules_dir)[TABLE]
-    except (TableBroken, KeyError) as error:
-        raise StartRefused(f"the decision table {TABLE} is not usable: {error}") from error
-    if problems := unmet(table, facts=FACTS, outputs={"hold_minutes": "int"}):
-        raise StartRefused(
-            f"the decision table {TABLE} is not usable: {', '.join(map(str, problems))}"
-        )
+    table = needed_table(rules_dir, TABLE, facts=FACTS, outputs={"hold_minutes": "int"})
     return Leases(table, longest)

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from chassis import plugins
 from chassis.errors import StartRefused
-from chassis.rules import Decision, Table, TableBroken, load_tables, unmet
+from chassis.rules import Decision, Table, needed_table
 from chassis.rules.values import Kind, Value
 from services.inventory.domain.forecasting import DemandClass, Forecaster
 from services.inventory.domain.replenishment import Terms
@@ -94,12 +94,7 @@ class Parameters:
 def read_parameters(rules_dir: Path) -> Parameters:
     """The table of a folder of rules, with every forecaster there is. Raises StartRefused."""
     forecasters = plugins.load("services.inventory.forecasting", "FORECASTER", Forecaster)
-    try:
-        table = load_tables(rules_dir)[TABLE]
-    except (TableBroken, KeyError) as error:
-        raise StartRefused(f"the decision table {TABLE} is not usable: {error}") from error
-    if problems := unmet(table, facts=FACTS, outputs=OUTPUTS):
-        raise StartRefused("\n".join(map(str, problems)))
+    table = needed_table(rules_dir, TABLE, facts=FACTS, outputs=OUTPUTS)
     spoken = {row.row_id: row.then for row in table.rows}
     if table.default is not None:
         spoken["default"] = table.default.then

@@ -17,10 +17,10 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from chassis.clock import Clock
-from chassis.errors import StartRefused, Unavailable
+from chassis.errors import Unavailable
 from chassis.ids import request_id
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool, named_queries
-from chassis.rules import Table, TableBroken, load_tables, unmet
+from chassis.rules import Table, needed_table
 from chassis.rules.values import Kind
 from services.inventory import metrics
 from services.inventory.domain.model import StockCount
@@ -95,13 +95,8 @@ def sha256(content: bytes) -> str:
 
 def read_thresholds(rules_dir: Path) -> Table:
     """The table that says what a difference leads to. Raises StartRefused."""
-    try:
-        table = load_tables(rules_dir)[TABLE]
-    except (TableBroken, KeyError) as error:
-        raise StartRefused(f"the decision table {TABLE} is not usable: {error}") from error
-    if problems := unmet(table, facts=FACTS, outputs={"tasks": "text list", "reason": "text"}):
-        raise StartRefused("\n".join(map(str, problems)))
-    return table
+    outputs: Mapping[str, Kind] = {"tasks": "text list", "reason": "text"}
+    return needed_table(rules_dir, TABLE, facts=FACTS, outputs=outputs)
 
 
 class Reconciler:

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from chassis.errors import StartRefused
-from chassis.rules import Table, TableBroken, load_tables, unmet
+from chassis.rules import Table, needed_table
 from chassis.rules.values import Decision, Kind
 from services.inventory.domain.batches import Batch, Standing
 
@@ -86,17 +85,10 @@ def read_shelf_life(rules_dir: Path) -> ShelfLife:
         SELLING: {"selling": "text", "alarm": "bool", "reason": "text"},
         RETURN: {"outcome": "text", "reason": "text"},
     }
-    found = []
-    for name, needed in outputs.items():
-        try:
-            table = load_tables(rules_dir)[name]
-        except (TableBroken, KeyError) as error:
-            raise StartRefused(f"the decision table {name} is not usable: {error}") from error
-        if problems := unmet(table, facts=FACTS, outputs=needed):
-            raise StartRefused(
-                f"the decision table {name} is not usable: {', '.join(map(str, problems))}"
-            )
-        found.append(table)
+    found = [
+        needed_table(rules_dir, name, facts=FACTS, outputs=needed)
+        for name, needed in outputs.items()
+    ]
     return ShelfLife(*found)
 
 

@@ -6,15 +6,17 @@ Guarantees: the same order always gets the same candidates from the same table; 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
-from chassis.errors import StartRefused
 from chassis.regions import province_short
-from chassis.rules import Table, TableBroken, load_tables
+from chassis.rules import Table, needed_table
+from chassis.rules.values import Kind
 
 TABLE = "sourcing/default"
+FACTS: Mapping[str, Kind] = {"channel": "text", "province": "text", "total_quantity": "int"}
 CHOICES_MAX = 8_192
 """Remembered choices; emptied when full."""
 
@@ -58,7 +60,6 @@ class Sourcing:
 
 def read_sourcing(rules_dir: Path) -> Sourcing:
     """The sourcing table of a folder of rules. Raises StartRefused."""
-    try:
-        return Sourcing(load_tables(rules_dir)[TABLE])
-    except (TableBroken, KeyError) as error:
-        raise StartRefused(f"the decision table {TABLE} is not usable: {error}") from error
+    return Sourcing(
+        needed_table(rules_dir, TABLE, facts=FACTS, outputs={"warehouses": "text list"})
+    )
