@@ -7,9 +7,7 @@ cannot be used.
 
 from __future__ import annotations
 
-import csv
 import getpass
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
@@ -19,11 +17,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.csv_file import RowFault, read_rows
 from cli.doors import Refused, call
-from cli.mapping_file import RowFault
+from services.ingest.list_doors import Refusal
 from services.ingest.listing_doors import LISTINGS_MAX, Page
 from services.ingest.listings import ListedListing, ListingsChanged, WrittenListing
-from services.ingest.mapping_doors import Refusal
 from services.ingest.settings import IngestSettings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -138,16 +136,9 @@ def import_file(
 
 def read_listings(content: bytes) -> Mapping[int, WrittenListing] | tuple[RowFault, ...]:
     """The listings of a CSV file in UTF-8 by row (the header is row 1), or everything that is wrong with it."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = content[: error.start].count(b"\n") + 1
-        return (RowFault(row, "not UTF-8; save the file as CSV UTF-8"),)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        rows = [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        return (RowFault(reader.line_num, str(error)),)
+    rows = read_rows(content)
+    if isinstance(rows, RowFault):
+        return (rows,)
     header = [name.strip().lower() for name in rows[0][1]] if rows else []
     if set(header) != set(COLUMNS) or len(header) != len(COLUMNS):
         return (RowFault(1, f"the first row names the columns {', '.join(COLUMNS)}"),)

@@ -17,11 +17,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.csv_file import RowFault
 from cli.doors import Refused, call
-from cli.mapping_file import RowFault, component_of, read_mappings
+from cli.mapping_file import component_of, read_mappings
 from services.ingest.domain.mapping_rules import WrittenMapping
 from services.ingest.domain.matching import Component
-from services.ingest.mapping_doors import MAPPINGS_MAX, Page, Refusal, Waiting
+from services.ingest.list_doors import Refusal
+from services.ingest.mapping_doors import MAPPINGS_MAX, Page, Waiting
 from services.ingest.mappings import Changed, Listed
 from services.ingest.settings import IngestSettings
 

@@ -6,14 +6,13 @@ mapping of the file is; a file is read whole or refused whole.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from cli.csv_file import RowFault, read_rows
 from services.ingest.domain.mapping_rules import WrittenMapping
 from services.ingest.domain.matching import Component, Key
 
@@ -32,25 +31,11 @@ class MappingFile(Struct, frozen=True):
     rows: tuple[tuple[int, ...], ...]
 
 
-class RowFault(Struct, frozen=True):
-    """A row that cannot be used, and why."""
-
-    row: int
-    why: str
-
-
 def read_mappings(content: bytes) -> MappingFile | tuple[RowFault, ...]:
     """The mappings of a CSV file in UTF-8, or everything that is wrong with it."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = content[: error.start].count(b"\n") + 1
-        return (RowFault(row, "not UTF-8; save the file as CSV UTF-8"),)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        rows = [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        return (RowFault(reader.line_num, str(error)),)
+    rows = read_rows(content)
+    if isinstance(rows, RowFault):
+        return (rows,)
     if not rows:
         return (RowFault(1, f"the file is empty; the first row names columns of {_names()}"),)
     header = [name.strip().lower() for name in rows[0][1]]

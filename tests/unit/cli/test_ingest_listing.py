@@ -2,8 +2,8 @@
 
 import pytest
 
+from cli.csv_file import RowFault
 from cli.ingest_listing import read_listings
-from cli.mapping_file import RowFault
 from services.ingest.listings import WrittenListing
 
 HEADER = "channel,shop,channel_sku_id,item_id,merchant_code\n"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cli.mapping_file import MappingFile, RowFault, component_of, read_mappings
+from cli.csv_file import RowFault
+from cli.mapping_file import MappingFile, component_of, read_mappings
 from services.ingest.domain.mapping_rules import WrittenMapping
 from services.ingest.domain.matching import Component
 
