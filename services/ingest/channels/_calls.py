@@ -135,6 +135,13 @@ def outcome(fault: ChannelError, *, already_done: bool) -> WriteBack:
     return Retry(error=fault)
 
 
+def applied(opened: object) -> WriteBack:
+    """The result of a write-back whose answer says no more than that it was taken."""
+    if isinstance(opened, ChannelError):
+        return outcome(opened, already_done=False)
+    return Applied()
+
+
 def page_below(
     asked: PageToken | None, *, total: int, size: int, first: int
 ) -> PageToken | ChannelError | None:

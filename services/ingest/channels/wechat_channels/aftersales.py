@@ -8,7 +8,6 @@ from services.ingest.channels import (
     Aftersale,
     AftersalePage,
     Aftersales,
-    Applied,
     ChannelError,
     Credentials,
     HttpAnswer,
@@ -189,10 +188,7 @@ def agree_request(
 
 def read_agree_answer(answer: HttpAnswer) -> WriteBack:
     """Read an agreement's answer."""
-    found = gateway.opened(answer, _decode_answer)
-    if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
-    return Applied()
+    return calls.applied(gateway.opened(answer, _decode_answer))
 
 
 AFTERSALES = Aftersales(

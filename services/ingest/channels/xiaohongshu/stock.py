@@ -8,8 +8,6 @@ from datetime import datetime
 import msgspec
 
 from services.ingest.channels import (
-    Applied,
-    ChannelError,
     Credentials,
     HttpAnswer,
     HttpRequest,
@@ -34,10 +32,7 @@ def request(credentials: Credentials, listing: ListingStock, now: datetime) -> H
 
 def read_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer."""
-    found = gateway.opened(answer, _decode)
-    if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
-    return Applied()
+    return calls.applied(gateway.opened(answer, _decode))
 
 
 STOCK = Stock(request=request, read_answer=read_answer, needs_item=False)
