@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from chassis.errors import StartRefused
@@ -17,10 +18,11 @@ def needed_table(
 ) -> Table:
     """The table `purpose/name` of a folder of rules, which asks for no more than `facts` and gives `outputs`.
 
-    Raises StartRefused with every reason why it cannot be used.
+    A folder is read once a process, however many of its tables are needed. Raises StartRefused with every reason
+    why it cannot be used.
     """
     try:
-        table = load_tables(rules_dir)[key]
+        table = _tables(rules_dir)[key]
     except (TableBroken, KeyError) as error:
         raise StartRefused(f"the decision table {key} is not usable: {error}") from error
     if problems := unmet(table, facts=facts, outputs=outputs):
@@ -28,3 +30,6 @@ def needed_table(
             f"the decision table {key} is not usable: {', '.join(map(str, problems))}"
         )
     return table
+
+
+_tables = lru_cache(maxsize=1)(load_tables)

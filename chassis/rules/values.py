@@ -145,6 +145,11 @@ class Decision:
         return "+".join(self.row_ids) or NO_ROW
 
     @property
+    def rule(self) -> str:
+        """Return what an order keeps of it: `table@version#rows`."""
+        return f"{self.table}@{self.version}#{self.row_id}"
+
+    @property
     def failed(self) -> bool:
         """Return whether the facts could not be decided and `on_error` speaks."""
         return self.row_ids == (ERROR_ROW,)

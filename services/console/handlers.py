@@ -49,6 +49,8 @@ from schemas.events.shipments import (
     WaybillRefused,
 )
 from schemas.events.stock import (
+    PassedOver,
+    ShortLine,
     StockDeducted,
     StockReleased,
     StockReserved,
@@ -157,10 +159,14 @@ def reserved(card: Card | None, event: StockReserved, _facts: Any, moment: Momen
     )
 
 
+def _lacking(line: ShortLine | PassedOver) -> str:
+    return f"{line.sku} 需 {line.wanted} 仅 {line.available}"
+
+
 def _where_held(event: StockReserved) -> str:
     """The warehouse, and why not those before it."""
     why_not = [
-        f"{words.warehouse(one.warehouse)}{f'{one.sku} 需 {one.wanted} 仅 {one.available}' if one.sku else '当时不够'}"
+        f"{words.warehouse(one.warehouse)}{_lacking(one) if one.sku else '当时不够'}"
         for one in event.passed_over or ()
     ]
     chosen = words.warehouse(event.warehouse)
@@ -170,9 +176,7 @@ def _where_held(event: StockReserved) -> str:
 def short(card: Card | None, event: StockShort, _facts: Any, moment: Moment) -> Decided:
     """Nothing is held."""
     known = card or EMPTY
-    missing = "、".join(
-        [f"{line.sku} 需 {line.wanted} 仅 {line.available}" for line in event.lines]
-    )
+    missing = "、".join([_lacking(line) for line in event.lines])
     if event.withheld_by:
         return Decision(
             state=replace(known, updated_at=moment.now),

@@ -82,7 +82,7 @@ class Carriers:
                 carrier=chosen.text("carrier"),
                 service=chosen.text("service"),
                 reason=chosen.text("reason"),
-                rule=f"{chosen.table}@{chosen.version}#{chosen.row_id}",
+                rule=chosen.rule,
             )
         return carriage
 

@@ -71,7 +71,7 @@ class Quotas:
             share_percent=decision.integer("share_percent"),
             buffer=decision.integer("buffer"),
             close_at=decision.integer("close_at"),
-            rule=f"{decision.table}@{decision.version}#{decision.row_id}",
+            rule=decision.rule,
         )
 
 

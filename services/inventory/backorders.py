@@ -19,11 +19,11 @@ from chassis.rules.values import Kind
 from schemas.events.commands_inventory import AllocateBackorder
 from services.inventory import metrics
 from services.inventory.domain.backorders import Waiting, served
-from services.inventory.domain.model import Hold, wanted
+from services.inventory.domain.model import Hold, pieces_of, wanted
 from services.inventory.rebuild import decode_kept
 from services.inventory.sourcing import Sourcing
 from services.inventory.store import SQL
-from services.inventory.timers import ASK_AGAIN_AFTER_MS, LEAD_BACKORDERS, leading
+from services.inventory.timers import LEAD_BACKORDERS, Asking, leading
 
 TABLE = "backorder/default"
 FACTS: Mapping[str, Kind] = {"channel": "text", "total_quantity": "int", "waited_hours": "int"}
@@ -61,20 +61,14 @@ class Backorders:
         self, pool: Pool, desk: CommandDesk, clock: Clock, sourcing: Sourcing, line: Line
     ) -> None:
         self._pool = pool
-        self._desk = desk
         self._clock = clock
+        self._asking = Asking(desk, clock)
         self._sourcing = sourcing
         self._line = line
-        self._asked_ms: dict[str, int] = {}
 
     async def look(self) -> int:
         """Asks for each order whose turn it is; returns how many. Raises Unavailable."""
-        now_ms, now = self._clock.monotonic_ms(), self._clock.now()
-        self._asked_ms = {
-            command_id: asked_ms
-            for command_id, asked_ms in self._asked_ms.items()
-            if now_ms - asked_ms < ASK_AGAIN_AFTER_MS
-        }
+        now = self._clock.now()
         async with leading(self._pool, LEAD_BACKORDERS) as connection:
             if connection is None:
                 return 0
@@ -99,16 +93,12 @@ class Backorders:
                 )
                 for one in turns
             ]
-            fresh = [one for one in commands if one.command_id not in self._asked_ms]
-            await self._desk.issue(fresh)
-        self._asked_ms.update({one.command_id: now_ms for one in fresh})
-        return len(fresh)
+            return await self._asking.issue(commands)
 
     def _waiting(self, order_id: str, state: object, now: datetime) -> Waiting:
         assert isinstance(state, Hold)
         since = state.short_since or now
         goods = wanted(state.lines) or ()
-        pieces = sum(quantity for _, quantity in goods)
         return Waiting(
             order_id=order_id,
             generation=state.generation,
@@ -116,8 +106,10 @@ class Backorders:
             province=state.province,
             goods=goods,
             since=since,
-            priority=self._line.priority(state.channel, pieces, (now - since).total_seconds()),
+            priority=self._line.priority(
+                state.channel, pieces_of(goods), (now - since).total_seconds()
+            ),
         )
 
     def _warehouses(self, one: Waiting) -> tuple[str, ...]:
-        return self._sourcing.choice(one.channel, one.province, one.pieces).warehouses
+        return self._sourcing.choice(one.channel, one.province, pieces_of(one.goods)).warehouses

@@ -55,6 +55,7 @@ from services.inventory.domain.model import (
     Short,
     StockCount,
     merged,
+    pieces_of,
     wanted,
 )
 from services.inventory.domain.reservations import (
@@ -140,7 +141,7 @@ class Foreseen:
 
 def plan_for(sourcing: Sourcing, hold: Hold, goods: Goods) -> Plan:
     """The next attempt to hold an order."""
-    choice = sourcing.choice(hold.channel, hold.province, _pieces(goods))
+    choice = sourcing.choice(hold.channel, hold.province, pieces_of(goods))
     return Plan(hold.generation + 1, choice, goods)
 
 
@@ -159,7 +160,7 @@ def foresee(
         kind = type(event)
         if kind is OrderPlaced:
             if state is None and (goods := wanted(event.lines)) is not None:
-                choice = sourcing.choice(event.channel, event.province, _pieces(goods))
+                choice = sourcing.choice(event.channel, event.province, pieces_of(goods))
                 foreseen.plans[record.key] = Plan(1, choice, goods)
                 if event.payment is None and event.receiver_key:
                     foreseen.buyers.add(event.receiver_key)
@@ -188,13 +189,9 @@ def _plan_of_reservation(command: ReserveGoods, sourcing: Sourcing) -> Plan:
     choice = (
         Choice((command.warehouse,), ASKED)
         if command.warehouse
-        else sourcing.choice(command.channel, command.province, _pieces(goods))
+        else sourcing.choice(command.channel, command.province, pieces_of(goods))
     )
     return Plan(1, choice, goods, partial=command.partial)
-
-
-def _pieces(goods: Goods) -> int:
-    return sum([quantity for _, quantity in goods])
 
 
 def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing: Sourcing) -> None:
@@ -356,7 +353,7 @@ class StockFacts(LockedRows):
         """How long they are kept there for somebody who has not paid."""
         left = min(self.book.available((warehouse, sku)) - pieces for sku, pieces in goods)
         others = self.buyer_holds.get(hold.buyer, 0)
-        return self._leases.lease(hold.channel, _pieces(goods), others, left)
+        return self._leases.lease(hold.channel, pieces_of(goods), others, left)
 
     def part(self, order_id: str, goods: Goods) -> HeldPart | Short:
         """Who could send most of these goods now, for who was just told that nobody has them all."""

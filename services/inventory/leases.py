@@ -49,7 +49,7 @@ class Leases:
         time = timedelta(minutes=max(0, decision.integer("hold_minutes")))
         return Lease(
             time=min(time, self._longest),
-            rule=f"{decision.table}@{decision.version}#{decision.row_id}",
+            rule=decision.rule,
         )
 
 

@@ -78,7 +78,7 @@ class Parameters:
             supplier=supply.supplier,
             order_pieces_min=supply.order_pieces_min,
             pack_pieces=supply.pack_pieces,
-            rule=f"{decision.table}@{decision.version}#{decision.row_id}",
+            rule=decision.rule,
             **{
                 name: decision.integer(name) if value is None else value
                 for name, value in own.items()

@@ -25,7 +25,7 @@ from schemas.events.replenishment import ReplenishmentSuggested, SafetyStockCros
 from services.inventory import metrics
 from services.inventory.domain.demand import Moved, daily_demand
 from services.inventory.domain.forecasting import Demand, pattern
-from services.inventory.domain.model import Goods, Hold, Row
+from services.inventory.domain.model import Goods, Hold, Row, pieces_of
 from services.inventory.domain.replenishment import Plan, plan
 from services.inventory.parameters import Parameters, Supply
 from services.inventory.rebuild import decode_kept
@@ -188,8 +188,8 @@ async def read_on_the_way(connection: Connection, sourcing: Sourcing) -> OnTheWa
     """What purchase orders and transfers will bring, and what paid orders wait for."""
 
     def sends(order: Hold, goods: Goods) -> str:
-        pieces = sum(quantity for _, quantity in goods)
-        return next(iter(sourcing.choice(order.channel, order.province, pieces).warehouses), "")
+        choice = sourcing.choice(order.channel, order.province, pieces_of(goods))
+        return next(iter(choice.warehouses), "")
 
     rows = await connection.fetch(SQL["on_the_way"])
     rows += await connection.fetch(SQL["backordered"])

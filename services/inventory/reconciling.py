@@ -214,8 +214,7 @@ class Reconciler:
                 "oversold_today": len(oversold),
             }
         )
-        rule = f"{decision.table}@{decision.version}#{decision.row_id}"
-        return decision.texts("tasks"), decision.text("reason"), rule
+        return decision.texts("tasks"), decision.text("reason"), decision.rule
 
     async def _keep(
         self, connection: Connection, sheet: Sheet, compared: Sequence[Compared], actor: str

@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from chassis.rules import Table, needed_table
-from chassis.rules.values import Decision, Kind
+from chassis.rules.values import Kind
 from services.inventory.domain.batches import Batch, Standing
 
 SELLING = "batch-selling/default"
@@ -69,7 +69,7 @@ class ShelfLife:
             selling=selling,
             alarm=decision.flag("alarm"),
             reason=decision.text("reason"),
-            rule=_rule(decision),
+            rule=decision.rule,
         )
 
     def returning(self, warehouse: str, batch: Batch, on: date) -> str:
@@ -103,7 +103,3 @@ def _facts(warehouse: str, batch: Batch, on: date) -> dict[str, str | int | bool
         "left_permille": max(0, days_left) * 1_000 // life if life else UNKNOWN,
         "recalled": batch.standing == "recalled",
     }
-
-
-def _rule(decision: Decision) -> str:
-    return f"{decision.table}@{decision.version}#{decision.row_id}"

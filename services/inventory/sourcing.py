@@ -54,8 +54,7 @@ class Sourcing:
                 "total_quantity": total_quantity,
             }
         )
-        rule = f"{decision.table}@{decision.version}#{decision.row_id}"
-        return Choice(decision.texts("warehouses"), rule)
+        return Choice(decision.texts("warehouses"), decision.rule)
 
 
 def read_sourcing(rules_dir: Path) -> Sourcing:

@@ -7,7 +7,7 @@ Each may run in several processes: the database lets one at a time act, and acti
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from chassis.log import logger
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool
 from chassis.processor import Emitted, headers
 from chassis.producer import Publisher
-from schemas.events.commands_inventory import ExpireHold
+from schemas.events.commands_inventory import AllocateBackorder, ExpireHold
 from schemas.events.stock_levels import StockLevelChanged
 from services.inventory import metrics
 from services.inventory.checking import LedgerCheck
@@ -86,23 +86,38 @@ async def leading(pool: Pool, number: int) -> AsyncIterator[Connection | None]:
         raise Unavailable(f"Postgres: {type(error).__name__}") from error
 
 
-class Expiry:
-    """Asks for the end of holds that were not paid in time."""
+class Asking:
+    """Issues the commands of a timer that looks more often than answers come: each once, and again after a while."""
 
-    def __init__(self, pool: Pool, desk: CommandDesk, clock: Clock) -> None:
-        self._pool = pool
+    def __init__(self, desk: CommandDesk, clock: Clock) -> None:
         self._desk = desk
         self._clock = clock
         self._asked_ms: dict[str, int] = {}
 
-    async def look(self) -> int:
-        """Issues a command for each hold that is due; returns how many. Asks again after a while."""
+    async def issue(self, commands: Sequence[ExpireHold | AllocateBackorder]) -> int:
+        """Issues those that were not issued lately; returns how many."""
         now_ms = self._clock.monotonic_ms()
         self._asked_ms = {
             command_id: asked_ms
             for command_id, asked_ms in self._asked_ms.items()
             if now_ms - asked_ms < ASK_AGAIN_AFTER_MS
         }
+        fresh = [one for one in commands if one.command_id not in self._asked_ms]
+        await self._desk.issue(fresh)
+        self._asked_ms.update({one.command_id: now_ms for one in fresh})
+        return len(fresh)
+
+
+class Expiry:
+    """Asks for the end of holds that were not paid in time."""
+
+    def __init__(self, pool: Pool, desk: CommandDesk, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._asking = Asking(desk, clock)
+
+    async def look(self) -> int:
+        """Issues a command for each hold that is due; returns how many. Asks again after a while."""
         async with leading(self._pool, LEAD_EXPIRY) as connection:
             if connection is None:
                 return 0
@@ -118,11 +133,9 @@ class Expiry:
                 )
                 for row in due
             ]
-            fresh = [one for one in commands if one.command_id not in self._asked_ms]
-            await self._desk.issue(fresh)
-        self._asked_ms.update({one.command_id: now_ms for one in fresh})
-        metrics.EXPIRED.inc(len(fresh))
-        return len(fresh)
+            asked = await self._asking.issue(commands)
+        metrics.EXPIRED.inc(asked)
+        return asked
 
 
 class Sweeper:

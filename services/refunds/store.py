@@ -52,7 +52,7 @@ class RefundFacts:
         return Tier(
             name=decision.text("tier"),
             approvals=decision.texts("approvals"),
-            rule=f"{decision.table}@{decision.version}#{decision.row_id}",
+            rule=decision.rule,
         )
 
     def apply(self, effect: object) -> None:

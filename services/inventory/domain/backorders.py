@@ -27,11 +27,6 @@ class Waiting(Struct, frozen=True, kw_only=True):
     priority: int = 0
     """Higher is served first."""
 
-    @property
-    def pieces(self) -> int:
-        """How many it wants in all."""
-        return sum(quantity for _, quantity in self.goods)
-
 
 def served(
     waiting: Iterable[Waiting],

@@ -388,6 +388,11 @@ class Entry(Struct, frozen=True, array_like=True):
     """Signed pieces that are not for sale any more (+), or are again or no longer there (−)."""
 
 
+def pieces_of(goods: Goods) -> int:
+    """How many pieces in all."""
+    return sum([quantity for _, quantity in goods])
+
+
 def merged(pairs: Iterable[tuple[str, int]]) -> Goods:
     """Pieces per SKU, sorted; SKUs that come to 0 are left out."""
     pieces: dict[str, int] = {}

@@ -35,6 +35,7 @@ from services.inventory.domain.model import (
     Receive,
     Row,
     Short,
+    pieces_of,
 )
 
 Available = Callable[[Row], int]
@@ -340,7 +341,7 @@ def choose_part(
     for warehouse in candidates:
         there = [(sku, wanted, available((warehouse, sku))) for sku, wanted in goods]
         given = tuple((sku, min(wanted, has)) for sku, wanted, has in there if has > 0)
-        pieces = sum(quantity for _, quantity in given)
+        pieces = pieces_of(given)
         if pieces > most:
             missing = tuple(
                 Missing(sku=sku, wanted=wanted, available=max(0, has))

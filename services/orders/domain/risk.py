@@ -13,7 +13,7 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from chassis.extension_facts import EXTENSION_FACTS, facts_of
-from chassis.rules import Decision, Table
+from chassis.rules import Table
 from chassis.rules.values import Kind
 from services.orders.domain.model import Content, Verdict
 
@@ -49,11 +49,6 @@ class Promise(Struct, frozen=True, kw_only=True):
     rule: str
 
 
-def rule_of(decision: Decision) -> str:
-    """table@version#rows, as it is kept with the order."""
-    return f"{decision.table}@{decision.version}#{decision.row_id}"
-
-
 def assess(table: Table, content: Content, paid_fen: int, same_receiver: int) -> Verdict:
     """The verdict on an order; `same_receiver` are this receiver's orders of one hour, itself included."""
     decision = table.decide(
@@ -74,7 +69,7 @@ def assess(table: Table, content: Content, paid_fen: int, same_receiver: int) ->
         outcome=_OUTCOMES[decision.text("verdict")],
         score=decision.integer("score"),
         reasons=reasons if isinstance(reasons, tuple) else (str(reasons),),
-        rule=rule_of(decision),
+        rule=decision.rule,
         asked_fen=paid_fen,
         same_receiver=same_receiver,
     )
@@ -87,4 +82,4 @@ def promise(table: Table, content: Content, paid_at: datetime) -> Promise:
     told = facts_of(table.optional, content.channel, content.extension)
     decision = table.decide({"channel": content.channel, **told})
     minutes = decision.integer("ship_within_minutes")
-    return Promise(ship_by=paid_at + timedelta(minutes=minutes), rule=rule_of(decision))
+    return Promise(ship_by=paid_at + timedelta(minutes=minutes), rule=decision.rule)
