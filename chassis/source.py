@@ -48,6 +48,7 @@ False to each of them: librdkafka sets it for producers' and transactions' error
 ENDS_NOT_NOW = NOT_NOW | {
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
     KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+    KafkaError._DESTROY_BROKER,  # noqa: SLF001
 }
 """A client that has lost its broker forgets what partitions there are, until one tells it again."""
 ASSIGN_TIMEOUT_S = 30.0
