@@ -182,9 +182,10 @@ class StockSource:
 
     async def told(self) -> None:
         """Returns when Valkey has heard of every batch committed so far, or could not."""
-        if self._telling is not None:
-            await self._telling
-            self._telling = None
+        while (telling := self._telling) is not None:
+            await telling
+            if self._telling is telling:  # else others waited too, and there is more to tell by now
+                self._telling = None
 
     async def _tell(self, facts: StockFacts, epoch: Epoch) -> None:
         failpoint("stock.before_telling")
