@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +21,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from yarl import URL
+
+from chassis.errors import StartRefused
 
 CALL_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 2.0
@@ -193,11 +196,10 @@ class Door:
     """An ASGI application on a port of its own."""
 
     def __init__(self, app: Any, host: str, port: int) -> None:
+        self._address = (host, port)
         self._server = _Server(
             uvicorn.Config(
                 app,
-                host=host,
-                port=port,
                 log_level="warning",
                 lifespan="off",
                 access_log=False,
@@ -212,14 +214,15 @@ class Door:
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> int:
-        """Starts to listen; returns the port. Raises SystemExit when the port is taken."""
-        self._task = asyncio.create_task(self._server.serve())
+        """Starts to listen; returns the port. Raises StartRefused when nobody can listen there, as where it is taken."""
+        listening = _bound(*self._address)
+        self._task = asyncio.create_task(self._server.serve(sockets=[listening]))
         while not self._server.started:
             if self._task.done():
                 self._task.result()
-                raise OSError("the port is taken")
+                raise RuntimeError("the server ended while it started")
             await asyncio.sleep(0.01)
-        port: int = self._server.servers[0].sockets[0].getsockname()[1]
+        port: int = listening.getsockname()[1]
         return port
 
     async def close(self) -> None:
@@ -227,6 +230,21 @@ class Door:
         self._server.should_exit = True
         if self._task is not None:
             await self._task
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, address = found[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError as error:
+        bound.close()
+        raise StartRefused(
+            f"cannot listen on {host}:{port}: {error.strerror}; end whoever does, or set another port or host"
+        ) from None
+    return bound
 
 
 class Standing(Struct, frozen=True, kw_only=True):

@@ -185,9 +185,10 @@ class _Run:
             await door.close()
 
     async def _work(self, context: Context[Any], admin_port: int, http_port: int) -> None:
-        sources = [self._start_worker(context, processor) for processor in self._parts.processors]
+        # First: who cannot open its doors must not be given partitions that then nobody works on.
         if self._parts.door is not None:
             http_port = await self._open_door(self._parts.door)
+        sources = [self._start_worker(context, processor) for processor in self._parts.processors]
         running: list[asyncio.Future[None]] = [
             asyncio.ensure_future(worker.run()) for worker in self._workers
         ]

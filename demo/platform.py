@@ -9,7 +9,6 @@ import asyncio
 import json
 import secrets
 import shutil
-import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -20,19 +19,12 @@ import httpx2
 from chassis.crypto import new_master_key_text
 from chassis.http import client
 from demo.processes import Child, Supervisor, python
+from deploy.embedded.ports import free_port
 from deploy.embedded.stack import Stack
 
 SERVICES = ("ingest", "inventory", "orders", "fulfillment", "refunds", "insight", "console")
 READY_TIMEOUT_S = 120.0
 Say = Callable[[str], None]
-
-
-def free_port() -> int:
-    """A loopback port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Platform:

@@ -5,12 +5,15 @@ same moment, and a server can bind it meanwhile.
 """
 
 import contextlib
+import random
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from deploy.embedded.errors import NoFreePort
 
+DRAWN = Path("/proc/sys/net/ipv4/ip_local_port_range")
 LOOPBACK = "127.0.0.1"
 SEARCH_LENGTH = 400
 
@@ -28,6 +31,20 @@ def reserved(preferred: Mapping[str, int]) -> Iterator[dict[str, int]]:
     """
     with ExitStack() as held:
         yield {name: _hold_first_free(first, held) for name, first in preferred.items()}
+
+
+def free_port() -> int:
+    """A port nobody has now, also after a server on it was ended and is started again.
+
+    Below the range from which the system draws the near ends of connections (ip(7), ip_local_port_range): one of
+    those would take the port of a server that is away, and keep it.
+    """
+    lowest_drawn = int(DRAWN.read_text(encoding="ascii").split()[0]) if DRAWN.exists() else 32_768
+    while True:
+        port = random.randrange(lowest_drawn // 2, lowest_drawn)  # noqa: S311 — not a secret
+        with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
 
 
 def is_listening(port: int) -> bool:

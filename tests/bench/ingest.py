@@ -15,8 +15,9 @@ from typing import Any
 
 import asyncpg
 
-from demo.platform import Platform, free_port
+from demo.platform import Platform
 from demo.processes import python
+from deploy.embedded.ports import free_port
 from tests.bench.drain import preload
 from tests.bench.measuring import spent, usage
 from tests.bench.open_loop import (

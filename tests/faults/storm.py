@@ -21,7 +21,7 @@ from chassis.errors import Unavailable
 from chassis.failpoints import POINTS
 from chassis.postgres import AWAY
 from chassis.valkey import connect
-from demo.platform import free_port
+from deploy.embedded.ports import free_port
 from deploy.embedded.stack import Stack
 from services.inventory.counters import ValkeyCounters
 from services.inventory.domain.ledger import Booked
@@ -85,6 +85,12 @@ class Processes:
         if number in self._running:
             with contextlib.suppress(ProcessLookupError):
                 self._running[number].send_signal(what)
+
+    def logs(self) -> str:
+        """How the log of each of them ends."""
+        paths = sorted(self._folder.glob("inventory-*.log"))
+        ends = (path.read_text(encoding="utf-8", errors="replace")[-2000:] for path in paths)
+        return "\n".join(f"{path.name}: … {end}" for path, end in zip(paths, ends, strict=True))
 
     async def run(self) -> None:
         """Until cancelled; then they end."""

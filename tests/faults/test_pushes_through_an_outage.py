@@ -25,7 +25,7 @@ from chassis.codec import codec
 from chassis.crypto import MasterKeys, PayloadSeal, new_master_key_text
 from chassis.http import NoAnswer, Outgoing
 from chassis.postgres import AWAY
-from demo.platform import free_port
+from deploy.embedded.ports import free_port
 from deploy.embedded.stack import Stack
 from schemas.events.channel_hints import HintReceived
 from schemas.events.channel_payloads import PayloadReceived
@@ -275,8 +275,11 @@ async def test_what_was_answered_arrives_whatever_is_killed(
         assert findings(shop.hints, hints) == []
         assert len(shop.orders) == len(shop.hints) == 15 + ORDERS
         assert sum(map(len, orders.values())) > (15 + ORDERS) * VERSIONS, "some came twice"
-        placed = [e for e in await trial.events("orders") if isinstance(e, OrderPlaced)]
-        assert sorted(e.channel_order_no for e in placed) == sorted(shop.orders), "each once"
+        events = [e for e in await trial.events("orders") if isinstance(e, OrderPlaced)]
+        # A batch may be published twice, by who was killed in between; whoever reads drops the second.
+        placed = {event.order_id: event for event in events}
+        assert all(placed[event.order_id] == event for event in events), "the same twice, no other"
+        assert sorted(e.channel_order_no for e in placed.values()) == sorted(shop.orders)
         assert list((tmp_path / "spool").glob("0*")) == []
 
 

@@ -61,6 +61,15 @@ def test_remains_of_closed_connections_do_not_shift_a_port(free: int) -> None:
         assert chosen["broker"] == free
 
 
+def test_a_free_port_is_none_that_a_connection_could_be_given() -> None:
+    with socket.create_server((LOOPBACK, 0)) as server:
+        drawn = []
+        for _ in range(20):
+            with socket.create_connection(server.getsockname()) as client:
+                drawn.append(client.getsockname()[1])
+    assert max(ports.free_port() for _ in range(200)) < min(drawn)
+
+
 def test_no_free_port_is_refused_with_the_range(free: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "SEARCH_LENGTH", 1)
     with (

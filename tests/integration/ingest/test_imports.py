@@ -14,7 +14,7 @@ import pytest
 
 from chassis.codec import codec
 from chassis.http import client
-from demo.platform import free_port
+from deploy.embedded.ports import free_port
 from deploy.embedded.stack import Stack
 from schemas.events.channel_payloads import PayloadReceived
 from services.ingest.imports.document import encode

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -27,6 +26,7 @@ from chassis.errors import Invalid
 from chassis.http import client
 from chassis.processor import Emitted
 from chassis.producer import Publisher
+from deploy.embedded.ports import free_port
 from deploy.embedded.stack import Stack
 from schemas.events.orders import OrderPlaced
 from schemas.events.signals import ChannelWindowClosed
@@ -102,9 +102,7 @@ class Bench:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[int]:
         """Insight, ready; its admin port. It must end by SIGTERM with status 0."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
+        port = free_port()
         with self.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "services.insight",

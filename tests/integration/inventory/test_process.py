@@ -4,10 +4,12 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
 import httpx2
+from confluent_kafka.admin import AdminClient
 
 from deploy.embedded.stack import Stack
 from schemas.events.stock import StockReleased, StockReserved
@@ -105,3 +107,27 @@ async def test_a_process_serves_receives_expires_publishes_and_drains(
     held = [event for event in await inventory.emitted() if isinstance(event, StockReserved)]
     assert sorted(event.order_id for event in held) == ["o1", "o2"]
     assert await inventory.emitted("stock-levels")
+
+
+async def test_a_process_that_cannot_open_its_doors_is_given_no_partitions(
+    inventory: House, stack: Stack
+) -> None:
+    """It would be started again and again, each time in time to keep them, and nobody would work on them."""
+    async with inventory.running():  # which prepares tables, topics and schemas
+        pass
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = await started(
+            inventory,
+            stack,
+            DANSHU_HTTP_PORT=str(port),
+            DANSHU_KAFKA_OPTIONS='{"group.instance.id": "inventory-0"}',
+        )
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in output.decode()
+    group = f"{inventory.prefix}.inventory"
+    admin = AdminClient(inventory.kafka)
+    asked = admin.describe_consumer_groups([group])
+    described = await asyncio.to_thread(asked[group].result)
+    assert described.members == []
