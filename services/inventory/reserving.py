@@ -108,6 +108,8 @@ def reserve(
     hold = replace(
         hold,
         state="held",
+        # Valkey may have promised the whole, in this very warehouse: that promise ends, a part is the next one's.
+        generation=hold.generation + bool(missing),
         warehouse=answer.warehouse,
         rule=answer.rule,
         held=granted,

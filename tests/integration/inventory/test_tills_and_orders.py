@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from msgspec import Struct
 
+from chassis.valkey import connect
 from deploy.embedded.stack import Stack
 from schemas.events.reservations import ReservationEnded, ReservationMade
 from schemas.events.stock import StockReserved
@@ -220,3 +221,29 @@ async def test_news_of_one_reservation_that_come_in_the_wrong_order_change_nothi
                 await tell(slow.direct_stock, facts, facts.epoch)
             assert await level(inventory, "HZ", sku) == (9, 0)
             assert await quick.invariants() == SOUND, f"{quantity} of {sku}"
+
+
+@pytest.mark.parametrize("released", [False, True])
+async def test_a_part_where_valkey_had_promised_the_whole_is_counted_as_the_part(
+    inventory: House, released: bool
+) -> None:
+    """Valkey hears of goods later than Postgres gives them away."""
+    async with inventory.running() as one:
+        await inventory.publish([receipt("r1", "HZ", [("A", 2)])])
+        await inventory.drained()
+        await one.stock.told()
+        epoch = one.epochs.known
+        assert epoch is not None
+        field = f"{{{inventory.prefix}}}:e{epoch.number}:avail"
+        async with connect(inventory.valkey_url) as valkey:
+            await valkey.hincrby(field, "HZ|A", 1)
+            question = ask(0, 1, "A", "HZ", quantity=3)
+            made = await one.reservations.ask(question)
+            assert isinstance(made, Reservation)
+            assert [line.held for line in made.lines] == [2]
+            if released:
+                end = ReleaseReservation(reservation_id=question.reservation_id)
+                await one.reservations.ask(end)
+            await one.direct_stock.told()
+            await valkey.hincrby(field, "HZ|A", -1)
+        assert await one.invariants() == SOUND
