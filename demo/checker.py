@@ -95,6 +95,8 @@ class InsideRefund(Struct, frozen=True, kw_only=True):
     refund_id: str
     state: str
     amount_fen: int
+    payout: str = ""
+    """Where its payout stands and what the gateway last said."""
 
 
 class Inside(Struct, frozen=True, kw_only=True):
@@ -319,7 +321,11 @@ def _unfinished(inside: Inside) -> tuple[str, ...]:
         if o.state in UNSHIPPED | {"awaiting_review", "awaiting_payment"}
         and not o.waiting_for & BY_PEOPLE
     ]
-    refunds = [f"{r.refund_id} {r.state}" for r in inside.refunds if r.state not in ENDED]
+    refunds = [
+        f"{r.refund_id} {r.state} {r.payout}".rstrip()
+        for r in inside.refunds
+        if r.state not in ENDED
+    ]
     return (*orders, *refunds)
 
 

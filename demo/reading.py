@@ -35,6 +35,12 @@ FROM ingest.orders i LEFT JOIN orders.orders o ON o.key = i.order_id
 RESERVATIONS = """
 SELECT r.key, r.state FROM inventory.reservations r JOIN ingest.orders i ON i.order_id = r.key
 """
+CASES = """
+SELECT of_one.order_id, of_one.refund_id, of_one.state, of_one.amount_fen,
+    coalesce(payout.stage || ', sent ' || payout.sends || ' times, asked ' || payout.asks || ' times: ' || payout.note, '')
+    AS payout
+FROM refunds.cases AS of_one LEFT JOIN refunds.payouts AS payout USING (order_id, refund_id)
+"""
 UNITS = """
 SELECT coalesce(sum(quantity) FILTER (WHERE kind IN ('receipt', 'adjustment')), 0)::bigint AS received,
        coalesce(-sum(quantity) FILTER (WHERE kind = 'deduction'), 0)::bigint AS deducted,
@@ -121,9 +127,7 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
             parcels = await connection.fetch(
                 "SELECT key, stage, waybill_no FROM fulfillment.parcels"
             )
-            cases = await connection.fetch(
-                "SELECT order_id, refund_id, state, amount_fen FROM refunds.cases"
-            )
+            cases = await connection.fetch(CASES)
             units = await connection.fetchrow(UNITS)
             dead = await connection.fetchval(
                 "SELECT count(*) FROM chassis.dead_letters WHERE redriven_at IS NULL"
