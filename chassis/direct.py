@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -115,19 +115,14 @@ class DirectSource:
 class DirectWork(PostgresWork):
     """A transaction fenced by the keys it is about instead of by offsets."""
 
-    async def advance(self, moves: Iterable[Advance]) -> bool:
-        """There is nothing to swap."""
+    async def begin(self, moves: Sequence[Advance], keys: Sequence[str]) -> dict[str, Kept[Any]]:
+        """The aggregates, after everybody who has one of them in hand has committed. There is nothing to swap."""
         del moves
-        return True
-
-    async def load(self, keys: Iterable[str]) -> dict[str, Kept[Any]]:
-        """The aggregates, after everybody who has one of them in hand has committed."""
-        wanted = list(keys)
         # In one order, so that two processes never wait in a ring; equal hashes only wait for each other.
         await self.connection.execute(
             "SELECT pg_advisory_xact_lock($1, hash) FROM "
             "(SELECT DISTINCT hashtext(key) AS hash FROM unnest($2::text[]) AS key ORDER BY 1) AS ordered",
             KEYS_LOCK,
-            wanted,
+            keys,
         )
-        return await super().load(wanted)
+        return await self.load(keys)

@@ -13,6 +13,7 @@ settled once by its `command_id`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -123,20 +124,34 @@ class Column(Struct, frozen=True):
     value: Callable[[Any], object]
 
 
-class FactsSource(Protocol[F]):
-    """Fetches and saves the facts of a batch inside its transaction."""
+class Appended(Struct, frozen=True, kw_only=True):
+    """Rows that are only ever added to a table; they ride with the last statement of a batch.
 
+    `columns`: name and SQL type of each, no arrays. A row has as many values.
+    """
+
+    table: str
+    columns: tuple[tuple[str, str], ...]
+    rows: Sequence[tuple[Any, ...]]
+
+
+class FactsSource(ABC, Generic[F]):
+    """Fetches and saves the facts of a batch inside its transaction; to be inherited from."""
+
+    @abstractmethod
     async def fetch(self, work: Any, records: Sequence[Record], kept: Mapping[str, Kept[Any]]) -> F:
         """One round trip for the whole batch, after the aggregates were loaded."""
-        ...
+
+    def appended(self, facts: F, kept: Mapping[str, Kept[Any]]) -> Sequence[Appended]:
+        """What effects add to tables."""
+        del facts, kept
+        return ()
 
     async def save(self, work: Any, facts: F, kept: Mapping[str, Kept[Any]]) -> None:
-        """Writes what effects changed, before the commit."""
-        ...
+        """Writes what effects changed and `appended` cannot say, after the aggregates and before the commit."""
 
     async def committed(self, facts: F) -> None:
         """After the commit; may be lost in a crash, so it is only ever a hint to others."""
-        ...
 
 
 class Processor(Struct, Generic[S], frozen=True, kw_only=True):
@@ -157,6 +172,9 @@ class Processor(Struct, Generic[S], frozen=True, kw_only=True):
     """How long records may gather at the broker before they are read: for those whom nobody waits for."""
     compacted: bool = False
     """Whether its topics are, and hold whole states: what is missing before a version is gone, and not waited for."""
+    durable: bool = True
+    """Whether a commit waits for the disk. Not where offsets and tables, lost together when the server dies before its
+    log is on disk, are just projected again from the topics."""
 
     def check(self, consumed: Iterable[str]) -> None:
         """Raises StartRefused when handlers and the topic map disagree."""

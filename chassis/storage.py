@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import cache
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -17,7 +18,7 @@ from msgspec import Struct
 from chassis.codec import Codec
 from chassis.errors import Unavailable
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool
-from chassis.processor import Column, Emitted, Kept, Processor, Record, encode_document
+from chassis.processor import Appended, Emitted, Kept, Processor, Record, encode_document
 from schemas.events.command_results import CommandSettled
 
 
@@ -46,6 +47,15 @@ class Dead(Struct, frozen=True, kw_only=True):
     code: str
 
 
+SWAP = (
+    "UPDATE chassis.consumer_offsets AS stored SET next = moved.next "
+    "FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[]) "
+    "  AS moved(topic, partition, expected, next) "
+    "WHERE stored.processor = $1 AND stored.topic = moved.topic "
+    "  AND stored.partition = moved.partition AND stored.next = moved.expected"
+)
+_Columns: TypeAlias = tuple[tuple[str, str], ...]
+"""Name and SQL type of each."""
 _outbox_encoder = msgspec.msgpack.Encoder()
 _outbox_decoder = msgspec.msgpack.Decoder(tuple[Emitted, ...])
 
@@ -65,22 +75,33 @@ class PostgresWork:
         self._any_parked = False
 
     async def advance(self, moves: Sequence[Advance]) -> bool:
-        """Swaps all offsets; False when any of them is not as expected. Also learns whether events wait."""
+        """Swaps all offsets; False when any of them is not as expected."""
+        swapped = await self.connection.execute(SWAP, self._processor.name, *_swapped(moves))
+        return swapped == f"UPDATE {len(moves)}"
+
+    async def begin(
+        self, moves: Sequence[Advance], keys: Sequence[str]
+    ) -> dict[str, Kept[Any]] | None:
+        """`advance` and `load` in one round trip; None when an offset is not as expected.
+
+        Both see one snapshot. Where the swap waited for another's commit, that one moved what is compared and the
+        swap fails; so nobody who owned these partitions wrote an aggregate between the snapshot and the swap.
+        """
         rows = await self.connection.fetch(
-            "UPDATE chassis.consumer_offsets AS stored SET next = moved.next "
-            "FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[]) "
-            "  AS moved(topic, partition, expected, next) "
-            "WHERE stored.processor = $1 AND stored.topic = moved.topic "
-            "  AND stored.partition = moved.partition AND stored.next = moved.expected "
-            "RETURNING (SELECT EXISTS (SELECT FROM chassis.parked WHERE processor = $1)) AS waiting",
+            f"WITH moved AS ({SWAP} RETURNING 1) "  # noqa: S608 — names of ours
+            "SELECT (SELECT count(*) FROM moved) AS moved, "
+            "  (SELECT EXISTS (SELECT FROM chassis.parked WHERE processor = $1)) AS waiting, key, document, "
+            "  CASE WHEN NOT $7 THEN set_config('synchronous_commit', 'off', true) END "
+            f"FROM (SELECT) AS once LEFT JOIN {self._processor.table} ON key = ANY($6::text[])",
             self._processor.name,
-            [move.source for move in moves],
-            [move.partition for move in moves],
-            [move.expected for move in moves],
-            [move.next for move in moves],
+            *_swapped(moves),
+            keys,
+            self._processor.durable,
         )
-        self._any_parked = any(row["waiting"] for row in rows)
-        return len(rows) == len(moves)
+        self._any_parked = rows[0]["waiting"]
+        if rows[0]["moved"] != len(moves):
+            return None
+        return self._read(row for row in rows if row["key"] is not None)
 
     async def load(self, keys: Iterable[str]) -> dict[str, Kept[Any]]:
         """The aggregates that exist among `keys`."""
@@ -88,34 +109,12 @@ class PostgresWork:
             f"SELECT key, document FROM {self._processor.table} WHERE key = ANY($1::text[])",  # noqa: S608
             list(keys),
         )
-        self._loaded.update(row["key"] for row in rows)
-        return {row["key"]: self._decoder.decode(row["document"]) for row in rows}
+        return self._read(rows)
 
-    async def save(self, kept: Mapping[str, Kept[Any]]) -> None:
-        """Writes aggregates: new ones by COPY, known ones by one UPDATE."""
-        columns = self._processor.columns
-        fresh = [key for key in kept if key not in self._loaded]
-        known = [key for key in kept if key in self._loaded]
-        if fresh:
-            schema, _, table = self._processor.table.partition(".")
-            await self.connection.copy_records_to_table(
-                table,
-                schema_name=schema,
-                columns=["key", "document", *(column.name for column in columns)],
-                records=[_row(key, kept[key], columns) for key in fresh],
-            )
-            self._loaded.update(fresh)
-        if known:
-            rows = [_row(key, kept[key], columns) for key in known]
-            types = ["text", "json", *(column.sql_type for column in columns)]
-            names = ["key", "document", *(column.name for column in columns)]
-            arrays = ", ".join(f"${i}::{kind}[]" for i, kind in enumerate(types, start=1))
-            sets = ", ".join(f"{name} = new.{name}" for name in names[1:])
-            await self.connection.execute(
-                f"UPDATE {self._processor.table} AS stored SET {sets} "  # noqa: S608
-                f"FROM unnest({arrays}) AS new({', '.join(names)}) WHERE stored.key = new.key",
-                *(list(column) for column in zip(*rows, strict=True)),
-            )
+    def _read(self, rows: Iterable[Any]) -> dict[str, Kept[Any]]:
+        kept = {row["key"]: self._decoder.decode(row["document"]) for row in rows}
+        self._loaded.update(kept)
+        return kept
 
     async def parked(self, keys: Sequence[str]) -> dict[tuple[str, str], list[Record]]:
         """Events of these aggregates that wait for a predecessor, by source and key, oldest first."""
@@ -204,21 +203,90 @@ class PostgresWork:
             ],
         )
 
-    async def append_outbox(self, emitted: Sequence[Emitted], published: Sequence[int]) -> int:
-        """Keeps what is to be published, in order, and marks earlier rows; returns the new row's id."""
-        outbox_id: int = await self.connection.fetchval(
-            "WITH marked AS (UPDATE chassis.outbox SET published_at = clock_timestamp() "
-            "  WHERE id = ANY($3::bigint[])) "
-            "INSERT INTO chassis.outbox (processor, records) VALUES ($1, $2) RETURNING id",
-            self._processor.name,
-            _outbox_encoder.encode(emitted),
-            published,
+    async def finish(
+        self,
+        kept: Mapping[str, Kept[Any]],
+        emitted: Sequence[Emitted],
+        published: Sequence[int],
+        appended: Sequence[Appended] = (),
+    ) -> int:
+        """Writes aggregates, adds rows, keeps what is to be published in order, and marks earlier rows: one round trip.
+
+        Returns the id of the outbox row, 0 when there is nothing to publish.
+        """
+        appended = [one for one in appended if one.rows]
+        if not (kept or emitted or published or appended):
+            return 0
+        columns = self._processor.columns
+        fresh: list[tuple[object, ...]] = []
+        known: list[tuple[object, ...]] = []
+        for key, one in kept.items():
+            row = (key, encode_document(one), *(column.value(one.state) for column in columns))
+            (known if key in self._loaded else fresh).append(row)
+        width = 2 + len(columns)
+        statement = _finishing(
+            self._processor.table,
+            tuple((column.name, column.sql_type) for column in columns),
+            tuple((one.table, one.columns) for one in appended),
         )
-        return outbox_id
+        outbox_id = await self.connection.fetchval(
+            statement,
+            self._processor.name,
+            _outbox_encoder.encode(emitted) if emitted else None,
+            published,
+            *_arrays(fresh, width),
+            *_arrays(known, width),
+            *(array for one in appended for array in _arrays(one.rows, len(one.columns))),
+        )
+        self._loaded.update(kept)
+        return int(outbox_id or 0)
 
 
-def _row(key: str, kept: Kept[Any], columns: Sequence[Column]) -> tuple[object, ...]:
-    return (key, encode_document(kept), *(column.value(kept.state) for column in columns))
+def _arrays(rows: Sequence[Sequence[object]], width: int) -> list[list[object]]:
+    """Rows as one array a column."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
+
+
+@cache
+def _finishing(table: str, columns: _Columns, appended: tuple[tuple[str, _Columns], ...]) -> str:
+    """The statement of `PostgresWork.finish` for a table with these columns beside key and document.
+
+    $1 processor, $2 outbox records or NULL, $3 published ids, then one array a column: of new rows, of known ones,
+    and of what is appended.
+    """
+    first = 4
+
+    def unnested(of: _Columns) -> tuple[str, str]:
+        nonlocal first
+        arrays = ", ".join(f"${at}::{kind}[]" for at, (_, kind) in enumerate(of, start=first))
+        first += len(of)
+        return ", ".join(f'"{name}"' for name, _ in of), f"unnest({arrays})"
+
+    every = (("key", "text"), ("document", "json"), *columns)
+    names, fresh = unnested(every)
+    _, known = unnested(every)
+    sets = ", ".join(f"{name} = new.{name}" for name, _ in every[1:])
+    parts = [
+        "marked AS (UPDATE chassis.outbox SET published_at = clock_timestamp() WHERE id = ANY($3::bigint[]))",
+        f"fresh AS (INSERT INTO {table} ({names}) SELECT * FROM {fresh})",  # noqa: S608 — names of ours, here and below
+        f"known AS (UPDATE {table} AS stored SET {sets} FROM {known} AS new({names}) WHERE stored.key = new.key)",  # noqa: S608
+    ]
+    for number, (other, of) in enumerate(appended):
+        names, rows = unnested(of)
+        parts.append(f"appended_{number} AS (INSERT INTO {other} ({names}) SELECT * FROM {rows})")  # noqa: S608
+    return (
+        f"WITH {', '.join(parts)} INSERT INTO chassis.outbox (processor, records) "
+        "SELECT $1::text, $2::bytea WHERE $2 IS NOT NULL RETURNING id"
+    )
+
+
+def _swapped(moves: Sequence[Advance]) -> list[list[Any]]:
+    return [
+        [move.source for move in moves],
+        [move.partition for move in moves],
+        [move.expected for move in moves],
+        [move.next for move in moves],
+    ]
 
 
 class PostgresStorage:

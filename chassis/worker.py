@@ -172,9 +172,7 @@ class Worker:
         started_ms = self._clock.monotonic_ms()
         known = Known(kept={})
         async with self._storage.transaction() as work:
-            if not await work.advance(batch.advances):
-                raise _Lost
-            await self._load(work, records, known)
+            await self._begin(work, batch, known)
             failpoint("batch.after_load")
             known.facts = NoFacts()
             if self._processor.facts is not None:
@@ -187,8 +185,7 @@ class Worker:
             outbox_id = await self._save(work, folded, known, (emitted, delivered))
             failpoint("batch.before_commit")
         failpoint("batch.after_commit")
-        if emitted:
-            self._delivered = [i for i in self._delivered if i not in delivered]
+        self._delivered = [i for i in self._delivered if i not in delivered]
         self._source.report_progress(
             {(move.source, move.partition): move.next for move in batch.advances}
         )
@@ -197,9 +194,13 @@ class Worker:
             await self._processor.facts.committed(known.facts)
         self._measure(folded, records, self._clock.monotonic_ms() - started_ms)
 
-    async def _load(self, work: Any, records: tuple[Record, ...], known: Known) -> None:
+    async def _begin(self, work: Any, batch: Batch, known: Known) -> None:
+        records = batch.records
         keys = list({record.key for record in records if not record.invalid})
-        known.kept.update(await work.load(keys))
+        kept = await work.begin(batch.advances, keys)
+        if kept is None:
+            raise _Lost
+        known.kept.update(kept)
         # A parked event exists only for an aggregate we know or whose first event is still to come.
         known.parked = await work.parked(keys)
         if ids := [c for r in records if (c := getattr(r.event, "command_id", None)) is not None]:
@@ -213,10 +214,11 @@ class Worker:
         outbox: tuple[list[Emitted], list[int]],
     ) -> int:
         touched: dict[str, Kept[Any]] = {key: known.kept[key] for key in folded.touched}
-        if touched:
-            await work.save(touched)
-        if self._processor.facts is not None:
-            await self._processor.facts.save(work, known.facts, touched)
+        source = self._processor.facts
+        appended = source.appended(known.facts, touched) if source is not None else ()
+        outbox_id: int = await work.finish(touched, *outbox, appended)
+        if source is not None:
+            await source.save(work, known.facts, touched)
         if folded.parked:
             await work.park(folded.parked)
         if folded.unparked:
@@ -225,7 +227,6 @@ class Worker:
             await work.bury(folded.dead)
         if folded.settled:
             await work.settle(folded.settled)
-        outbox_id: int = await work.append_outbox(*outbox) if outbox[0] else 0
         return outbox_id
 
     def _side_records(self, folded: Folded) -> list[Emitted]:

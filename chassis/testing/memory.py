@@ -15,7 +15,7 @@ from typing import Any
 
 from chassis.codec import Codec
 from chassis.errors import Invalid
-from chassis.processor import Emitted, Handlers, Kept, Processor, Record
+from chassis.processor import Appended, Emitted, Handlers, Kept, Processor, Record
 from chassis.source import Batch, owned_together
 from chassis.storage import Advance, Unpublished
 from chassis.topics import TOPICS
@@ -174,14 +174,16 @@ class MemoryWork:
         offsets.update({(m.source, m.partition): m.next for m in moves})
         return True
 
+    async def begin(
+        self, moves: Sequence[Advance], keys: Sequence[str]
+    ) -> dict[str, Kept[Any]] | None:
+        """`advance` and `load`; None when an offset is not as expected."""
+        return await self.load(keys) if await self.advance(moves) else None
+
     async def load(self, keys: Iterable[str]) -> dict[str, Kept[Any]]:
         """Copies of the aggregates that exist among `keys`."""
         kept: dict[str, Kept[Any]] = self.tables["kept"]
         return {key: copy.deepcopy(kept[key]) for key in keys if key in kept}
-
-    async def save(self, kept: Mapping[str, Kept[Any]]) -> None:
-        """Keeps copies."""
-        self.tables["kept"].update(copy.deepcopy(dict(kept)))
 
     async def parked(self, keys: Sequence[str]) -> dict[tuple[str, str], list[Record]]:
         """Events that wait for a predecessor, oldest first."""
@@ -215,9 +217,19 @@ class MemoryWork:
         for result in results:
             self.tables["settled"].setdefault(result.command_id, result)
 
-    async def append_outbox(self, emitted: Sequence[Emitted], published: Sequence[int]) -> int:
-        """Keeps what is to be published and marks earlier rows."""
+    async def finish(
+        self,
+        kept: Mapping[str, Kept[Any]],
+        emitted: Sequence[Emitted],
+        published: Sequence[int],
+        appended: Sequence[Appended] = (),
+    ) -> int:
+        """Keeps copies and what is to be published, and marks earlier rows; what is appended has no table here."""
+        assert not appended
+        self.tables["kept"].update(copy.deepcopy(dict(kept)))
         self.tables["published"].update(published)
+        if not emitted:
+            return 0
         outbox_id = len(self.tables["outbox"]) + 1
         self.tables["outbox"][outbox_id] = tuple(emitted)
         return outbox_id

@@ -15,25 +15,39 @@ from typing import Any
 from chassis import topics
 from chassis.log import logger
 from chassis.postgres import AWAY, Pool
-from chassis.processor import Column, Kept, Processor, Record
+from chassis.processor import Appended, Column, FactsSource, Kept, Processor, Record
 from services.console.domain.minutes import minute_changes
 from services.console.domain.model import EMPTY, Bucket, Card, bucket_of
 from services.console.entries import Entry
 from services.console.handlers import HANDLERS
 
 TIMELINE_COLUMNS = (
-    "order_id",
-    "at",
-    "seq",
-    "source",
-    "kind",
-    "title_zh",
-    "detail_zh",
-    "actor",
-    "basis",
-    "partition",
-    "offset",
-    "content",
+    ("order_id", "text"),
+    ("at", "timestamptz"),
+    ("seq", "bigint"),
+    ("source", "text"),
+    ("kind", "text"),
+    ("title_zh", "text"),
+    ("detail_zh", "text"),
+    ("actor", "text"),
+    ("basis", "text"),
+    ("partition", "int"),
+    ("offset", "bigint"),
+    ("content", "bytea"),
+)
+FUNNEL_COLUMNS = (
+    ("hour", "timestamptz"),
+    ("channel", "text"),
+    ("state", "text"),
+    ("orders", "bigint"),
+)
+MINUTE_COLUMNS = (
+    ("minute", "timestamptz"),
+    ("channel", "text"),
+    ("shop", "text"),
+    ("orders", "bigint"),
+    ("applied", "bigint"),
+    ("refused", "bigint"),
 )
 FOLD_FUNNEL = """
 WITH gone AS (DELETE FROM console.funnel_changes RETURNING hour, channel, state, orders)
@@ -79,7 +93,7 @@ class Projected:
         self.entries.append(effect)  # type: ignore[arg-type]  # handlers.py gives nothing else
 
 
-class ProjectionFacts:
+class ProjectionFacts(FactsSource[Projected]):
     """Saves timeline and counters with the cards; tells the live pages after the commit."""
 
     def __init__(self, announce: Announce) -> None:
@@ -89,31 +103,24 @@ class ProjectionFacts:
         self, work: Any, _records: Sequence[Record], kept: Mapping[str, Kept[Card]]
     ) -> Projected:
         """Remembers what each known order was counted as."""
-        # Offsets and tables are lost together when the server dies before its log is on disk, and are then
-        # projected again: nothing of ours is worth waiting for the disk.
-        await work.connection.execute("SET LOCAL synchronous_commit = off")
+        del work
         return Projected({key: one.state for key, one in kept.items()})
 
-    async def save(self, work: Any, facts: Projected, kept: Mapping[str, Kept[Card]]) -> None:
-        """Appends the batch's lines and counter differences."""
-        if facts.entries:
-            await work.connection.copy_records_to_table(
-                "timeline", schema_name="console", columns=TIMELINE_COLUMNS, records=facts.entries
-            )
-        if changes := counted(facts.before, kept):
-            await work.connection.copy_records_to_table(
-                "funnel_changes",
-                schema_name="console",
-                columns=("hour", "channel", "state", "orders"),
-                records=changes,
-            )
-        if minutes := minute_changes(facts.before, kept):
-            await work.connection.copy_records_to_table(
-                "shop_minute_changes",
-                schema_name="console",
-                columns=("minute", "channel", "shop", "orders", "applied", "refused"),
-                records=minutes,
-            )
+    def appended(self, facts: Projected, kept: Mapping[str, Kept[Card]]) -> Sequence[Appended]:
+        """The batch's lines and counter differences."""
+        return [
+            Appended(table="console.timeline", columns=TIMELINE_COLUMNS, rows=facts.entries),
+            Appended(
+                table="console.funnel_changes",
+                columns=FUNNEL_COLUMNS,
+                rows=counted(facts.before, kept),
+            ),
+            Appended(
+                table="console.shop_minute_changes",
+                columns=MINUTE_COLUMNS,
+                rows=minute_changes(facts.before, kept),
+            ),
+        ]
 
     async def committed(self, facts: Projected) -> None:
         """Names the changed orders to whoever is looking."""
@@ -173,4 +180,5 @@ def projection(announce: Announce) -> Processor[Card]:
         facts=ProjectionFacts(announce),
         sources=topics.consumed_by("console"),
         gather_ms=GATHER_MS,
+        durable=False,
     )

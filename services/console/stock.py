@@ -11,7 +11,17 @@ from operator import attrgetter
 from typing import Any
 
 from chassis import topics
-from chassis.processor import Column, Decision, Handlers, Kept, Moment, NoFacts, Processor, Record
+from chassis.processor import (
+    Column,
+    Decision,
+    FactsSource,
+    Handlers,
+    Kept,
+    Moment,
+    NoFacts,
+    Processor,
+    Record,
+)
 from schemas.events.stock_levels import StockLevelChanged
 
 COUNT_LEVELS = """
@@ -25,7 +35,7 @@ ON CONFLICT (sku) DO UPDATE SET warehouses = excluded.warehouses, empty_in = exc
 """
 
 
-class Recount:
+class Recount(FactsSource[NoFacts]):
     """Facts of a processor whose rows add up by SKU: counts those of its batch anew. Rows are locked by SKU."""
 
     def __init__(self, query: str, sku_of: Callable[[Any], str]) -> None:
@@ -35,17 +45,14 @@ class Recount:
     async def fetch(
         self, work: Any, _records: Sequence[Record], _kept: Mapping[str, Kept[Any]]
     ) -> NoFacts:
-        """Nothing is asked; the disk is not waited for, see projections.py."""
-        await work.connection.execute("SET LOCAL synchronous_commit = off")
+        """Nothing is asked."""
+        del work
         return NoFacts()
 
     async def save(self, work: Any, _facts: NoFacts, kept: Mapping[str, Kept[Any]]) -> None:
         """Counts, after the rows themselves were written."""
         if skus := sorted({self._sku_of(one.state) for one in kept.values()} - {""}):
             await work.connection.execute(self._query, skus)
-
-    async def committed(self, _facts: NoFacts) -> None:
-        """Nobody is told: who looks at stock reloads by the clock."""
 
 
 def changed(
@@ -74,4 +81,5 @@ LEVELS: Processor[StockLevelChanged] = Processor(
     sources=topics.consumed_by("console-stock"),
     gather_ms=500,
     compacted=True,
+    durable=False,
 )

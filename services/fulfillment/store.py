@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from chassis.errors import StartRefused
 from chassis.postgres import Connection, Pool, named_queries
-from chassis.processor import Column, Kept, Record
+from chassis.processor import Column, FactsSource, Kept, Record
 from chassis.regions import province_short
 from chassis.rules import Table, unmet
 from chassis.rules.values import Kind
@@ -111,7 +111,7 @@ class BatchFacts:
         self._holders[effect.waybill_no] = effect.order_id
 
 
-class BatchFactsSource:
+class BatchFactsSource(FactsSource[BatchFacts]):
     """Fetches the facts of a batch. Weights are kept between batches and read again when they change."""
 
     def __init__(self, table: Table) -> None:
@@ -134,12 +134,6 @@ class BatchFactsSource:
         return BatchFacts(
             self._carriers, self._unit_weights_g, {row["waybill_no"]: row["key"] for row in holders}
         )
-
-    async def save(self, work: Any, facts: BatchFacts, kept: Mapping[str, Kept[Any]]) -> None:
-        """All there is to save is in the parcels."""
-
-    async def committed(self, facts: BatchFacts) -> None:
-        """Nobody needs a hint."""
 
 
 class Due(Struct, frozen=True, kw_only=True):

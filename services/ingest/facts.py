@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from chassis.crypto import KeyDestroyed, PayloadSeal, PersonalSeal
 from chassis.errors import Invalid
 from chassis.ids import document_no
-from chassis.processor import Kept, Record
+from chassis.processor import Appended, FactsSource, Kept, Record
 from schemas.events.channel_payloads import PayloadReceived
 from schemas.events.commands_ingest_payloads import (
     CorrectQuarantined,
@@ -41,7 +41,7 @@ from services.ingest.domain.text import Label, label_of
 from services.ingest.imports import reader as imports
 from services.ingest.matching import Freed, Parked, UnmatchedRows
 from services.ingest.shared import ABANDONED_DOOR
-from services.ingest.store import append_evidence, load_entries, save_entries
+from services.ingest.store import appended_evidence, load_entries, save_entries
 
 _NAMELESS_DIGEST_CHARS = 16
 _abandoned = msgspec.json.Decoder(Abandoned)
@@ -283,7 +283,7 @@ class NormaliserFacts:
         return b"" if isinstance(ciphertext, KeyDestroyed) else ciphertext
 
 
-class NormaliserFactsSource:
+class NormaliserFactsSource(FactsSource[NormaliserFacts]):
     """Opens and normalises a batch, and takes as many order numbers as it may need."""
 
     def __init__(self, reader: Reader, catalogue: CatalogueReader) -> None:
@@ -330,27 +330,28 @@ class NormaliserFactsSource:
             self._reader, arrivals, numbers, wrapped, entries, self._catalogue.catalogue
         )
 
+    def appended(
+        self, facts: NormaliserFacts, kept: Mapping[str, Kept[KnownOrder]]
+    ) -> Sequence[Appended]:
+        """The keys of new orders, and the evidence."""
+        newest = {key: one.emitted.get("orders", 0) for key, one in kept.items()}
+        return [
+            Appended(
+                table="chassis.personal_keys",
+                columns=(("order_id", "text"), ("wrapped_key", "bytea")),
+                rows=list(facts.new_keys.items()),
+            ),
+            appended_evidence(with_versions(facts.seen, newest)),
+        ]
+
     async def save(
         self, work: Any, facts: NormaliserFacts, kept: Mapping[str, Kept[KnownOrder]]
     ) -> None:
-        """Keeps the keys of new orders, which lines wait, the evidence, and the entries that changed."""
+        """Keeps which lines wait, and the entries that changed."""
+        del kept
         await facts.unmatched.save(work.connection)
-        if facts.new_keys:
-            await work.connection.copy_records_to_table(
-                "personal_keys",
-                schema_name="chassis",
-                columns=["order_id", "wrapped_key"],
-                records=list(facts.new_keys.items()),
-            )
-        if facts.seen:
-            newest = {key: one.emitted.get("orders", 0) for key, one in kept.items()}
-            await append_evidence(work.connection, with_versions(facts.seen, newest))
         if facts.changed or facts.deeds:
             await save_entries(work.connection, list(facts.changed.values()), facts.deeds)
-
-    async def committed(self, facts: NormaliserFacts) -> None:
-        """Nothing to tell anyone."""
-        del facts
 
 
 def _entries_of(

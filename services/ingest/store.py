@@ -10,12 +10,20 @@ import msgspec
 from msgspec import Struct
 
 from chassis.postgres import Connection
+from chassis.processor import Appended
 from services.ingest.domain.evidence import Evidence
 from services.ingest.domain.model import Problem
 from services.ingest.domain.quarantine import Deed, Entry, EntryState
 
 LIST_MAX = 1000
 EVIDENCE = tuple(name for name in Evidence.__struct_fields__ if name != "events")
+_EVIDENCE_TYPES = {
+    "sha256": "bytea",
+    "accepted_at": "timestamptz",
+    "taken_at": "timestamptz",
+    "modified_at": "timestamptz",
+    "order_version": "bigint",
+}
 COLUMNS = tuple(Entry.__struct_fields__)
 _NAMES = ", ".join(COLUMNS)
 _problems = msgspec.json.Decoder(tuple[Problem, ...])
@@ -56,13 +64,12 @@ async def save_entries(
     await connection.executemany(_AUDIT, [_deed_row(deed) for deed in deeds])
 
 
-async def append_evidence(connection: Connection, seen: Sequence[Evidence]) -> None:
-    """Keeps which payload led to what."""
-    await connection.copy_records_to_table(
-        "evidence",
-        schema_name="ingest",
-        columns=EVIDENCE,
-        records=[tuple(getattr(one, name) for name in EVIDENCE) for one in seen],
+def appended_evidence(seen: Sequence[Evidence]) -> Appended:
+    """Which payload led to what."""
+    return Appended(
+        table="ingest.evidence",
+        columns=tuple((name, _EVIDENCE_TYPES.get(name, "text")) for name in EVIDENCE),
+        rows=[tuple(getattr(one, name) for name in EVIDENCE) for one in seen],
     )
 
 

@@ -19,7 +19,7 @@ from chassis.errors import Unavailable
 from chassis.failpoints import failpoint
 from chassis.log import logger
 from chassis.postgres import Connection, named_queries
-from chassis.processor import Column, Kept, Record
+from chassis.processor import Appended, Column, FactsSource, Kept, Record
 from services.inventory import metrics, shelves
 from services.inventory.approvals import Approvals
 from services.inventory.counters import Answer, Epoch, ValkeyCounters
@@ -56,6 +56,10 @@ COLUMNS = (
 )
 
 
+_LEDGER_TYPES = {"quantity": "bigint", "balance_after": "bigint", "withheld": "bigint"}
+LEDGER_COLUMNS = tuple((name, _LEDGER_TYPES.get(name, "text")) for name in Entry.__struct_fields__)
+
+
 class EpochInForce:
     """What this process believes about Valkey; Postgres is asked again whenever it proves wrong."""
 
@@ -77,7 +81,7 @@ class EpochInForce:
         self.rebuild_wanted.set()
 
 
-class StockSource:
+class StockSource(FactsSource[StockFacts]):
     """The facts source of inventory's processor."""
 
     def __init__(
@@ -143,8 +147,14 @@ class StockSource:
             facts.differing[row] = await self._off(connection, row, facts.book)
         return facts
 
+    def appended(self, facts: StockFacts, kept: Mapping[str, Kept[Any]]) -> Sequence[Appended]:
+        """The ledger's new entries."""
+        del kept
+        rows = [astuple(entry) for entry in facts.book.entries]
+        return [Appended(table="inventory.ledger", columns=LEDGER_COLUMNS, rows=rows)]
+
     async def save(self, work: Any, facts: StockFacts, kept: Mapping[str, Kept[Any]]) -> None:
-        """Writes stock and ledger, and works out what Valkey must be told."""
+        """Writes stock, and works out what Valkey must be told."""
         del kept  # the facts hold all aggregates of the batch, also those that did not change
         connection: Connection = work.connection
         book = facts.book
@@ -154,13 +164,6 @@ class StockSource:
             assert written == f"UPDATE {len(rows)}", written
             if book.reshelved:
                 await shelves.save(connection, book)
-        if book.entries:
-            await connection.copy_records_to_table(
-                "ledger",
-                schema_name="inventory",
-                columns=Entry.__struct_fields__,
-                records=[astuple(entry) for entry in book.entries],
-            )
         facts.conclude()
         if facts.mended and facts.epoch is not None:
             # Whoever wrote past us did not tell Valkey either.

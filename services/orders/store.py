@@ -16,7 +16,7 @@ from msgspec.structs import astuple
 
 from chassis.errors import StartRefused
 from chassis.postgres import Connection, Pool, named_queries
-from chassis.processor import Column, Kept, Record
+from chassis.processor import Appended, Column, FactsSource, Kept, Record
 from chassis.rules import Table, load_tables, unmet
 from schemas.events.orders import OrderAmended, OrderLinesMatched, OrderPaid, OrderPlaced
 from services.orders.domain.audit import Entry
@@ -40,7 +40,8 @@ QUERIES = named_queries(Path(__file__).parent / "sql" / "queries.sql")
 SAME_RECEIVER_WINDOW = timedelta(hours=1)
 SAME_RECEIVER_MAX = 50
 """More orders of one receiver in one hour than this are not counted: every table has spoken long before."""
-AUDIT_COLUMNS = Entry.__struct_fields__
+_SQL_TYPES = {"seq": "int", "at": "timestamptz", "prev_hash": "bytea", "hash": "bytea"}
+AUDIT_COLUMNS = tuple((name, _SQL_TYPES.get(name, "text")) for name in Entry.__struct_fields__)
 
 Receivers = dict[str, dict[str, datetime]]
 """receiver_key → order id → when it was placed."""
@@ -145,7 +146,7 @@ class OrderFacts:
                 raise AssertionError(effect)
 
 
-class OrderFactsSource:
+class OrderFactsSource(FactsSource[OrderFacts]):
     """Facts of a batch from Postgres."""
 
     def __init__(self, tables: Tables) -> None:
@@ -168,20 +169,11 @@ class OrderFactsSource:
                 receivers[row["receiver_key"]][row["key"]] = row["placed_at"]
         return OrderFacts(self._tables, receivers, kept)
 
-    async def save(self, work: Any, facts: OrderFacts, kept: Mapping[str, Kept[Any]]) -> None:
-        """Appends the batch's audit entries."""
+    def appended(self, facts: OrderFacts, kept: Mapping[str, Kept[Any]]) -> Sequence[Appended]:
+        """The batch's audit entries."""
         del kept
-        if facts.entries:
-            await work.connection.copy_records_to_table(
-                "audit",
-                schema_name="orders",
-                columns=AUDIT_COLUMNS,
-                records=[astuple(entry) for entry in facts.entries],
-            )
-
-    async def committed(self, facts: OrderFacts) -> None:
-        """Nothing to tell anyone."""
-        del facts
+        rows = [astuple(entry) for entry in facts.entries]
+        return [Appended(table="orders.audit", columns=AUDIT_COLUMNS, rows=rows)]
 
 
 def wanted_receivers(

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from chassis.errors import StartRefused, Unavailable
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool, named_queries
-from chassis.processor import Column, Kept, Record
+from chassis.processor import Column, FactsSource, Kept, Record
 from chassis.rules import Table, load_tables, unmet
 from services.refunds import metrics
 from services.refunds.domain.model import GIVEN_BACK, Account, Case, CaseState
@@ -62,7 +62,7 @@ class RefundFacts:
         self.changed.setdefault(key, []).append(effect)
 
 
-class CasesOfBatch:
+class CasesOfBatch(FactsSource[RefundFacts]):
     """Writes what a batch changed. Orders without a case cost nothing here."""
 
     def __init__(self, table: Table) -> None:

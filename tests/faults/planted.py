@@ -12,37 +12,41 @@ import asyncpg
 
 from chassis import processor
 from chassis.failpoints import failpoint
-from chassis.processor import Emitted, Folded, Known, Record
+from chassis.processor import Emitted, Folded, Kept, Known, Record
 from chassis.storage import Advance, PostgresStorage, PostgresWork
 from chassis.worker import Worker
 
 
 def offset_first(url: str) -> None:
     """The offsets are committed on their own before the batch is applied."""
-    swap = PostgresWork.advance
 
-    async def advance(self: PostgresWork, moves: Sequence[Advance]) -> bool:
+    async def begin(
+        self: PostgresWork, moves: Sequence[Advance], keys: Sequence[str]
+    ) -> dict[str, Kept[Any]] | None:
         connection = await asyncpg.connect(url)
         try:
-            return await swap(PostgresWork(connection, self._processor, self._codec), moves)
+            beside = PostgresWork(connection, self._processor, self._codec)
+            return await self.load(keys) if await beside.advance(moves) else None
         finally:
             await connection.close()
 
-    _plant(PostgresWork, "advance", advance)
+    _plant(PostgresWork, "begin", begin)
 
 
 def swap_removed(_url: str) -> None:
     """The offsets are written at the end of the transaction, whatever they were."""
-    begin = PostgresStorage.transaction
+    open_transaction = PostgresStorage.transaction
     moves_of: dict[int, Sequence[Advance]] = {}
 
-    async def advance(self: PostgresWork, moves: Sequence[Advance]) -> bool:
+    async def begin(
+        self: PostgresWork, moves: Sequence[Advance], keys: Sequence[str]
+    ) -> dict[str, Kept[Any]]:
         moves_of[id(self)] = moves
-        return True
+        return await self.load(keys)
 
     @asynccontextmanager
     async def transaction(self: PostgresStorage) -> AsyncIterator[PostgresWork]:
-        async with begin(self) as work:
+        async with open_transaction(self) as work:
             yield work
             for move in moves_of.pop(id(work)):
                 await work.connection.execute(
@@ -54,7 +58,7 @@ def swap_removed(_url: str) -> None:
                     move.next,
                 )
 
-    _plant(PostgresWork, "advance", advance)
+    _plant(PostgresWork, "begin", begin)
     _plant(PostgresStorage, "transaction", transaction)
 
 

@@ -87,6 +87,7 @@ BOOKS: Processor[Book] = Processor(
     sources=topics.consumed_by("console-books"),
     gather_ms=500,
     compacted=True,
+    durable=False,
 )
 
 

@@ -16,7 +16,17 @@ from pydantic import Field
 
 from chassis import topics
 from chassis.postgres import Pool
-from chassis.processor import Column, Decision, Handlers, Kept, Moment, Processor, Record
+from chassis.processor import (
+    Appended,
+    Column,
+    Decision,
+    FactsSource,
+    Handlers,
+    Kept,
+    Moment,
+    Processor,
+    Record,
+)
 from schemas.events.reservations import ReservationConfirmed, ReservationEnded, ReservationMade
 from schemas.events.stock import StockDeducted, StockReleased, StockReserved, StockReturned
 from schemas.events.stock_movements import StockMoved
@@ -35,6 +45,10 @@ FROM console.stock_holds AS holds LEFT JOIN console.cards AS card ON card.key = 
 WHERE holds.skus <> '' AND string_to_array(holds.skus, E'\\x1f') @> ARRAY[$1::text]
 ORDER BY holds.expires_at NULLS LAST, holds.key LIMIT $2
 """
+_SQL_TYPES = {"at": "timestamptz", "quantity": "bigint", "balance_after": "bigint"}
+MOVEMENT_COLUMNS = tuple(
+    (name, _SQL_TYPES.get(name, "text")) for name in Movement.__struct_fields__
+)
 Held = Decision[Hold]
 
 _decoder = msgspec.json.Decoder(Kept[Hold])
@@ -172,28 +186,21 @@ class Moved:
         self.rows.append(effect)
 
 
-class MovementsKept:
+class MovementsKept(FactsSource[Moved]):
     """Saves what came and went with the holds."""
 
     async def fetch(
         self, work: Any, _records: Sequence[Record], _kept: Mapping[str, Kept[Hold]]
     ) -> Moved:
-        """Nothing is asked; the disk is not waited for, see projections.py."""
-        await work.connection.execute("SET LOCAL synchronous_commit = off")
+        """Nothing is asked."""
+        del work
         return Moved()
 
-    async def save(self, work: Any, facts: Moved, _kept: Mapping[str, Kept[Hold]]) -> None:
-        """Appends the batch's movements."""
-        if facts.rows:
-            await work.connection.copy_records_to_table(
-                "stock_movements",
-                schema_name="console",
-                columns=Movement.__struct_fields__,
-                records=[astuple(row) for row in facts.rows],
-            )
-
-    async def committed(self, _facts: Moved) -> None:
-        """Nobody is told: who looks at stock reloads by the clock."""
+    def appended(self, facts: Moved, kept: Mapping[str, Kept[Hold]]) -> Sequence[Appended]:
+        """The batch's movements."""
+        del kept
+        rows = [astuple(row) for row in facts.rows]
+        return [Appended(table="console.stock_movements", columns=MOVEMENT_COLUMNS, rows=rows)]
 
 
 HANDLERS: Handlers = {
@@ -219,6 +226,7 @@ HOLDS: Processor[Hold] = Processor(
     facts=MovementsKept(),
     sources=topics.consumed_by("console-holds"),
     gather_ms=500,
+    durable=False,
 )
 
 

@@ -6,7 +6,7 @@ from chassis.postgres import migrate, open_pool
 from chassis.service import CHASSIS_MIGRATIONS
 from services.ingest.__main__ import MIGRATIONS
 from services.ingest.domain.evidence import Evidence
-from services.ingest.store import append_evidence, forget_evidence, read_evidence
+from services.ingest.store import appended_evidence, forget_evidence, read_evidence
 
 NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
 
@@ -34,7 +34,13 @@ async def test_evidence_is_read_in_order_and_forgotten_by_age_a_slice_at_a_time(
         async with pool.acquire() as connection:
             old = [seen(offset, NOW - timedelta(days=401)) for offset in (9, 10, 100)]
             fresh = [seen(offset, NOW) for offset in (101, 102)]
-            await append_evidence(connection, [*fresh, *old])
+            appended = appended_evidence([*fresh, *old])
+            await connection.copy_records_to_table(
+                "evidence",
+                schema_name="ingest",
+                columns=[name for name, _ in appended.columns],
+                records=appended.rows,
+            )
             assert await read_evidence(connection, "taobao|s1|1") == (*old, *fresh)
             before = NOW - timedelta(days=400)
             gone = [await forget_evidence(connection, before, 2) for _ in range(3)]
