@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 
 import asyncpg
 import pytest
@@ -130,7 +132,7 @@ async def test_receivers_are_counted_over_batches(running: tuple[Rig, Running]) 
         # One batch after the other: from several partitions they would come in any order.
         await rig.until(
             "SELECT count(*) FROM orders.orders WHERE key LIKE 'TB2_'",
-            lambda count, so_far=n + 1: count == so_far,
+            partial(operator.eq, n + 1),
         )
     held = await rig.rows("SELECT key FROM orders.orders WHERE held = 'risk' ORDER BY key")
     assert [row["key"] for row in held] == ["TB24", "TB25"]
