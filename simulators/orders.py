@@ -57,7 +57,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
 
     `push_secret` opens encrypted pushes, `push_token` signs pushes, where the platform gives keys for
     that. `carriers`: carrier → the platform's number, where it tells these to its shops only. `stock_location`: where
-    its stock lies, where the platform counts by place. Every `_fen` of its orders is in the minor unit of its `currency`.
+    its stock lies, where the platform counts by place. `refusal_code`: a reason for refusals, where it has a list of them. Every `_fen` of its orders is in the minor unit of its `currency`.
     """
 
     channel: Channel
@@ -72,6 +72,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     carriers: dict[str, str] = {}
     currency: str = "CNY"
     stock_location: str = ""
+    refusal_code: str = ""
 
 
 class Receiver(msgspec.Struct, frozen=True, kw_only=True):

@@ -228,6 +228,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "return_and_refund": "退货退款",
         "shipment": "发货",
         "refund": "退款",
+        "refund_refusal": "拒绝退款",
         # what a channel's amendment changed
         "region": "收货地区",
         "province": "省",

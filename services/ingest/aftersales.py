@@ -136,7 +136,7 @@ class AftersalesPoller:
         window_max = self._shared.channels[shop.channel].window_max
         start = min(await aftersales_until(self._shared.pool, shop) or now, now)
         # Whole requests cost no call of their own: one list of all is enough.
-        recent = start - (LOOK_BACK if calls.detail_request is None else RECENT)
+        recent = start - (RECENT if calls.names_only else LOOK_BACK)
         for window in cut(start - LOOK_BACK, now, window_max, recent):
             read_again = window.since >= recent
             if error := await self._poll_window(shop, calls, window, read_again=read_again):

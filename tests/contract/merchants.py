@@ -91,6 +91,7 @@ class Merchant:
             push_secret=shop.push_secret,
             push_token=shop.push_token,
             stock_location=shop.stock_location,
+            refusal_code=shop.refusal_code,
         )
 
     @property

@@ -25,6 +25,7 @@ from services.ingest.channels import (
     Unsupported,
 )
 from services.ingest.domain.model import (
+    OPEN_REFUNDS,
     CanonicalOrder,
     LineRefundState,
     OrderSnapshotState,
@@ -278,6 +279,55 @@ def test_a_claim_over_one_line_of_a_shipped_order_is_agreed_to(merchant: Merchan
         states = [item.refund_state for item in after.items]
         assert states[0] is LineRefundState.REFUNDED
         assert {*states[1:]} == {LineRefundState.NONE}
+
+
+def test_a_claim_that_is_refused_stays_refused_however_often_it_is_told(merchant: Merchant) -> None:
+    aftersales, world = merchant.channel.aftersales, merchant.simulation.world
+    assert aftersales is not None
+    placed = first(merchant, S.AWAITING_SHIPMENT)
+    key = (merchant.channel.name, placed.order_no)
+    world.ship(key, waybill=f"2{placed.order_no}", company="44")
+    native = world.records.orders[key]
+    (claim,) = world.claim(native, line_nos=(native.lines[0].line_no,))
+    (one,) = [found for found in merchant.asked(aftersales) if found.order_no == placed.order_no]
+    counts, name = merchant.simulation.tally.counts, f"{merchant.channel.name}:refuse"
+    before = counts[f"{name}:applied"]
+
+    request = aftersales.refuse_request(merchant.credentials, one, "商品已拆封", merchant.now)
+    assert isinstance(request, HttpRequest)
+    assert aftersales.read_refuse_answer(merchant.send(request)) == Applied()
+    again = aftersales.read_refuse_answer(merchant.send(request))
+    assert isinstance(again, Applied | Refused)
+
+    assert counts[f"{name}:applied"] == before + 1
+    assert world.records.after_sales[claim.after_sale_id].status == "refused"
+    mine = [found for found in merchant.asked(aftersales) if found.order_no == placed.order_no]
+    assert {found.state for found in mine} & OPEN_REFUNDS == set()
+    if aftersales.detail_request is not None and aftersales.read_detail is not None:
+        ask = aftersales.detail_request(merchant.credentials, one.refund_no, merchant.now)
+        assert merchant.ask(ask, aftersales.read_detail).state is LineRefundState.REFUSED
+    late = aftersales.agree_request(merchant.credentials, one, merchant.now)
+    assert isinstance(late, HttpRequest)
+    assert isinstance(aftersales.read_agree_answer(merchant.send(late)), Refused)
+
+
+def test_a_refusal_that_is_forged_or_names_no_claim_refuses_nothing(merchant: Merchant) -> None:
+    aftersales, world = merchant.channel.aftersales, merchant.simulation.world
+    assert aftersales is not None
+    placed = first(merchant, S.AWAITING_SHIPMENT)
+    key = (merchant.channel.name, placed.order_no)
+    world.ship(key, waybill=f"3{placed.order_no}", company="44")
+    (claim,) = world.claim(world.records.orders[key])[:1]
+    one = next(found for found in merchant.asked(aftersales) if found.order_no == placed.order_no)
+    nobody = msgspec.structs.replace(one, refund_no=str(int(claim.after_sale_id) + 10**6))
+    forger = msgspec.structs.replace(
+        merchant.credentials, app_secret="somebody's own", access_token="somebody's own"
+    )
+    for credentials, asked in ((merchant.credentials, nobody), (forger, one)):
+        request = aftersales.refuse_request(credentials, asked, "商品已拆封", merchant.now)
+        assert isinstance(request, HttpRequest)
+        assert not isinstance(aftersales.read_refuse_answer(merchant.send(request)), Applied)
+    assert world.records.after_sales[claim.after_sale_id].status == "open"
 
 
 def asked_page(merchant: Merchant, answer: HttpAnswer) -> AftersalePage | ChannelError:

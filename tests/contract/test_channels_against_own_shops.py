@@ -228,6 +228,8 @@ def test_what_members_ask_for_is_read_and_left_to_the_leader(simulation: Simulat
     assert asked.amount_fen == order.paid_fen
     answer = aftersales.agree_request(merchant.credentials, asked, merchant.now)
     assert isinstance(answer, Unsupported)
+    refusal = aftersales.refuse_request(merchant.credentials, asked, "团长处理", merchant.now)
+    assert isinstance(refusal, Unsupported)
     for _ in range(10):
         later(merchant)
         world.advance()

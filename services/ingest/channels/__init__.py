@@ -46,7 +46,8 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     `push_secret` opens pushes which come encrypted, `push_token` signs pushes, where the platform
     gives keys of their own for that. `settled_after_s`: how old a change must be before the platform
     lists it, where that is not what its documents say. `stock_location`: the platform's own name of the
-    place whose stock is told, where it counts by place.
+    place whose stock is told, where it counts by place. `refusal_code`: the platform's number of the reason
+    that refusals give, where it wants one of its list.
     """
 
     app_key: str
@@ -57,6 +58,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     push_token: str = ""
     settled_after_s: float | None = None
     stock_location: str = ""
+    refusal_code: str = ""
 
     def __repr__(self) -> str:
         """Show nothing secret: this value ends up in tracebacks."""
@@ -267,15 +269,20 @@ class AftersalePage(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aftersales:
-    """The calls about money back: fetch requests, agree to one.
+    """The calls about money back: fetch requests, agree to one, refuse one.
 
-    The detail calls are None where a page carries whole requests.
+    `refuse_request` takes the reason, which the buyer reads. `names_only`: a page only names its requests, and
+    each is asked for by the detail calls. Elsewhere these, where they are known, say what became of a request
+    whose answer was refused: a second telling of the same is refused by platforms, too.
     """
 
     poll_request: Callable[[Credentials, PollWindow, PageToken | None, datetime], HttpRequest]
     read_page: Callable[[HttpAnswer, PageToken | None], AftersalePage | ChannelError]
     agree_request: Callable[[Credentials, Aftersale, datetime], HttpRequest | Unsupported]
     read_agree_answer: Callable[[HttpAnswer], WriteBack]
+    refuse_request: Callable[[Credentials, Aftersale, str, datetime], HttpRequest | Unsupported]
+    read_refuse_answer: Callable[[HttpAnswer], WriteBack]
+    names_only: bool = False
     detail_request: Callable[[Credentials, str, datetime], HttpRequest] | None = None
     read_detail: Callable[[HttpAnswer], Aftersale | ChannelError] | None = None
 

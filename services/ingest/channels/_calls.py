@@ -11,12 +11,14 @@ from urllib.parse import quote, urlencode
 from services.ingest.channels import (
     Applied,
     ChannelError,
+    Credentials,
     ErrorKind,
     HttpAnswer,
     HttpRequest,
     PageToken,
     Refused,
     Retry,
+    Unsupported,
     WriteBack,
 )
 from services.ingest.channels._wire import read_json
@@ -133,6 +135,16 @@ def outcome(fault: ChannelError, *, already_done: bool) -> WriteBack:
     if fault.kind is ErrorKind.REFUSED:
         return Refused(code=fault.code, reason=fault.detail)
     return Retry(error=fault)
+
+
+def refusal_number(credentials: Credentials) -> int | Unsupported:
+    """The number of the reason that a refusal gives, for platforms which want one of their list."""
+    code = credentials.refusal_code
+    if not code.isascii() or not code.isdecimal() or len(code) > 18:
+        return Unsupported(
+            reason="the shop has no refusal_code: a number of the platform's reasons"
+        )
+    return int(code)
 
 
 def applied(opened: object) -> WriteBack:

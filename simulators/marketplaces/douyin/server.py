@@ -227,6 +227,8 @@ class Douyin:
         for item in business["items"]:
             claim_id = str(item["aftersale_id"])
             claim = self._desk.claim(shop, claim_id)
+            if not agree:
+                _check_refusal(shop, item)
             outcome, reason = self._desk.answer_claim(claim, agree=agree)
             wrote |= outcome != "refused"
             results.append(_operated(claim_id, reason))
@@ -234,6 +236,13 @@ class Douyin:
 
     def _order_of_line(self, shop: Shop, line_no: str) -> Order | None:
         return self._desk.order(shop, f"{line_no[:-3]}001")
+
+
+def _check_refusal(shop: Shop, item: Business) -> None:
+    if not item["reason"] or not item["remark"]:
+        raise ValueError("remark")
+    if str(item["reject_reason_code"]) != shop.refusal_code:
+        raise ValueError("reject_reason_code")
 
 
 def _operated(claim_id: str, reason: str) -> dict[str, Any]:

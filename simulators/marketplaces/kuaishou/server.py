@@ -200,7 +200,8 @@ class Kuaishou:
         return self._answered(claim, agree=True)
 
     def _reject(self, shop: Shop, param: Param) -> Answer:
-        _number(param, "reasonCode")
+        if str(_number(param, "reasonCode")) != shop.refusal_code:
+            raise _Invalid("reasonCode")
         return self._answered(self._desk.claim(shop, param.get("refundId", "")), agree=False)
 
     def _answered(self, claim: AfterSale | None, *, agree: bool) -> Answer:

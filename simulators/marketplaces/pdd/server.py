@@ -168,6 +168,8 @@ class Pdd:
         except msgspec.MsgspecError:
             raise _Invalid("request") from None
         claim = self._desk.claim(shop, asked.get("after_sales_id", ""))
+        if not agree and not asked.get("refuse_reason"):
+            raise _Invalid("refuse_reason")
         if claim is not None and claim.order_no != asked.get("order_sn"):
             claim = None
         outcome, reason = self._desk.answer_claim(claim, agree=agree)

@@ -13,7 +13,7 @@ from simulators.clock import beijing_ms
 from simulators.desk import Desk
 from simulators.doors import Answer, Call
 from simulators.marketplaces.taobao.payloads import REQUEST_ID, detail, list_row, refund_row
-from simulators.orders import Order, Shop
+from simulators.orders import AfterSale, Order, Shop
 from simulators.signing import same, top_sign
 
 TOLERANCE_MS = 10 * 60_000
@@ -52,6 +52,7 @@ _STOCK_REFUSALS = {
 _CLAIM_REFUSALS = {
     "unknown": ("isv.refund-not-exist", "退款不存在"),
     "already_agreed": ("isv.refund-status-error", "退款状态不符"),
+    "not_shipped": ("isv.refund-refuse-error", "卖家未发货的交易不能拒绝退款"),
 }
 
 
@@ -174,8 +175,7 @@ class Taobao:
         found.reverse()
         page, size = _page(params)
         rows = [
-            refund_row(one, self._desk.records.orders[one.channel, one.order_no])
-            for one in found[(page - 1) * size : page * size]
+            refund_row(one, self._order_of(one)) for one in found[(page - 1) * size : page * size]
         ]
         more = {"has_next": page * size < len(found)}
         total = {"total_results": len(found)}
@@ -206,11 +206,18 @@ class Taobao:
 
     def _refuse(self, shop: Shop, params: Params) -> Answer:
         refund_id = _required(params, "refund_id")
+        _required(params, "refuse_message")
         claim = self._desk.claim(shop, refund_id)
+        if claim is not None and claim.before_shipping and not self._order_of(claim).shipments:
+            self._desk.note("refuse", "refused")
+            raise Refused(failure(15, "Remote service error", *_CLAIM_REFUSALS["not_shipped"]))
         _, reason = self._desk.answer_claim(claim, agree=False)
         if reason:
             raise Refused(failure(15, "Remote service error", *_CLAIM_REFUSALS[reason]))
         return _reply(params, {"is_success": True}, wrote=True)
+
+    def _order_of(self, claim: AfterSale) -> Order:
+        return self._desk.records.orders[claim.channel, claim.order_no]
 
     def _own_order(self, shop: Shop, params: Params) -> Order:
         order = self._desk.order(shop, _required(params, "tid"))

@@ -201,8 +201,8 @@ class Xiaohongshu:
         action = asked.get("action")
         if action not in {_AGREE, _REFUSE}:
             raise _Invalid("action")
-        if action == _REFUSE:
-            _number(asked, "reason")
+        if action == _REFUSE and str(_number(asked, "reason")) != shop.refusal_code:
+            raise _Invalid("reason")
         claim = self._own_claim(shop, asked)
         _, reason = self._desk.answer_claim(claim, agree=action == _AGREE)
         if reason:

@@ -19,7 +19,7 @@ from deploy.embedded.stack import Stack
 from schemas.events.channel_payloads import PayloadReceived
 from services.ingest.imports.document import encode
 from services.ingest.imports.door import BATCH_ORDERS_MAX
-from services.ingest.writeback import in_the_channels_words
+from services.ingest.telling import in_the_channels_words
 from tests.integration.ingest.importing import PATIENCE_S, TOKEN, Rig, export, numbers, rig_on
 from tests.support.rigs import read_topic
 from tests.unit.ingest.imports.test_reader import document

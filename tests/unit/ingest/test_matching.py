@@ -12,7 +12,7 @@ from services.ingest.domain.evidence import WithoutPayload, with_versions
 from services.ingest.domain.matching import Catalogue, Component, SkuMapping
 from services.ingest.domain.model import LineRefundState
 from services.ingest.matching import Freed, Parked
-from services.ingest.writeback import in_the_channels_words
+from services.ingest.telling import in_the_channels_words
 from tests.unit.ingest import quarantine_desk
 from tests.unit.ingest.channels.builders import NOW, Native, taobao_line, taobao_trade
 from tests.unit.ingest.quarantine_desk import LINE, imported, no_quantity
