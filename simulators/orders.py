@@ -110,12 +110,16 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shipment(msgspec.Struct, frozen=True, kw_only=True):
-    """One parcel the merchant told the platform about, `count` times in all."""
+    """One parcel the merchant told the platform about, `count` times in all; `changes` of its number since.
+
+    No lines: a parcel told beside an order that had left as a whole.
+    """
 
     waybill: str
     company: str
     line_nos: tuple[str, ...]
     count: int = 1
+    changes: int = 0
 
 
 class AfterSale(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from services.ingest.channels import (
     ErrorKind,
     HttpAnswer,
     HttpRequest,
+    NewWaybill,
     Refused,
     Retry,
     Shipment,
@@ -27,9 +28,9 @@ from services.ingest.channels import (
     WriteBack,
 )
 from services.ingest.domain.imported import ImportedLine
-from services.ingest.domain.matching import in_channel_pieces
 from services.ingest.domain.model import LineRefundState
-from services.ingest.domain.write_backs import Told
+from services.ingest.domain.parcels import Earlier, OrderLines, Packed, packed
+from services.ingest.domain.write_backs import REFUND, SHIPMENT, WAYBILL, Told, WriteBacks
 from services.ingest.fetching import send
 from services.ingest.shared import Shared
 from services.ingest.shops import Shop
@@ -38,33 +39,38 @@ REFUSAL_CHARS_MAX = 100
 """So much of a refusal's reason is told; what is longer, platforms refuse."""
 NO_REASON = "商家未同意退款申请"
 
-_decode_mapped = msgspec.json.Decoder(tuple[tuple[str, int], ...]).decode
+_decode_lines = msgspec.json.Decoder(tuple[tuple[str, int], ...]).decode
 _decode_imported = msgspec.json.Decoder(tuple[ImportedLine, ...]).decode
 
 
-async def tell(shared: Shared, row: Any, told: Told) -> WriteBack:
-    """Tells the channel of an order. `row`: key, channel, shop, channel_order_no, mapped, imported.
+async def tell(shared: Shared, row: Any, state: WriteBacks, told: Told) -> WriteBack:
+    """Tells the channel of an order one of what `state` has; what it took before decides how a parcel is told.
+
+    `row`: key, channel, shop, channel_order_no, and of the order's document lines, mapped and imported.
 
     May be called again after an answer that was lost.
     """
     shop = shared.shops.get((row["channel"], row["shop"]))
     if shop is None:
         return Unsupported(reason="the shop is not configured any more")
-    channel = shared.channels[shop.channel]
-    if told.kind == "shipment":
-        return await _tell_shipment(shared, channel, shop, row, told)
-    return await _tell_of_refund(shared, channel, shop.credentials(), told)
+    if told.kind == SHIPMENT:
+        return await _tell_shipment(shared, shop, row, state, told)
+    if told.kind == WAYBILL:
+        return await _tell_waybill(shared, shop, row, state, told)
+    return await _tell_of_refund(shared, shop, told)
 
 
 async def _tell_shipment(
-    shared: Shared, channel: Channel, shop: Shop, row: Any, told: Told
+    shared: Shared, shop: Shop, row: Any, state: WriteBacks, told: Told
 ) -> WriteBack:
-    credentials = shop.credentials()
-    lines = in_the_channels_words(told.lines, row["mapped"], row["imported"])
+    channel, credentials = shared.channels[shop.channel], shop.credentials()
+    parcel = _packed(row, state, told)
     shipment = Shipment(
         order_no=row["channel_order_no"],
-        lines=tuple(ShippedLine(line_id=line_id, qty=qty) for line_id, qty in lines),
-        whole=True,
+        lines=_shipped(parcel),
+        whole=parcel.whole,
+        additional=parcel.additional,
+        completes=parcel.completes,
         carrier=told.carrier,
         waybill_no=told.waybill_no,
         request_id=request_id("ship", row["key"], told.document_no),
@@ -81,15 +87,65 @@ async def _tell_shipment(
     return await _ask(shared, channel, "shipment", request, channel.read_shipment_answer)
 
 
-async def _tell_of_refund(
-    shared: Shared, channel: Channel, credentials: Credentials, told: Told
+async def _tell_waybill(
+    shared: Shared, shop: Shop, row: Any, state: WriteBacks, told: Told
 ) -> WriteBack:
+    channel, credentials = shared.channels[shop.channel], shop.credentials()
+    shipment = state.find(SHIPMENT, told.parcel_id)
+    former = state.taken_last(told)
+    if former is None or shipment is None:
+        return Refused(
+            code="parcel_not_taken", reason="the channel has not taken the parcel itself"
+        )
+    calls = channel.waybills
+    if calls is None:
+        return Unsupported(reason="the channel has no call for another waybill")
+    parcel = _packed(row, state, shipment)
+    change = NewWaybill(
+        order_no=row["channel_order_no"],
+        lines=_shipped(parcel),
+        whole=parcel.whole,
+        additional=parcel.additional,
+        carrier=told.carrier,
+        waybill_no=told.waybill_no,
+        former_waybill_no=former.waybill_no,
+        request_id=request_id("waybill", row["key"], told.document_no),
+        carrier_code=shop.carriers.get(told.carrier, ""),
+    )
+    now = shared.clock.now()
+    asked = calls.prepare(credentials, change, now) if calls.prepare is not None else None
+    if asked is not None:
+        prepared = await send(shared.outgoing, asked, channel.name, "prepare_waybill")
+        if isinstance(prepared, ChannelError):
+            return Retry(error=prepared)
+        change = replace(change, prepared=prepared)
+    request = calls.request(credentials, change, now)
+    return await _ask(shared, channel, "waybill", request, calls.read_answer)
+
+
+def _shipped(parcel: Packed) -> tuple[ShippedLine, ...]:
+    return tuple(
+        ShippedLine(line_id=line.line_id, qty=line.quantity, again=line.again)
+        for line in parcel.lines
+    )
+
+
+def _packed(row: Any, state: WriteBacks, shipment: Told) -> Packed:
+    order = order_lines(row["lines"], row["mapped"], row["imported"])
+    earlier = [
+        Earlier(one.lines, taken=one.outcome == "applied") for one in state.parcels_before(shipment)
+    ]
+    return packed(order, earlier, shipment.lines)
+
+
+async def _tell_of_refund(shared: Shared, shop: Shop, told: Told) -> WriteBack:
+    channel, credentials = shared.channels[shop.channel], shop.credentials()
     aftersale = await aftersale_of(shared.pool, told.document_no)
     calls = channel.aftersales
     if aftersale is None or calls is None:
         return Unsupported(reason="the refund was not asked for on the channel")
     now = shared.clock.now()
-    if told.kind == "refund":
+    if told.kind == REFUND:
         request = calls.agree_request(credentials, aftersale, now)
         answer = await _ask(shared, channel, "agree", request, calls.read_agree_answer)
         wanted = LineRefundState.REFUNDED
@@ -135,13 +191,11 @@ async def _ask(
     return Retry(error=answer) if isinstance(answer, ChannelError) else read(answer)
 
 
-def in_the_channels_words(
-    lines: Sequence[tuple[str, int]], mapped: str | None, imported: str | None
-) -> tuple[tuple[str, int], ...]:
-    """A parcel's lines by the channel's own ids, where an import named them, and in the pieces it sold.
-
-    `mapped` and `imported` as the order's document has them, JSON.
-    """
-    own = {line.line_id: line.own_id for line in _decode_imported(imported or "[]") if line.own_id}
-    named = [(own.get(line_id, line_id), pieces) for line_id, pieces in lines]
-    return in_channel_pieces(named, dict(_decode_mapped(mapped or "[]")))
+def order_lines(lines: str | None, mapped: str | None, imported: str | None) -> OrderLines:
+    """What was ordered, from JSON as the order's document has it."""
+    named = _decode_imported(imported or "[]")
+    return OrderLines(
+        lines=_decode_lines(lines or "[]"),
+        mapped=dict(_decode_lines(mapped or "[]")),
+        own_ids={line.line_id: line.own_id for line in named if line.own_id},
+    )

@@ -1,4 +1,4 @@
-"""Telling the channels: shipments, and refunds settled and refused, once each, with the channel's answer kept.
+"""Telling the channels: parcels, their new waybills, refunds settled and refused, once each, the answers kept.
 
 The intent is part of the order's write-back aggregate; the dispatcher calls the channel outside any
 transaction and records the answer by a command. Repeating a call is safe: a channel that already has it says
@@ -24,12 +24,19 @@ from chassis.processor import Column, Decision, Handlers, Kept, Moment, Processo
 from chassis.producer import DeliveryFailed
 from schemas.events.commands_ingest import RecordWriteBack
 from schemas.events.refunds import RefundRefused, RefundSettled
-from schemas.events.shipments import ParcelShipped
+from schemas.events.shipments import ParcelShipped, WaybillReplaced
 from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
 from services.ingest import metrics
 from services.ingest.channels import Applied, Refused, Retry, Unsupported
 from services.ingest.domain.matching import MerchantCodes
-from services.ingest.domain.write_backs import Told, WriteBacks
+from services.ingest.domain.write_backs import (
+    REFUND,
+    REFUSAL,
+    SHIPMENT,
+    WAYBILL,
+    Told,
+    WriteBacks,
+)
 from services.ingest.listing_stock import ListingStocks
 from services.ingest.pacing import Due, Pace, shop_rests_ms
 from services.ingest.shared import Shared
@@ -52,7 +59,7 @@ def decide_shipped(
 ) -> Decision[WriteBacks]:
     """The channel has to learn of the parcel."""
     told = Told(
-        kind="shipment",
+        kind=SHIPMENT,
         document_no=event.parcel_id,
         carrier=event.carrier,
         waybill_no=event.waybill_no,
@@ -61,11 +68,30 @@ def decide_shipped(
     return Decision(state=(state or NOTHING).intending(told))
 
 
+def decide_waybill_replaced(
+    state: WriteBacks | None, event: WaybillReplaced, _facts: Any, _moment: Moment
+) -> Decision[WriteBacks]:
+    """A channel that has to learn of the parcel has to learn of its new waybill after that."""
+    known = state or NOTHING
+    shipment = known.find(SHIPMENT, event.parcel_id)
+    if shipment is None:
+        # It has not left yet: the hand-over tells the new one.
+        return Decision(state=known)
+    told = Told(
+        kind=WAYBILL,
+        document_no=f"{event.parcel_id}/{known.replacements(event.parcel_id) + 1}",
+        carrier=event.carrier,
+        waybill_no=event.waybill_no,
+        lines=shipment.lines,
+    )
+    return Decision(state=known.intending(told))
+
+
 def decide_settled(
     state: WriteBacks | None, event: RefundSettled, _facts: Any, _moment: Moment
 ) -> Decision[WriteBacks]:
     """The channel has to learn of the refund."""
-    told = Told(kind="refund", document_no=event.refund_id, amount_fen=event.amount_fen)
+    told = Told(kind=REFUND, document_no=event.refund_id, amount_fen=event.amount_fen)
     return Decision(state=(state or NOTHING).intending(told))
 
 
@@ -78,7 +104,7 @@ def decide_refused(
     rule) is no answer to the buyer: a person is told instead of the channel.
     """
     known = state or NOTHING
-    told = Told(kind="refund_refusal", document_no=event.refund_id, reason=event.reason)
+    told = Told(kind=REFUSAL, document_no=event.refund_id, reason=event.reason)
     if event.reason == "refunded_by_channel" or known.find(told.kind, told.document_no):
         return Decision(state=known)
     if event.actor != BY_BOOKS:
@@ -130,6 +156,7 @@ def decide_recorded(
 
 HANDLERS: Handlers = {
     ParcelShipped: decide_shipped,
+    WaybillReplaced: decide_waybill_replaced,
     RefundSettled: decide_settled,
     RefundRefused: decide_refused,
     RecordWriteBack: decide_recorded,
@@ -211,6 +238,7 @@ class WriteBackDispatcher:
     async def _due(self, lead: Connection, left_out: Sequence[str]) -> list[Due]:
         rows = await lead.fetch(
             "SELECT w.key, w.document, o.channel, o.shop, o.channel_order_no, "
+            "o.document->'state'->'lines' AS lines, "
             "o.document->'state'->'mapped' AS mapped, o.document->'state'->'imported' AS imported "
             "FROM ingest.write_backs w JOIN ingest.orders o ON o.order_id = w.key "
             # Of an order which only an import told, the channel's own line ids are not known yet.
@@ -223,7 +251,7 @@ class WriteBackDispatcher:
             Due(
                 document=(row["key"], f"{told.kind} {told.document_no}"),
                 shop=(row["channel"], row["shop"]),
-                job=(row, told),
+                job=(row, state, told),
             )
             for row in rows
             if (state := _decoder.decode(row["document"]).state) is not None
@@ -232,9 +260,9 @@ class WriteBackDispatcher:
 
     async def _tell(self, due: Due, pace: Pace) -> RecordWriteBack | None:
         """One call; the command that records its answer, or None where it has to be made again."""
-        row, told = cast("tuple[Any, Told]", due.job)
+        row, state, told = cast("tuple[Any, WriteBacks, Told]", due.job)
         attempts = pace.attempt(due.document)
-        answer = await tell(self._shared, row, told)
+        answer = await tell(self._shared, row, state, told)
         failpoint("write_back.answered")
         now_ms = self._shared.clock.monotonic_ms()
         match answer:

@@ -49,6 +49,7 @@ _STOCK_REFUSALS = {
     "unknown": ("isv.item-quantity-update-service-error:ITEM_NOT_FOUND", "宝贝或SKU不存在"),
     "wrong_quantity": ("isv.invalid-parameter:quantity", "库存数量不合法"),
 }
+_RESEND_REFUSAL = ("isv.logistics-resend-service-error:B60", "订单未发货，或拆单订单未指定子订单")
 _CLAIM_REFUSALS = {
     "unknown": ("isv.refund-not-exist", "退款不存在"),
     "already_agreed": ("isv.refund-status-error", "退款状态不符"),
@@ -74,6 +75,7 @@ class Taobao:
             "taobao.trade.fullinfo.get": self._fullinfo,
             "taobao.logistics.online.send": self._send,
             "taobao.logistics.offline.send": self._send,
+            "taobao.logistics.consign.resend": self._resend,
             "taobao.item.quantity.update": self._stock,
             "taobao.refunds.receive.get": self._refunds,
             "taobao.rp.refunds.agree": self._agree,
@@ -155,6 +157,22 @@ class Taobao:
             body = failure(15, "Remote service error", sub_code, sub_message)
             return Answer(body=body, wrote=wrote)
         return _reply(params, {"shipping": {"is_success": True}}, wrote=True)
+
+    def _resend(self, shop: Shop, params: Params) -> Answer:
+        order = self._own_order(shop, params)
+        former = None
+        if params.get("is_split") == "1":
+            wanted = set(_required(params, "sub_tid").split(","))
+            former = next((line.waybill for line in order.lines if line.line_no in wanted), "")
+        outcome, reason = self._desk.change_waybill(
+            order,
+            former=former,
+            waybill=_required(params, "out_sid"),
+            company=_required(params, "company_code"),
+        )
+        if reason:
+            raise Refused(failure(15, "Remote service error", *_RESEND_REFUSAL))
+        return _reply(params, {"shipping": {"is_success": True}}, wrote=outcome != "refused")
 
     def _stock(self, shop: Shop, params: Params) -> Answer:
         # 2 adds to what there is: a hub that says how many pieces there are never does.

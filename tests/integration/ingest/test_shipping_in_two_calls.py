@@ -16,7 +16,7 @@ from chassis.http import Door, Outgoing
 from services.ingest.channels import Applied, Refused, Retry, WriteBack
 from services.ingest.channels.shopify import CHANNEL
 from services.ingest.channels.shopify.gateway import VERSION
-from services.ingest.domain.write_backs import Told
+from services.ingest.domain.write_backs import Told, WriteBacks
 from services.ingest.shared import Shared
 from services.ingest.shops import Shop
 from services.ingest.telling import tell as tell_channel
@@ -27,6 +27,7 @@ ROW = {
     "shop": "s1",
     "channel_order_no": "55",
     "key": "SP1",
+    "lines": '[["1", 1]]',
     "mapped": None,
     "imported": None,
 }
@@ -73,7 +74,7 @@ async def tell(base_url: str) -> WriteBack:
             channels=MappingProxyType({"shopify": CHANNEL}),
             shops={("shopify", "s1"): shop},
         )
-        return await tell_channel(shared, ROW, TOLD)
+        return await tell_channel(shared, ROW, WriteBacks(told=(TOLD,)), TOLD)
 
 
 @pytest.fixture
