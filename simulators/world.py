@@ -313,6 +313,18 @@ class World:
         """Hear that the merchant refuses a claim; refusals: unknown, already_agreed."""
         return self._answer(after_sale_id, "refused")
 
+    def insist(self, after_sale_id: str) -> bool:
+        """Let a buyer ask again under the number of a claim that was refused; False for any other."""
+        after_sale = self.records.after_sales.get(after_sale_id)
+        if after_sale is None or after_sale.status != "refused":
+            return False
+        order = self.records.orders[after_sale.channel, after_sale.order_no]
+        at_ms = self.records.next_time_ms(order)
+        order = replace(order, lines=_refund(order.lines, after_sale.line_nos, "open"))
+        again = replace(after_sale, status="open", modified_at_ms=at_ms)
+        self.records.store(order, "after_sale_opened", at_ms=at_ms, after_sale=again)
+        return True
+
     def _answer(self, after_sale_id: str, status: LineRefund) -> Verdict:
         after_sale = self.records.after_sales.get(after_sale_id)
         if after_sale is None:

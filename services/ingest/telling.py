@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chassis.ids import request_id
-from services.ingest.aftersales import aftersale_of
+from services.ingest.aftersales_store import aftersale_of, keep_told_refused
 from services.ingest.channels import (
     Aftersale,
     Applied,
@@ -154,13 +154,15 @@ async def _tell_of_refund(shared: Shared, shop: Shop, told: Told) -> WriteBack:
         request = calls.refuse_request(credentials, aftersale, reason, now)
         answer = await _ask(shared, channel, "refuse", request, calls.read_refuse_answer)
         wanted = LineRefundState.REFUSED
-    if not isinstance(answer, Refused):
-        return answer
-    # Perhaps it is done, and only our first telling of it went unheard.
-    stands = await _look(shared, channel, credentials, aftersale)
-    if isinstance(stands, ChannelError):
-        return Retry(error=stands)
-    return Applied(repeated=True) if stands is wanted else answer
+    if isinstance(answer, Refused):
+        # Perhaps it is done, and only our first telling of it went unheard.
+        stands = await _look(shared, channel, credentials, aftersale)
+        if isinstance(stands, ChannelError):
+            return Retry(error=stands)
+        answer = Applied(repeated=True) if stands is wanted else answer
+    if isinstance(answer, Applied) and wanted is LineRefundState.REFUSED:
+        await keep_told_refused(shared.pool, told.document_no)
+    return answer
 
 
 async def _look(

@@ -54,6 +54,25 @@ async def claimed(street: Street) -> dict[str, str]:
             await asyncio.sleep(0.2)
 
 
+async def ask_again(street: Street, refunds: dict[str, str]) -> None:
+    """The buyers insist: their requests are handed over once more, each under a refund of its own."""
+    await street.until(
+        "SELECT count(*) FROM ingest.aftersales WHERE told_refused AND closed_at IS NOT NULL",
+        len(refunds),
+    )
+    # On JD a new asking is a new number: its list knows requests by the time of asking.
+    told = await street.rows(
+        "SELECT refund_no FROM ingest.aftersales WHERE told_refused AND channel <> 'jd'"
+    )
+    world = street.simulation.world
+    assert all(world.insist(row["refund_no"].removeprefix("R")) for row in told)
+    await street.until(
+        "SELECT count(*) FROM ingest.aftersales WHERE round = 2 AND requested", len(told)
+    )
+    again = await street.rows("SELECT refund_id FROM ingest.aftersales WHERE round = 2")
+    assert {row["refund_id"] for row in again} & set(refunds.values()) == set()
+
+
 async def test_a_refusal_reaches_each_channel_once_though_ingest_dies_before_it_keeps_the_answer(
     street: Street,
 ) -> None:
@@ -73,6 +92,7 @@ async def test_a_refusal_reaches_each_channel_once_though_ingest_dies_before_it_
         assert told == Counter(
             (order, "refund_refusal", refund) for order, refund in refunds.items()
         )
+        await ask_again(street, refunds)
     assert {counts[f"{channel}:refuse:applied"] for channel in ANSWERING} == {1}
     assert sum(counts[f"{channel}:refuse:duplicate"] for channel in ANSWERING) >= 1
     assert await street.rows("SELECT 1 FROM ingest.write_backs WHERE due") == []

@@ -127,6 +127,12 @@ class Street:
                     return {row["channel_order_no"]: row["order_id"] for row in rows}
                 await asyncio.sleep(0.2)
 
+    async def until(self, query: str, count: int) -> None:
+        """Waits until a count is so much."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (await self.rows(query))[0][0] != count:  # noqa: ASYNC110 — another process makes it true
+                await asyncio.sleep(0.2)
+
     async def say(self, *events: Struct) -> None:
         """Another service says this."""
         await self.publisher.publish([envelope(codec(), event, "test") for event in events])
