@@ -1,4 +1,4 @@
-"""`danshu fulfillment show | pick | pack | ship | trace`: one parcel, seen and moved on from a terminal.
+"""`danshu fulfillment show | pick | pack | ship | replace-waybill | trace`: one parcel, seen and moved on from a terminal.
 
 Guarantees: nothing here writes a parcel; a step is a command to the fulfillment service, whose answer is
 printed. Exit status 0: done; 1: refused, or a server that does not answer; 2: no such parcel; 3: no
@@ -34,7 +34,7 @@ from services.fulfillment.carriers import CallFailed, Seen
 from services.fulfillment.domain.model import REFUSALS, Parcel
 from services.fulfillment.domain.rules import Step
 from services.fulfillment.settings import FulfillmentSettings
-from services.fulfillment.steps import step_command
+from services.fulfillment.steps import AskedOfParcel, replace_command, step_command
 from services.fulfillment.store import ParcelReader
 from services.fulfillment.views import view
 
@@ -55,7 +55,7 @@ _S = TypeVar("_S", bound=Settings)
 
 @app.callback()
 def _fulfillment() -> None:
-    """Show an order's parcel, take its next step (pick, pack, ship), or ask its carrier where it is."""
+    """Show an order's parcel, take its next step, replace its waybill, or ask its carrier where it is."""
 
 
 @app.command()
@@ -85,6 +85,32 @@ def pack(order_id: OrderId, actor: Actor = "", command_id: CommandId = "") -> No
 def ship(order_id: OrderId, actor: Actor = "", command_id: CommandId = "") -> None:
     """The carrier has the parcel."""
     _step(Step.SHIP, order_id, actor, command_id)
+
+
+@app.command("replace-waybill")
+def replace_waybill(
+    order_id: OrderId,
+    *,
+    carrier: Annotated[str, typer.Option("--carrier", help="Its code here, e.g. ZTO.")],
+    number: Annotated[str, typer.Option("--number", help="The number on the new label.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stays in the timeline.")],
+    actor: Actor = "",
+    command_id: CommandId = "",
+) -> None:
+    """The parcel has another label: before its hand-over, or after it until it is delivered.
+
+    The channel is told once the parcel has left. The former label has to be voided where it was made.
+    """
+    command = replace_command(
+        order_id,
+        carrier=carrier,
+        waybill_no=number,
+        reason=reason,
+        actor=_actor(actor),
+        command_id=command_id,
+        issued_at=SystemClock().now(),
+    )
+    _print_answer(_run(_asked(_settings(Settings), command)))
 
 
 @app.command()
@@ -130,7 +156,21 @@ async def _traced(
 
 
 def _step(step: Step, order_id: str, actor: str, command_id: str) -> None:
-    answer = _run(_asked(_settings(Settings), step, order_id, actor, command_id))
+    command = step_command(
+        order_id,
+        step,
+        actor=_actor(actor),
+        command_id=command_id,
+        issued_at=SystemClock().now(),
+    )
+    _print_answer(_run(_asked(_settings(Settings), command)))
+
+
+def _actor(given: str) -> str:
+    return given or f"cli:{getpass.getuser()}"
+
+
+def _print_answer(answer: CommandSettled | StillPending) -> None:
     if isinstance(answer, StillPending):
         typer.echo(f"还没有回音；再问一次：--command-id {answer.command_id}", err=True)
         raise typer.Exit(PENDING)
@@ -148,18 +188,9 @@ async def _fetched(settings: Settings, order_id: str) -> Parcel | None:
         await pool.close()
 
 
-async def _asked(
-    settings: Settings, step: Step, order_id: str, actor: str, command_id: str
-) -> CommandSettled | StillPending:
+async def _asked(settings: Settings, command: AskedOfParcel) -> CommandSettled | StillPending:
     publisher = Publisher(settings.kafka(), settings.topic_prefix)
     desk = CommandDesk(publisher, codec(), "cli")
-    command = step_command(
-        order_id,
-        step,
-        actor=actor or f"cli:{getpass.getuser()}",
-        command_id=command_id,
-        issued_at=SystemClock().now(),
-    )
     try:
         await desk.listen(settings.kafka(), settings.topic_prefix)
         return await desk.ask(command, ANSWER_TIMEOUT_S)

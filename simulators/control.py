@@ -94,6 +94,7 @@ def accounts(simulation: Simulation, base_url: str) -> dict[str, Any]:
                 "settled_after_s": simulation.settings.settled_after_s,
                 "carriers": shop.carriers,
                 "stock_location": shop.stock_location,
+                "refusal_code": shop.refusal_code,
             }
             for shop in SHOPS
         ],

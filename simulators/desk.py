@@ -72,6 +72,22 @@ class Desk:
         self.note("stock", verdict[0])
         return verdict
 
+    def change_waybill(
+        self, order: Order | None, *, former: str | None, waybill: str, company: str
+    ) -> Verdict:
+        """Let the merchant give a parcel (None = the only one) another number, and count it."""
+        parcels = order.shipments if order is not None else ()
+        if order is None:
+            verdict: Verdict = ("refused", "unknown")
+        elif former is None and len(parcels) != 1:
+            verdict = ("refused", "several" if parcels else "not_shipped")
+        else:
+            verdict = self.world.change_waybill(
+                order.key, former=former or parcels[0].waybill, waybill=waybill, company=company
+            )
+        self.note("waybill", verdict[0])
+        return verdict
+
     def answer_claim(self, claim: AfterSale | None, *, agree: bool) -> Verdict:
         """Let the merchant agree to or refuse a claim, and count it."""
         if claim is None:

@@ -57,7 +57,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
 
     `push_secret` opens encrypted pushes, `push_token` signs pushes, where the platform gives keys for
     that. `carriers`: carrier → the platform's number, where it tells these to its shops only. `stock_location`: where
-    its stock lies, where the platform counts by place. Every `_fen` of its orders is in the minor unit of its `currency`.
+    its stock lies, where the platform counts by place. `refusal_code`: a reason for refusals, where it has a list of them. Every `_fen` of its orders is in the minor unit of its `currency`.
     """
 
     channel: Channel
@@ -72,6 +72,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     carriers: dict[str, str] = {}
     currency: str = "CNY"
     stock_location: str = ""
+    refusal_code: str = ""
 
 
 class Receiver(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,12 +110,16 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shipment(msgspec.Struct, frozen=True, kw_only=True):
-    """One parcel the merchant told the platform about, `count` times in all."""
+    """One parcel the merchant told the platform about, `count` times in all; `changes` of its number since.
+
+    No lines: a parcel told beside an order that had left as a whole.
+    """
 
     waybill: str
     company: str
     line_nos: tuple[str, ...]
     count: int = 1
+    changes: int = 0
 
 
 class AfterSale(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,8 +25,8 @@ from simulators.orders import (
     Order,
     Outcome,
     Shipment,
-    State,
 )
+from simulators.parcels import going, refusal_to_ship, with_shipment, with_waybill
 from simulators.records import Key, Records
 from simulators.settings import Mix, Settings
 from simulators.stock import Shelves
@@ -252,11 +252,11 @@ class World:
         reason = refusal_to_ship(order, line_nos)
         if reason:
             return "refused", reason
-        going = tuple(line.line_no for line in _going(order, line_nos))
+        leaving = tuple(line.line_no for line in going(order, line_nos))
         self._by_waybill[waybill] = key
         at_ms = self.records.next_time_ms(order)
-        shipment = Shipment(waybill=waybill, company=company, line_nos=going)
-        self.records.store(_with_shipment(order, shipment, at_ms), "shipped", at_ms=at_ms)
+        shipment = Shipment(waybill=waybill, company=company, line_nos=leaving)
+        self.records.store(with_shipment(order, shipment, at_ms), "shipped", at_ms=at_ms)
         if self._claims.random() * 100 < self.settings.mix.after_sale_pct:
             delay_ms = between_ms(self._claims, self.settings.mix.after_sale_after_s)
             self._plan(self.clock() + delay_ms, key, "claim")
@@ -271,6 +271,40 @@ class World:
         # Only our own count moves: for the platform nothing has changed.
         self.records.orders[order.key] = replace(order, shipments=shipments)
 
+    def add_parcel(self, key: Key, *, waybill: str, company: str) -> Verdict:
+        """Hear of one more parcel of an order that has left as a whole; refusals: unknown, not_shipped."""
+        order = self.records.orders.get(key)
+        if order is None:
+            return "refused", "unknown"
+        if any(shipment.waybill == waybill for shipment in order.shipments):
+            self._count_again(order, waybill)
+            return "duplicate", "already_shipped"
+        if order.state not in {"shipped", "finished"}:
+            return "refused", "not_shipped"
+        self._by_waybill[waybill] = key
+        shipment = Shipment(waybill=waybill, company=company, line_nos=())
+        order = replace(order, shipments=(*order.shipments, shipment))
+        self.records.store(order, "shipped", at_ms=self.records.next_time_ms(order))
+        return "applied", ""
+
+    def change_waybill(self, key: Key, *, former: str, waybill: str, company: str) -> Verdict:
+        """Hear that the parcel `former` goes under another number; refusals: unknown, not_shipped.
+
+        The same again is a duplicate and changes nothing.
+        """
+        order = self.records.orders.get(key)
+        if order is None:
+            return "refused", "unknown"
+        told = {(shipment.waybill, shipment.company) for shipment in order.shipments}
+        if (waybill, company) in told:
+            return "duplicate", ""
+        if former not in {number for number, _ in told}:
+            return "refused", "not_shipped"
+        self._by_waybill[waybill] = key
+        changed = with_waybill(order, former, waybill, company)
+        self.records.store(changed, "shipped", at_ms=self.records.next_time_ms(order))
+        return "applied", ""
+
     def agree(self, after_sale_id: str) -> Verdict:
         """Hear that the merchant agrees to a claim; refusals: unknown, already_refused."""
         return self._answer(after_sale_id, "agreed")
@@ -278,6 +312,18 @@ class World:
     def refuse(self, after_sale_id: str) -> Verdict:
         """Hear that the merchant refuses a claim; refusals: unknown, already_agreed."""
         return self._answer(after_sale_id, "refused")
+
+    def insist(self, after_sale_id: str) -> bool:
+        """Let a buyer ask again under the number of a claim that was refused; False for any other."""
+        after_sale = self.records.after_sales.get(after_sale_id)
+        if after_sale is None or after_sale.status != "refused":
+            return False
+        order = self.records.orders[after_sale.channel, after_sale.order_no]
+        at_ms = self.records.next_time_ms(order)
+        order = replace(order, lines=_refund(order.lines, after_sale.line_nos, "open"))
+        again = replace(after_sale, status="open", modified_at_ms=at_ms)
+        self.records.store(order, "after_sale_opened", at_ms=at_ms, after_sale=again)
+        return True
 
     def _answer(self, after_sale_id: str, status: LineRefund) -> Verdict:
         after_sale = self.records.after_sales.get(after_sale_id)
@@ -334,42 +380,3 @@ def _refund(
     return tuple(
         replace(line, refund=refund) if line.line_no in line_nos else line for line in lines
     )
-
-
-def _with_shipment(order: Order, shipment: Shipment, at_ms: int) -> Order:
-    lines = tuple(
-        replace(line, waybill=shipment.waybill) if line.line_no in shipment.line_nos else line
-        for line in order.lines
-    )
-    left = any(not line.waybill and line.refund != "agreed" for line in lines)
-    state: State = "part_shipped" if left else "shipped"
-    return replace(
-        order,
-        lines=lines,
-        state=state,
-        shipped_at_ms=order.shipped_at_ms or at_ms,
-        shipments=(*order.shipments, shipment),
-    )
-
-
-def _going(order: Order, line_nos: tuple[str, ...] | None) -> list[Line]:
-    return [
-        line
-        for line in order.lines
-        if not line.waybill
-        and line.refund != "agreed"
-        and (line_nos is None or line.line_no in line_nos)
-    ]
-
-
-def refusal_to_ship(order: Order, line_nos: tuple[str, ...] | None) -> str:
-    """Return why lines (None = all left) of an order cannot leave now; empty when they can."""
-    match order.state:
-        case "unpaid" | "cancelled" | "closed":
-            return "not_paid"
-        case "shipped" | "finished":
-            return "already_shipped"
-        case "paid" | "part_shipped":
-            if order.refund_open:
-                return "refund_open"
-            return "" if _going(order, line_nos) else "already_shipped"

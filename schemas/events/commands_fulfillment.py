@@ -130,6 +130,30 @@ class RecordWaybillRefused(Struct, frozen=True, kw_only=True):
     """原因"""
 
 
+class ReplaceWaybill(Struct, frozen=True, kw_only=True):
+    """更换运单 · another carrier or number for a parcel that has one."""
+
+    TOPIC: ClassVar[str] = "commands-fulfillment"
+    FULL_NAME: ClassVar[str] = "danshu.commands_fulfillment.ReplaceWaybill"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    parcel_id: str
+    """包裹号"""
+    carrier: str
+    """新快递公司"""
+    waybill_no: str
+    """新运单号"""
+    reason: str
+    """理由"""
+
+
 class ShipParcel(Struct, frozen=True, kw_only=True):
     """出库交接."""
 
@@ -155,5 +179,6 @@ RECORDS: tuple[type[Struct], ...] = (
     RecordWaybill,
     RecordWaybillDiscarded,
     RecordWaybillRefused,
+    ReplaceWaybill,
     ShipParcel,
 )

@@ -244,6 +244,34 @@ class WaybillRefused(Struct, frozen=True, kw_only=True):
     """原因"""
 
 
+class WaybillReplaced(Struct, frozen=True, kw_only=True):
+    """运单已更换 · before or after the hand-over."""
+
+    TOPIC: ClassVar[str] = "shipments"
+    FULL_NAME: ClassVar[str] = "danshu.shipments.WaybillReplaced"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    parcel_id: str
+    """包裹号"""
+    carrier: str
+    """新快递公司"""
+    waybill_no: str
+    """新运单号"""
+    former_carrier: str
+    """原快递公司"""
+    former_waybill_no: str
+    """原运单号"""
+    actor: str
+    """操作人"""
+    reason: str
+    """理由"""
+
+
 RECORDS: tuple[type[Struct], ...] = (
     ParcelCancelRefused,
     ParcelCancelled,
@@ -255,4 +283,5 @@ RECORDS: tuple[type[Struct], ...] = (
     ParcelShipped,
     WaybillIssued,
     WaybillRefused,
+    WaybillReplaced,
 )

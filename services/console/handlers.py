@@ -47,6 +47,7 @@ from schemas.events.shipments import (
     ParcelShipped,
     WaybillIssued,
     WaybillRefused,
+    WaybillReplaced,
 )
 from schemas.events.stock import (
     PassedOver,
@@ -272,6 +273,21 @@ def waybill_issued(card: Card | None, event: WaybillIssued, _facts: Any, moment:
     )
 
 
+def waybill_replaced(
+    card: Card | None, event: WaybillReplaced, _facts: Any, moment: Moment
+) -> Decided:
+    """Another label, and whose it was before."""
+    known = card or EMPTY
+    former = f"{words.carrier(event.former_carrier)} {event.former_waybill_no}"
+    now = f"{words.carrier(event.carrier)} {event.waybill_no}"
+    return Decision(
+        state=replace(
+            known, carrier=event.carrier, waybill_no=event.waybill_no, updated_at=moment.now
+        ),
+        effects=entry(event, moment, f"{former} → {now} · {event.reason}", event.actor),
+    )
+
+
 def moved(card: Card | None, event: ParcelMoved, _facts: Any, moment: Moment) -> Decided:
     """News of the journey."""
     known = card or EMPTY
@@ -396,6 +412,7 @@ HANDLERS: Handlers = {
     ),
     ParcelPlanned: planned,
     WaybillIssued: waybill_issued,
+    WaybillReplaced: waybill_replaced,
     WaybillRefused: raises("waybill_refused", _reason),
     ParcelPicked: only_told(lambda _event: ""),
     ParcelPacked: only_told(lambda _event: ""),

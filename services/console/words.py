@@ -104,6 +104,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "ParcelPlanned": "已派单",
         "WaybillIssued": "面单已取号",
         "WaybillRefused": "取号被拒",
+        "WaybillReplaced": "运单已更换",
         "ParcelPicked": "已拣货",
         "ParcelPacked": "已打包",
         "ParcelShipped": "包裹已出库",
@@ -228,6 +229,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "return_and_refund": "退货退款",
         "shipment": "发货",
         "refund": "退款",
+        "refund_refusal": "拒绝退款",
+        "waybill": "更换运单",
         # what a channel's amendment changed
         "region": "收货地区",
         "province": "省",

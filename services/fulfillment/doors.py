@@ -22,7 +22,7 @@ from chassis.postgres import AWAY
 from chassis.producer import DeliveryFailed
 from services.fulfillment.domain.model import OPEN, REFUSALS, Stage
 from services.fulfillment.domain.rules import Step
-from services.fulfillment.steps import step_command
+from services.fulfillment.steps import AskedOfParcel, replace_command, step_command
 from services.fulfillment.store import ParcelReader
 from services.fulfillment.views import view
 
@@ -31,6 +31,7 @@ BATCH_MAX = 500
 QUEUE_MAX = 1_000
 QUEUE_DEFAULT = 100
 WEIGHTS_MAX = 10_000
+REPLACE = "replace-waybill"
 BODY_BYTES_MAX = 1024 * 1024
 
 _Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=80)]
@@ -53,6 +54,16 @@ class BatchStepWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     command_id: _CommandId = ""
 
 
+class ReplacementWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another carrier or number for a parcel that has one, and why."""
+
+    actor: _Name
+    carrier: _Name
+    waybill_no: _Name
+    reason: Annotated[str, Meta(min_length=1, max_length=200)]
+    command_id: _CommandId = ""
+
+
 class UnitWeight(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one piece weighs."""
 
@@ -64,7 +75,7 @@ class StepResult(Struct, frozen=True, kw_only=True):
     """`outcome` is done, refused (`reason` says why) or pending (ask again with the same id)."""
 
     order_id: str
-    action: Step
+    action: str
     command_id: str
     outcome: str
     reason: str = ""
@@ -86,6 +97,7 @@ class WarehouseDoors:
             Route("/parcels", self.queue, methods=["GET"]),
             Route("/parcels/commands", self.steps, methods=["POST"]),
             Route("/parcels/{order_id}", self.show, methods=["GET"]),
+            Route(f"/parcels/{{order_id}}/{REPLACE}", self.replace, methods=["POST"]),
             Route("/parcels/{order_id}/{step}", self.step, methods=["POST"]),
             Route("/sku-weights", self.weights, methods=["POST"]),
         ]
@@ -130,22 +142,36 @@ class WarehouseDoors:
         wanted = await _body(request, StepWanted)
         if isinstance(wanted, Response):
             return wanted
-        try:
-            result = await self._ask(
-                BatchStepWanted(
-                    order_id=order_id,
-                    action=Step(name),
-                    actor=wanted.actor,
-                    command_id=wanted.command_id,
-                )
-            )
-        except DeliveryFailed:
-            return _away()
-        if result.outcome == "refused":
-            return problem_response(
-                Problem(status=409, code=result.reason, title=result.title, detail=order_id)
-            )
-        return _json(result, 202 if result.outcome == "pending" else 200)
+        return await self._asked_one(
+            name,
+            step_command(
+                order_id,
+                Step(name),
+                actor=wanted.actor,
+                command_id=wanted.command_id,
+                issued_at=self.clock.now(),
+            ),
+        )
+
+    async def replace(self, request: Request) -> Response:
+        """POST {actor, carrier, waybill_no, reason, command_id?}: 200, 409 or 202 like a step."""
+        if refused := unauthorised(request, self.token):
+            return refused
+        wanted = await _body(request, ReplacementWanted)
+        if isinstance(wanted, Response):
+            return wanted
+        return await self._asked_one(
+            REPLACE,
+            replace_command(
+                request.path_params["order_id"],
+                carrier=wanted.carrier,
+                waybill_no=wanted.waybill_no,
+                reason=wanted.reason,
+                actor=wanted.actor,
+                command_id=wanted.command_id,
+                issued_at=self.clock.now(),
+            ),
+        )
 
     async def steps(self, request: Request) -> Response:
         """POST [{order_id, action, actor, command_id?}]: up to 500, each with its own result.
@@ -158,7 +184,7 @@ class WarehouseDoors:
         if isinstance(wanted, Response):
             return wanted
         try:
-            results = await asyncio.gather(*(self._ask(one) for one in wanted))
+            results = await asyncio.gather(*(self._step(one) for one in wanted))
         except DeliveryFailed:
             return _away()
         return _json({"results": results})
@@ -176,7 +202,18 @@ class WarehouseDoors:
             return _away()
         return _json({"kept": len(weights)})
 
-    async def _ask(self, wanted: BatchStepWanted) -> StepResult:
+    async def _asked_one(self, action: str, command: AskedOfParcel) -> Response:
+        try:
+            result = await self._ask(action, command)
+        except DeliveryFailed:
+            return _away()
+        if result.outcome == "refused":
+            return problem_response(
+                Problem(status=409, code=result.reason, title=result.title, detail=result.order_id)
+            )
+        return _json(result, 202 if result.outcome == "pending" else 200)
+
+    async def _step(self, wanted: BatchStepWanted) -> StepResult:
         command = step_command(
             wanted.order_id,
             wanted.action,
@@ -184,12 +221,15 @@ class WarehouseDoors:
             command_id=wanted.command_id,
             issued_at=self.clock.now(),
         )
+        return await self._ask(wanted.action, command)
+
+    async def _ask(self, action: str, command: AskedOfParcel) -> StepResult:
         answer = await self.desk.ask(command, ASK_TIMEOUT_S)
         pending = isinstance(answer, StillPending)
         reason = "" if isinstance(answer, StillPending) else answer.reason
         return StepResult(
-            order_id=wanted.order_id,
-            action=wanted.action,
+            order_id=command.order_id,
+            action=action,
             command_id=command.command_id,
             outcome="pending" if isinstance(answer, StillPending) else answer.outcome,
             reason=reason,

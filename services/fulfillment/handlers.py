@@ -19,6 +19,7 @@ from schemas.events.commands_fulfillment import (
     RecordWaybill,
     RecordWaybillDiscarded,
     RecordWaybillRefused,
+    ReplaceWaybill,
     ShipParcel,
 )
 from schemas.events.order_states import (
@@ -33,6 +34,7 @@ from schemas.events.shipments import (
     ParcelCancelRefused,
     WaybillIssued,
     WaybillRefused,
+    WaybillReplaced,
 )
 from services.fulfillment import announcements
 from services.fulfillment.domain import rules
@@ -182,6 +184,42 @@ def decide_waybill(
     )
 
 
+def decide_waybill_replaced(
+    parcel: Parcel | None, command: ReplaceWaybill, facts: ParcelFacts, moment: Moment
+) -> Outcome:
+    """Take another carrier or number, by a person who says why. The same again is done without an event."""
+    before = rules.known(parcel, command.parcel_id)
+    if isinstance(before, Refusal):
+        return _refused(parcel, before)
+    if not command.reason.strip():
+        return _refused(parcel, Refusal("reason_missing"))
+    if facts.holder(command.waybill_no) not in {"", before.order_id}:
+        return _refused(parcel, Refusal("waybill_taken"))
+    after = rules.replace_label(before, command.carrier, command.waybill_no)
+    if isinstance(after, Refusal):
+        return _refused(parcel, after)
+    if after is before:
+        return Decision(state=before, result_id=before.waybill_no)
+    replaced = WaybillReplaced(
+        order_id=after.order_id,
+        version=0,
+        occurred_at=moment.now,
+        parcel_id=after.parcel_id,
+        carrier=after.carrier,
+        waybill_no=after.waybill_no,
+        former_carrier=before.carrier,
+        former_waybill_no=before.waybill_no,
+        actor=command.actor,
+        reason=command.reason,
+    )
+    return Decision(
+        state=after,
+        events=(replaced,),
+        effects=(TakeWaybill(after.waybill_no, after.order_id),),
+        result_id=after.waybill_no,
+    )
+
+
 def decide_waybill_refused(
     parcel: Parcel | None, command: RecordWaybillRefused, _facts: ParcelFacts, moment: Moment
 ) -> Outcome:
@@ -290,6 +328,7 @@ HANDLERS: Handlers = {
     RecordWaybill: decide_waybill,
     RecordWaybillRefused: decide_waybill_refused,
     RecordWaybillDiscarded: decide_waybill_discarded,
+    ReplaceWaybill: decide_waybill_replaced,
     PickParcel: decide_pick,
     PackParcel: decide_pack,
     ShipParcel: decide_ship,

@@ -1,4 +1,4 @@
-"""The warehouse's steps as commands, for doors and CLI alike."""
+"""What people ask of a parcel as commands, for doors and CLI alike."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
+from typing import TypeAlias
 
-from schemas.events.commands_fulfillment import PackParcel, PickParcel, ShipParcel
+from schemas.events.commands_fulfillment import (
+    PackParcel,
+    PickParcel,
+    ReplaceWaybill,
+    ShipParcel,
+)
 from services.fulfillment.domain.model import parcel_id_of
 from services.fulfillment.domain.rules import Step
 
+AskedOfParcel: TypeAlias = PickParcel | PackParcel | ShipParcel | ReplaceWaybill
 COMMANDS: Mapping[Step, type[PickParcel | PackParcel | ShipParcel]] = MappingProxyType(
     {Step.PICK: PickParcel, Step.PACK: PackParcel, Step.SHIP: ShipParcel}
 )
@@ -30,4 +37,27 @@ def step_command(
         issued_at=issued_at,
         actor=actor,
         parcel_id=parcel_id_of(order_id),
+    )
+
+
+def replace_command(
+    order_id: str,
+    *,
+    carrier: str,
+    waybill_no: str,
+    reason: str,
+    actor: str,
+    command_id: str,
+    issued_at: datetime,
+) -> ReplaceWaybill:
+    """Return the command that gives an order's parcel another carrier or number; the same twice is one."""
+    return ReplaceWaybill(
+        order_id=order_id,
+        command_id=command_id or str(uuid.uuid4()),
+        issued_at=issued_at,
+        actor=actor,
+        parcel_id=parcel_id_of(order_id),
+        carrier=carrier,
+        waybill_no=waybill_no,
+        reason=reason,
     )

@@ -19,7 +19,7 @@ from chassis.processor import Column, FactsSource, Kept, Record
 from chassis.regions import province_short
 from chassis.rules import Table, unmet
 from chassis.rules.values import Kind
-from schemas.events.commands_fulfillment import RecordWaybill
+from schemas.events.commands_fulfillment import RecordWaybill, ReplaceWaybill
 from schemas.events.order_states import OrderReadyToFulfil
 from services.fulfillment.domain.model import Carriage, Parcel, Stage, TakeWaybill
 
@@ -129,7 +129,11 @@ class BatchFactsSource(FactsSource[BatchFacts]):
             rows = await connection.fetch(QUERIES["weights"])
             self._unit_weights_g = {row["sku"]: row["weight_g"] for row in rows}
             self._revision = revision
-        numbers = [r.event.waybill_no for r in records if isinstance(r.event, RecordWaybill)]
+        numbers = [
+            r.event.waybill_no
+            for r in records
+            if isinstance(r.event, RecordWaybill | ReplaceWaybill)
+        ]
         holders = await connection.fetch(QUERIES["holders"], numbers) if numbers else []
         return BatchFacts(
             self._carriers, self._unit_weights_g, {row["waybill_no"]: row["key"] for row in holders}

@@ -3,7 +3,8 @@
 A shop's requests are polled from a watermark and kept; where a page only names them, each is fetched when it may
 have changed, not in every poll. Each one that waits for the seller and whose order we know is handed
 to refunds as a `RequestRefund` command with an id derived from the channel's refund number, so that asking
-again changes nothing. What refunds decides comes back as a write-back.
+again changes nothing. What refunds decides comes back as a write-back. A request that we refused and that the buyer
+asks again under its number is a new one.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chassis.ids import request_id
 from chassis.log import logger
-from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
+from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY
 from chassis.processor import Kept
 from chassis.producer import DeliveryFailed
 from schemas.events.commands_refunds import RefundRequestLine, RequestRefund
 from services.ingest import metrics
+from services.ingest.aftersales_store import keep_aftersales
 from services.ingest.channels import (
     Aftersale,
     AftersalePage,
@@ -34,7 +35,6 @@ from services.ingest.channels import (
     PollWindow,
 )
 from services.ingest.domain.abandoned import says_gone
-from services.ingest.domain.model import LineRefundState
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.fetching import send
 from services.ingest.shared import Shared
@@ -136,7 +136,7 @@ class AftersalesPoller:
         window_max = self._shared.channels[shop.channel].window_max
         start = min(await aftersales_until(self._shared.pool, shop) or now, now)
         # Whole requests cost no call of their own: one list of all is enough.
-        recent = start - (LOOK_BACK if calls.detail_request is None else RECENT)
+        recent = start - (RECENT if calls.names_only else LOOK_BACK)
         for window in cut(start - LOOK_BACK, now, window_max, recent):
             read_again = window.since >= recent
             if error := await self._poll_window(shop, calls, window, read_again=read_again):
@@ -162,7 +162,7 @@ class AftersalesPoller:
                 page = replace(page, detail_needed=self._unread(shop, page, window.since))
             found, error = await self._named(shop, calls, page)
             # What was read counts, whatever became of the rest: the next poll begins with that.
-            await self._keep(shop, [*page.aftersales, *found])
+            await keep_aftersales(self._shared.pool, shop, [*page.aftersales, *found])
             self._remember(shop, [*page.aftersales, *found], now)
             failed = failed or error
             token = page.next_page
@@ -214,30 +214,6 @@ class AftersalesPoller:
         read = self._read.get((shop.channel, shop.shop, refund_no))
         return read.at if read is not None else NEVER
 
-    async def _keep(self, shop: Shop, aftersales: Sequence[Aftersale]) -> None:
-        rows = [
-            (
-                shop.channel,
-                shop.shop,
-                a.refund_no,
-                a.order_no,
-                msgspec.json.encode(a).decode(),
-                request_id("refund", shop.channel, shop.shop, a.refund_no),
-            )
-            for a in aftersales
-            if a.state in {LineRefundState.REQUESTED, LineRefundState.RETURNING}
-        ]
-        if not rows:
-            return
-        async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-            await connection.executemany(
-                "INSERT INTO ingest.aftersales "
-                "(channel, shop, refund_no, channel_order_no, document, refund_id) "
-                "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (channel, shop, refund_no) "
-                "DO UPDATE SET document = excluded.document",
-                rows,
-            )
-
     async def _hand_over(self) -> None:
         async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             rows = await connection.fetch(
@@ -267,12 +243,3 @@ class AftersalesPoller:
                 "WHERE channel = $1 AND shop = $2 AND refund_no = $3",
                 done,
             )
-
-
-async def aftersale_of(pool: Pool, refund_id: str) -> Aftersale | None:
-    """The channel's request behind a refund of ours; None when it was not asked for on the channel."""
-    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-        document = await connection.fetchval(
-            "SELECT document FROM ingest.aftersales WHERE refund_id = $1", refund_id
-        )
-    return None if document is None else _aftersale_decoder.decode(document)

@@ -27,6 +27,8 @@ class Shop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How old a change must be before the platform lists it; None: what the channel's documents say."""
     stock_location: str = ""
     """The platform's name of the place whose stock is told, where it counts by place (Shopify's location id)."""
+    refusal_code: str = ""
+    """The platform's number of the reason that refused refunds give, where it wants one of its list."""
     carriers: Mapping[str, str] = {}
     """Our carrier → the platform's code, for carriers the channel has no code of."""
 
@@ -41,6 +43,7 @@ class Shop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             push_token=self.push_token,
             settled_after_s=self.settled_after_s,
             stock_location=self.stock_location,
+            refusal_code=self.refusal_code,
         )
 
 

@@ -1,4 +1,4 @@
-"""Telling the channels: shipments and refund results, once each, with the channel's own answer kept.
+"""Telling the channels: parcels, their new waybills, refunds settled and refused, once each, the answers kept.
 
 The intent is part of the order's write-back aggregate; the dispatcher calls the channel outside any
 transaction and records the answer by a command. Repeating a call is safe: a channel that already has it says
@@ -16,101 +16,111 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chassis.failpoints import failpoint
 from chassis.ids import request_id
 from chassis.log import logger
 from chassis.postgres import AWAY, Connection, leading
 from chassis.processor import Column, Decision, Handlers, Kept, Moment, Processor
 from chassis.producer import DeliveryFailed
 from schemas.events.commands_ingest import RecordWriteBack
-from schemas.events.refunds import RefundSettled
-from schemas.events.shipments import ParcelShipped
+from schemas.events.refunds import RefundRefused, RefundSettled
+from schemas.events.shipments import ParcelShipped, WaybillReplaced
 from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
 from services.ingest import metrics
-from services.ingest.aftersales import aftersale_of
-from services.ingest.channels import (
-    Applied,
-    Channel,
-    ChannelError,
-    Credentials,
-    HttpRequest,
-    Refused,
-    Retry,
-    Shipment,
-    ShippedLine,
-    Unsupported,
-    WriteBack,
+from services.ingest.channels import Applied, Refused, Retry, Unsupported
+from services.ingest.domain.matching import MerchantCodes
+from services.ingest.domain.write_backs import (
+    REFUND,
+    REFUSAL,
+    SHIPMENT,
+    WAYBILL,
+    Told,
+    WriteBacks,
 )
-from services.ingest.domain.imported import ImportedLine
-from services.ingest.domain.matching import MerchantCodes, in_channel_pieces
-from services.ingest.fetching import send
 from services.ingest.listing_stock import ListingStocks
 from services.ingest.pacing import Due, Pace, shop_rests_ms
 from services.ingest.shared import Shared
-from services.ingest.shops import Shop
+from services.ingest.telling import tell
 
 LOCK = 5_101_341
 """Advisory lock of the one active dispatcher. The number is arbitrary and ours."""
 LEASE_RETRY_S = 2.0
 IDLE_MS = 500
 ROWS_MAX = 200
+NOTHING = WriteBacks()
+BY_BOOKS = "refunds"
+"""Who refused a refund without a person: an early request that our books cannot take."""
 
-
-Tell = Callable[[Due, Pace], Coroutine[Any, Any, "RecordWriteBack | None"]]
-
-
-class Told(Struct, frozen=True, kw_only=True):
-    """One thing a channel has to be told. `outcome`: due, applied or refused."""
-
-    kind: str
-    document_no: str
-    outcome: str = "due"
-    carrier: str = ""
-    waybill_no: str = ""
-    lines: tuple[tuple[str, int], ...] = ()
-    amount_fen: int = 0
-
-
-class WriteBacks(Struct, frozen=True, kw_only=True):
-    """Everything the channel of one order has to be told."""
-
-    told: tuple[Told, ...] = ()
-
-    def due(self) -> tuple[Told, ...]:
-        """What is not settled yet."""
-        return tuple(told for told in self.told if told.outcome == "due")
-
-
-def _intend(state: WriteBacks | None, told: Told) -> Decision[WriteBacks]:
-    known = state or WriteBacks()
-    if any(t.kind == told.kind and t.document_no == told.document_no for t in known.told):
-        return Decision(state=known)
-    return Decision(state=WriteBacks(told=(*known.told, told)))
+Call = Callable[[Due, Pace], Coroutine[Any, Any, "RecordWriteBack | None"]]
 
 
 def decide_shipped(
     state: WriteBacks | None, event: ParcelShipped, _facts: Any, _moment: Moment
 ) -> Decision[WriteBacks]:
     """The channel has to learn of the parcel."""
-    lines = tuple((line.channel_line_id, line.quantity) for line in event.lines)
-    return _intend(
-        state,
-        Told(
-            kind="shipment",
-            document_no=event.parcel_id,
-            carrier=event.carrier,
-            waybill_no=event.waybill_no,
-            lines=lines,
-        ),
+    told = Told(
+        kind=SHIPMENT,
+        document_no=event.parcel_id,
+        carrier=event.carrier,
+        waybill_no=event.waybill_no,
+        lines=tuple((line.channel_line_id, line.quantity) for line in event.lines),
     )
+    return Decision(state=(state or NOTHING).intending(told))
+
+
+def decide_waybill_replaced(
+    state: WriteBacks | None, event: WaybillReplaced, _facts: Any, _moment: Moment
+) -> Decision[WriteBacks]:
+    """A channel that has to learn of the parcel has to learn of its new waybill after that."""
+    known = state or NOTHING
+    shipment = known.find(SHIPMENT, event.parcel_id)
+    if shipment is None:
+        # It has not left yet: the hand-over tells the new one.
+        return Decision(state=known)
+    told = Told(
+        kind=WAYBILL,
+        document_no=f"{event.parcel_id}/{known.replacements(event.parcel_id) + 1}",
+        carrier=event.carrier,
+        waybill_no=event.waybill_no,
+        lines=shipment.lines,
+    )
+    return Decision(state=known.intending(told))
 
 
 def decide_settled(
     state: WriteBacks | None, event: RefundSettled, _facts: Any, _moment: Moment
 ) -> Decision[WriteBacks]:
     """The channel has to learn of the refund."""
-    return _intend(
-        state,
-        Told(kind="refund", document_no=event.refund_id, amount_fen=event.amount_fen),
+    told = Told(kind=REFUND, document_no=event.refund_id, amount_fen=event.amount_fen)
+    return Decision(state=(state or NOTHING).intending(told))
+
+
+def decide_refused(
+    state: WriteBacks | None, event: RefundRefused, _facts: Any, moment: Moment
+) -> Decision[WriteBacks]:
+    """The channel has to learn that a person refused a refund.
+
+    What it refunded itself it knows. What only our books could not take (a request that came twice, as a
+    rule) is no answer to the buyer: a person is told instead of the channel.
+    """
+    known = state or NOTHING
+    told = Told(kind=REFUSAL, document_no=event.refund_id, reason=event.reason)
+    if event.reason == "refunded_by_channel" or known.find(told.kind, told.document_no):
+        return Decision(state=known)
+    if event.actor != BY_BOOKS:
+        return Decision(state=known.intending(told))
+    reason = f"unsupported: not refused by a person ({event.reason}); answer it in the back office"
+    refused = WriteBackRefused(
+        order_id=event.order_id,
+        version=0,
+        occurred_at=moment.now,
+        kind=told.kind,
+        document_no=told.document_no,
+        reason=reason,
+    )
+    return Decision(
+        state=known.intending(replace(told, outcome="refused")),
+        events=(refused,),
     )
 
 
@@ -118,13 +128,10 @@ def decide_recorded(
     state: WriteBacks | None, command: RecordWriteBack, _facts: Any, moment: Moment
 ) -> Decision[WriteBacks]:
     """The channel's answer. The first final answer stands."""
-    known = state or WriteBacks()
-    for told in known.due():
-        if told.kind == command.kind and told.document_no == command.document_no:
-            break
-    else:
+    known = state or NOTHING
+    told = known.find(command.kind, command.document_no)
+    if told is None or told.outcome != "due":
         return Decision(state=state, refusal="not_due")
-    settled = tuple(replace(t, outcome=command.outcome) if t == told else t for t in known.told)
     event: Struct
     if command.outcome == "applied":
         event = WriteBackApplied(
@@ -144,12 +151,14 @@ def decide_recorded(
             document_no=command.document_no,
             reason=command.reason,
         )
-    return Decision(state=WriteBacks(told=settled), events=(event,))
+    return Decision(state=known.settled(told, command.outcome), events=(event,))
 
 
 HANDLERS: Handlers = {
     ParcelShipped: decide_shipped,
+    WaybillReplaced: decide_waybill_replaced,
     RefundSettled: decide_settled,
+    RefundRefused: decide_refused,
     RecordWriteBack: decide_recorded,
 }
 
@@ -164,8 +173,6 @@ WRITE_BACKS: Processor[WriteBacks] = Processor(
 )
 
 _decoder: msgspec.json.Decoder[Kept[WriteBacks]] = msgspec.json.Decoder(Kept[WriteBacks])
-_decode_mapped = msgspec.json.Decoder(tuple[tuple[str, int], ...]).decode
-_decode_imported = msgspec.json.Decoder(tuple[ImportedLine, ...]).decode
 
 
 class WriteBackDispatcher:
@@ -212,8 +219,8 @@ class WriteBackDispatcher:
                     pace.add(await self._due(lead, left_out))
                     pace.add(await stocks.due(lead, left_out))
                 for due in pace.take(now_ms):
-                    tell: Tell = stocks.tell if due.background else self._tell
-                    running.add(asyncio.create_task(tell(due, pace)))
+                    call: Call = stocks.tell if due.background else self._tell
+                    running.add(asyncio.create_task(call(due, pace)))
                 if not running:
                     await asyncio.sleep(IDLE_MS / 1000)
                     continue
@@ -231,6 +238,7 @@ class WriteBackDispatcher:
     async def _due(self, lead: Connection, left_out: Sequence[str]) -> list[Due]:
         rows = await lead.fetch(
             "SELECT w.key, w.document, o.channel, o.shop, o.channel_order_no, "
+            "o.document->'state'->'lines' AS lines, "
             "o.document->'state'->'mapped' AS mapped, o.document->'state'->'imported' AS imported "
             "FROM ingest.write_backs w JOIN ingest.orders o ON o.order_id = w.key "
             # Of an order which only an import told, the channel's own line ids are not known yet.
@@ -241,9 +249,9 @@ class WriteBackDispatcher:
         )
         return [
             Due(
-                document=(row["key"], told.document_no),
+                document=(row["key"], f"{told.kind} {told.document_no}"),
                 shop=(row["channel"], row["shop"]),
-                job=(row, told),
+                job=(row, state, told),
             )
             for row in rows
             if (state := _decoder.decode(row["document"]).state) is not None
@@ -252,9 +260,10 @@ class WriteBackDispatcher:
 
     async def _tell(self, due: Due, pace: Pace) -> RecordWriteBack | None:
         """One call; the command that records its answer, or None where it has to be made again."""
-        row, told = cast("tuple[Any, Told]", due.job)
+        row, state, told = cast("tuple[Any, WriteBacks, Told]", due.job)
         attempts = pace.attempt(due.document)
-        answer = await self._call(row, told)
+        answer = await tell(self._shared, row, state, told)
+        failpoint("write_back.answered")
         now_ms = self._shared.clock.monotonic_ms()
         match answer:
             case Applied():
@@ -283,69 +292,3 @@ class WriteBackDispatcher:
             attempts=attempts,
             reason=reason,
         )
-
-    async def _call(self, row: Any, told: Told) -> WriteBack:
-        shop = self._shared.shops.get((row["channel"], row["shop"]))
-        if shop is None:
-            return Unsupported(reason="the shop is not configured any more")
-        channel = self._shared.channels[shop.channel]
-        if told.kind == "shipment":
-            return await self._tell_shipment(channel, shop, row, told)
-        return await self._tell_refund(channel, shop.credentials(), told)
-
-    async def _tell_shipment(self, channel: Channel, shop: Shop, row: Any, told: Told) -> WriteBack:
-        credentials = shop.credentials()
-        lines = in_the_channels_words(told.lines, row["mapped"], row["imported"])
-        shipment = Shipment(
-            order_no=row["channel_order_no"],
-            lines=tuple(ShippedLine(line_id=line_id, qty=qty) for line_id, qty in lines),
-            whole=True,
-            carrier=told.carrier,
-            waybill_no=told.waybill_no,
-            request_id=request_id("ship", row["key"], told.document_no),
-            carrier_code=shop.carriers.get(told.carrier, ""),
-        )
-        now = self._shared.clock.now()
-        if channel.prepare_shipment is not None:
-            asked = channel.prepare_shipment(credentials, shipment, now)
-            prepared = await send(self._shared.outgoing, asked, channel.name, "prepare_shipment")
-            if isinstance(prepared, ChannelError):
-                return Retry(error=prepared)
-            shipment = replace(shipment, prepared=prepared)
-        request = channel.shipment_request(credentials, shipment, now)
-        if not isinstance(request, HttpRequest):
-            return request
-        answer = await send(self._shared.outgoing, request, channel.name, "shipment")
-        return (
-            Retry(error=answer)
-            if isinstance(answer, ChannelError)
-            else channel.read_shipment_answer(answer)
-        )
-
-    async def _tell_refund(
-        self, channel: Channel, credentials: Credentials, told: Told
-    ) -> WriteBack:
-        aftersale = await aftersale_of(self._shared.pool, told.document_no)
-        if aftersale is None or channel.aftersales is None:
-            return Unsupported(reason="the refund was not asked for on the channel")
-        request = channel.aftersales.agree_request(credentials, aftersale, self._shared.clock.now())
-        if isinstance(request, Unsupported):
-            return request
-        answer = await send(self._shared.outgoing, request, channel.name, "agree")
-        return (
-            Retry(error=answer)
-            if isinstance(answer, ChannelError)
-            else channel.aftersales.read_agree_answer(answer)
-        )
-
-
-def in_the_channels_words(
-    lines: Sequence[tuple[str, int]], mapped: str | None, imported: str | None
-) -> tuple[tuple[str, int], ...]:
-    """A parcel's lines by the channel's own ids, where an import named them, and in the pieces it sold.
-
-    `mapped` and `imported` as the order's document has them, JSON.
-    """
-    own = {line.line_id: line.own_id for line in _decode_imported(imported or "[]") if line.own_id}
-    named = [(own.get(line_id, line_id), pieces) for line_id, pieces in lines]
-    return in_channel_pieces(named, dict(_decode_mapped(mapped or "[]")))

@@ -20,6 +20,7 @@ from services.ingest.channels import (
     Credentials,
     HttpAnswer,
     HttpRequest,
+    NewWaybill,
     Page,
     PageToken,
     PollWindow,
@@ -91,6 +92,7 @@ class Merchant:
             push_secret=shop.push_secret,
             push_token=shop.push_token,
             stock_location=shop.stock_location,
+            refusal_code=shop.refusal_code,
         )
 
     @property
@@ -132,6 +134,15 @@ class Merchant:
             prepared = self.send(prepare(self.credentials, parcel, self.now))
             parcel = msgspec.structs.replace(parcel, prepared=prepared)
         return self.channel.shipment_request(self.credentials, parcel, self.now)
+
+    def waybill(self, change: NewWaybill) -> HttpRequest | WriteBack:
+        """Return the call that gives a parcel another number, prepared first where the channel needs that."""
+        calls = self.channel.waybills
+        assert calls is not None
+        asked = calls.prepare(self.credentials, change, self.now) if calls.prepare else None
+        if asked is not None:
+            change = msgspec.structs.replace(change, prepared=self.send(asked))
+        return calls.request(self.credentials, change, self.now)
 
     def raws(self) -> list[RawOrder]:
         """Read all pages, and fetch what they only name."""

@@ -107,6 +107,7 @@ def requests_of(channel: Channel) -> list[HttpRequest]:
     if channel.aftersales is not None:
         made.append(channel.aftersales.poll_request(CREDENTIALS, WINDOW, None, NOW))
         made.append(channel.aftersales.agree_request(CREDENTIALS, refund(channel), NOW))
+        made.append(channel.aftersales.refuse_request(CREDENTIALS, refund(channel), "已拆封", NOW))
     return [request for request in made if isinstance(request, HttpRequest)]
 
 
@@ -278,6 +279,7 @@ def test_an_error_inside_http_200_is_never_an_empty_page(path: Path) -> None:
     if channel.aftersales is not None:
         assert isinstance(channel.aftersales.read_page(told, None), ChannelError)
         assert not isinstance(channel.aftersales.read_agree_answer(told), Applied)
+        assert not isinstance(channel.aftersales.read_refuse_answer(told), Applied)
 
 
 @pytest.mark.parametrize("name", CHANNELS)
@@ -362,6 +364,7 @@ def feed(channel: Channel, body: bytes) -> None:
     if channel.aftersales is not None:
         channel.aftersales.read_page(answer(body), None)
         channel.aftersales.read_agree_answer(answer(body))
+        channel.aftersales.read_refuse_answer(answer(body))
 
 
 @pytest.mark.parametrize("name", CHANNELS)

@@ -11,22 +11,14 @@ import pytest
 
 from services.ingest.channels import (
     AftersalePage,
-    Applied,
     ChannelError,
     ErrorKind,
     Hint,
     HintKind,
     HttpAnswer,
-    HttpRequest,
     Page,
-    Refused,
-    Shipment,
-    ShippedLine,
-    Unsupported,
 )
 from services.ingest.domain.model import (
-    CanonicalOrder,
-    LineRefundState,
     OrderSnapshotState,
     ProblemCode,
 )
@@ -40,28 +32,19 @@ from simulators.pushes import Posting
 from simulators.registry import MARKETPLACES, SHOPS
 from simulators.settings import Mix, Settings
 from simulators.simulation import Simulation
+from tests.contract.calm_marketplaces import PUSH_URLS, opened
 from tests.contract.merchants import (
     ANSWERED,
-    SETTLED_AFTER_MS,
     Merchant,
     call_of,
     pushed,
     server_behind,
 )
 
-ORDERS = 120
-"""Of each channel, about: more than a page."""
 # How these share an order's discounts out among its lines, they do not say.
 STATES_NO_SHARES = {"jd", "pdd"}
-# These ship whole orders only.
-NO_PARTS = {"jd", "pdd", "kuaishou"}
 # These calls carry nothing but a token.
 UNSIGNED = {"wechat_channels", "youzan"}
-# The others, whose own people pay back, are in test_channels_against_own_shops.py.
-CHANNELS = sorted({shop.channel for shop in ANSWERED})
-PUSH_URLS = {
-    shop.shop: "http://127.0.0.1:9/push" for shop in ANSWERED if MARKETPLACES[shop.channel].push
-}
 AT_ONCE = Mix(paid_at_once_pct=100)
 STEPS: tuple[Step, ...] = ("address", "memo", "cancel_paid")
 NAMED: dict[Contradiction, set[ProblemCode]] = {
@@ -83,19 +66,7 @@ def keys() -> Keys:
 
 @pytest.fixture(scope="module")
 def simulation(keys: Keys) -> Simulation:
-    clock = ManualClock(1_800_000_000_000)
-    mix = Mix(weights=dict.fromkeys(CHANNELS, 1))
-    settings = Settings(faults="none", push_urls=PUSH_URLS, mix=mix)
-    simulation = Simulation(settings, clock, keys)
-    for _ in range(ORDERS):
-        for _ in CHANNELS:
-            simulation.world.place()
-        clock.advance(1_000)
-        simulation.world.advance()
-    clock.advance(SETTLED_AFTER_MS)
-    simulation.world.advance()
-    clock.advance(SETTLED_AFTER_MS)
-    return simulation
+    return opened(keys)
 
 
 @pytest.fixture(params=ANSWERED, ids=lambda shop: shop.shop)
@@ -161,123 +132,6 @@ def test_a_planted_contradiction_is_named(
     payload = native_payload(planted)
     (found,) = merchant.channel.normalise(payload)
     assert NAMED[contradiction] & {problem.code for problem in found.problems}
-
-
-def first(merchant: Merchant, state: OrderSnapshotState, *, lines_min: int = 1) -> CanonicalOrder:
-    return next(
-        order
-        for found in merchant.poll().values()
-        if (order := found.order) is not None
-        and order.state is state
-        and len(order.items) >= lines_min
-        # What was done by an earlier test may not have settled at the platform.
-        and merchant.order(order.order_no).state is state
-    )
-
-
-def shipment(order: CanonicalOrder, places: slice, *, whole: bool) -> Shipment:
-    return Shipment(
-        order_no=order.order_no,
-        lines=tuple(
-            ShippedLine(line_id=item.line_id, qty=item.qty) for item in order.items[places]
-        ),
-        whole=whole,
-        carrier="SF",
-        waybill_no=f"SF{order.order_no.replace('-', '')}{places.start or 0}",
-        request_id="2f0c1d9e",
-    )
-
-
-def test_a_shipment_told_twice_is_applied_once(merchant: Merchant) -> None:
-    order = first(merchant, S.AWAITING_SHIPMENT)
-    parcel = shipment(order, slice(None), whole=True)
-    request = merchant.shipment(parcel)
-    assert isinstance(request, HttpRequest)
-    read = merchant.channel.read_shipment_answer
-    assert read(merchant.send(request)) == Applied()
-    assert read(merchant.send(request)) == Applied(repeated=True)
-    shipped = merchant.order(order.order_no)
-    assert shipped.state is S.SHIPPED
-    assert [item.shipped_qty for item in shipped.items] == [item.qty for item in order.items]
-    assert [one.waybill_no for one in shipped.parcels] == [parcel.waybill_no]
-    native = merchant.simulation.world.records.orders[merchant.channel.name, order.order_no]
-    assert [one.count for one in native.shipments] == [2]
-
-
-def test_an_order_leaves_part_by_part_where_the_platform_can(merchant: Merchant) -> None:
-    order = first(merchant, S.AWAITING_SHIPMENT, lines_min=1 if is_single(merchant) else 2)
-    channel, states = merchant.channel, []
-    for places in (slice(0, 1), slice(1, None)):
-        parcel = shipment(order, places, whole=False)
-        request = merchant.shipment(parcel)
-        if channel.name in NO_PARTS:
-            assert isinstance(request, Unsupported)
-            return
-        assert isinstance(request, HttpRequest)
-        assert channel.read_shipment_answer(merchant.send(request)) == Applied()
-        states.append(merchant.order(order.order_no).state)
-    assert states == [S.PARTLY_SHIPPED, S.SHIPPED]
-    assert len(merchant.order(order.order_no).parcels) == 2
-
-
-def is_single(merchant: Merchant) -> bool:
-    return MARKETPLACES[merchant.channel.name].lines_max == 1
-
-
-def test_an_unpaid_order_cannot_be_shipped(merchant: Merchant) -> None:
-    records = merchant.simulation.world.records.orders.values()
-    unpaid = next(
-        one for one in records if one.shop == merchant.shop.shop and one.state == "unpaid"
-    )
-    order = merchant.order(unpaid.order_no)
-    parcel = shipment(order, slice(None), whole=True)
-    request = merchant.shipment(parcel)
-    assert isinstance(request, HttpRequest)
-    assert isinstance(merchant.channel.read_shipment_answer(merchant.send(request)), Refused)
-
-
-def test_a_refund_is_asked_for_holds_the_order_and_is_agreed_to(merchant: Merchant) -> None:
-    aftersales = merchant.channel.aftersales
-    assert aftersales is not None
-    order = first(merchant, S.AWAITING_SHIPMENT)
-    world = merchant.simulation.world
-    assert world.act((merchant.channel.name, order.order_no), "cancel_paid")
-    assert merchant.order(order.order_no).state is S.PAID_ON_HOLD
-    mine = [one for one in merchant.asked(aftersales) if one.order_no == order.order_no]
-    assert {one.state for one in mine} == {LineRefundState.REQUESTED}
-    assert sum(one.amount_fen for one in mine) == order.paid_fen
-    assert {one.line_id for one in mine} <= {"", *(item.line_id for item in order.items)}
-    for one in mine:
-        request = aftersales.agree_request(merchant.credentials, one, merchant.now)
-        assert isinstance(request, HttpRequest)
-        assert aftersales.read_agree_answer(merchant.send(request)) == Applied()
-    assert merchant.order(order.order_no).state is S.CLOSED_REFUNDED
-    again = [one for one in merchant.asked(aftersales) if one.order_no == order.order_no]
-    assert LineRefundState.REQUESTED not in {one.state for one in again}
-
-
-def test_a_claim_over_one_line_of_a_shipped_order_is_agreed_to(merchant: Merchant) -> None:
-    aftersales, world = merchant.channel.aftersales, merchant.simulation.world
-    assert aftersales is not None
-    placed = first(merchant, S.AWAITING_SHIPMENT, lines_min=1 if is_single(merchant) else 2)
-    key = (merchant.channel.name, placed.order_no)
-    world.ship(key, waybill=f"1{placed.order_no}", company="44")
-    native = world.records.orders[key]
-    (claim,) = world.claim(native, line_nos=(native.lines[0].line_no,))
-    (one,) = [found for found in merchant.asked(aftersales) if found.order_no == placed.order_no]
-    assert (one.state, one.amount_fen) == (LineRefundState.REQUESTED, claim.amount_fen)
-    assert one.line_id in {"", placed.items[0].line_id}
-    assert merchant.order(placed.order_no).state is S.SHIPPED
-    request = aftersales.agree_request(merchant.credentials, one, merchant.now)
-    assert isinstance(request, HttpRequest)
-    assert aftersales.read_agree_answer(merchant.send(request)) == Applied()
-    whole = world.records.orders[key].state == "closed"
-    after = merchant.order(placed.order_no)
-    assert after.state is (S.CLOSED_REFUNDED if whole else S.SHIPPED)
-    if not whole and one.line_id:
-        states = [item.refund_state for item in after.items]
-        assert states[0] is LineRefundState.REFUNDED
-        assert {*states[1:]} == {LineRefundState.NONE}
 
 
 def asked_page(merchant: Merchant, answer: HttpAnswer) -> AftersalePage | ChannelError:

@@ -16,6 +16,7 @@ from services.ingest.channels import (
     HintKind,
     HttpAnswer,
     HttpRequest,
+    NewWaybill,
     Page,
     RawOrder,
     Refused,
@@ -154,6 +155,46 @@ def test_a_shipment_told_twice_is_applied_once(merchant: Merchant) -> None:
     assert [one.waybill_no for one in shipped.parcels] == [parcel.waybill_no]
 
 
+def test_a_shop_that_knows_no_parts_is_told_with_the_last_of_them(merchant: Merchant) -> None:
+    if merchant.channel.name not in NO_PARTS:
+        return
+    order = first(merchant, S.AWAITING_SHIPMENT, lines_min=2)
+    last = msgspec.structs.replace(
+        parcel_of(order, slice(1, None), whole=False), additional=True, completes=True
+    )
+    assert told(merchant, last) == Applied()
+    later(merchant)
+    assert latest(merchant, order.order_no).state is S.COMPLETED
+
+
+def test_a_parcel_gets_another_number_once(merchant: Merchant) -> None:
+    channel = merchant.channel
+    if channel.waybills is None:
+        assert channel.name == "groupbuy"
+        return
+    order = first(merchant, S.AWAITING_SHIPMENT)
+    parcel = parcel_of(order, slice(None), whole=True)
+    change = NewWaybill(
+        order_no=order.order_no,
+        lines=parcel.lines,
+        whole=True,
+        carrier="YTO",
+        waybill_no=f"YT{order.order_no}",
+        former_waybill_no=parcel.waybill_no,
+        request_id="7a1b",
+    )
+    assert told(merchant, parcel) == Applied()
+    for _ in range(2):
+        later(merchant)
+        request = merchant.waybill(change)
+        assert isinstance(request, HttpRequest)
+        assert channel.waybills.read_answer(merchant.send(request)) == Applied()
+    native = merchant.simulation.world.records.orders[channel.name, order.order_no]
+    [one] = native.shipments
+    assert (one.waybill, one.changes) == (change.waybill_no, 1)
+    assert isinstance(merchant.waybill(msgspec.structs.replace(change, carrier="?")), Unsupported)
+
+
 def test_an_order_leaves_part_by_part_where_the_shop_can(merchant: Merchant) -> None:
     order = first(merchant, S.AWAITING_SHIPMENT, lines_min=2)
     states = []
@@ -228,6 +269,8 @@ def test_what_members_ask_for_is_read_and_left_to_the_leader(simulation: Simulat
     assert asked.amount_fen == order.paid_fen
     answer = aftersales.agree_request(merchant.credentials, asked, merchant.now)
     assert isinstance(answer, Unsupported)
+    refusal = aftersales.refuse_request(merchant.credentials, asked, "团长处理", merchant.now)
+    assert isinstance(refusal, Unsupported)
     for _ in range(10):
         later(merchant)
         world.advance()

@@ -57,6 +57,8 @@ TEXTS = {
     "detail": "行金额合计与实付不符",
     "district": "余杭区",
     "document_no": ORDER_ID,
+    "former_carrier": "SF",
+    "former_waybill_no": "SF0000000000001",
     "documents": "TZ2026111100001",
     "door": "poll",
     "entry_key": "taobao|shop-1|4012345678900",

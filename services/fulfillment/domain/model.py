@@ -136,6 +136,10 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "already_labelled": "包裹已有运单号",
         "not_cancelled": "包裹没有取消",
         "unknown_waybill": "运单号与包裹不符",
+        "already_delivered": "包裹已签收",
+        "carrier_malformed": "快递公司代码只有大写字母和数字，2到16位",
+        "waybill_malformed": "运单号只有字母、数字和连字符，6到40位",
+        "reason_missing": "请写明理由",
     }
 )
 """Code → what people read."""

@@ -7,6 +7,7 @@ and delivers once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -59,6 +60,8 @@ _TRACKING_RANK = MappingProxyType(
 )
 """Tells two steps of the same second apart; the time decides otherwise."""
 DELIVERED = "delivered"
+_CARRIER = re.compile(r"[A-Z0-9]{2,16}")
+_WAYBILL_NO = re.compile(r"[A-Za-z0-9-]{6,40}")
 
 
 class Weight(Struct, frozen=True):
@@ -158,6 +161,26 @@ def label(parcel: Parcel, waybill_no: str, now: datetime) -> Parcel | Refusal:
     assert parcel.stage in {Stage.PLANNED, Stage.WAYBILL_REFUSED}, parcel.stage
     labelled = replace(parcel, stage=Stage.LABELLED, waybill_no=waybill_no, waybill_refusal="")
     return scheduled(labelled, now)
+
+
+def replace_label(parcel: Parcel, carrier: str, waybill_no: str) -> Parcel | Refusal:
+    """Give a labelled parcel another carrier or number, up to its delivery; held or not, as nothing moves.
+
+    What it has already changes nothing. The journey so far was that of the former number.
+    """
+    if parcel.stage is Stage.CANCELLED:
+        return Refusal("cancelled")
+    if not parcel.waybill_no:
+        return Refusal("waybill_missing")
+    if not _CARRIER.fullmatch(carrier):
+        return Refusal("carrier_malformed")
+    if not _WAYBILL_NO.fullmatch(waybill_no):
+        return Refusal("waybill_malformed")
+    if (parcel.carrier, parcel.waybill_no) == (carrier, waybill_no):
+        return parcel
+    if parcel.stage is Stage.DELIVERED:
+        return Refusal("already_delivered")
+    return replace(parcel, carrier=carrier, waybill_no=waybill_no, tracking=None)
 
 
 def refuse_label(parcel: Parcel, reason: str, now: datetime) -> Parcel | Refusal:

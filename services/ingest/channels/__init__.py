@@ -46,7 +46,8 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     `push_secret` opens pushes which come encrypted, `push_token` signs pushes, where the platform
     gives keys of their own for that. `settled_after_s`: how old a change must be before the platform
     lists it, where that is not what its documents say. `stock_location`: the platform's own name of the
-    place whose stock is told, where it counts by place.
+    place whose stock is told, where it counts by place. `refusal_code`: the platform's number of the reason
+    that refusals give, where it wants one of its list.
     """
 
     app_key: str
@@ -57,6 +58,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     push_token: str = ""
     settled_after_s: float | None = None
     stock_location: str = ""
+    refusal_code: str = ""
 
     def __repr__(self) -> str:
         """Show nothing secret: this value ends up in tracebacks."""
@@ -176,16 +178,21 @@ class Push:
 
 
 class ShippedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a parcel, by the channel's own line id."""
+    """One line of a parcel, by the channel's own line id and in the pieces it sold.
+
+    `again`: some of the line was told with an earlier parcel; `qty` is 0 where nothing is left to tell of it.
+    """
 
     line_id: str
     qty: int
+    again: bool = False
 
 
 class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     """One parcel to tell the channel. `carrier` is our code (SF, YTO, ZTO, STO, YUNDA, EMS, JD, JT).
 
-    `whole`: the parcel holds everything of the order that ships. `request_id` is ours and stable
+    `whole`: the parcel holds everything of the order that ships. `additional`: the channel took an earlier
+    parcel of the order; `completes`: with those, everything has left. `request_id` is ours and stable
     over retries, for channels which take one. `prepared` is the answer to `Channel.prepare_shipment`
     where the channel has one. `carrier_code` is the platform's code of this carrier where the shop was told
     it, "" where the channel's own list decides.
@@ -199,6 +206,31 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     prepared: HttpAnswer | None = None
     carrier_code: str = ""
+    additional: bool = False
+    completes: bool = False
+
+    def carrier_in(self, known: Mapping[str, str]) -> str | None:
+        """The platform's code of the carrier; None where neither the shop nor the channel has one."""
+        return self.carrier_code or known.get(self.carrier)
+
+
+class NewWaybill(msgspec.Struct, frozen=True, kw_only=True):
+    """Another carrier or number of a parcel which the channel has taken.
+
+    `whole` and `additional` as it was told, `lines` those it was told with. `former_waybill_no` is what the
+    channel has now. The rest is as in `Shipment`.
+    """
+
+    order_no: str
+    lines: tuple[ShippedLine, ...]
+    whole: bool
+    carrier: str
+    waybill_no: str
+    former_waybill_no: str
+    request_id: str
+    prepared: HttpAnswer | None = None
+    carrier_code: str = ""
+    additional: bool = False
 
     def carrier_in(self, known: Mapping[str, str]) -> str | None:
         """The platform's code of the carrier; None where neither the shop nor the channel has one."""
@@ -267,15 +299,20 @@ class AftersalePage(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aftersales:
-    """The calls about money back: fetch requests, agree to one.
+    """The calls about money back: fetch requests, agree to one, refuse one.
 
-    The detail calls are None where a page carries whole requests.
+    `refuse_request` takes the reason, which the buyer reads. `names_only`: a page only names its requests, and
+    each is asked for by the detail calls. Elsewhere these, where they are known, say what became of a request
+    whose answer was refused: a second telling of the same is refused by platforms, too.
     """
 
     poll_request: Callable[[Credentials, PollWindow, PageToken | None, datetime], HttpRequest]
     read_page: Callable[[HttpAnswer, PageToken | None], AftersalePage | ChannelError]
     agree_request: Callable[[Credentials, Aftersale, datetime], HttpRequest | Unsupported]
     read_agree_answer: Callable[[HttpAnswer], WriteBack]
+    refuse_request: Callable[[Credentials, Aftersale, str, datetime], HttpRequest | Unsupported]
+    read_refuse_answer: Callable[[HttpAnswer], WriteBack]
+    names_only: bool = False
     detail_request: Callable[[Credentials, str, datetime], HttpRequest] | None = None
     read_detail: Callable[[HttpAnswer], Aftersale | ChannelError] | None = None
 
@@ -308,6 +345,19 @@ class Stock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waybills:
+    """The call that gives a parcel another waybill.
+
+    `prepare` is None where one call does; else its answer goes into the `NewWaybill`, and what that already decides
+    comes out of `request`.
+    """
+
+    request: Callable[[Credentials, NewWaybill, datetime], HttpRequest | WriteBack]
+    read_answer: Callable[[HttpAnswer], WriteBack]
+    prepare: Callable[[Credentials, NewWaybill, datetime], HttpRequest | None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
     """One sales channel.
 
@@ -317,7 +367,7 @@ class Channel:
     `currency` is what an order is in which names none, `extension` the record of what its orders alone tell. `prepare_shipment` is None where shipping
     takes one call; else its answer goes into the `Shipment`, and what that answer already decides
     comes out of `shipment_request` without a second call. `stock` is None where a whole number cannot be
-    told. `recompute` gives the signature of a vector,
+    told, `waybills` where a parcel keeps the waybill it was told with. `recompute` gives the signature of a vector,
     or for a verification "ACCEPT" or "REJECT".
     """
 
@@ -344,3 +394,4 @@ class Channel:
     recompute: Callable[[SignatureVector], str]
     prepare_shipment: Callable[[Credentials, Shipment, datetime], HttpRequest] | None = None
     stock: Stock | None = None
+    waybills: Waybills | None = None

@@ -11,12 +11,17 @@ from urllib.parse import quote, urlencode
 from services.ingest.channels import (
     Applied,
     ChannelError,
+    Credentials,
     ErrorKind,
     HttpAnswer,
     HttpRequest,
+    NewWaybill,
     PageToken,
     Refused,
     Retry,
+    Shipment,
+    ShippedLine,
+    Unsupported,
     WriteBack,
 )
 from services.ingest.channels._wire import read_json
@@ -25,6 +30,7 @@ from services.ingest.domain.model import Problem
 PAGES_MAX = 500  # at 100 rows, the 50,000 rows after which channels stop; ask a narrower window
 _SECONDS = re.compile(r"^([0-9]{1,9})(?:\.([0-9])[0-9]*)?$")  # some write "2.0"
 T = TypeVar("T")
+ALL_TOLD = Unsupported(reason="all of its lines were told with an earlier parcel")
 _FORM = (("content-type", "application/x-www-form-urlencoded;charset=utf-8"),)
 
 
@@ -133,6 +139,28 @@ def outcome(fault: ChannelError, *, already_done: bool) -> WriteBack:
     if fault.kind is ErrorKind.REFUSED:
         return Refused(code=fault.code, reason=fault.detail)
     return Retry(error=fault)
+
+
+def lines_first_told(shipment: Shipment | NewWaybill) -> tuple[ShippedLine, ...] | Unsupported:
+    """The lines of a parcel for a channel that takes lines and no pieces: those not told before."""
+    lines = tuple(line for line in shipment.lines if not line.again)
+    return lines or ALL_TOLD
+
+
+def pieces_first_told(shipment: Shipment) -> tuple[ShippedLine, ...] | Unsupported:
+    """The lines of a parcel for a channel that takes pieces: those of which pieces are left to tell."""
+    lines = tuple(line for line in shipment.lines if line.qty > 0)
+    return lines or ALL_TOLD
+
+
+def refusal_number(credentials: Credentials) -> int | Unsupported:
+    """The number of the reason that a refusal gives, for platforms which want one of their list."""
+    code = credentials.refusal_code
+    if not code.isascii() or not code.isdecimal() or len(code) > 18:
+        return Unsupported(
+            reason="the shop has no refusal_code: a number of the platform's reasons"
+        )
+    return int(code)
 
 
 def applied(opened: object) -> WriteBack:

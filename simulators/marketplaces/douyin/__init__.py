@@ -3,6 +3,8 @@
 Order and line numbers have 19 digits; the first line repeats its order's number.
 """
 
+from msgspec.structs import replace
+
 from simulators.marketplaces import Marketplace, shop_of
 from simulators.marketplaces.douyin.payloads import detail, ids_of
 from simulators.marketplaces.douyin.pushes import PUSH
@@ -19,10 +21,11 @@ def line_no(namespace: int, serial: int, place: int) -> str:
     return f"69{namespace:06d}{serial:08d}{place + 1:03d}"
 
 
+SHOP = replace(shop_of("douyin", 1, 100_001, "7000000000000000001"), refusal_code="20101")
 MARKETPLACE = Marketplace(
     name="douyin",
     weight=35,
-    shops=(shop_of("douyin", 1, 100_001, "7000000000000000001"),),
+    shops=(SHOP,),
     order_no=order_no,
     line_no=line_no,
     paths={

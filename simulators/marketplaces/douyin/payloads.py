@@ -258,9 +258,19 @@ def _sku_order(order: Order, line: Line, quantity: int, shared: dict[str, Any]) 
 def _parcels(order: Order) -> list[dict[str, Any]]:
     shipped_at_s = order.shipped_at_ms // SECOND_MS
     return [
-        {"tracking_no": one.waybill, "company": one.company, "ship_time": shipped_at_s}
-        for one in order.shipments
+        {
+            "tracking_no": one.waybill,
+            "company": one.company,
+            "ship_time": shipped_at_s,
+            "delivery_id": pack_id(place),
+        }
+        for place, one in enumerate(order.shipments)
     ]
+
+
+def pack_id(place: int) -> str:
+    """Return the platform's number of an order's parcel."""
+    return f"91{place + 1:04d}"
 
 
 def shop_order(order: Order, shop: Shop) -> dict[str, Any]:

@@ -16,12 +16,13 @@ from simulators.marketplaces.douyin.payloads import (
     answer,
     claim_row,
     detail,
+    pack_id,
     shop_order,
     status_of,
 )
 from simulators.orders import Order, Shop
+from simulators.parcels import refusal_to_ship
 from simulators.signing import doudian_canonical, doudian_sign, same
-from simulators.world import refusal_to_ship
 
 TOLERANCE_MS = 10 * 60_000
 ROWS_MAX = 50_000
@@ -71,6 +72,12 @@ def _ship_refused(reason: str, *, wrote: bool) -> Answer:
     return Answer(body=failure(50002, _FAILED, *_SHIP_REFUSALS[reason]), wrote=wrote)
 
 
+def _edit_refused(reason: str) -> Answer:
+    several = ("isv.business-failed:70011", "70011:包裹单号缺失，请修改后重试")
+    other = ("isv.business-failed:70010", "订单未发货，不能修改物流")
+    return Answer(body=failure(50002, _FAILED, *(several if reason == "several" else other)))
+
+
 def _wrong(name: str) -> Answer:
     body = failure(40004, "参数不合法", "isv.parameter-invalid:0", name)
     return Answer(body=body)
@@ -87,6 +94,8 @@ class Douyin:
             "order.logisticsAdd": self._ship_whole,
             "order.logisticsAddSinglePack": self._ship_single_pack,
             "order.logisticsAddMultiPack": self._ship_multi_pack,
+            "order.logisticsEdit": self._edit,
+            "order.logisticsEditByPack": self._edit_pack,
             "sku.syncStock": self._stock,
             "afterSale.List": self._claims,
             "afterSale.operate": self._operate,
@@ -191,6 +200,28 @@ class Douyin:
             return _ok({}, wrote=self._desk.note("send", "applied"))
         return _ship_refused("already_shipped", wrote=self._desk.note("send", "duplicate"))
 
+    def _edit(self, shop: Shop, business: Business) -> Answer:
+        order = self._desk.order(shop, business["order_id"])
+        if order is not None and any(one.line_nos for one in order.shipments[1:]):
+            self._desk.note("waybill", "refused")
+            return _edit_refused("several")
+        return self._change(order, None, business)
+
+    def _edit_pack(self, shop: Shop, business: Business) -> Answer:
+        order, pack = self._desk.order(shop, business["order_id"]), str(business["pack_id"])
+        found = order.shipments if order is not None else ()
+        former = next((one.waybill for at, one in enumerate(found) if pack == pack_id(at)), "")
+        return self._change(order, former, business)
+
+    def _change(self, order: Order | None, former: str | None, business: Business) -> Answer:
+        waybill, company = str(business["logistics_code"]), str(business["company_code"])
+        if not waybill or not company:
+            return _wrong("logistics_code")
+        outcome, reason = self._desk.change_waybill(
+            order, former=former, waybill=waybill, company=company
+        )
+        return _edit_refused(reason) if reason else _ok({}, wrote=outcome != "refused")
+
     def _stock(self, shop: Shop, business: Business) -> Answer:
         # True adds to what there is: a hub that says how many pieces there are never does.
         if business.get("incremental", False) is not False:
@@ -227,6 +258,8 @@ class Douyin:
         for item in business["items"]:
             claim_id = str(item["aftersale_id"])
             claim = self._desk.claim(shop, claim_id)
+            if not agree:
+                _check_refusal(shop, item)
             outcome, reason = self._desk.answer_claim(claim, agree=agree)
             wrote |= outcome != "refused"
             results.append(_operated(claim_id, reason))
@@ -234,6 +267,13 @@ class Douyin:
 
     def _order_of_line(self, shop: Shop, line_no: str) -> Order | None:
         return self._desk.order(shop, f"{line_no[:-3]}001")
+
+
+def _check_refusal(shop: Shop, item: Business) -> None:
+    if not item["reason"] or not item["remark"]:
+        raise ValueError("remark")
+    if str(item["reject_reason_code"]) != shop.refusal_code:
+        raise ValueError("reject_reason_code")
 
 
 def _operated(claim_id: str, reason: str) -> dict[str, Any]:

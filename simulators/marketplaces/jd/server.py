@@ -184,6 +184,8 @@ class Jd:
     def _reply_to_claim(self, shop: Shop, business: Business) -> Answer:
         status = str(business.get("status", ""))
         claim = self._desk.claim(shop, business.get("id", "")) if status in {"1", "2"} else None
+        if status == "2" and not business.get("remark"):
+            return _reply_answer("审核意见不能为空")
         outcome, reason = self._desk.answer_claim(claim, agree=status == "1")
         wrong = "无此申请" if reason == "unknown" else reason and "状态不符"
         return Answer(body=_reply_answer(wrong).body, wrote=outcome != "refused")

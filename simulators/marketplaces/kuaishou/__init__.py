@@ -29,6 +29,7 @@ def line_no(namespace: int, serial: int, _place: int) -> str:
 SHOP = replace(
     shop_of("kuaishou", 1, 400_001, "ks000000000000000001", push_secret=MESSAGE_KEY),
     carriers={"ZTO": "5"},
+    refusal_code="1",
 )
 MARKETPLACE = Marketplace(
     name="kuaishou",

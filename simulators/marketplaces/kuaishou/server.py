@@ -22,6 +22,7 @@ from simulators.marketplaces.kuaishou.payloads import (
 )
 from simulators.orders import AfterSale, Order, Shop
 from simulators.signing import md5_hex, same
+from simulators.world import Verdict
 
 TOLERANCE_MS = 10 * 60_000
 DAY_MS = 24 * 3_600_000
@@ -88,6 +89,8 @@ class Kuaishou:
         }
         self._writes: dict[str, Callable[[Shop, Param], Answer]] = {
             "open.seller.order.goods.deliver": self._deliver,
+            "open.seller.order.goods.logistics.append": self._append,
+            "open.seller.order.logistics.update": self._update,
             "open.seller.order.refund.approve": self._approve,
             "open.refund.reject": self._reject,
         }
@@ -153,17 +156,33 @@ class Kuaishou:
             return failure(11, _SEND_REFUSALS["unknown"])
         return _ok(self._row(self._desk.shown(order), shop))
 
+    def _append(self, shop: Shop, param: Param) -> Answer:
+        waybill, company = _parcel(shop, param)
+        order = self._desk.order(shop, param.get("oid", ""))
+        verdict: Verdict = ("refused", "unknown")
+        if order is not None:
+            verdict = self._desk.world.add_parcel(order.key, waybill=waybill, company=company)
+        if not self._desk.note("send_beside", verdict[0]):
+            return failure(11, "订单未发货，不能追加包裹")
+        return _ok(None, wrote=True)
+
+    def _update(self, shop: Shop, param: Param) -> Answer:
+        waybill, company = _parcel(shop, param)
+        order = self._desk.order(shop, param.get("orderId", ""))
+        outcome, reason = self._desk.change_waybill(
+            order, former=None, waybill=waybill, company=company
+        )
+        if reason:
+            return failure(11, "订单未发货，或有多个包裹")
+        return _ok(None, wrote=outcome != "refused")
+
     def _deliver(self, shop: Shop, param: Param) -> Answer:
-        company, waybill = _number(param, "expressCode"), param.get("expressNo")
-        if not isinstance(waybill, str) or not waybill:
-            raise _Invalid("expressNo")
-        if str(company) not in {*PUBLIC_COMPANIES, *shop.carriers.values()}:
-            raise _Invalid("expressCode")
+        waybill, company = _parcel(shop, param)
         order = self._desk.order(shop, param.get("orderId", ""))
         if order is None:
             self._desk.note("send", "refused")
             return failure(11, _SEND_REFUSALS["unknown"])
-        outcome, reason = self._desk.world.ship(order.key, waybill=waybill, company=str(company))
+        outcome, reason = self._desk.world.ship(order.key, waybill=waybill, company=company)
         wrote = self._desk.note("send", outcome)
         if reason:
             return failure(11, _SEND_REFUSALS[reason], wrote=wrote)
@@ -200,7 +219,8 @@ class Kuaishou:
         return self._answered(claim, agree=True)
 
     def _reject(self, shop: Shop, param: Param) -> Answer:
-        _number(param, "reasonCode")
+        if str(_number(param, "reasonCode")) != shop.refusal_code:
+            raise _Invalid("reasonCode")
         return self._answered(self._desk.claim(shop, param.get("refundId", "")), agree=False)
 
     def _answered(self, claim: AfterSale | None, *, agree: bool) -> Answer:
@@ -216,6 +236,15 @@ def _as_asked(claim: AfterSale, param: Param) -> bool:
         param.get("refundAmount") == claim.amount_fen
         and param.get("status") == REFUND_STATUS["open"]
     )
+
+
+def _parcel(shop: Shop, param: Param) -> tuple[str, str]:
+    company, waybill = str(_number(param, "expressCode")), param.get("expressNo")
+    if not isinstance(waybill, str) or not waybill:
+        raise _Invalid("expressNo")
+    if company not in {*PUBLIC_COMPANIES, *shop.carriers.values()}:
+        raise _Invalid("expressCode")
+    return waybill, company
 
 
 def _number(param: Param, name: str, *, most: int | None = None) -> int:

@@ -20,10 +20,12 @@ from simulators.marketplaces.pdd.payloads import (
 )
 from simulators.orders import Order, Shop
 from simulators.signing import pdd_sign, same
+from simulators.world import Verdict
 
 TOLERANCE_MS = 10 * 60_000
 WINDOW_MAX_MS = 30 * 60_000
 ALL = "5"
+FIRST, CHANGE = "1", "2"  # redelivery_type
 Params = dict[str, str]
 
 
@@ -64,6 +66,7 @@ class Pdd:
             "pdd.order.number.list.increment.get": self._increment,
             "pdd.order.information.get": self._information,
             "pdd.logistics.online.send": self._send,
+            "pdd.order.upload.extra.logistics": self._send_beside,
             "pdd.goods.quantity.update": self._stock,
             "pdd.refund.list.increment.get": self._refunds,
             "pdd.refund.agree": lambda shop, params: self._reply(shop, params, agree=True),
@@ -120,9 +123,18 @@ class Pdd:
         waybill, company = _required(params, "tracking_number"), _required(params, "logistics_id")
         if not company.isdecimal():
             raise _Invalid("logistics_id")
-        if params.get("redelivery_type", "1") != "1":
+        if params.get("redelivery_type", "1") not in {FIRST, CHANGE}:
             raise _Invalid("redelivery_type")
         order = self._own_order(shop, params)
+        if params.get("redelivery_type") == CHANGE:
+            former = order.shipments[0].waybill if order is not None and order.shipments else None
+            outcome, reason = self._desk.change_waybill(
+                order, former=former, waybill=waybill, company=company
+            )
+            if reason:
+                return failure(50002, "业务服务错误", sub_message="订单未发货，不能修改运单")
+            content: dict[str, Any] = {"is_success": True, "request_id": REQUEST_ID}
+            return _ok("logistics_online_send_response", content, wrote=outcome != "refused")
         if order is None:
             self._desk.note("send", "refused")
             return failure(50002, "业务服务错误", sub_message=_SEND_REFUSALS["unknown"])
@@ -133,6 +145,24 @@ class Pdd:
             return msgspec.structs.replace(refused, wrote=wrote)
         content = {"is_success": True, "request_id": REQUEST_ID}
         return _ok("logistics_online_send_response", content, wrote=True)
+
+    def _send_beside(self, shop: Shop, params: Params) -> Answer:
+        try:
+            [extra] = msgspec.json.decode(
+                _required(params, "extra_track_list"), type=list[dict[str, Any]]
+            )
+            waybill, company = str(extra["tracking_number"]), str(int(extra["shipping_id"]))
+        except (msgspec.MsgspecError, KeyError, ValueError):
+            raise _Invalid("extra_track_list") from None
+        order = self._own_order(shop, params)
+        verdict: Verdict = ("refused", "unknown")
+        if order is not None:
+            verdict = self._desk.world.add_parcel(order.key, waybill=waybill, company=company)
+        outcome, _ = verdict
+        wrote = self._desk.note("send_beside", outcome)
+        if not wrote:
+            return failure(50002, "业务服务错误", sub_message="订单未发货，不能补充运单")
+        return _ok("upload_extra_logistics_response", {"success": True}, wrote=True)
 
     def _stock(self, shop: Shop, params: Params) -> Answer:
         # 2 adds to what there is: a hub that says how many pieces there are never does.
@@ -168,6 +198,8 @@ class Pdd:
         except msgspec.MsgspecError:
             raise _Invalid("request") from None
         claim = self._desk.claim(shop, asked.get("after_sales_id", ""))
+        if not agree and not asked.get("refuse_reason"):
+            raise _Invalid("refuse_reason")
         if claim is not None and claim.order_no != asked.get("order_sn"):
             claim = None
         outcome, reason = self._desk.answer_claim(claim, agree=agree)

@@ -193,10 +193,14 @@ def refund(one: AfterSale, order: Order, shop: Shop) -> dict[str, Any]:
     }
 
 
+def fulfillment_no(order: Order, shipment: Shipment) -> int:
+    """Return the number of one parcel."""
+    return int(order.order_no) * 10 + order.shipments.index(shipment) + 1
+
+
 def fulfillment(order: Order, shipment: Shipment, shop: Shop) -> dict[str, Any]:
     """Return one parcel as the order and its own answer show it."""
-    place = order.shipments.index(shipment) + 1
-    number = int(order.order_no) * 10 + place
+    place, number = order.shipments.index(shipment) + 1, fulfillment_no(order, shipment)
     return {
         "id": number,
         "admin_graphql_api_id": _gid("Fulfillment", number),

@@ -17,7 +17,7 @@ from simulators.clock import iso_ms
 from simulators.desk import Desk
 from simulators.doors import Answer, Call
 from simulators.marketplaces.shopify.fulfillment_orders import fulfillment_order
-from simulators.marketplaces.shopify.payloads import detail, shop_order
+from simulators.marketplaces.shopify.payloads import detail, fulfillment, shop_order
 from simulators.marketplaces.shopify.writes import Writes, failure, ok
 from simulators.orders import Order, Shop
 
@@ -109,6 +109,8 @@ class Shopify:
                 return self._writes.set_level(shop, call.body)
             case "POST", ["fulfillments"]:
                 return self._writes.fulfill(shop, call.body)
+            case "POST", ["fulfillments", number, "update_tracking"] if _NUMBER.match(number):
+                return self._writes.update_tracking(shop, number, call.body)
             case method, ["orders", number, *rest] if _NUMBER.match(number):
                 order = self._desk.order(shop, number)
                 if order is None:
@@ -120,6 +122,9 @@ class Shopify:
         match method, rest:
             case "GET", []:
                 return ok(detail(self._desk.shown(order), shop))
+            case "GET", ["fulfillments"]:
+                parcels = [fulfillment(order, one, shop) for one in order.shipments]
+                return ok({"fulfillments": parcels})
             case "GET", ["fulfillment_orders"]:
                 return ok({"fulfillment_orders": [fulfillment_order(order, shop)]})
             case "POST", ["cancel"]:

@@ -17,7 +17,13 @@ from simulators.marketplaces.shopify.fulfillment_orders import (
     left,
     status_of,
 )
-from simulators.marketplaces.shopify.payloads import DECIMALS, detail, fulfillment, refund
+from simulators.marketplaces.shopify.payloads import (
+    DECIMALS,
+    detail,
+    fulfillment,
+    fulfillment_no,
+    refund,
+)
 from simulators.money import minor_units
 from simulators.orders import Order, Shop
 
@@ -40,6 +46,14 @@ class _Tracking(msgspec.Struct):
 class _Fulfillment(msgspec.Struct):
     line_items_by_fulfillment_order: list[_Fulfilled]
     tracking_info: _Tracking
+
+
+class _Update(msgspec.Struct):
+    tracking_info: _Tracking
+
+
+class _UpdateWanted(msgspec.Struct):
+    fulfillment: _Update
 
 
 class _FulfillmentWanted(msgspec.Struct):
@@ -125,6 +139,28 @@ class Writes:
         order = self._desk.records.orders[order.key]
         content = {"fulfillment": fulfillment(order, order.shipments[-1], shop)}
         return ok(content, status=201, wrote=True)
+
+    def update_tracking(self, shop: Shop, number: str, body: bytes) -> Answer:
+        """POST fulfillments/{id}/update_tracking.json: another number for a parcel."""
+        try:
+            wanted = msgspec.json.decode(body, type=_UpdateWanted).fulfillment.tracking_info
+        except msgspec.MsgspecError as error:
+            return failure(400, {"fulfillment": str(error)})
+        order = self._desk.order(shop, number[:-1])
+        parcels = order.shipments if order is not None else ()
+        told = [one for one in parcels if order and str(fulfillment_no(order, one)) == number]
+        if order is None or not told:
+            self._desk.note("waybill", "refused")
+            return failure(404, "Not Found")
+        outcome, reason = self._desk.change_waybill(
+            order, former=told[0].waybill, waybill=wanted.number, company=wanted.company
+        )
+        if reason:
+            return failure(422, [reason])
+        order = self._desk.records.orders[order.key]
+        parcel = next(one for one in order.shipments if one.waybill == wanted.number)
+        content = {"fulfillment": fulfillment(order, parcel, shop)}
+        return ok(content, wrote=outcome != "refused")
 
     def set_level(self, shop: Shop, body: bytes) -> Answer:
         """POST inventory_levels/set.json: so many pieces of an inventory item at a location."""

@@ -13,7 +13,7 @@ from simulators.clock import beijing_ms
 from simulators.desk import Desk
 from simulators.doors import Answer, Call
 from simulators.marketplaces.taobao.payloads import REQUEST_ID, detail, list_row, refund_row
-from simulators.orders import Order, Shop
+from simulators.orders import AfterSale, Order, Shop
 from simulators.signing import same, top_sign
 
 TOLERANCE_MS = 10 * 60_000
@@ -49,9 +49,11 @@ _STOCK_REFUSALS = {
     "unknown": ("isv.item-quantity-update-service-error:ITEM_NOT_FOUND", "宝贝或SKU不存在"),
     "wrong_quantity": ("isv.invalid-parameter:quantity", "库存数量不合法"),
 }
+_RESEND_REFUSAL = ("isv.logistics-resend-service-error:B60", "订单未发货，或拆单订单未指定子订单")
 _CLAIM_REFUSALS = {
     "unknown": ("isv.refund-not-exist", "退款不存在"),
     "already_agreed": ("isv.refund-status-error", "退款状态不符"),
+    "not_shipped": ("isv.refund-refuse-error", "卖家未发货的交易不能拒绝退款"),
 }
 
 
@@ -73,6 +75,7 @@ class Taobao:
             "taobao.trade.fullinfo.get": self._fullinfo,
             "taobao.logistics.online.send": self._send,
             "taobao.logistics.offline.send": self._send,
+            "taobao.logistics.consign.resend": self._resend,
             "taobao.item.quantity.update": self._stock,
             "taobao.refunds.receive.get": self._refunds,
             "taobao.rp.refunds.agree": self._agree,
@@ -155,6 +158,22 @@ class Taobao:
             return Answer(body=body, wrote=wrote)
         return _reply(params, {"shipping": {"is_success": True}}, wrote=True)
 
+    def _resend(self, shop: Shop, params: Params) -> Answer:
+        order = self._own_order(shop, params)
+        former = None
+        if params.get("is_split") == "1":
+            wanted = set(_required(params, "sub_tid").split(","))
+            former = next((line.waybill for line in order.lines if line.line_no in wanted), "")
+        outcome, reason = self._desk.change_waybill(
+            order,
+            former=former,
+            waybill=_required(params, "out_sid"),
+            company=_required(params, "company_code"),
+        )
+        if reason:
+            raise Refused(failure(15, "Remote service error", *_RESEND_REFUSAL))
+        return _reply(params, {"shipping": {"is_success": True}}, wrote=outcome != "refused")
+
     def _stock(self, shop: Shop, params: Params) -> Answer:
         # 2 adds to what there is: a hub that says how many pieces there are never does.
         if params.get("type", "1") != "1":
@@ -174,8 +193,7 @@ class Taobao:
         found.reverse()
         page, size = _page(params)
         rows = [
-            refund_row(one, self._desk.records.orders[one.channel, one.order_no])
-            for one in found[(page - 1) * size : page * size]
+            refund_row(one, self._order_of(one)) for one in found[(page - 1) * size : page * size]
         ]
         more = {"has_next": page * size < len(found)}
         total = {"total_results": len(found)}
@@ -206,11 +224,18 @@ class Taobao:
 
     def _refuse(self, shop: Shop, params: Params) -> Answer:
         refund_id = _required(params, "refund_id")
+        _required(params, "refuse_message")
         claim = self._desk.claim(shop, refund_id)
+        if claim is not None and claim.before_shipping and not self._order_of(claim).shipments:
+            self._desk.note("refuse", "refused")
+            raise Refused(failure(15, "Remote service error", *_CLAIM_REFUSALS["not_shipped"]))
         _, reason = self._desk.answer_claim(claim, agree=False)
         if reason:
             raise Refused(failure(15, "Remote service error", *_CLAIM_REFUSALS[reason]))
         return _reply(params, {"is_success": True}, wrote=True)
+
+    def _order_of(self, claim: AfterSale) -> Order:
+        return self._desk.records.orders[claim.channel, claim.order_no]
 
     def _own_order(self, shop: Shop, params: Params) -> Order:
         order = self._desk.order(shop, _required(params, "tid"))

@@ -14,8 +14,9 @@ from simulators.desk import Desk
 from simulators.doors import Answer, Call
 from simulators.marketplaces.wechat_channels.payloads import claim_json, ids_of, order_json
 from simulators.orders import Order, Shop
+from simulators.parcels import refusal_to_ship
 from simulators.signing import md5_hex
-from simulators.world import Verdict, refusal_to_ship
+from simulators.world import Verdict
 
 PATH = "/channels/ec/"
 WEEK_S, DAY_S = 7 * 86_400, 86_400
@@ -67,6 +68,7 @@ class WechatChannels:
             "order/list/get": self._list,
             "order/get": self._get,
             "order/delivery/send": self._send,
+            "order/deliveryinfo/update": self._change_parcel,
             "product/stock/update": self._stock,
             "aftersale/getaftersalelist": self._claims,
             "aftersale/getaftersaleorder": self._claim,
@@ -148,6 +150,22 @@ class WechatChannels:
         if reason:
             return failure(10020067, _SEND_REFUSALS[reason], wrote=wrote)
         return _ok(wrote=True)
+
+    def _change_parcel(self, shop: Shop, asked: Business) -> Answer:
+        order = self._own_order(shop, asked)
+        parcels = _objects(asked, "delivery_list")
+        waybill, company = (str(parcels[0].get(name, "")) for name in ("waybill_id", "delivery_id"))
+        if len(parcels) != 1 or not waybill or not company:
+            raise _invalid("delivery_list")
+        _packed(order, parcels[0])
+        told = order.shipments[0] if order.shipments else None
+        once_more = told is not None and told.changes and told.waybill != waybill
+        outcome, reason = self._desk.change_waybill(
+            order if not once_more else None, former=None, waybill=waybill, company=company
+        )
+        if reason:
+            raise _Refused(10020068, "物流信息不可修改：未发货、拆包发货或已修改过")
+        return _ok(wrote=outcome != "refused")
 
     def _stock(self, shop: Shop, asked: Business) -> Answer:
         # 1 and 2 are differences: a hub that says how many pieces there are sets the number.

@@ -49,7 +49,7 @@ class _Meta(msgspec.Struct):
 
 
 class _Changes(msgspec.Struct):
-    status: str = ""
+    status: str | None = None
     meta_data: list[_Meta] = []
 
 
@@ -193,6 +193,8 @@ class WooCommerce:
             wanted = msgspec.json.decode(body, type=_Changes)
         except msgspec.MsgspecError as error:
             return failure(400, "rest_invalid_json", str(error))
+        if wanted.status is None:
+            return self._note_parcel(shop, order, wanted.meta_data)
         if wanted.status not in _STATUSES:
             return failure(400, "rest_invalid_param", "Invalid parameter(s): status")
         if wanted.status == "completed":
@@ -200,6 +202,16 @@ class WooCommerce:
         if wanted.status == "cancelled":
             return self._cancel(shop, order)
         return _ok(store_order(order, shop))
+
+    def _note_parcel(self, shop: Shop, order: Order, notes: list[_Meta]) -> Answer:
+        # The store keeps what it is told; only what names a parcel of an order that left is one.
+        words = notes[-1].value.split() if notes else []
+        if words and order.shipments:
+            former = order.shipments[-1].waybill
+            self._desk.change_waybill(
+                order, former=former, waybill=words[-1], company=" ".join(words[:-1])
+            )
+        return _ok(store_order(self._desk.records.orders[order.key], shop), wrote=bool(words))
 
     def _complete(self, shop: Shop, order: Order, notes: list[_Meta]) -> Answer:
         words = notes[-1].value.split() if notes else []

@@ -3,6 +3,8 @@
 How its pushes are signed is not public, so none are sent.
 """
 
+from msgspec.structs import replace
+
 from simulators.marketplaces import Marketplace, shop_of
 from simulators.marketplaces.xiaohongshu.payloads import ids_of, native_payload
 from simulators.marketplaces.xiaohongshu.server import THROTTLED, Xiaohongshu
@@ -18,9 +20,10 @@ def line_no(_namespace: int, _serial: int, place: int) -> str:
     return str(place + 1)
 
 
+SHOP = replace(shop_of("xiaohongshu", 1, 600_001, "app0000000001"), refusal_code="1")
 MARKETPLACE = Marketplace(
     name="xiaohongshu",
-    shops=(shop_of("xiaohongshu", 1, 600_001, "app0000000001"),),
+    shops=(SHOP,),
     order_no=order_no,
     line_no=line_no,
     claim_covers="lines",

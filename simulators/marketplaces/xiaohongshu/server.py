@@ -73,6 +73,7 @@ class Xiaohongshu:
             "order.getOrderDetail": self._detail,
             "order.getOrderReceiverInfo": self._receivers,
             "order.orderDeliver": self._deliver,
+            "order.modifyOrderExpressInfo": self._change,
             "inventory.syncSkuStock": self._stock,
             "afterSale.listAfterSaleInfos": self._claims,
             "afterSale.getAfterSaleInfo": self._claim,
@@ -142,12 +143,21 @@ class Xiaohongshu:
                 found.append(receiver_json(order, matched=matched))
         return _ok({"receiverInfos": found})
 
+    def _change(self, shop: Shop, asked: Business) -> Answer:
+        waybill, company = _parcel(asked)
+        former = asked.get("oldExpressNo")
+        outcome, reason = self._desk.change_waybill(
+            self._own_order(shop, asked),
+            former=str(former) if former else None,
+            waybill=waybill,
+            company=company,
+        )
+        if reason:
+            return failure(20004, "包裹不存在，不能修改运单")
+        return _ok("success", wrote=outcome != "refused")
+
     def _deliver(self, shop: Shop, asked: Business) -> Answer:
-        waybill, company = asked.get("expressNo"), asked.get("expressCompanyCode")
-        if not isinstance(waybill, str) or not waybill:
-            raise _Invalid("expressNo")
-        if not isinstance(company, str) or not company:
-            raise _Invalid("expressCompanyCode")
+        waybill, company = _parcel(asked)
         order = self._own_order(shop, asked)
         if order is None:
             self._desk.note("send", "refused")
@@ -201,8 +211,8 @@ class Xiaohongshu:
         action = asked.get("action")
         if action not in {_AGREE, _REFUSE}:
             raise _Invalid("action")
-        if action == _REFUSE:
-            _number(asked, "reason")
+        if action == _REFUSE and str(_number(asked, "reason")) != shop.refusal_code:
+            raise _Invalid("reason")
         claim = self._own_claim(shop, asked)
         _, reason = self._desk.answer_claim(claim, agree=action == _AGREE)
         if reason:
@@ -218,6 +228,15 @@ class Xiaohongshu:
 
     def _order_of(self, claim: AfterSale) -> Order:
         return self._desk.records.orders[claim.channel, claim.order_no]
+
+
+def _parcel(asked: Business) -> tuple[str, str]:
+    waybill, company = asked.get("expressNo"), asked.get("expressCompanyCode")
+    if not isinstance(waybill, str) or not waybill:
+        raise _Invalid("expressNo")
+    if not isinstance(company, str) or not company:
+        raise _Invalid("expressCompanyCode")
+    return waybill, company
 
 
 def _chosen(order: Order, asked: Business) -> tuple[str, ...]:

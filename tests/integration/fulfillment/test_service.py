@@ -11,7 +11,13 @@ from urllib.parse import urlencode
 import pytest
 
 from deploy.embedded.stack import Stack
-from schemas.events.shipments import ParcelDelivered, ParcelMoved, WaybillIssued
+from schemas.events.shipments import (
+    ParcelDelivered,
+    ParcelMoved,
+    ParcelShipped,
+    WaybillIssued,
+    WaybillReplaced,
+)
 from simulators.carriers.tracking import SALT
 from simulators.signing import kuaidi100_sign
 from tests.integration.fulfillment.rig import CANARY, Rig, prepare, rig_on
@@ -105,6 +111,45 @@ async def test_parcels_go_all_the_way_and_arrive_once(rig: Rig) -> None:
             if event.order_id == order_id and isinstance(event, ParcelMoved | ParcelDelivered)
         ]
         assert moves == sorted(moves)
+
+
+async def test_a_person_replaces_a_waybill_and_the_hand_over_tells_the_new_one(rig: Rig) -> None:
+    [order_id] = rig.orders(1)
+    async with rig.service() as fulfillment:
+        await rig.ready([order_id])
+        await rig.until_stages(labelled=1)
+        http, door = fulfillment.http, f"/parcels/{order_id}/replace-waybill"
+        asked = {
+            "actor": "测试仓管",
+            "carrier": "SF",
+            "waybill_no": "SF20000001",
+            "reason": "贴错面单",
+        }
+
+        assert (await http.post(door, json=asked | {"reason": ""})).status_code == 400
+        refused = await http.post(door, json=asked | {"waybill_no": "?"})
+        assert (refused.status_code, refused.json()["code"]) == (409, "waybill_malformed")
+        for _ in range(2):
+            done = await http.post(door, json=asked | {"command_id": "replace-1"})
+            assert (done.status_code, done.json()["outcome"]) == (200, "done")
+        shown = (await http.get(f"/parcels/{order_id}")).json()
+        assert (shown["carrier"], shown["waybill_no"]) == ("SF", "SF20000001")
+        steps = [{"order_id": order_id, "action": step, "actor": "测试仓管"} for step in STEPS]
+        answer = await http.post("/parcels/commands", json=steps, timeout=30)
+        assert {one["outcome"] for one in answer.json()["results"]} == {"done"}
+        words = ("replace-waybill", order_id, "--carrier", "ZTO", "--actor", "bob")
+        code, said = await rig.cli(*words, "--number", "?", "--reason", "改派")
+        assert code == 1
+        assert "运单号只有字母" in said
+        code, said = await rig.cli(*words, "--number", "75000009", "--reason", "改派")
+        assert (code, said.strip()) == (0, "已执行：75000009")
+
+    told = [event for event in await rig.told() if event.order_id == order_id]
+    before, after = [event for event in told if isinstance(event, WaybillReplaced)]
+    assert (before.former_carrier, before.actor) == ("ZTO", "测试仓管")
+    assert (after.former_waybill_no, after.actor, after.reason) == ("SF20000001", "bob", "改派")
+    [shipped] = [event for event in told if isinstance(event, ParcelShipped)]
+    assert (shipped.carrier, shipped.waybill_no) == ("SF", "SF20000001")
 
 
 async def test_a_cancelled_parcels_label_is_voided_whatever_became_of_its_call(rig: Rig) -> None:
@@ -227,6 +272,7 @@ async def test_doors_refuse_strangers_forgers_and_garbage_and_count_them(rig: Ri
             ("GET", "/parcels"),
             ("POST", "/parcels/commands"),
             ("POST", "/parcels/X/pick"),
+            ("POST", "/parcels/X/replace-waybill"),
             ("POST", "/sku-weights"),
         ):
             assert (await http.request(method, path)).status_code == 401

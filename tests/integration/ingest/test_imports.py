@@ -17,9 +17,10 @@ from chassis.http import client
 from deploy.embedded.ports import free_port
 from deploy.embedded.stack import Stack
 from schemas.events.channel_payloads import PayloadReceived
+from services.ingest.domain.parcels import packed
 from services.ingest.imports.document import encode
 from services.ingest.imports.door import BATCH_ORDERS_MAX
-from services.ingest.writeback import in_the_channels_words
+from services.ingest.telling import order_lines
 from tests.integration.ingest.importing import PATIENCE_S, TOKEN, Rig, export, numbers, rig_on
 from tests.support.rigs import read_topic
 from tests.unit.ingest.imports.test_reader import document
@@ -49,11 +50,14 @@ async def payloads(rig: Rig) -> Counter[str]:
 async def told_of_the_parcel(rig: Rig, order_id: str) -> tuple[tuple[str, int], ...]:
     """What a parcel's line, named by the import, is called when the channel is told."""
     (row,) = await rig.rows(
-        "SELECT document->'state'->'mapped' AS mapped, document->'state'->'imported' AS imported "
-        "FROM ingest.orders WHERE order_id = $1",
+        "SELECT document->'state'->'lines' AS lines, document->'state'->'mapped' AS mapped, "
+        "document->'state'->'imported' AS imported FROM ingest.orders WHERE order_id = $1",
         order_id,
     )
-    return in_the_channels_words([("import-1", 2)], row["mapped"], row["imported"])
+    order = order_lines(row["lines"], row["mapped"], row["imported"])
+    parcel = packed(order, (), [("import-1", 2)])
+    assert parcel.whole
+    return tuple((line.line_id, line.quantity) for line in parcel.lines)
 
 
 async def test_orders_imported_while_the_channel_is_away_are_not_doubled_when_it_is_back(

@@ -16,9 +16,10 @@ from chassis.http import Door, Outgoing
 from services.ingest.channels import Applied, Refused, Retry, WriteBack
 from services.ingest.channels.shopify import CHANNEL
 from services.ingest.channels.shopify.gateway import VERSION
+from services.ingest.domain.write_backs import Told, WriteBacks
 from services.ingest.shared import Shared
 from services.ingest.shops import Shop
-from services.ingest.writeback import Told, WriteBackDispatcher
+from services.ingest.telling import tell as tell_channel
 
 TOLD = Told(kind="shipment", document_no="P1", carrier="SF", waybill_no="SF1", lines=(("1", 1),))
 ROW = {
@@ -26,6 +27,7 @@ ROW = {
     "shop": "s1",
     "channel_order_no": "55",
     "key": "SP1",
+    "lines": '[["1", 1]]',
     "mapped": None,
     "imported": None,
 }
@@ -72,9 +74,7 @@ async def tell(base_url: str) -> WriteBack:
             channels=MappingProxyType({"shopify": CHANNEL}),
             shops={("shopify", "s1"): shop},
         )
-        return await WriteBackDispatcher(shared, attempts_max=3, per_shop_per_s=10.0)._call(
-            ROW, TOLD
-        )
+        return await tell_channel(shared, ROW, WriteBacks(told=(TOLD,)), TOLD)
 
 
 @pytest.fixture

@@ -35,10 +35,11 @@ from services.ingest.channels import (
     WriteBack,
 )
 from services.ingest.channels.douyin import CHANNEL
+from services.ingest.domain.write_backs import Told, WriteBacks
 from services.ingest.pacing import SHOP_CALLS_MAX
 from services.ingest.shared import Shared
 from services.ingest.shops import Shop
-from services.ingest.writeback import Told, WriteBackDispatcher, WriteBacks
+from services.ingest.writeback import WriteBackDispatcher
 
 PATIENCE_S = 20.0
 SHOPS = ("well", "ill")

@@ -22,6 +22,7 @@ from schemas.events import RECORDS
 from schemas.events.order_states import OrderHeld, OrderHoldLifted
 from schemas.events.orders import OrderAmended, OrderPlaced, Payment
 from schemas.events.quarantine import QuarantineEnded
+from schemas.events.shipments import WaybillReplaced
 from schemas.events.stock import PassedOver
 from services.console import words
 from services.console.domain.model import Card, bucket_of
@@ -115,6 +116,28 @@ def test_an_order_that_is_paid_when_first_seen_shows_what_was_paid() -> None:
     assert card.paid_fen == 22590
     assert card.line_summary == "纯棉圆领短袖 白色 L 等 3 件"
     assert [entry[6] for entry in facts.entries] == ["纯棉圆领短袖 白色 L 等 3 件 · 已付 ¥225.90"]
+
+
+def test_a_replaced_waybill_shows_on_the_card_and_who_replaced_it_in_the_timeline() -> None:
+    replaced = WaybillReplaced(
+        order_id="DS1",
+        version=1,
+        occurred_at=NOON,
+        parcel_id="DS1-1",
+        carrier="SF",
+        waybill_no="SF20000001",
+        former_carrier="ZTO",
+        former_waybill_no="75000001",
+        actor="仓管",
+        reason="贴错面单",
+    )
+    kept, facts = project([replaced])
+    card = kept["DS1"].state
+    assert card is not None
+    assert (card.carrier, card.waybill_no) == ("SF", "SF20000001")
+    [line] = facts.entries
+    assert (line[5], line[7]) == ("运单已更换", "仓管")
+    assert line[6] == "中通 75000001 → 顺丰 SF20000001 · 贴错面单"
 
 
 def test_the_order_of_topics_does_not_matter() -> None:

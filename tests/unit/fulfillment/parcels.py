@@ -29,7 +29,7 @@ from schemas.events.order_states import (
 from services.fulfillment.domain.model import Parcel, parcel_id_of
 from services.fulfillment.domain.rules import Step
 from services.fulfillment.handlers import processor
-from services.fulfillment.steps import step_command
+from services.fulfillment.steps import replace_command, step_command
 from services.fulfillment.store import BatchFacts, Carriers, carrier_table
 
 NOON = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
@@ -154,6 +154,25 @@ class Ledger:
         return self.command(
             RecordWaybill(
                 **self._envelope(order_id), parcel_id=parcel_id_of(order_id), waybill_no=waybill_no
+            )
+        )
+
+    def replace(
+        self,
+        waybill_no: str,
+        carrier: str = "ZTO",
+        reason: str = "贴错面单",
+        order_id: str = ORDER,
+    ) -> str:
+        return self.command(
+            replace_command(
+                order_id,
+                carrier=carrier,
+                waybill_no=waybill_no,
+                reason=reason,
+                actor="测试仓管",
+                command_id=f"c{self._offset}",
+                issued_at=NOON,
             )
         )
 

@@ -302,6 +302,7 @@ _ACTS: dict[str, Callable[[Ledger], Any]] = {
     "lift": lambda ledger: ledger.apply(lifted()),
     "label": lambda ledger: ledger.label(),
     "other label": lambda ledger: ledger.label("750002"),
+    "replaced": lambda ledger: ledger.replace("750003"),
     "no label": lambda ledger: ledger.refuse_label(),
     "discard": lambda ledger: ledger.discard("750001"),
     "discard nothing": lambda ledger: ledger.discard(""),

@@ -152,7 +152,12 @@ class Polling:
             self.until = until
 
         monkeypatch.setattr(aftersales, "aftersales_until", read)
+
+        async def kept(*_: Any) -> None:
+            """All it lists is closed."""
+
         monkeypatch.setattr(aftersales, "keep_aftersales_until", keep)
+        monkeypatch.setattr(aftersales, "keep_aftersales", kept)
 
     async def poll(self) -> None:
         assert await self.poller._poll(SHOP) is None
@@ -218,10 +223,10 @@ async def test_polls_that_are_throttled_every_time_read_every_request_in_turn(
     polling = Polling(wechat, monkeypatch)
     kept: list[str] = []
 
-    async def keep(_shop: Shop, found: Sequence[Aftersale]) -> None:
+    async def keep(_pool: Any, _shop: Shop, found: Sequence[Aftersale]) -> None:
         kept.extend(one.refund_no for one in found)
 
-    monkeypatch.setattr(polling.poller, "_keep", keep)
+    monkeypatch.setattr(aftersales, "keep_aftersales", keep)
     for number in range(9):
         wechat.change(str(number))
     for _ in range(3):

@@ -11,8 +11,9 @@ from services.ingest.channels import Aftersale
 from services.ingest.domain.evidence import WithoutPayload, with_versions
 from services.ingest.domain.matching import Catalogue, Component, SkuMapping
 from services.ingest.domain.model import LineRefundState
+from services.ingest.domain.parcels import packed
 from services.ingest.matching import Freed, Parked
-from services.ingest.writeback import in_the_channels_words
+from services.ingest.telling import order_lines
 from tests.unit.ingest import quarantine_desk
 from tests.unit.ingest.channels.builders import NOW, Native, taobao_line, taobao_trade
 from tests.unit.ingest.quarantine_desk import LINE, imported, no_quantity
@@ -161,8 +162,9 @@ IMPORTED_BOX = [
 def told_of_the_parcel(desk: Desk, *shipped: tuple[str, int]) -> tuple[tuple[str, int], ...]:
     assert desk.known is not None
     known = msgspec.json.decode(msgspec.json.encode(desk.known))
-    mapped, ids = (msgspec.json.encode(known[n]).decode() for n in ("mapped", "imported"))
-    return in_the_channels_words(shipped, mapped, ids)
+    texts = [msgspec.json.encode(known[n]).decode() for n in ("lines", "mapped", "imported")]
+    parcel = packed(order_lines(*texts), (), shipped)
+    return tuple((line.line_id, line.quantity) for line in parcel.lines)
 
 
 def test_an_imported_order_is_matched_and_told_to_the_channel_by_its_own_lines() -> None:

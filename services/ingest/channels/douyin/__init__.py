@@ -18,12 +18,16 @@ from services.ingest.channels import (
     ErrorKind,
     HttpAnswer,
     HttpRequest,
+    NewWaybill,
     Page,
     PageToken,
     PollWindow,
     RawOrder,
+    Refused,
+    Retry,
     Shipment,
     Unsupported,
+    Waybills,
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
@@ -49,9 +53,15 @@ CARRIERS = {
 _ALREADY = re.compile(r"已发货|已经发货|重复发货")
 
 
+class _Parcel(msgspec.Struct):
+    tracking_no: Id = None
+    delivery_id: Id = None
+
+
 class _Row(msgspec.Struct):
     order_id: Id = None
     update_time: Seconds = None
+    logistics_info: list[_Parcel] | None = None
 
 
 class _Listed(msgspec.Struct):
@@ -154,9 +164,12 @@ def shipment_request(
     }
     if shipment.whole:
         return gateway.call(credentials, "order.logisticsAdd", parameters, now)
+    lines = calls.pieces_first_told(shipment)
+    if isinstance(lines, Unsupported):
+        return lines
     parameters["request_id"] = shipment.request_id
     parameters["shipped_order_info"] = [
-        {"shipped_order_id": line.line_id, "shipped_num": line.qty} for line in shipment.lines
+        {"shipped_order_id": line.line_id, "shipped_num": line.qty} for line in lines
     ]
     return gateway.call(credentials, "order.logisticsAddSinglePack", parameters, now)
 
@@ -168,6 +181,52 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
         already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
         return calls.outcome(found, already_done=already)
     return Applied()
+
+
+def waybill_request(
+    credentials: Credentials, change: NewWaybill, now: datetime
+) -> HttpRequest | WriteBack:
+    """Give a parcel another number: of an order told as a whole by it, else by the parcel's own number."""
+    carrier = change.carrier_in(CARRIERS)
+    if carrier is None:
+        return Unsupported(reason=f"carrier {change.carrier} has no code here")
+    parameters: dict[str, gateway.Parameter] = {
+        "order_id": change.order_no,
+        "company_code": carrier,
+        "logistics_code": change.waybill_no,
+    }
+    if change.whole:
+        return gateway.call(credentials, "order.logisticsEdit", parameters, now)
+    if change.prepared is None:
+        return Retry(error=calls.no_answer("shop_order_detail"))
+    found = gateway.opened(change.prepared, _decode_detail)
+    if isinstance(found, ChannelError):
+        return calls.outcome(found, already_done=False)
+    order = found.data.shop_order_detail if found.data is not None else None
+    packs = {text_of(p.tracking_no): text_of(p.delivery_id) for p in _parcels_of(order)}
+    if change.waybill_no in packs:
+        return Applied(repeated=True)
+    pack_id = packs.get(change.former_waybill_no)
+    if not pack_id:
+        return Refused(code="no_parcel", reason=f"no parcel {change.former_waybill_no} there")
+    parameters["pack_id"] = pack_id
+    return gateway.call(credentials, "order.logisticsEditByPack", parameters, now)
+
+
+def prepare_waybill(
+    credentials: Credentials, change: NewWaybill, now: datetime
+) -> HttpRequest | None:
+    """Ask for the order's parcels where it has several: a change names them by the platform's number."""
+    return None if change.whole else detail_request(credentials, change.order_no, now)
+
+
+def _parcels_of(order: _Row | None) -> list[_Parcel]:
+    return (order.logistics_info if order is not None else None) or []
+
+
+def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
+    """Read the answer to another number."""
+    return calls.applied(gateway.opened(answer, _decode_answer))
 
 
 def recompute(vector: SignatureVector) -> str:
@@ -218,4 +277,7 @@ CHANNEL = Channel(
     aftersales=AFTERSALES,
     recompute=recompute,
     stock=STOCK,
+    waybills=Waybills(
+        request=waybill_request, read_answer=read_waybill_answer, prepare=prepare_waybill
+    ),
 )

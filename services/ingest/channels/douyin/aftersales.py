@@ -41,6 +41,10 @@ RETURN_GOODS = "0"
 _AGREE_REFUND = 201
 _AGREE_RETURN = 101
 _AGREE_RETURNED = 111
+# Their refusals.
+_REFUSE_REFUND = 202
+_REFUSE_RETURN = 102
+_REFUSE_RETURNED = 112
 _REFUND_ONLY = frozenset({"1", "2"})
 _GOODS_ARE_BACK = "11"
 
@@ -176,7 +180,7 @@ def agree_request(
 
 
 def read_agree_answer(answer: HttpAnswer) -> WriteBack:
-    """Read an agreement's answer: well as a whole, the one request in it may still be refused."""
+    """Read the answer to an agreement or a refusal: well as a whole, the one request in it may still be refused."""
     found = gateway.opened(answer, _decode_answer)
     if isinstance(found, ChannelError):
         return calls.outcome(found, already_done=False)
@@ -187,9 +191,35 @@ def read_agree_answer(answer: HttpAnswer) -> WriteBack:
     return Applied()
 
 
+def refuse_request(
+    credentials: Credentials, aftersale: Aftersale, reason: str, now: datetime
+) -> HttpRequest | Unsupported:
+    """Refuse one request by a reason of the platform's list, with a remark the buyer reads."""
+    if aftersale.phase in _REFUND_ONLY:
+        operation = _REFUSE_REFUND
+    elif aftersale.phase == RETURN_GOODS:
+        back = aftersale.raw_state == _GOODS_ARE_BACK
+        operation = _REFUSE_RETURNED if back else _REFUSE_RETURN
+    else:
+        return Unsupported(reason=f"after-sales type {aftersale.phase} gives no money back")
+    number = calls.refusal_number(credentials)
+    if isinstance(number, Unsupported):
+        return number
+    refusal: dict[str, gateway.Parameter] = {
+        "aftersale_id": aftersale.refund_no,
+        "reason": reason,
+        "remark": reason,
+        "reject_reason_code": number,
+    }
+    parameters: dict[str, gateway.Parameter] = {"type": operation, "items": [refusal]}
+    return gateway.call(credentials, "afterSale.operate", parameters, now)
+
+
 AFTERSALES = Aftersales(
     poll_request=poll_request,
     read_page=read_page,
     agree_request=agree_request,
     read_agree_answer=read_agree_answer,
+    refuse_request=refuse_request,
+    read_refuse_answer=read_agree_answer,
 )

@@ -117,7 +117,7 @@ def _raw_order(body: bytes) -> RawOrder:
 def shipment_request(
     credentials: Credentials, shipment: Shipment, now: datetime
 ) -> HttpRequest | WriteBack:
-    """Ship the order, or some of its lines; a part of one line's pieces cannot be told."""
+    """Ship the order, or some of its lines; a line is told with the first of its pieces."""
     if shipment.order_no.startswith(f"{ORDER_KIND}-"):
         return Unsupported(reason="the order came by our own door: there is nobody to tell")
     carrier = shipment.carrier_in(CARRIERS)
@@ -132,7 +132,10 @@ def shipment_request(
     }
     if not shipment.whole:
         # Gifts have no number of their own and go with the line which they came with.
-        numbers = [line.line_id for line in shipment.lines if "-gift-" not in line.line_id]
+        lines = calls.lines_first_told(shipment)
+        if isinstance(lines, Unsupported):
+            return lines
+        numbers = [line.line_id for line in lines if "-gift-" not in line.line_id]
         if not numbers:
             return Unsupported(reason="a gift alone cannot be told")
         business["subOrderSnList"] = msgspec.json.encode(numbers).decode()

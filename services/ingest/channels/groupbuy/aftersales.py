@@ -1,4 +1,4 @@
-"""快团团's after-sales requests: read by time of change; the leader agrees by hand.
+"""快团团's after-sales requests: read by time of change; the leader answers by hand.
 
 Source: PddKttAfterSalesIncrementListResponse of Pinduoduo's Java SDK, misspelt name included.
 """
@@ -152,6 +152,14 @@ def agree_request(
     return Unsupported(reason="the leader agrees in the app")
 
 
+def refuse_request(
+    credentials: Credentials, aftersale: Aftersale, reason: str, now: datetime
+) -> HttpRequest | Unsupported:
+    """Refuse: 快团团 has no call with which to answer a request."""
+    del credentials, aftersale, reason, now
+    return Unsupported(reason="the leader answers in the app")
+
+
 def read_agree_answer(answer: HttpAnswer) -> WriteBack:
     """Read an answer to what cannot be asked."""
     found = gateway.opened(answer, _decode_answer)
@@ -165,4 +173,6 @@ AFTERSALES = Aftersales(
     read_page=read_page,
     agree_request=agree_request,
     read_agree_answer=read_agree_answer,
+    refuse_request=refuse_request,
+    read_refuse_answer=read_agree_answer,
 )

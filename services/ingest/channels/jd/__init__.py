@@ -198,12 +198,12 @@ def read_detail(answer: HttpAnswer) -> RawOrder | ChannelError:
 def shipment_request(
     credentials: Credentials, shipment: Shipment, now: datetime
 ) -> HttpRequest | Unsupported:
-    """Ship the whole order: JD's call flips all of it, so parts of one cannot be told."""
+    """Ship the order: JD's call flips all of it with the first parcel, and knows no second one."""
     carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no code here")
-    if not shipment.whole:
-        return Unsupported(reason="partial shipment: the channel ships whole orders only")
+    if shipment.additional:
+        return Unsupported(reason="JD took the whole order as shipped with its first parcel")
     business = {
         "orderId": shipment.order_no,
         "logiCoprId": carrier,

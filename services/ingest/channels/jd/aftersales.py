@@ -55,7 +55,7 @@ STATES = {
     "9": R.REFUNDED,
     "10": R.RETURNING,
 }
-APPROVED = "1"
+APPROVED, DISAPPROVED = "1", "2"
 NOT_SHIPPED = "2"
 
 
@@ -164,18 +164,31 @@ def agree_request(
     credentials: Credentials, aftersale: Aftersale, now: datetime
 ) -> HttpRequest | Unsupported:
     """Approve one request; a second call is refused by JD as already handled."""
+    return _reply(credentials, aftersale, APPROVED, "同意退款", now)
+
+
+def refuse_request(
+    credentials: Credentials, aftersale: Aftersale, reason: str, now: datetime
+) -> HttpRequest | Unsupported:
+    """Disapprove one request; a second call is refused by JD as already handled."""
+    return _reply(credentials, aftersale, DISAPPROVED, reason, now)
+
+
+def _reply(
+    credentials: Credentials, aftersale: Aftersale, status: str, remark: str, now: datetime
+) -> HttpRequest:
     business = {
         "id": aftersale.refund_no,
-        "status": APPROVED,
+        "status": status,
         "checkUserName": "danshu",
-        "remark": "同意退款",
+        "remark": remark,
         "outWareStatus": NOT_SHIPPED,
     }
     return gateway.call(credentials, "jingdong.pop.afs.soa.refundapply.replyRefund", business, now)
 
 
-def read_agree_answer(answer: HttpAnswer) -> WriteBack:
-    """Read an approval's answer."""
+def read_reply_answer(answer: HttpAnswer) -> WriteBack:
+    """Read the answer to an approval or a disapproval."""
     found = gateway.opened(answer, _decode_reply)
     if isinstance(found, ChannelError):
         return calls.outcome(found, already_done=False)
@@ -194,5 +207,7 @@ AFTERSALES = Aftersales(
     poll_request=poll_request,
     read_page=read_page,
     agree_request=agree_request,
-    read_agree_answer=read_agree_answer,
+    read_agree_answer=read_reply_answer,
+    refuse_request=refuse_request,
+    read_refuse_answer=read_reply_answer,
 )

@@ -18,12 +18,14 @@ from services.ingest.channels import (
     ErrorKind,
     HttpAnswer,
     HttpRequest,
+    NewWaybill,
     Page,
     PageToken,
     PollWindow,
     RawOrder,
     Shipment,
     Unsupported,
+    Waybills,
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
@@ -126,19 +128,19 @@ def read_detail(answer: HttpAnswer) -> RawOrder | ChannelError:
 def shipment_request(
     credentials: Credentials, shipment: Shipment, now: datetime
 ) -> HttpRequest | Unsupported:
-    """Ship the whole order: one item each, so only pieces of it could be told apart."""
+    """Ship the order: its first parcel flips all of it, further ones are appended."""
     carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no code here")
-    if not shipment.whole:
-        return Unsupported(reason="partial shipment: the channel ships whole orders only")
     order_no = shipment.order_no
+    name, method = "orderId", "open.seller.order.goods.deliver"
+    if shipment.additional:
+        name, method = "oid", "open.seller.order.goods.logistics.append"
     parameters: dict[str, int | str] = {
-        "orderId": int(order_no) if order_no.isdecimal() else order_no,
+        name: int(order_no) if order_no.isdecimal() else order_no,
         "expressNo": shipment.waybill_no,
         "expressCode": int(carrier) if carrier.isdecimal() else carrier,
     }
-    method = "open.seller.order.goods.deliver"
     return gateway.call(credentials, method, parameters, now, writes=True)
 
 
@@ -149,6 +151,30 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
         already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
         return calls.outcome(found, already_done=already)
     return Applied()
+
+
+def waybill_request(
+    credentials: Credentials, change: NewWaybill, now: datetime
+) -> HttpRequest | WriteBack:
+    """Give the order's only parcel another number; with several, which one is meant cannot be said."""
+    carrier = change.carrier_in(CARRIERS)
+    if carrier is None:
+        return Unsupported(reason=f"carrier {change.carrier} has no code here")
+    if change.additional or not change.whole:
+        return Unsupported(reason="one of several parcels: the platform wants a number of its own")
+    order_no = change.order_no
+    parameters: dict[str, int | str] = {
+        "orderId": int(order_no) if order_no.isdecimal() else order_no,
+        "expressNo": change.waybill_no,
+        "expressCode": int(carrier) if carrier.isdecimal() else carrier,
+    }
+    method = "open.seller.order.logistics.update"
+    return gateway.call(credentials, method, parameters, now, writes=True)
+
+
+def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
+    """Read the answer to another number."""
+    return calls.applied(gateway.opened(answer, _decode_answer))
 
 
 def recompute(vector: SignatureVector) -> str:
@@ -179,4 +205,5 @@ CHANNEL = Channel(
     read_shipment_answer=read_shipment_answer,
     aftersales=AFTERSALES,
     recompute=recompute,
+    waybills=Waybills(request=waybill_request, read_answer=read_waybill_answer),
 )

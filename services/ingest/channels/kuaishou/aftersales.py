@@ -145,8 +145,25 @@ def agree_request(
 
 
 def read_agree_answer(answer: HttpAnswer) -> WriteBack:
-    """Read an agreement's answer."""
+    """Read the answer to an agreement or a refusal."""
     return calls.applied(gateway.opened(answer, _decode_answer))
+
+
+def refuse_request(
+    credentials: Credentials, aftersale: Aftersale, reason: str, now: datetime
+) -> HttpRequest | Unsupported:
+    """Refuse one request, by a reason of the platform's list and in words."""
+    number = calls.refusal_number(credentials)
+    if isinstance(number, Unsupported):
+        return number
+    if not aftersale.refund_no.isdecimal():
+        return Unsupported(reason="the request's number is none")
+    parameters: dict[str, int | str] = {
+        "refundId": int(aftersale.refund_no),
+        "reasonCode": number,
+        "rejectDesc": reason,
+    }
+    return gateway.call(credentials, "open.refund.reject", parameters, now, writes=True)
 
 
 AFTERSALES = Aftersales(
@@ -154,4 +171,6 @@ AFTERSALES = Aftersales(
     read_page=read_page,
     agree_request=agree_request,
     read_agree_answer=read_agree_answer,
+    refuse_request=refuse_request,
+    read_refuse_answer=read_agree_answer,
 )

@@ -18,6 +18,7 @@ from services.ingest.channels import (
     ErrorKind,
     HttpAnswer,
     HttpRequest,
+    NewWaybill,
     Page,
     PageToken,
     PartialRow,
@@ -27,6 +28,7 @@ from services.ingest.channels import (
     Retry,
     Shipment,
     Unsupported,
+    Waybills,
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
@@ -53,7 +55,8 @@ CARRIERS = {
     "JD": "120",
     "JT": "384",
 }
-FIRST_DELIVERY = "1"
+FIRST_DELIVERY, CHANGED_DELIVERY = "1", "2"  # redelivery_type
+SPLIT_ORDER = "1"  # extra_track_type; 2 is a replacement, 3 a gift
 _ALREADY = re.compile(r"已发货|已经发货|重复发货")
 
 
@@ -83,8 +86,13 @@ class _Sent(msgspec.Struct):
     is_success: bool | None = None
 
 
+class _Beside(msgspec.Struct):
+    success: bool | None = None
+
+
 class _SentAnswer(gateway.Envelope):
     logistics_online_send_response: _Sent | None = None
+    upload_extra_logistics_response: _Beside | None = None
 
 
 _decode_list = msgspec.json.Decoder(_ListAnswer).decode
@@ -174,12 +182,18 @@ def read_detail(answer: HttpAnswer) -> RawOrder | ChannelError:
 def shipment_request(
     credentials: Credentials, shipment: Shipment, now: datetime
 ) -> HttpRequest | Unsupported:
-    """Ship the whole order: the call flips all of it, so parts of one cannot be told."""
+    """Ship the order: its first parcel flips all of it, the others are told beside it."""
     carrier = shipment.carrier_in(CARRIERS)
-    if carrier is None:
+    if carrier is None or not carrier.isdecimal():
         return Unsupported(reason=f"carrier {shipment.carrier} has no code here")
-    if not shipment.whole:
-        return Unsupported(reason="partial shipment: the channel ships whole orders only")
+    if shipment.additional:
+        extra = {"shipping_id": int(carrier), "tracking_number": shipment.waybill_no}
+        beside = {
+            "order_sn": shipment.order_no,
+            "extra_track_type": SPLIT_ORDER,
+            "extra_track_list": msgspec.json.encode([extra]).decode(),
+        }
+        return gateway.call(credentials, "pdd.order.upload.extra.logistics", beside, now)
     business = {
         "order_sn": shipment.order_no,
         "logistics_id": carrier,
@@ -195,10 +209,39 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     if isinstance(found, ChannelError):
         already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
         return calls.outcome(found, already_done=already)
+    beside = found.upload_extra_logistics_response
+    if beside is not None and beside.success is not None:
+        return Applied() if beside.success else Refused(code="success", reason="false")
     sent = found.logistics_online_send_response
     if sent is None or sent.is_success is None:
         return Retry(error=calls.no_answer("is_success"))
     return Applied() if sent.is_success else Refused(code="is_success", reason="false")
+
+
+def waybill_request(
+    credentials: Credentials, change: NewWaybill, now: datetime
+) -> HttpRequest | WriteBack:
+    """Tell the order's first parcel anew; those told beside it keep their numbers."""
+    carrier = change.carrier_in(CARRIERS)
+    if carrier is None:
+        return Unsupported(reason=f"carrier {change.carrier} has no number here")
+    if change.additional:
+        return Unsupported(reason="a parcel told beside the first keeps its number")
+    business = {
+        "order_sn": change.order_no,
+        "logistics_id": carrier,
+        "tracking_number": change.waybill_no,
+        "redelivery_type": CHANGED_DELIVERY,
+    }
+    return gateway.call(credentials, "pdd.logistics.online.send", business, now)
+
+
+def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
+    """Read the answer to another number: the one call of both has the one answer, but never "already"."""
+    found = gateway.opened(answer, _decode_sent)
+    if isinstance(found, ChannelError):
+        return calls.outcome(found, already_done=False)
+    return read_shipment_answer(answer)
 
 
 def recompute(vector: SignatureVector) -> str:
@@ -228,4 +271,5 @@ CHANNEL = Channel(
     aftersales=AFTERSALES,
     recompute=recompute,
     stock=STOCK,
+    waybills=Waybills(request=waybill_request, read_answer=read_waybill_answer),
 )

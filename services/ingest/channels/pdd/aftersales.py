@@ -159,7 +159,7 @@ def agree_request(
 
 
 def read_agree_answer(answer: HttpAnswer) -> WriteBack:
-    """Read an agreement's answer."""
+    """Read the answer to an agreement or a refusal."""
     found = gateway.opened(answer, _decode_agreed)
     if isinstance(found, ChannelError):
         return calls.outcome(found, already_done=False)
@@ -169,9 +169,27 @@ def read_agree_answer(answer: HttpAnswer) -> WriteBack:
     return Applied() if result.succ else Refused(code="succ", reason=clean(result.message))
 
 
+def refuse_request(
+    credentials: Credentials, aftersale: Aftersale, reason: str, now: datetime
+) -> HttpRequest | Unsupported:
+    """Refuse a request that waits for the seller; told again it is refused, or taken once more."""
+    business = {
+        "request": msgspec.json.encode(
+            {
+                "after_sales_id": aftersale.refund_no,
+                "order_sn": aftersale.order_no,
+                "refuse_reason": reason,
+            }
+        ).decode()
+    }
+    return gateway.call(credentials, "pdd.refund.refuse", business, now)
+
+
 AFTERSALES = Aftersales(
     poll_request=poll_request,
     read_page=read_page,
     agree_request=agree_request,
     read_agree_answer=read_agree_answer,
+    refuse_request=refuse_request,
+    read_refuse_answer=read_agree_answer,
 )

@@ -21,6 +21,7 @@ from services.ingest.channels import (
     ErrorKind,
     HttpAnswer,
     HttpRequest,
+    NewWaybill,
     Page,
     PageToken,
     PollWindow,
@@ -29,6 +30,7 @@ from services.ingest.channels import (
     Retry,
     Shipment,
     Unsupported,
+    Waybills,
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
@@ -96,6 +98,15 @@ class _PreparedAnswer(gateway.Envelope):
     fulfillment_orders: list[_FulfillmentOrder] | None = None
 
 
+class _Fulfillment(msgspec.Struct):
+    id: Id = None
+    tracking_number: Text = None
+
+
+class _FulfillmentsAnswer(gateway.Envelope):
+    fulfillments: list[_Fulfillment] | None = None
+
+
 class _Sent(msgspec.Struct):
     id: Id = None
     status: Text = None
@@ -109,6 +120,7 @@ _decode_row = msgspec.json.Decoder(_Row).decode
 _decode_list = msgspec.json.Decoder(_ListAnswer).decode
 _decode_detail = msgspec.json.Decoder(_DetailAnswer).decode
 _decode_prepared = msgspec.json.Decoder(_PreparedAnswer).decode
+_decode_fulfillments = msgspec.json.Decoder(_FulfillmentsAnswer).decode
 _decode_sent = msgspec.json.Decoder(_SentAnswer).decode
 
 
@@ -207,6 +219,9 @@ def shipment_request(
         return calls.outcome(found, already_done=False)
     if found.fulfillment_orders is None:
         return Retry(error=calls.no_answer("fulfillment_orders"))
+    told = calls.lines_first_told(shipment)
+    if isinstance(told, Unsupported) and not shipment.whole:
+        return told
     held = [one for one in found.fulfillment_orders if one.status in {"on_hold", "scheduled"}]
     chosen = [lines for one in found.fulfillment_orders if (lines := _chosen(one, shipment))]
     if not chosen:
@@ -226,15 +241,16 @@ def _chosen(order: _FulfillmentOrder, shipment: Shipment) -> dict[str, object]:
     """Return the part of one fulfilment order that is in the parcel; {} when none is."""
     if order.status not in {"open", "in_progress"} or order.id is None:
         return {}
-    wanted = {line.line_id: line.qty for line in shipment.lines}
+    # Whole lines: pieces of one told again after a lost answer would leave twice.
+    wanted = {line.line_id for line in shipment.lines if not line.again}
     lines = []
     for line in order.line_items or ():
         left = (
             int(line.fulfillable_quantity or 0) if str(line.fulfillable_quantity).isdigit() else 0
         )
-        pieces = left if shipment.whole else min(left, wanted.get(text_of(line.line_item_id), 0))
-        if pieces > 0 and line.id is not None:
-            lines.append({"id": line.id, "quantity": pieces})
+        chosen = shipment.whole or text_of(line.line_item_id) in wanted
+        if left > 0 and chosen and line.id is not None:
+            lines.append({"id": line.id, "quantity": left})
     if not lines:
         return {}
     return {"fulfillment_order_id": order.id, "fulfillment_order_line_items": lines}
@@ -250,6 +266,51 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
         return Retry(error=calls.no_answer("fulfillment"))
     if found.fulfillment.status in {"failure", "error", "cancelled"}:
         return Refused(code=str(found.fulfillment.status), reason="the fulfilment did not succeed")
+    return Applied()
+
+
+def waybill_request(
+    credentials: Credentials, change: NewWaybill, now: datetime
+) -> HttpRequest | WriteBack:
+    """Give a fulfilment another number; which one it is, the order's fulfilments say."""
+    del now
+    carrier = change.carrier_in(CARRIERS)
+    if carrier is None:
+        return Unsupported(reason=f"carrier {change.carrier} has no name here")
+    if change.prepared is None:
+        return Retry(error=calls.no_answer("fulfillments"))
+    found = gateway.opened(change.prepared, _decode_fulfillments)
+    if isinstance(found, ChannelError):
+        return calls.outcome(found, already_done=False)
+    if found.fulfillments is None:
+        return Retry(error=calls.no_answer("fulfillments"))
+    numbers = {text_of(one.tracking_number): text_of(one.id) for one in found.fulfillments}
+    number = numbers.get(change.former_waybill_no) or numbers.get(change.waybill_no)
+    if not number:
+        return Refused(code="no_parcel", reason=f"no parcel {change.former_waybill_no} there")
+    told = {
+        "tracking_info": {"number": change.waybill_no, "company": carrier},
+        "notify_customer": False,
+    }
+    body = msgspec.json.encode({"fulfillment": told})
+    return gateway.call(credentials, "POST", f"fulfillments/{number}/update_tracking.json", body)
+
+
+def prepare_waybill(credentials: Credentials, change: NewWaybill, now: datetime) -> HttpRequest:
+    """Ask for the order's fulfilments."""
+    del now
+    return gateway.call(
+        credentials, "GET", f"orders/{calls.path_part(change.order_no)}/fulfillments.json"
+    )
+
+
+def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
+    """Read the answer to another number: the fulfilment as it is now."""
+    found = gateway.opened(answer, _decode_sent)
+    if isinstance(found, ChannelError):
+        return calls.outcome(found, already_done=False)
+    if found.fulfillment is None or not text_of(found.fulfillment.id):
+        return Retry(error=calls.no_answer("fulfillment"))
     return Applied()
 
 
@@ -289,4 +350,7 @@ CHANNEL = Channel(
     recompute=recompute,
     stock=STOCK,
     prepare_shipment=prepare_shipment,
+    waybills=Waybills(
+        request=waybill_request, read_answer=read_waybill_answer, prepare=prepare_waybill
+    ),
 )

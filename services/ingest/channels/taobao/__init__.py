@@ -17,6 +17,7 @@ from services.ingest.channels import (
     ErrorKind,
     HttpAnswer,
     HttpRequest,
+    NewWaybill,
     Page,
     PageToken,
     PartialRow,
@@ -26,6 +27,7 @@ from services.ingest.channels import (
     Retry,
     Shipment,
     Unsupported,
+    Waybills,
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
@@ -108,6 +110,7 @@ class _Sent(msgspec.Struct):
 
 class _SentAnswer(gateway.Envelope):
     logistics_online_send_response: _Sent | None = None
+    logistics_consign_resend_response: _Sent | None = None
 
 
 _decode_row = msgspec.json.Decoder(_Row).decode
@@ -189,7 +192,7 @@ def read_detail(answer: HttpAnswer) -> RawOrder | ChannelError:
 def shipment_request(
     credentials: Credentials, shipment: Shipment, now: datetime
 ) -> HttpRequest | Unsupported:
-    """Ship the order, or some of its sub-orders; a part of one line's pieces cannot be told."""
+    """Ship the order, or some of its sub-orders; a line is told with the first of its pieces."""
     carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no code here")
@@ -199,8 +202,11 @@ def shipment_request(
         "company_code": carrier,
     }
     if not shipment.whole:
+        lines = calls.lines_first_told(shipment)
+        if isinstance(lines, Unsupported):
+            return lines
         business["is_split"] = "1"
-        business["sub_tid"] = ",".join([line.line_id for line in shipment.lines])
+        business["sub_tid"] = ",".join([line.line_id for line in lines])
     return gateway.call(credentials, "taobao.logistics.online.send", business, now)
 
 
@@ -216,6 +222,38 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     if sent.shipping.is_success:
         return Applied()
     return Refused(code="is_success", reason="false")
+
+
+def waybill_request(
+    credentials: Credentials, change: NewWaybill, now: datetime
+) -> HttpRequest | WriteBack:
+    """Give the order's parcel, or that of some sub-orders, another number; told again it is the same."""
+    carrier = change.carrier_in(CARRIERS)
+    if carrier is None:
+        return Unsupported(reason=f"carrier {change.carrier} has no code here")
+    business = {
+        "tid": change.order_no,
+        "out_sid": change.waybill_no,
+        "company_code": carrier,
+    }
+    if not change.whole:
+        lines = calls.lines_first_told(change)
+        if isinstance(lines, Unsupported):
+            return lines
+        business["is_split"] = "1"
+        business["sub_tid"] = ",".join([line.line_id for line in lines])
+    return gateway.call(credentials, "taobao.logistics.consign.resend", business, now)
+
+
+def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
+    """Read the answer to another number."""
+    found = gateway.opened(answer, _decode_sent)
+    if isinstance(found, ChannelError):
+        return calls.outcome(found, already_done=False)
+    sent = found.logistics_consign_resend_response
+    if sent is None or sent.shipping is None or sent.shipping.is_success is None:
+        return Retry(error=calls.no_answer("shipping"))
+    return Applied() if sent.shipping.is_success else Refused(code="is_success", reason="false")
 
 
 def recompute(vector: SignatureVector) -> str:
@@ -244,4 +282,5 @@ CHANNEL = Channel(
     aftersales=AFTERSALES,
     recompute=recompute,
     stock=STOCK,
+    waybills=Waybills(request=waybill_request, read_answer=read_waybill_answer),
 )

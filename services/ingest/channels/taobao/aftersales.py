@@ -88,9 +88,19 @@ class _AgreeAnswer(gateway.Envelope):
     rp_refunds_agree_response: _Agreed | None = None
 
 
+class _Refused(msgspec.Struct):
+    is_success: bool | None = None
+    refund: _Refund | None = None
+
+
+class _RefuseAnswer(gateway.Envelope):
+    refund_refuse_response: _Refused | None = None
+
+
 _decode_refund = msgspec.json.Decoder(_Refund).decode
 _decode_list = msgspec.json.Decoder(_ListAnswer).decode
 _decode_agreed = msgspec.json.Decoder(_AgreeAnswer).decode
+_decode_refused = msgspec.json.Decoder(_RefuseAnswer).decode
 
 
 def poll_request(
@@ -190,9 +200,41 @@ def read_agree_answer(answer: HttpAnswer) -> WriteBack:
     return Refused(code=clean(agreed.msg_code), reason=" ".join(filter(None, reasons)))
 
 
+def refuse_request(
+    credentials: Credentials, aftersale: Aftersale, reason: str, now: datetime
+) -> HttpRequest | Unsupported:
+    """Refuse one refund with a message; TOP takes no refusal before the goods have left."""
+    business = {
+        "refund_id": aftersale.refund_no,
+        "refuse_message": reason,
+        "tid": aftersale.order_no,
+        "oid": aftersale.line_id,
+        "refund_phase": aftersale.phase,
+        "refund_version": aftersale.version,
+        "refuse_reason_id": credentials.refusal_code,
+    }
+    given = {name: value for name, value in business.items() if value}
+    return gateway.call(credentials, "taobao.refund.refuse", given, now)
+
+
+def read_refuse_answer(answer: HttpAnswer) -> WriteBack:
+    """Read a refusal's answer: the refund, or no more than that it was refused."""
+    found = gateway.opened(answer, _decode_refused)
+    if isinstance(found, ChannelError):
+        return calls.outcome(found, already_done=False)
+    refused = found.refund_refuse_response
+    if refused is None or (refused.is_success is None and refused.refund is None):
+        return Retry(error=calls.no_answer("refund"))
+    if refused.is_success is False:
+        return Refused(code="is_success", reason="false")
+    return Applied()
+
+
 AFTERSALES = Aftersales(
     poll_request=poll_request,
     read_page=read_page,
     agree_request=agree_request,
     read_agree_answer=read_agree_answer,
+    refuse_request=refuse_request,
+    read_refuse_answer=read_refuse_answer,
 )

@@ -4,6 +4,7 @@ Sources: the platform's documentation as quoted by public SDKs (Wechat-Group/WxJ
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -17,13 +18,16 @@ from services.ingest.channels import (
     ErrorKind,
     HttpAnswer,
     HttpRequest,
+    NewWaybill,
     Page,
     PageToken,
     PartialRow,
     PollWindow,
     RawOrder,
     Shipment,
+    ShippedLine,
     Unsupported,
+    Waybills,
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
@@ -126,25 +130,38 @@ def shipment_request(
     carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no code here")
-    packed: list[dict[str, int | str]] = []
-    for line in shipment.lines:
+    lines = calls.pieces_first_told(shipment)
+    if isinstance(lines, Unsupported):
+        return lines
+    packed = _packed(lines)
+    if isinstance(packed, Unsupported):
+        return packed
+    parameters = _parcel(shipment.order_no, carrier, shipment.waybill_no, packed)
+    return gateway.call(credentials, "order/delivery/send", parameters, now)
+
+
+_Packed = list[dict[str, int | str]]
+
+
+def _packed(lines: Sequence[ShippedLine]) -> _Packed | Unsupported:
+    packed: _Packed = []
+    for line in lines:
         product_id, _, rest = line.line_id.partition("-")
         sku_id, _, _ = rest.partition("-")
         if not product_id or not sku_id:
             return Unsupported(reason=f"line {line.line_id} names no product and SKU")
         packed.append({"product_id": product_id, "sku_id": sku_id, "product_cnt": line.qty})
-    parameters = {
-        "order_id": shipment.order_no,
-        "delivery_list": [
-            {
-                "delivery_id": carrier,
-                "waybill_id": shipment.waybill_no,
-                "deliver_type": BY_CARRIER,
-                "product_infos": packed,
-            }
-        ],
+    return packed
+
+
+def _parcel(order_no: str, carrier: str, waybill_no: str, packed: _Packed) -> dict[str, object]:
+    parcel = {
+        "delivery_id": carrier,
+        "waybill_id": waybill_no,
+        "deliver_type": BY_CARRIER,
+        "product_infos": packed,
     }
-    return gateway.call(credentials, "order/delivery/send", parameters, now)
+    return {"order_id": order_no, "delivery_list": [parcel]}
 
 
 def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
@@ -154,6 +171,27 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
         already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
         return calls.outcome(found, already_done=already)
     return Applied()
+
+
+def waybill_request(
+    credentials: Credentials, change: NewWaybill, now: datetime
+) -> HttpRequest | WriteBack:
+    """Give the order's only parcel another number, which the platform takes once."""
+    carrier = change.carrier_in(CARRIERS)
+    if carrier is None:
+        return Unsupported(reason=f"carrier {change.carrier} has no code here")
+    if not change.whole:
+        return Unsupported(reason="parcels of an order that was split keep their numbers")
+    packed = _packed(change.lines)
+    if isinstance(packed, Unsupported):
+        return packed
+    parameters = _parcel(change.order_no, carrier, change.waybill_no, packed)
+    return gateway.call(credentials, "order/deliveryinfo/update", parameters, now)
+
+
+def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
+    """Read the answer to another number."""
+    return calls.applied(gateway.opened(answer, _decode_answer))
 
 
 def recompute(vector: SignatureVector) -> str:
@@ -190,4 +228,5 @@ CHANNEL = Channel(
     aftersales=AFTERSALES,
     recompute=recompute,
     stock=STOCK,
+    waybills=Waybills(request=waybill_request, read_answer=read_waybill_answer),
 )

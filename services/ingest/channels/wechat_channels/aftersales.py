@@ -187,8 +187,23 @@ def agree_request(
 
 
 def read_agree_answer(answer: HttpAnswer) -> WriteBack:
-    """Read an agreement's answer."""
+    """Read the answer to an agreement or a refusal."""
     return calls.applied(gateway.opened(answer, _decode_answer))
+
+
+def refuse_request(
+    credentials: Credentials, aftersale: Aftersale, reason: str, now: datetime
+) -> HttpRequest | Unsupported:
+    """Refuse a request that waits for the seller."""
+    if aftersale.raw_state != _ASKED:
+        return Unsupported(reason=f"a request in {aftersale.raw_state} is past refusing")
+    parameters: dict[str, int | str] = {
+        "after_sale_order_id": aftersale.refund_no,
+        "reject_reason": reason,
+    }
+    if credentials.refusal_code.isdecimal():
+        parameters["reject_reason_type"] = int(credentials.refusal_code)
+    return gateway.call(credentials, "aftersale/rejectapply", parameters, now)
 
 
 AFTERSALES = Aftersales(
@@ -196,6 +211,9 @@ AFTERSALES = Aftersales(
     read_page=read_page,
     agree_request=agree_request,
     read_agree_answer=read_agree_answer,
+    refuse_request=refuse_request,
+    read_refuse_answer=read_agree_answer,
+    names_only=True,
     detail_request=detail_request,
     read_detail=read_detail,
 )

@@ -16,6 +16,7 @@ from services.ingest.channels import (
     Credentials,
     HttpAnswer,
     HttpRequest,
+    NewWaybill,
     Page,
     PageToken,
     PollWindow,
@@ -24,6 +25,7 @@ from services.ingest.channels import (
     Retry,
     Shipment,
     Unsupported,
+    Waybills,
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
@@ -125,12 +127,13 @@ def shipment_request(
 ) -> HttpRequest | WriteBack:
     """Complete the order and keep its parcel beside it; a second call changes nothing more.
 
-    The shop itself knows neither carriers nor parcels, and no part of an order: its plug-ins do.
+    The shop itself knows neither carriers nor parcels, and no part of an order: its plug-ins do. An order of
+    several parcels is completed with the one that completes it.
     """
     carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no name here")
-    if not shipment.whole:
+    if not (shipment.whole or shipment.completes):
         return Unsupported(reason="the shop cannot say that a part has shipped")
     told = {"key": PARCEL_KEY, "value": f"{carrier} {shipment.waybill_no}"}
     body = msgspec.json.encode({"status": "completed", "meta_data": [told]})
@@ -149,6 +152,32 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     if found.status == "completed":
         return Applied()
     return Refused(code="status", reason=found.status)
+
+
+def waybill_request(
+    credentials: Credentials, change: NewWaybill, now: datetime
+) -> HttpRequest | WriteBack:
+    """Keep the new number beside the order instead of the former one."""
+    carrier = change.carrier_in(CARRIERS)
+    if carrier is None:
+        return Unsupported(reason=f"carrier {change.carrier} has no name here")
+    if not change.whole:
+        return Unsupported(reason="the shop knows one parcel an order")
+    told = {"key": PARCEL_KEY, "value": f"{carrier} {change.waybill_no}"}
+    body = msgspec.json.encode({"meta_data": [told]})
+    return gateway.call(
+        credentials, "PUT", f"orders/{calls.path_part(change.order_no)}", now, body=body
+    )
+
+
+def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
+    """Read the answer: the order as it is now."""
+    found = gateway.opened(answer, _decode_row)
+    if isinstance(found, ChannelError):
+        return calls.outcome(found, already_done=False)
+    if not text_of(found.id) or found.status is None:
+        return Retry(error=calls.no_answer("order"))
+    return Applied()
 
 
 def recompute(vector: SignatureVector) -> str:
@@ -182,4 +211,5 @@ CHANNEL = Channel(
     aftersales=None,
     recompute=recompute,
     stock=STOCK,
+    waybills=Waybills(request=waybill_request, read_answer=read_waybill_answer),
 )

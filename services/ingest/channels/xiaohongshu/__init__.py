@@ -20,6 +20,7 @@ from services.ingest.channels import (
     ErrorKind,
     HttpAnswer,
     HttpRequest,
+    NewWaybill,
     Page,
     PageToken,
     PartialRow,
@@ -27,6 +28,7 @@ from services.ingest.channels import (
     RawOrder,
     Shipment,
     Unsupported,
+    Waybills,
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
@@ -135,7 +137,7 @@ def read_detail(answer: HttpAnswer) -> RawOrder | ChannelError:
 def shipment_request(
     credentials: Credentials, shipment: Shipment, now: datetime
 ) -> HttpRequest | Unsupported:
-    """Ship the whole order, or some of its SKUs; pieces of one line cannot be told apart."""
+    """Ship the whole order, or some of its SKUs; a line is told with the first of its pieces."""
     carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no code here")
@@ -146,7 +148,10 @@ def shipment_request(
         "unpack": not shipment.whole,
     }
     if not shipment.whole:
-        sku_ids = [line.line_id.rpartition("-")[0] for line in shipment.lines]
+        lines = calls.lines_first_told(shipment)
+        if isinstance(lines, Unsupported):
+            return lines
+        sku_ids = [line.line_id.rpartition("-")[0] for line in lines]
         if not all(sku_ids):
             return Unsupported(reason="a line names no SKU")
         parameters["skuIdList"] = list(dict.fromkeys(sku_ids))
@@ -159,6 +164,30 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     if isinstance(found, ChannelError):
         already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
         return calls.outcome(found, already_done=already)
+    return Applied()
+
+
+def waybill_request(
+    credentials: Credentials, change: NewWaybill, now: datetime
+) -> HttpRequest | WriteBack:
+    """Give a parcel another number, named by the one it has; told again it has no such parcel any more."""
+    carrier = change.carrier_in(CARRIERS)
+    if carrier is None:
+        return Unsupported(reason=f"carrier {change.carrier} has no code here")
+    parameters: dict[str, gateway.Parameter] = {
+        "orderId": change.order_no,
+        "expressNo": change.waybill_no,
+        "expressCompanyCode": carrier,
+        "oldExpressNo": change.former_waybill_no,
+    }
+    return gateway.call(credentials, "order.modifyOrderExpressInfo", parameters, now)
+
+
+def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
+    """Read the answer to another number."""
+    found = gateway.opened(answer, _decode_answer)
+    if isinstance(found, ChannelError):
+        return calls.outcome(found, already_done=False)
     return Applied()
 
 
@@ -194,4 +223,5 @@ CHANNEL = Channel(
     aftersales=AFTERSALES,
     recompute=recompute,
     stock=STOCK,
+    waybills=Waybills(request=waybill_request, read_answer=read_waybill_answer),
 )

@@ -38,7 +38,7 @@ R = LineRefundState
 BY_UPDATE = 2
 WINDOW_MAX = timedelta(minutes=30)
 PAGE_SIZE = 50
-AGREE = 1
+AGREE, REFUSE = 1, 3
 RETURN_GOODS, EXCHANGE = "1", "2"
 _REFUND_ONLY = frozenset({"3", "4", "5"})
 STATES = {
@@ -161,11 +161,29 @@ def agree_request(
 
 
 def read_agree_answer(answer: HttpAnswer) -> WriteBack:
-    """Read an agreement's answer."""
+    """Read the answer to an agreement or a refusal."""
     found = gateway.opened(answer, _decode_answer)
     if isinstance(found, ChannelError):
         return calls.outcome(found, already_done=False)
     return Applied()
+
+
+def refuse_request(
+    credentials: Credentials, aftersale: Aftersale, reason: str, now: datetime
+) -> HttpRequest | Unsupported:
+    """Refuse a request that waits for the seller, by a reason of the platform's list and in words."""
+    if aftersale.raw_state != _ASKED:
+        return Unsupported(reason=f"a request in status {aftersale.raw_state} is past refusing")
+    number = calls.refusal_number(credentials)
+    if isinstance(number, Unsupported):
+        return number
+    parameters: dict[str, gateway.Parameter] = {
+        "returnsId": aftersale.refund_no,
+        "action": REFUSE,
+        "reason": number,
+        "description": reason,
+    }
+    return gateway.call(credentials, "afterSale.auditReturns", parameters, now)
 
 
 AFTERSALES = Aftersales(
@@ -173,4 +191,6 @@ AFTERSALES = Aftersales(
     read_page=read_page,
     agree_request=agree_request,
     read_agree_answer=read_agree_answer,
+    refuse_request=refuse_request,
+    read_refuse_answer=read_agree_answer,
 )

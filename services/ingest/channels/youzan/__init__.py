@@ -171,7 +171,7 @@ def read_detail(answer: HttpAnswer) -> RawOrder | ChannelError:
 def shipment_request(
     credentials: Credentials, shipment: Shipment, now: datetime
 ) -> HttpRequest | WriteBack:
-    """Ship the order, or some of its lines; a part of one line's pieces cannot be told."""
+    """Ship the order, or some of its lines; a line is told with the first of its pieces."""
     del now
     carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
@@ -183,7 +183,10 @@ def shipment_request(
         "is_no_express": 0,
     }
     if not shipment.whole:
-        parameters["oids"] = ",".join(line.line_id for line in shipment.lines)
+        lines = calls.lines_first_told(shipment)
+        if isinstance(lines, Unsupported):
+            return lines
+        parameters["oids"] = ",".join(line.line_id for line in lines)
     return gateway.call(credentials, "youzan.logistics.online.confirm", "3.0.0", parameters)
 
 

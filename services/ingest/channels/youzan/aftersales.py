@@ -74,6 +74,10 @@ class _ListAnswer(gateway.Envelope):
     data: _Listed | None = None
 
 
+class _DetailAnswer(gateway.Envelope):
+    data: _Refund | None = None
+
+
 class _Result(msgspec.Struct):
     is_success: bool | None = None
 
@@ -84,6 +88,7 @@ class _AgreeAnswer(gateway.Envelope):
 
 _decode_refund = msgspec.json.Decoder(_Refund).decode
 _decode_list = msgspec.json.Decoder(_ListAnswer).decode
+_decode_detail = msgspec.json.Decoder(_DetailAnswer).decode
 _decode_agreed = msgspec.json.Decoder(_AgreeAnswer).decode
 
 
@@ -121,8 +126,10 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> AftersalePage | Cha
 
 def _aftersale(body: bytes) -> Aftersale | None:
     refund = read_json(_decode_refund, body)
-    if isinstance(refund, Problem):
-        return None
+    return None if isinstance(refund, Problem) else _read(refund)
+
+
+def _read(refund: _Refund) -> Aftersale | None:
     problems: list[Problem] = []
     amount_fen = yuan(refund.refund_fee, "refund_fee", problems)
     modified_at = beijing_time(refund.modified, "modified", problems)
@@ -150,6 +157,20 @@ def _aftersale(body: bytes) -> Aftersale | None:
     )
 
 
+def detail_request(credentials: Credentials, refund_no: str, now: datetime) -> HttpRequest:
+    """Ask for one request."""
+    del now
+    return gateway.call(credentials, "youzan.trade.refund.get", "3.0.0", {"refund_id": refund_no})
+
+
+def read_detail(answer: HttpAnswer) -> Aftersale | ChannelError:
+    """Read one request."""
+    found = gateway.opened(answer, _decode_detail)
+    if isinstance(found, ChannelError):
+        return found
+    return (found.data and _read(found.data)) or calls.no_answer("refund")
+
+
 def agree_request(
     credentials: Credentials, aftersale: Aftersale, now: datetime
 ) -> HttpRequest | Unsupported:
@@ -170,7 +191,7 @@ def agree_request(
 
 
 def read_agree_answer(answer: HttpAnswer) -> WriteBack:
-    """Read an agreement's answer."""
+    """Read the answer to an agreement or a refusal."""
     found = gateway.opened(answer, _decode_agreed)
     if isinstance(found, ChannelError):
         return calls.outcome(found, already_done=False)
@@ -180,9 +201,31 @@ def read_agree_answer(answer: HttpAnswer) -> WriteBack:
     return Applied() if agreed else Refused(code="is_success", reason="false")
 
 
+def refuse_request(
+    credentials: Credentials, aftersale: Aftersale, reason: str, now: datetime
+) -> HttpRequest | Unsupported:
+    """Refuse to pay back, with the version last seen and a remark.
+
+    A second call with the same version is refused once the request moved on.
+    """
+    del now
+    if not aftersale.version.isdecimal():
+        return Unsupported(reason="the request carries no version")
+    parameters: dict[str, object] = {
+        "refund_id": aftersale.refund_no,
+        "version": int(aftersale.version),
+        "remark": reason,
+    }
+    return gateway.call(credentials, "youzan.trade.refund.refuse", "3.0.0", parameters)
+
+
 AFTERSALES = Aftersales(
     poll_request=poll_request,
     read_page=read_page,
     agree_request=agree_request,
     read_agree_answer=read_agree_answer,
+    refuse_request=refuse_request,
+    read_refuse_answer=read_agree_answer,
+    detail_request=detail_request,
+    read_detail=read_detail,
 )

@@ -133,15 +133,19 @@ def shipment(**changed: Any) -> Shipment:
     return msgspec.structs.replace(whole, **changed)
 
 
-def test_a_shipment_is_told_as_a_whole_or_not_at_all() -> None:
+def test_the_first_parcel_is_told_as_the_whole_order_and_the_others_beside_it() -> None:
     request = CHANNEL.shipment_request(CREDENTIALS, shipment(), NOW)
     assert isinstance(request, HttpRequest)
     assert request.url.endswith("/open/seller/order/goods/deliver")
     fields = dict(parse_qsl(request.body.decode()))
     expected = {"orderId": 2605900000001, "expressNo": "SF1", "expressCode": 4}
     assert json.loads(fields["param"]) == expected
-    part = CHANNEL.shipment_request(CREDENTIALS, shipment(whole=False), NOW)
-    assert isinstance(part, Unsupported)
+    assert CHANNEL.shipment_request(CREDENTIALS, shipment(whole=False), NOW) == request
+    more = CHANNEL.shipment_request(CREDENTIALS, shipment(whole=False, additional=True), NOW)
+    assert isinstance(more, HttpRequest)
+    assert more.url.endswith("/open/seller/order/goods/logistics/append")
+    beside = json.loads(dict(parse_qsl(more.body.decode()))["param"])
+    assert beside == {"oid": 2605900000001, "expressNo": "SF1", "expressCode": 4}
 
 
 def test_a_carrier_without_a_public_number_is_told_by_the_one_the_shop_was_given() -> None:

@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
@@ -121,13 +122,22 @@ def shipment(**changed: Any) -> Shipment:
     return msgspec.structs.replace(whole, **changed)
 
 
-def test_a_shipment_is_told_as_a_whole_or_not_at_all() -> None:
+def test_the_first_parcel_is_told_as_the_whole_order_and_the_others_beside_it() -> None:
     request = CHANNEL.shipment_request(CREDENTIALS, shipment(), NOW)
     assert isinstance(request, HttpRequest)
     fields = dict(parse_qsl(request.body.decode()))
     assert (fields["logistics_id"], fields["tracking_number"]) == ("115", "ZT1")
-    part = CHANNEL.shipment_request(CREDENTIALS, shipment(whole=False), NOW)
-    assert isinstance(part, Unsupported)
+    assert CHANNEL.shipment_request(CREDENTIALS, shipment(whole=False), NOW) == request
+    more = CHANNEL.shipment_request(CREDENTIALS, shipment(whole=False, additional=True), NOW)
+    assert isinstance(more, HttpRequest)
+    beside = dict(parse_qsl(more.body.decode()))
+    assert beside["type"] == "pdd.order.upload.extra.logistics"
+    extra = [{"shipping_id": 115, "tracking_number": "ZT1"}]
+    assert json.loads(beside["extra_track_list"]) == extra
+    read = CHANNEL.read_shipment_answer
+    assert read(answer({"upload_extra_logistics_response": {"success": True}})) == Applied()
+    refused = read(answer({"upload_extra_logistics_response": {"success": False}}))
+    assert isinstance(refused, Refused)
 
 
 def test_a_shipment_answer_is_read() -> None:

@@ -102,7 +102,10 @@ def test_an_open_refund_stops_shipping_with_60040_until_it_is_answered(
     refused = douyin(simulation, SHOP, "order.logisticsAdd", **call)
     assert (refused["code"], refused["sub_code"]) == (50002, "isv.business-failed:60040")
     items = [{"aftersale_id": one} for one in simulation.world.records.after_sales]
-    refused_claims = douyin(simulation, SHOP, "afterSale.operate", type=202, items=items)
+    assert douyin(simulation, SHOP, "afterSale.operate", type=202, items=items)["code"] == 40004
+    why = {"reason": "已使用", "remark": "已使用", "reject_reason_code": int(SHOP.refusal_code)}
+    refusals = [one | why for one in items]
+    refused_claims = douyin(simulation, SHOP, "afterSale.operate", type=202, items=refusals)
     assert {item["status_code"] for item in refused_claims["data"]["items"]} == {10000}
     assert douyin(simulation, SHOP, "order.logisticsAdd", **call)["code"] == 10000
 

@@ -87,13 +87,24 @@ def test_an_asked_for_cancellation_locks_the_order_until_it_is_answered(
     refusal = sent["jingdong_pop_order_shipment_responce"]["sopjosshipment_result"]
     assert (refusal["success"], refusal["englishErrCode"]) == (False, "refund_open")
     (claim,) = simulation.world.records.after_sales
+    key = "jingdong_pop_afs_soa_refundapply_replyRefund_responce"
     for outcome in ("applied", "duplicate"):
         reply = jd(
             simulation, SHOP, "jingdong.pop.afs.soa.refundapply.replyRefund", id=claim, status="1"
         )
-        key = "jingdong_pop_afs_soa_refundapply_replyRefund_responce"
         assert reply[key]["replyResult"]["success"] is True
         assert simulation.tally.counts[f"jd:agree:{outcome}"] == 1
+    # What was approved cannot be disapproved, and nothing is without a remark.
+    for remark, wrong in (("", "审核意见不能为空"), ("已用过", "状态不符")):
+        reply = jd(
+            simulation,
+            SHOP,
+            "jingdong.pop.afs.soa.refundapply.replyRefund",
+            id=claim,
+            status="2",
+            remark=remark,
+        )
+        assert reply[key]["replyResult"] == {"success": False, "errorMessage": wrong}
     (row,) = search(simulation, clock, order_state="TRADE_CANCELED")["orderInfoList"]
     assert row["orderId"] == order.order_no
 

@@ -136,7 +136,9 @@ def test_one_claim_covers_the_order_stops_shipping_and_may_be_refused(
     send = {"order_sn": order.order_no, "logistics_id": "44", "tracking_number": "SF1"}
     answer = pdd(simulation, SHOP, "pdd.logistics.online.send", **send)
     assert "售后" in answer["error_response"]["sub_msg"]
-    request = json.dumps({"after_sales_id": claim.after_sale_id, "order_sn": order.order_no})
+    asked = {"after_sales_id": claim.after_sale_id, "order_sn": order.order_no}
+    bare, request = json.dumps(asked), json.dumps(asked | {"refuse_reason": "已拆封"})
+    assert refused(pdd(simulation, SHOP, "pdd.refund.refuse", request=bare)) == 10003
     for expected in (True, True):
         answer = pdd(simulation, SHOP, "pdd.refund.refuse", request=request)
         assert answer["response"]["result"]["succ"] is expected

@@ -1,0 +1,102 @@
+"""The after-sales requests seen on the channels, and which refund of ours each has become, in Postgres.
+
+Raises what asyncpg raises (`chassis.postgres.AWAY`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from chassis.ids import request_id
+from chassis.postgres import ACQUIRE_TIMEOUT_S, Connection, Pool
+from services.ingest.channels import Aftersale
+from services.ingest.domain.model import LineRefundState
+from services.ingest.shops import Shop
+
+OPEN = frozenset({LineRefundState.REQUESTED, LineRefundState.RETURNING})
+_aftersale_decoder = msgspec.json.Decoder(Aftersale)
+
+
+async def keep_aftersales(pool: Pool, shop: Shop, aftersales: Sequence[Aftersale]) -> None:
+    """Keeps the open requests as they were read; what a buyer asks again is one request more."""
+    rows = [
+        (
+            shop.channel,
+            shop.shop,
+            a.refund_no,
+            a.order_no,
+            msgspec.json.encode(a).decode(),
+            request_id("refund", shop.channel, shop.shop, a.refund_no),
+        )
+        for a in aftersales
+        if a.state in OPEN
+    ]
+    if not aftersales:
+        return
+    async with (
+        pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
+        connection.transaction(),
+    ):
+        await connection.executemany(
+            "INSERT INTO ingest.aftersales "
+            "(channel, shop, refund_no, channel_order_no, document, refund_id) "
+            "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (channel, shop, refund_no) "
+            "DO UPDATE SET document = excluded.document",
+            rows,
+        )
+        await _ask_again(connection, shop, aftersales)
+
+
+async def _ask_again(connection: Connection, shop: Shop, aftersales: Sequence[Aftersale]) -> None:
+    """What we refused, and was seen closed since, and is open again later than that, is a request anew.
+
+    Its refund has an id of its own. What a slow replica still shows as open is older, and none.
+    """
+    closed = [a for a in aftersales if a.state not in OPEN and a.modified_at is not None]
+    await connection.execute(
+        "UPDATE ingest.aftersales a SET closed_at = greatest(a.closed_at, seen.at) "
+        "FROM unnest($3::text[], $4::timestamptz[]) AS seen (refund_no, at) "
+        "WHERE a.channel = $1 AND a.shop = $2 AND a.refund_no = seen.refund_no AND a.told_refused",
+        shop.channel,
+        shop.shop,
+        [a.refund_no for a in closed],
+        [a.modified_at for a in closed],
+    )
+    opened = {a.refund_no: a.modified_at for a in aftersales if a.state in OPEN}
+    rows = await connection.fetch(
+        "SELECT refund_no, closed_at, round FROM ingest.aftersales WHERE channel = $1 "
+        "AND shop = $2 AND refund_no = ANY($3::text[]) AND told_refused AND closed_at IS NOT NULL",
+        shop.channel,
+        shop.shop,
+        list(opened),
+    )
+    again = [
+        (shop.channel, shop.shop, row["refund_no"], row["round"] + 1)
+        for row in rows
+        if (at := opened[row["refund_no"]]) is not None and at > row["closed_at"]
+    ]
+    await connection.executemany(
+        "UPDATE ingest.aftersales SET round = $4, refund_id = $5, requested = false, "
+        "told_refused = false, closed_at = NULL "
+        "WHERE channel = $1 AND shop = $2 AND refund_no = $3",
+        [(*one, request_id("refund", *one[:3], str(one[3]))) for one in again],
+    )
+
+
+async def keep_told_refused(pool: Pool, refund_id: str) -> None:
+    """Notes that the channel took our refusal of this request. A second time changes nothing."""
+    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+        await connection.execute(
+            "UPDATE ingest.aftersales SET told_refused = true WHERE refund_id = $1", refund_id
+        )
+
+
+async def aftersale_of(pool: Pool, refund_id: str) -> Aftersale | None:
+    """The channel's request behind a refund of ours; None when it was not asked for on the channel."""
+    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+        document = await connection.fetchval(
+            "SELECT document FROM ingest.aftersales WHERE refund_id = $1", refund_id
+        )
+    return None if document is None else _aftersale_decoder.decode(document)

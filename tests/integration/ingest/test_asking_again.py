@@ -1,0 +1,81 @@
+"""A request that we refused and the buyer asks again under its number, on real Postgres: one request more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chassis.postgres import Pool, migrate, open_pool
+from chassis.service import CHASSIS_MIGRATIONS
+from services.ingest.__main__ import MIGRATIONS
+from services.ingest.aftersales_store import aftersale_of, keep_aftersales, keep_told_refused
+from services.ingest.channels import Aftersale
+from services.ingest.domain.model import LineRefundState
+from services.ingest.shops import Shop
+
+NOON = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
+SHOP = Shop(
+    channel="taobao", shop="s1", app_key="k", app_secret="s", access_token="t", base_url="http://x"
+)
+ASKED, REFUSED, WITHDRAWN = (
+    LineRefundState.REQUESTED,
+    LineRefundState.REFUSED,
+    LineRefundState.WITHDRAWN,
+)
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
+    opened = await open_pool(database_url, 2)
+    yield opened
+    opened.terminate()
+
+
+def seen(state: LineRefundState, minute: int) -> Aftersale:
+    return Aftersale(
+        refund_no="7001",
+        order_no="4001",
+        line_id="",
+        state=state,
+        raw_state=str(state),
+        amount_fen=990,
+        goods_come_back=False,
+        reason="",
+        modified_at=NOON + timedelta(minutes=minute),
+        version="",
+        phase="",
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "polls", "rounds"),
+    [
+        # Refused here, seen refused, asked again: once, however often it is seen.
+        (True, [(REFUSED, 2), (ASKED, 3), (ASKED, 3)], 2),
+        (True, [(WITHDRAWN, 2), (ASKED, 3)], 2),
+        # A slow replica still shows what was before.
+        (True, [(REFUSED, 2), (ASKED, 1), (ASKED, 2)], 1),
+        # Not seen closed: what changed is no new asking.
+        (True, [(ASKED, 3)], 1),
+        # Closed on the channel and not by us: our case is still open.
+        (False, [(REFUSED, 2), (ASKED, 3)], 1),
+    ],
+)
+async def test_a_request_is_asked_for_again_when_it_is_open_later_than_it_was_closed(
+    pool: Pool, told: bool, polls: list[tuple[LineRefundState, int]], rounds: int
+) -> None:
+    await keep_aftersales(pool, SHOP, [seen(ASKED, 1)])
+    first = await pool.fetchval("UPDATE ingest.aftersales SET requested = true RETURNING refund_id")
+    if told:
+        for _ in range(2):
+            await keep_told_refused(pool, first)
+    for state, minute in polls:
+        await keep_aftersales(pool, SHOP, [seen(state, minute)])
+
+    [row] = await pool.fetch("SELECT round, requested, refund_id FROM ingest.aftersales")
+    assert (row["round"], row["requested"]) == (rounds, rounds == 1)
+    assert (row["refund_id"] == first) == (rounds == 1)
+    assert await aftersale_of(pool, row["refund_id"]) is not None

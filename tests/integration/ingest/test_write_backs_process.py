@@ -1,0 +1,98 @@
+"""What the channels are told, by ingest as a process against simulated marketplaces, through its death."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded.stack import Stack
+from schemas.events.refunds import RefundRefused
+from schemas.events.write_backs import WriteBackApplied
+from tests.integration.ingest.write_back_rig import ANSWERING, NOW, PATIENCE_S, Street, street
+
+
+@pytest.fixture(name="street")
+async def _street(
+    stack: Stack, topic_prefix: str, database_url: str, tmp_path: Path
+) -> AsyncIterator[Street]:
+    async with street(stack, topic_prefix, database_url, tmp_path) as built:
+        yield built
+
+
+def refused(order_id: str, refund_id: str) -> RefundRefused:
+    return RefundRefused(
+        order_id=order_id,
+        version=1,
+        occurred_at=NOW,
+        refund_id=refund_id,
+        actor="alice",
+        reason="商品已拆封",
+    )
+
+
+async def claimed(street: Street) -> dict[str, str]:
+    """One shipped order of each channel with a claim that ingest has seen; our order id → refund id."""
+    world = street.simulation.world
+    for channel in ANSWERING:
+        order = street.sell(channel)
+        world.ship(order.key, waybill=f"1{order.order_no}", company="44")
+        assert world.claim(world.records.orders[order.key])
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            rows = await street.rows(
+                "SELECT DISTINCT ON (o.order_id) o.order_id, a.refund_id FROM ingest.aftersales a "
+                "JOIN ingest.orders o USING (channel, shop, channel_order_no) "
+                "WHERE a.requested ORDER BY o.order_id, a.refund_id"
+            )
+            if len(rows) == len(ANSWERING):
+                return {row["order_id"]: row["refund_id"] for row in rows}
+            await asyncio.sleep(0.2)
+
+
+async def ask_again(street: Street, refunds: dict[str, str]) -> None:
+    """The buyers insist: their requests are handed over once more, each under a refund of its own."""
+    await street.until(
+        "SELECT count(*) FROM ingest.aftersales WHERE told_refused AND closed_at IS NOT NULL",
+        len(refunds),
+    )
+    # On JD a new asking is a new number: its list knows requests by the time of asking.
+    told = await street.rows(
+        "SELECT refund_no FROM ingest.aftersales WHERE told_refused AND channel <> 'jd'"
+    )
+    world = street.simulation.world
+    assert all(world.insist(row["refund_no"].removeprefix("R")) for row in told)
+    await street.until(
+        "SELECT count(*) FROM ingest.aftersales WHERE round = 2 AND requested", len(told)
+    )
+    again = await street.rows("SELECT refund_id FROM ingest.aftersales WHERE round = 2")
+    assert {row["refund_id"] for row in again} & set(refunds.values()) == set()
+
+
+async def test_a_refusal_reaches_each_channel_once_though_ingest_dies_before_it_keeps_the_answer(
+    street: Street,
+) -> None:
+    async with street.ingest("write_back.answered=kill@1") as dying:
+        refunds = await claimed(street)
+        await street.say(*(refused(order_id, refund) for order_id, refund in refunds.items()))
+        async with asyncio.timeout(PATIENCE_S):
+            assert await dying.wait() == -signal.SIGKILL
+    counts = street.simulation.tally.counts
+    assert sum(counts[f"{channel}:refuse:applied"] for channel in ANSWERING) >= 1
+    assert await street.answers() == []
+
+    async with street.ingest():
+        answers = await street.until_answered(len(ANSWERING))
+        assert {type(answer) for answer in answers} == {WriteBackApplied}, answers
+        told = Counter((answer.order_id, answer.kind, answer.document_no) for answer in answers)
+        assert told == Counter(
+            (order, "refund_refusal", refund) for order, refund in refunds.items()
+        )
+        await ask_again(street, refunds)
+    assert {counts[f"{channel}:refuse:applied"] for channel in ANSWERING} == {1}
+    assert sum(counts[f"{channel}:refuse:duplicate"] for channel in ANSWERING) >= 1
+    assert await street.rows("SELECT 1 FROM ingest.write_backs WHERE due") == []

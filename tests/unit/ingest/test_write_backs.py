@@ -1,0 +1,157 @@
+"""What an order's channel has to be told, decided event by event."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from chassis.processor import Decision, Moment, Record
+from schemas.events.commands_ingest import RecordWriteBack
+from schemas.events.refunds import RefundRefused
+from schemas.events.shipments import WaybillReplaced
+from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
+from services.ingest.domain.write_backs import SHIPMENT, Told, WriteBacks
+from services.ingest.writeback import (
+    decide_recorded,
+    decide_refused,
+    decide_waybill_replaced,
+)
+
+NOW = datetime(2026, 5, 20, 2, 0, tzinfo=UTC)
+MOMENT = Moment(NOW, Record("refunds", 0, 0, "TB1", 1, None, b""))
+REFUSAL = Told(kind="refund_refusal", document_no="R1", reason="已拆封")
+
+
+def refused(
+    state: WriteBacks | None, actor: str = "alice", reason: str = "已拆封"
+) -> Decision[WriteBacks]:
+    event = RefundRefused(
+        order_id="TB1", version=1, occurred_at=NOW, refund_id="R1", actor=actor, reason=reason
+    )
+    return decide_refused(state, event, None, MOMENT)
+
+
+def recorded(
+    state: WriteBacks | None, outcome: str, kind: str = "refund_refusal"
+) -> Decision[WriteBacks]:
+    command = RecordWriteBack(
+        order_id="TB1",
+        command_id="c",
+        issued_at=NOW,
+        actor="ingest-writeback",
+        kind=kind,
+        document_no="R1",
+        outcome=outcome,
+        attempts=2,
+        reason="unsupported: no call",
+    )
+    return decide_recorded(state, command, None, MOMENT)
+
+
+def test_what_a_person_refused_has_to_be_told_once() -> None:
+    first = refused(None)
+    assert first.state == WriteBacks(told=(REFUSAL,))
+    assert first.events == ()
+    assert refused(first.state).state == first.state
+
+
+def test_what_the_channel_refunded_itself_is_not_told_to_it() -> None:
+    decision = refused(None, actor="orders", reason="refunded_by_channel")
+    assert decision.state == WriteBacks()
+    assert decision.events == ()
+
+
+def test_what_only_our_books_could_not_take_is_told_to_people_instead() -> None:
+    decision = refused(None, actor="refunds", reason="nothing_left")
+    assert decision.state is not None
+    assert decision.state.due() == ()
+    [event] = decision.events
+    assert isinstance(event, WriteBackRefused)
+    assert (event.kind, event.document_no) == ("refund_refusal", "R1")
+    assert event.reason.startswith("unsupported: ")
+    assert "nothing_left" in event.reason
+    # A second event of the same refund says nothing again.
+    assert refused(decision.state, actor="refunds", reason="nothing_left").events == ()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind"), [("applied", WriteBackApplied), ("refused", WriteBackRefused)]
+)
+def test_the_channels_first_answer_stands(outcome: str, kind: type) -> None:
+    decision = recorded(WriteBacks(told=(REFUSAL,)), outcome)
+    [event] = decision.events
+    assert type(event) is kind
+    assert decision.state is not None
+    assert decision.state.due() == ()
+    assert recorded(decision.state, "applied").refusal == "not_due"
+
+
+def test_an_answer_about_something_else_settles_nothing() -> None:
+    waiting = WriteBacks(told=(REFUSAL,))
+    assert recorded(waiting, "applied", kind="refund").refusal == "not_due"
+    assert recorded(None, "applied").refusal == "not_due"
+
+
+def shipped(parcel: str, *lines: tuple[str, int]) -> Told:
+    return Told(
+        kind=SHIPMENT, document_no=parcel, carrier="SF", waybill_no=f"SF{parcel}", lines=lines
+    )
+
+
+def replaced(state: WriteBacks | None, parcel: str, number: str) -> WriteBacks:
+    event = WaybillReplaced(
+        order_id="TB1",
+        version=2,
+        occurred_at=NOW,
+        parcel_id=parcel,
+        carrier="ZTO",
+        waybill_no=number,
+        former_carrier="SF",
+        former_waybill_no="SFP1",
+        actor="bob",
+        reason="贴错面单",
+    )
+    decision = decide_waybill_replaced(state, event, None, MOMENT)
+    assert decision.events == ()
+    assert decision.state is not None
+    return decision.state
+
+
+def test_a_waybill_replaced_before_the_hand_over_needs_no_telling() -> None:
+    assert replaced(None, "P1", "75000001").told == ()
+    assert replaced(WriteBacks(told=(shipped("P2"),)), "P1", "75000001").due() == (shipped("P2"),)
+
+
+def test_a_new_waybill_waits_for_its_parcel_and_each_has_a_number_of_its_own() -> None:
+    state = WriteBacks(told=(shipped("P1", ("L1", 2)),))
+    state = replaced(replaced(state, "P1", "75000001"), "P1", "SFP1")
+    assert [told.document_no for told in state.told] == ["P1", "P1/1", "P1/2"]
+    assert [told.parcel_id for told in state.told] == ["P1"] * 3
+    assert state.told[1].lines == (("L1", 2),)
+    order = []
+    while due := state.due():
+        [told] = due
+        order.append(told.document_no)
+        state = state.settled(told, "applied")
+    assert order == ["P1", "P1/1", "P1/2"]
+
+
+def test_parcels_are_told_in_the_order_they_left_and_refunds_beside_them() -> None:
+    state = WriteBacks(told=(shipped("P1"), shipped("P2"), REFUSAL))
+    assert state.due() == (shipped("P1"), REFUSAL)
+    state = state.settled(shipped("P1"), "refused")
+    assert state.due() == (shipped("P2"), REFUSAL)
+    [before] = state.parcels_before(shipped("P2"))
+    assert (before.document_no, before.outcome) == ("P1", "refused")
+
+
+def test_what_a_channel_knows_of_a_parcel_is_what_it_took_last() -> None:
+    state = replaced(WriteBacks(told=(shipped("P1"),)), "P1", "75000001")
+    state = replaced(state, "P1", "75000002")
+    parcel, first, second = state.told
+    assert state.taken_last(first) is None
+    state = state.settled(parcel, "applied").settled(first, "refused")
+    known = state.taken_last(second)
+    assert known is not None
+    assert known.waybill_no == "SFP1"
