@@ -17,6 +17,7 @@ from schemas.events.commands_inventory import (
     AllocateBackorder,
     ApproveStockDocument,
     ExpireHold,
+    ExtendHold,
     InspectBatch,
     JudgeBatch,
     OpenCount,
@@ -61,6 +62,7 @@ from services.inventory.domain.model import (
 from services.inventory.domain.reservations import (
     ConfirmReservation,
     ExpireReservation,
+    ExtendReservation,
     ReleaseReservation,
     ReserveGoods,
 )
@@ -82,6 +84,7 @@ Moment: TypeAlias = tuple[str, str, datetime]
 ASKED = "asked"
 """The rule of a reservation whose caller named the warehouse."""
 LETS_GO = frozenset({ExpireHold, OrderClosed, ReleaseReservation, ExpireReservation})
+EXTENDS = frozenset({ExtendHold, ExtendReservation})
 
 
 @dataclass(slots=True)
@@ -120,8 +123,10 @@ class Foreseen:
     """Rows that may not exist yet."""
     repairs: set[Row] = field(default_factory=set)
     """Rows whose books may have to be made to agree; new rows, too."""
+    glances: set[Row] = field(default_factory=set)
+    """Rows that are looked at and never changed."""
     buyers: set[str] = field(default_factory=set)
-    """Who may come to have goods unpaid."""
+    """Who may come to have goods unpaid, or to have them longer."""
     moments: set[Moment] = field(default_factory=set)
     """Rows of which the book is asked at an earlier moment; new rows, too."""
     batches: set[tuple[str, str]] = field(default_factory=set)
@@ -204,9 +209,11 @@ def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing
     elif kind is OrderLinesMatched:
         goods = wanted(event.lines) if hold.state == "unmatched" else None
         if goods is not None:
-            if hold.buyer:
-                foreseen.buyers.add(hold.buyer)
+            foreseen.buyers.add(hold.buyer)
             foreseen.plans[key] = plan_for(sourcing, hold, goods)
+    elif kind in EXTENDS:
+        foreseen.glances.update((hold.warehouse, sku) for sku, _ in hold.held)
+        foreseen.buyers.add(hold.buyer)
     elif kind in LETS_GO or (kind is ConfirmReservation and event.handed_over):
         leaves = hold.held
     elif kind is ParcelShipped:
@@ -354,6 +361,12 @@ class StockFacts(LockedRows):
         left = min(self.book.available((warehouse, sku)) - pieces for sku, pieces in goods)
         others = self.buyer_holds.get(hold.buyer, 0)
         return self._leases.lease(hold.channel, pieces_of(goods), others, left)
+
+    def extension(self, hold: Hold) -> Lease:
+        """How long a payment in progress may keep what is held, as it would be judged now."""
+        left = min(self._shown((hold.warehouse, sku)) for sku, _ in hold.held)
+        others = max(0, self.buyer_holds.get(hold.buyer, 0) - 1)
+        return self._leases.lease(hold.channel, pieces_of(hold.held), others, left)
 
     def part(self, order_id: str, goods: Goods) -> HeldPart | Short:
         """Who could send most of these goods now, for who was just told that nobody has them all."""

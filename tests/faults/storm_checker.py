@@ -35,7 +35,7 @@ class Told(Struct, frozen=True, kw_only=True):
     """An answer that a buyer at a till was given. No answer, and 503, are none: he asked again."""
 
     question: str
-    """reserve, confirm or release."""
+    """reserve, confirm, extend or release."""
     word: str
     """held, short, confirmed, handed_over, released, expired; anything else is a refusal nobody expects."""
     goods: Goods = ()
@@ -56,7 +56,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
     goods: Goods
     sent: set[str] = set()
-    """placed, paid, cancelled."""
+    """placed, pays (it is being paid), paid, cancelled."""
 
 
 class Seen(Struct, frozen=True, kw_only=True):

@@ -63,6 +63,17 @@ class Asked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_at: datetime | None = None
 
 
+class Extension(Struct, frozen=True, array_like=True):
+    """One time that a payment in progress kept the goods longer."""
+
+    key: str
+    """Under which it was asked for."""
+    for_s: int
+    """As it was asked for; 0 = what the rule allows."""
+    expires_at: datetime
+    """What came of it."""
+
+
 class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit_defaults=True):
     """An order as inventory sees it: what it wants, and what is held for it."""
 
@@ -83,6 +94,7 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     """Which batches that was of, where the SKU has any."""
     expires_at: datetime | None = None
     """When an unpaid hold ends; None = never."""
+    extensions: tuple[Extension, ...] = ()
     short_since: datetime | None = None
     """Since when nothing is held for want of goods; None while it is not short."""
     buyer: str = ""
@@ -282,6 +294,9 @@ class Lease(Struct, frozen=True, kw_only=True):
 
     time: timedelta
     rule: str
+    extension: timedelta = timedelta()
+    """For how long a payment in progress keeps them, from when it is told; at most `extensions_max` times."""
+    extensions_max: int = 0
 
 
 class Reserve(Struct, frozen=True):

@@ -39,6 +39,14 @@ class ConfirmReservation(Struct, frozen=True, kw_only=True):
     handed_over: bool
 
 
+class ExtendReservation(Struct, frozen=True, kw_only=True):
+    """A payment is in progress: keep the goods for `for_s` from now (0 = what the rule allows), once a key."""
+
+    reservation_id: str
+    key: str
+    for_s: int
+
+
 class ReleaseReservation(Struct, frozen=True, kw_only=True):
     """The goods are not wanted any more."""
 
@@ -85,7 +93,16 @@ class Shortage(Struct, frozen=True, kw_only=True):
 class Refused(Struct, frozen=True, kw_only=True):
     """The answer "not like this". Nothing has changed."""
 
-    code: Literal["key_reused", "unknown", "short", "released", "expired", "handed_over"]
+    code: Literal[
+        "key_reused",
+        "unknown",
+        "short",
+        "released",
+        "expired",
+        "confirmed",
+        "handed_over",
+        "extension_limit",
+    ]
 
 
 Answer: TypeAlias = Reservation | Shortage | Refused

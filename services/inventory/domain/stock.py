@@ -62,6 +62,10 @@ class Stock(Batches, Protocol):
         """How long they are kept there for somebody who has not paid."""
         ...
 
+    def extension(self, hold: Hold) -> Lease:
+        """How long a payment in progress may keep what is held."""
+        ...
+
     def spare(self, warehouse: str, sku: str) -> int:
         """Pieces that lie there and are promised to nobody."""
         ...
