@@ -43,7 +43,9 @@ class ReservationEnded(Struct, frozen=True, kw_only=True):
     reference: str
     """调用方单号 · the caller's own name for it"""
     reason: str
-    """原因 · released or expired"""
+    """原因 · released, expired or adopted"""
+    order_id: str | None = None
+    """接管的订单 · which order has its goods now; null = none"""
 
 
 class ReservationExtended(Struct, frozen=True, kw_only=True):

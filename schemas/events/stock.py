@@ -125,6 +125,8 @@ class StockReserved(Struct, frozen=True, kw_only=True):
     """占货时长依据 · table@version#row for an unpaid order; null = paid, or not said"""
     passed_over: tuple[PassedOver, ...] | None = None
     """没选的仓及原因 · null = the first warehouse of the rule has it all"""
+    reservation_id: str | None = None
+    """接管的预留 · the reservation whose goods these are, or were in part; null = none"""
 
 
 class ReturnedLine(Struct, frozen=True, kw_only=True):

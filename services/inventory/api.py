@@ -59,6 +59,7 @@ REFUSED = {
     "confirmed": (409, "already_confirmed", "预留已确认，不会到期"),
     "extension_limit": (409, "extension_limit", "该预留不能再延长"),
     "handed_over": (409, "already_handed_over", "货品已交出"),
+    "adopted": (409, "reservation_adopted", "货品已归订单，请在订单上操作"),
 }
 """Refusal of the desk → status, code and title."""
 

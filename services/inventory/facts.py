@@ -35,6 +35,7 @@ from schemas.events.refunds import RefundSettled
 from schemas.events.shipments import ParcelShipped
 from services.inventory.approvals import Approvals
 from services.inventory.counters import Epoch
+from services.inventory.domain.adopting import offer_to_owner
 from services.inventory.domain.batches import Portion, Stand
 from services.inventory.domain.counters import Arrival, Ask, Target
 from services.inventory.domain.model import (
@@ -78,6 +79,7 @@ from services.inventory.leases import Leases
 from services.inventory.locked import LockedRows
 from services.inventory.shelf_life import ShelfLife
 from services.inventory.sourcing import Choice, Sourcing
+from services.inventory.targets import hold_target
 
 Moment: TypeAlias = tuple[str, str, datetime]
 """(warehouse, sku, at): a row as its book was then."""
@@ -100,6 +102,8 @@ class Plan:
     """The warehouse in which Valkey has set the goods aside; empty = it has not."""
     partial: bool = False
     """Whether a part will do where the whole is not there."""
+    takes_over: str = ""
+    """The reservation whose goods are the order's already, while it has them."""
 
     @property
     def rows(self) -> Iterable[Row]:
@@ -113,6 +117,8 @@ class Foreseen:
 
     plans: dict[str, Plan] = field(default_factory=dict)
     """By order: those that may ask for goods."""
+    adoptions: dict[str, Plan] = field(default_factory=dict)
+    """The same of orders that take over a reservation: Valkey is not asked."""
     touched: set[str] = field(default_factory=set)
     """Orders whose live hold may change."""
     documents: set[str] = field(default_factory=set)
@@ -337,12 +343,19 @@ class StockFacts(LockedRows):
 
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
         """Who could send these goods now, by the numbers of Postgres."""
-        plan = self.foreseen.plans.get(order_id)
+        plan = self.foreseen.plans.get(order_id) or self.foreseen.adoptions.get(order_id)
         if plan is None:
             # A parked event came free in this very batch.
             plan = self.foreseen.plans[order_id] = plan_for(self._sourcing, hold, goods)
             plan.locked = plan.choice.warehouses
             self._require(plan.rows)
+        own = self.own(order_id) if plan.takes_over else None
+        if own is not None:
+            answer = offer_to_owner(
+                self.book.available, own[1], plan.choice.warehouses, plan.choice.rule, goods
+            )
+            self.results["short" if isinstance(answer, Short) else "held"] += 1
+            return answer
         warehouse = choose(self.book.available, plan.locked, goods)
         self.results["held" if warehouse else "short"] += 1
         if not warehouse:
@@ -355,6 +368,14 @@ class StockFacts(LockedRows):
             rule=plan.choice.rule,
             passed_over=passed_over(self._shown, candidates, warehouse, goods),
         )
+
+    def own(self, order_id: str) -> tuple[str, Hold] | None:
+        """The reservation that is the order's to take over now."""
+        plan = self.foreseen.adoptions.get(order_id)
+        state = self._kept[plan.takes_over].state if plan else None
+        if plan is None or not isinstance(state, Hold) or state.state != "held":
+            return None
+        return plan.takes_over, state
 
     def lease(self, hold: Hold, warehouse: str, goods: Goods) -> Lease:
         """How long they are kept there for somebody who has not paid."""
@@ -467,21 +488,6 @@ def _keeps(target: Target, plan: Plan) -> bool:
 def _target(order_id: str, kept: Mapping[str, Kept[Any]], at_least: int) -> Target:
     known = kept.get(order_id)
     return hold_target(order_id, known.state if known else None, at_least)
-
-
-def hold_target(order_id: str, state: object, at_least: int, noted: float = 0) -> Target:
-    """What Valkey's record of an order must be.
-
-    `at_least` is the newest generation that was asked for: where no hold came of it, as for an order that
-    was cancelled before it was placed, that attempt has to go too.
-    """
-    if type(state) is not Hold:
-        return Target(order_id, at_least, "freed", "", (), noted)
-    if state.state == "held":
-        return Target(order_id, state.generation, "held", state.warehouse, state.held, noted)
-    if state.state == "shipped":
-        return Target(order_id, state.generation, "spent", state.warehouse, state.shipped, noted)
-    return Target(order_id, max(at_least, state.generation), "freed", "", (), noted)
 
 
 def spare_of(seen: Mapping[Row, int], promised: Mapping[Row, int]) -> Available:

@@ -38,6 +38,7 @@ from schemas.events.stock import (
     StockReturned,
     StockShort,
 )
+from services.inventory.adopting import taking_over
 from services.inventory.batches import put_back
 from services.inventory.documents import DOCUMENTS
 from services.inventory.domain.batches import added
@@ -77,6 +78,7 @@ def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Mo
         province=event.province,
         lines=_lines(event.lines),
         buyer="" if event.payment else event.receiver_key,
+        reservation_id=event.reservation_id or "",
     )
     if any([line.unmatched is not None for line in event.lines]):  # noqa: C419 — every order passes here
         return Decision(state=replace(hold, state="unmatched", lines=()))
@@ -235,15 +237,17 @@ def _ask(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
         raise Invalid("lines_make_no_sense")
     asked = replace(hold, generation=hold.generation + 1)
     answer = stock.offer(order_id, hold, goods)
+    own = stock.own(order_id) if hold.reservation_id else None
     if isinstance(answer, Short):
         return Decision(
             state=_without(asked, short_since=hold.short_since or moment.now),
             events=(_short(hold, order_id, answer, moment),),
         )
-    if hold.paid:
-        return _held(asked, order_id, answer, goods, None, moment)
-    lease = stock.lease(hold, answer.warehouse, goods)
-    if lease.time:
+    lease = None if hold.paid else stock.lease(hold, answer.warehouse, goods)
+    if own is not None:
+        held = _held(asked, order_id, answer, goods, lease, moment)
+        return taking_over(held, order_id, *own, moment)
+    if lease is None or lease.time:
         return _held(asked, order_id, answer, goods, lease, moment)
     # The goods are there, and stay there until it is paid.
     event = StockShort(

@@ -130,7 +130,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         refusals={
             400: "malformed_id, not_json",
             404: "unknown_reservation",
-            409: "nothing_held, reservation_released, reservation_expired",
+            409: "nothing_held, reservation_released, reservation_expired, reservation_adopted",
             422: FIELD,
         },
     ),
@@ -144,7 +144,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             400: "malformed_id, idempotency_key_missing, idempotency_key_malformed, not_json",
             404: "unknown_reservation",
             409: "nothing_held, reservation_released, reservation_expired, already_confirmed, "
-            "already_handed_over, extension_limit",
+            "already_handed_over, reservation_adopted, extension_limit",
             422: f"idempotency_key_reused, {FIELD}",
         },
     ),
@@ -155,7 +155,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         refusals={
             400: "malformed_id",
             404: "unknown_reservation",
-            409: "already_handed_over",
+            409: "already_handed_over, reservation_adopted",
         },
     ),
 }

@@ -139,7 +139,7 @@ def confirm(
     if not isinstance(state, Hold) or state.asked is None:
         return _left(key, state, Refused(code="unknown"))
     match state_of(state):
-        case "short" | "released" | "expired" as ended:
+        case "short" | "released" | "expired" | "adopted" as ended:
             return _left(key, state, Refused(code=ended))
         case "held" if state.expires_at is not None and moment.now >= state.expires_at:
             return _left(key, state, Refused(code="expired"))
@@ -186,8 +186,8 @@ def release(
     key = command.reservation_id
     if not isinstance(state, Hold) or state.asked is None:
         return _left(key, state, Refused(code="unknown"))
-    if state.state == "shipped":
-        return _left(key, state, Refused(code="handed_over"))
+    if (word := state_of(state)) == "handed_over" or word == "adopted":
+        return _left(key, state, Refused(code=word))
     if state.state != "held":
         return _left(key, state, as_it_is(key, state))
     return _ended(key, state, "released", moment)

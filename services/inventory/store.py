@@ -15,12 +15,14 @@ from typing import Any
 
 from msgspec.structs import astuple
 
+from chassis.direct import lock_keys
 from chassis.errors import Unavailable
 from chassis.failpoints import failpoint
 from chassis.log import logger
 from chassis.postgres import Connection, named_queries
 from chassis.processor import Appended, Column, FactsSource, Kept, Record
 from services.inventory import metrics, shelves
+from services.inventory.adopting import named_reservations, take_over
 from services.inventory.approvals import Approvals
 from services.inventory.counters import Answer, Epoch, ValkeyCounters
 from services.inventory.domain.ledger import Balance, Booked, Ledger
@@ -106,10 +108,15 @@ class StockSource(FactsSource[StockFacts]):
         self._telling: asyncio.Task[None] | None = None
 
     async def fetch(
-        self, work: Any, records: Sequence[Record], kept: Mapping[str, Kept[Any]]
+        self, work: Any, records: Sequence[Record], kept: dict[str, Kept[Any]]
     ) -> StockFacts:
         """Asks Valkey, locks the rows the batch needs, and gives their true numbers."""
+        if named := named_reservations(records, kept):
+            reservations = sorted({reservation_id for reservation_id, _ in named.values()})
+            await lock_keys(work.connection, reservations)
+            kept.update(await work.load(reservations))
         foreseen = foresee(records, kept, self._sourcing)
+        take_over(foreseen, kept, named)
         foreseen.rows |= self._also
         facts = StockFacts(
             foreseen,

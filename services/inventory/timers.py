@@ -28,10 +28,10 @@ from services.inventory.checking import LedgerCheck
 from services.inventory.counters import ValkeyCounters
 from services.inventory.domain.counters import Arrival, Target
 from services.inventory.domain.model import Hold, Row, merged
-from services.inventory.facts import hold_target
 from services.inventory.invariants import Books
 from services.inventory.rebuild import decode_kept
 from services.inventory.store import SQL, EpochInForce
+from services.inventory.targets import hold_target
 from services.inventory.telling_books import BooksTeller
 
 DUE_MAX = 500

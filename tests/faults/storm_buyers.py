@@ -140,6 +140,8 @@ class Crowd:
             "confirm release",
             "extend",
             "extend confirm",
+            "order",
+            "extend order",
         )
         fate = chance.choice(fates)
         words = [] if not fate else [fate] if fate == "hand over" else fate.split()
@@ -148,12 +150,24 @@ class Crowd:
             match word:
                 case "extend":
                     await self._ask(till, word, chance, {}, f"pay-{till.reservation_id}")
+                case "order":
+                    await self._become_an_order(till, chance)
                 case "hand over":
                     await self._ask(till, "confirm", chance, {"handed_over": True})
                 case "confirm":
                     await self._ask(till, "confirm", chance, {"handed_over": False})
                 case _:
                     await self._ask(till, "release", chance, {})
+
+    async def _become_an_order(self, till: Till, chance: random.Random) -> None:
+        """The sale is sent home: a paid order that names the reservation."""
+        order_id = f"order-of-{till.reservation_id}"
+        goods = till.told[0].goods
+        event = placed(order_id, goods, reservation_id=till.reservation_id)
+        till.became.append(order_id)
+        order = self.orders[order_id] = Order(goods=goods)
+        await self._tell(order, "placed", event, chance)
+        await self._tell(order, "paid", paid(order_id), chance)
 
     async def _ask(
         self,

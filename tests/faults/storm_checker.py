@@ -47,6 +47,8 @@ class Till(Struct, frozen=True, kw_only=True):
 
     reservation_id: str
     told: list[Told] = []
+    became: list[str] = []
+    """The order that names his reservation, if any."""
     satisfied: list[bool] = []
     """Holds one value when he went home, having been answered whatever he asked."""
 
@@ -170,8 +172,10 @@ def _till(till: Till, holds: Mapping[str, Hold]) -> Iterable[str]:
         yield f"told: {key} was {words}, and nobody knows it"
         return
     is_now = state_of(hold)
-    expected = "expired" if words[-1] == "held" else words[-1]
-    if is_now != expected:
+    expected = {"expired" if words[-1] == "held" else words[-1]}
+    if till.became:
+        expected.add("adopted")
+    if is_now not in expected:
         yield f"told: {key} was told {words} and is {is_now}"
     granted = hold.asked.granted if hold.asked else ()
     if till.told[0].goods != granted:

@@ -24,8 +24,11 @@ RESERVATION = "rsv-"
 REPAIR = "repair"
 """Kind of the entry that makes the books of a row agree: it moves no goods."""
 
-HoldState: TypeAlias = Literal["unmatched", "short", "held", "expired", "cancelled", "shipped"]
-"""`unmatched`: a line has no SKU of ours yet, so nothing is asked for."""
+HoldState: TypeAlias = Literal[
+    "unmatched", "short", "held", "expired", "cancelled", "shipped", "adopted"
+]
+"""`unmatched`: a line has no SKU of ours yet, so nothing is asked for. `adopted`: of a reservation whose goods an
+order has taken over."""
 
 
 class Line(Struct, frozen=True, array_like=True):
@@ -61,6 +64,8 @@ class Asked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     granted: Goods = ()
     missing: tuple[Missing, ...] = ()
     expires_at: datetime | None = None
+    adopted_by: str = ""
+    """The order that has its goods now."""
 
 
 class Extension(Struct, frozen=True, array_like=True):
@@ -101,6 +106,8 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     """Keyed digest of the receiver, while it is not paid; empty = not told."""
     early_returns: tuple[Returned, ...] = ()
     """Returns whose parcel we have not seen leave yet: topics have no order among themselves."""
+    reservation_id: str = ""
+    """The reservation whose goods the order takes over, where it names one."""
     asked: Asked | None = None
     """Set where this is no order but a reservation (domain/reservations.py)."""
 

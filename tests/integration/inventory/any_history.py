@@ -100,6 +100,17 @@ class AnyHistory(RuleBasedStateMachine):
         self.orders.append(f"o{len(self.orders)}")
         self.street.publish(placed(self.orders[-1], goods, province=province))
 
+    @precondition(lambda self: self.tills)
+    @rule(number=numbers, goods=goods, same=st.booleans(), province=st.sampled_from(PROVINCES))
+    def order_what_a_till_holds(self, number: int, goods: Goods, same: bool, province: str) -> None:
+        """All of it or something else; also what has ended, or went to another order."""
+        till = self.tills[number % len(self.tills)]
+        wanted = merged((line.sku, line.quantity) for line in till.lines) if same else goods
+        self.orders.append(f"o{len(self.orders)}")
+        self.street.publish(
+            placed(self.orders[-1], wanted, province=province, reservation_id=till.reservation_id)
+        )
+
     @precondition(lambda self: self.orders)
     @rule(number=numbers)
     def pay(self, number: int) -> None:

@@ -80,6 +80,8 @@ class Claim(Struct):
     asked: int = 0
     """How often goods were asked for."""
     partial: bool = False
+    names: str = ""
+    """The reservation whose goods an order is to take over."""
 
     @property
     def word(self) -> str:
@@ -194,7 +196,7 @@ class Claims:
         wants = merged((line.sku, line.quantity) for line in event.lines)
         total = sum(pieces for _, pieces in wants)
         choice = self._sourcing.choice(event.channel, event.province, total)
-        self.claims[key] = claim = Claim(wants, choice.warehouses)
+        self.claims[key] = claim = Claim(wants, choice.warehouses, names=event.reservation_id or "")
         self._ask(key, claim)
 
     def _closed(self, key: str) -> None:
@@ -324,9 +326,10 @@ class Claims:
 
     def _ask(self, key: str, claim: Claim, due: datetime | None = None) -> None:
         claim.asked += 1
+        own = self._own(claim)
         event = self._next(key, StockReserved, StockShort, ReservationMade, ReservationShort)
         if isinstance(event, StockShort | ReservationShort):
-            assert not self._could_have(claim, whole=not claim.partial), f"{key} is told short"
+            assert not self._could_have(claim, whole=not claim.partial, own=own), f"{key} is short"
             claim.state, claim.warehouse, claim.held = "short", "", ()
             return
         if isinstance(event, StockReserved):
@@ -336,19 +339,37 @@ class Claims:
         if goods != claim.wants:
             assert claim.partial, f"{key} has {goods}"
             assert not self._could_have(claim, whole=True), f"{key} is told only {goods}"
-        assert event.warehouse in claim.candidates, f"{key} from {event.warehouse}"
+        whence = (*claim.candidates, own.warehouse) if own else claim.candidates
+        assert event.warehouse in whence, f"{key} from {event.warehouse}"
+        if isinstance(event, StockReserved):
+            assert event.reservation_id == (claim.names if own else None), f"{key} is held apart"
+        if own:
+            ended = self._next(claim.names, ReservationEnded)
+            assert (ended.reason, ended.order_id) == ("adopted", key)
+            self._end(own, "adopted")
         self.book.reserve(event.warehouse, goods)
         claim.state, claim.warehouse, claim.held = "held", event.warehouse, goods
         if isinstance(event, StockReserved):
             due = event.expires_at
         claim.due = None if claim.paid else due
 
-    def _could_have(self, claim: Claim, *, whole: bool) -> bool:
+    def _own(self, claim: Claim) -> Claim | None:
+        """The reservation that it has to take over: one whose goods are held still."""
+        reservation = self.claims.get(claim.names)
+        return reservation if reservation and reservation.state == "held" else None
+
+    def _could_have(self, claim: Claim, *, whole: bool, own: Claim | None = None) -> bool:
         """Whether it could have been served even after everybody else in the batch."""
-        own = dict(claim.wants)
-        for warehouse in claim.candidates:
-            left = [self._before[warehouse, sku] - (self._contested[sku] - own[sku]) for sku in own]
-            if whole and all(has >= wants for has, wants in zip(left, own.values(), strict=True)):
+        wants = dict(claim.wants)
+        has_already = dict(own.held) if own else {}
+        for warehouse in (*claim.candidates, own.warehouse) if own else claim.candidates:
+            mine = has_already if own and warehouse == own.warehouse else {}
+            left = [
+                max(mine.get(sku, 0), 0)
+                + max(0, self._before[warehouse, sku] - (self._contested[sku] - wants[sku]))
+                for sku in wants
+            ]
+            if whole and all(has >= n for has, n in zip(left, wants.values(), strict=True)):
                 return True
             if not whole and any(has > 0 for has in left):
                 return True

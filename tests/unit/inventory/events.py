@@ -22,8 +22,9 @@ def placed(
     *,
     channel: str = "taobao",
     province: str = "浙江省",
+    reservation_id: str | None = None,
 ) -> OrderPlaced:
-    """An order of these goods."""
+    """An order of these goods, which may name the reservation that was made for it."""
     return OrderPlaced(
         order_id=order_id,
         version=1,
@@ -62,6 +63,7 @@ def placed(
         address_vague=False,
         hold="",
         problems=(),
+        reservation_id=reservation_id,
     )
 
 

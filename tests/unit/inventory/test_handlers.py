@@ -88,6 +88,9 @@ class Shelf(NoBatches):
     def extension(self, hold: Hold) -> Lease:
         return self.kept
 
+    def own(self, order_id: str) -> tuple[str, Hold] | None:
+        return None
+
     def lease(self, hold: Hold, warehouse: str, goods: Goods) -> Lease:
         return self.kept
 
