@@ -211,7 +211,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     # ---- time and faults --------------------------------------------------------------------------
 
-    @rule(clerk=clerks, minutes=st.sampled_from((1, 10, 31)))
+    @rule(clerk=clerks, minutes=st.sampled_from((1, 6, 10, 31)))
     def time_passes(self, clerk: int, minutes: int) -> None:
         self.street.clock.advance(minutes * 60_000)
         self.run(self.street.expire(clerk))
@@ -220,7 +220,7 @@ class AnyHistory(RuleBasedStateMachine):
     def goods_are_shared_out(self) -> None:
         self.run(self.street.allocate())
 
-    @rule(minutes=st.sampled_from((1, 10, 31)))
+    @rule(minutes=st.sampled_from((1, 6, 10, 31)))
     def time_passes_and_no_timer_looks(self, minutes: int) -> None:
         self.street.clock.advance(minutes * 60_000)
 
