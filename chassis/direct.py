@@ -1,6 +1,6 @@
 """Asking the writer of an aggregate in its own process: an answer a few milliseconds later, after the commit.
 
-For aggregates that nobody writes but by asking here. What has come together is one batch of the one loop
+For aggregates that nobody writes but by asking here, or under their lock (`lock_keys`). What has come together is one batch of the one loop
 (chassis/worker.py): the same load, decide, save, outbox and publishing as for records of Kafka, without Kafka's
 way there. Guarantees: an answer is given after its commit; questions about one aggregate are decided one after
 the other, also in different processes (a lock on its key until the commit); a question whose asker has gone is
@@ -17,6 +17,7 @@ from typing import Any
 from msgspec import Struct
 
 from chassis.errors import Unavailable
+from chassis.postgres import Connection
 from chassis.processor import Kept, Record
 from chassis.source import Batch
 from chassis.storage import Advance, PostgresWork
@@ -118,11 +119,19 @@ class DirectWork(PostgresWork):
     async def begin(self, moves: Sequence[Advance], keys: Sequence[str]) -> dict[str, Kept[Any]]:
         """The aggregates, after everybody who has one of them in hand has committed. There is nothing to swap."""
         del moves
-        # In one order, so that two processes never wait in a ring; equal hashes only wait for each other.
-        await self.connection.execute(
-            "SELECT pg_advisory_xact_lock($1, hash) FROM "
-            "(SELECT DISTINCT hashtext(key) AS hash FROM unnest($2::text[]) AS key ORDER BY 1) AS ordered",
-            KEYS_LOCK,
-            keys,
-        )
+        await lock_keys(self.connection, keys)
         return await self.load(keys)
+
+
+async def lock_keys(connection: Connection, keys: Sequence[str]) -> None:
+    """Waits until nobody else has one of these aggregates in hand; nobody has, until this transaction ends.
+
+    Whoever else may write what is asked for here takes this lock before he reads it, and before any row of stock.
+    """
+    # In one order, so that two processes never wait in a ring; equal hashes only wait for each other.
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock($1, hash) FROM "
+        "(SELECT DISTINCT hashtext(key) AS hash FROM unnest($2::text[]) AS key ORDER BY 1) AS ordered",
+        KEYS_LOCK,
+        keys,
+    )

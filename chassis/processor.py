@@ -71,6 +71,9 @@ class Decision(Struct, Generic[S], frozen=True, kw_only=True):
     effects: tuple[object, ...] = ()
     refusal: str = ""
     result_id: str = ""
+    others: tuple[tuple[str, S], ...] = ()
+    """Aggregates of the same table that change with it, by key: whoever fetched the facts put them among `kept`,
+    and sees to it that nobody else writes them meanwhile. An event about one of them bears a version of its own."""
 
 
 class Moment(Struct, frozen=True):
@@ -139,8 +142,8 @@ class FactsSource(ABC, Generic[F]):
     """Fetches and saves the facts of a batch inside its transaction; to be inherited from."""
 
     @abstractmethod
-    async def fetch(self, work: Any, records: Sequence[Record], kept: Mapping[str, Kept[Any]]) -> F:
-        """One round trip for the whole batch, after the aggregates were loaded."""
+    async def fetch(self, work: Any, records: Sequence[Record], kept: dict[str, Kept[Any]]) -> F:
+        """One round trip for the whole batch, after the aggregates were loaded. May add others to `kept`."""
 
     def appended(self, facts: F, kept: Mapping[str, Kept[Any]]) -> Sequence[Appended]:
         """What effects add to tables."""
@@ -311,8 +314,11 @@ class _Fold:
             kept.state = decision.state
         for effect in decision.effects:
             self._known.facts.apply(effect)
+        for key, state in decision.others:
+            self._known.kept[key].state = state
+            folded.touched.add(key)
         for event in decision.events:
-            folded.emitted.append(self._emit(kept, record, event))
+            folded.emitted.append(self._emit(kept, record, event, decision.others))
         if command_id is not None:
             settled = CommandSettled(
                 command_id=command_id,
@@ -324,9 +330,13 @@ class _Fold:
             self._known.settled[command_id] = settled
             folded.settled.append(settled)
 
-    def _emit(self, kept: Kept[Any], cause: Record, event: Struct) -> Emitted:
+    def _emit(
+        self, kept: Kept[Any], cause: Record, event: Struct, others: tuple[tuple[str, Any], ...]
+    ) -> Emitted:
         record: Any = type(event)
         key: str = getattr(event, record.__struct_fields__[0])
+        if others and any(key == other for other, _ in others):
+            kept = self._known.kept[key]
         version = kept.emitted.get(record.TOPIC, 0) + 1
         kept.emitted[record.TOPIC] = version
         event_id = event_id_text(record.TOPIC, key, version, record.__name__)

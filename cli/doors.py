@@ -71,7 +71,7 @@ def call(
             start + path,
             params=query,
             content=content if body is None else msgspec.json.encode(body),
-            headers={"authorization": f"Bearer {token}"},
+            headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
             timeout=timeout_s,
             trust_env=False,
         )

@@ -109,6 +109,30 @@ class ExpireHold(Struct, frozen=True, kw_only=True):
     """操作人、规则或定时器"""
     generation: int
     """第几次预占"""
+    extensions: int | None = None
+    """已延长几次 · as the timer saw it; null = never"""
+
+
+class ExtendHold(Struct, frozen=True, kw_only=True):
+    """延长预占 · a payment is in progress."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.ExtendHold"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人或自营网店"""
+    extension_key: str
+    """幂等键 · the same key extends once"""
+    for_s: int | None = None
+    """从现在起再占多少秒 · at most what the rule allows; null = that"""
+    reason: str
+    """原因"""
 
 
 class InspectBatch(Struct, frozen=True, kw_only=True):
@@ -459,6 +483,7 @@ RECORDS: tuple[type[Struct], ...] = (
     ApproveStockDocument,
     CancelPurchase,
     ExpireHold,
+    ExtendHold,
     InspectBatch,
     JudgeBatch,
     OpenCount,

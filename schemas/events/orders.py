@@ -610,6 +610,8 @@ class OrderPlaced(Struct, frozen=True, kw_only=True):
     """付款 · set where the order was paid before we first saw it; no OrderPaid follows then"""
     extension: ChannelExtension | None = None
     """渠道扩展 · what only this channel tells; null = nothing: an imported order, or one told before these were"""
+    reservation_id: str | None = None
+    """预留号 · the reservation of an own store or a till whose goods this order takes over; null = none is named"""
 
 
 RECORDS: tuple[type[Struct], ...] = (

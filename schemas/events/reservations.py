@@ -43,7 +43,31 @@ class ReservationEnded(Struct, frozen=True, kw_only=True):
     reference: str
     """调用方单号 · the caller's own name for it"""
     reason: str
-    """原因 · released or expired"""
+    """原因 · released, expired or adopted"""
+    order_id: str | None = None
+    """接管的订单 · which order has its goods now; null = none"""
+
+
+class ReservationExtended(Struct, frozen=True, kw_only=True):
+    """预留已延长 · a payment is in progress: the goods are kept longer."""
+
+    TOPIC: ClassVar[str] = "reservations"
+    FULL_NAME: ClassVar[str] = "danshu.reservations.ReservationExtended"
+
+    reservation_id: str
+    """预留号 · aggregate, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    reference: str
+    """调用方单号 · the caller's own name for it"""
+    expires_at: datetime
+    """新的到期时间 · when the hold ends unless it is confirmed"""
+    extensions: int
+    """第几次延长 · from 1"""
+    rule: str
+    """延长依据 · table@version#row"""
 
 
 class HeldLine(Struct, frozen=True, kw_only=True):
@@ -113,6 +137,7 @@ class ReservationShort(Struct, frozen=True, kw_only=True):
 RECORDS: tuple[type[Struct], ...] = (
     ReservationConfirmed,
     ReservationEnded,
+    ReservationExtended,
     ReservationMade,
     ReservationShort,
 )

@@ -35,6 +35,30 @@ class StockDeducted(Struct, frozen=True, kw_only=True):
     """扣减行"""
 
 
+class StockHoldExtended(Struct, frozen=True, kw_only=True):
+    """预占已延长 · a payment is in progress: an unpaid order keeps its goods longer."""
+
+    TOPIC: ClassVar[str] = "stock"
+    FULL_NAME: ClassVar[str] = "danshu.stock.StockHoldExtended"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    expires_at: datetime
+    """新的到期时间 · when the hold ends unless it is paid"""
+    extensions: int
+    """第几次延长 · from 1"""
+    rule: str
+    """延长依据 · table@version#row"""
+    actor: str
+    """谁说的 · who said that a payment is in progress"""
+    reason: str
+    """原因"""
+
+
 class StockReleased(Struct, frozen=True, kw_only=True):
     """预占已释放."""
 
@@ -101,6 +125,8 @@ class StockReserved(Struct, frozen=True, kw_only=True):
     """占货时长依据 · table@version#row for an unpaid order; null = paid, or not said"""
     passed_over: tuple[PassedOver, ...] | None = None
     """没选的仓及原因 · null = the first warehouse of the rule has it all"""
+    reservation_id: str | None = None
+    """接管的预留 · the reservation whose goods these are, or were in part; null = none"""
 
 
 class ReturnedLine(Struct, frozen=True, kw_only=True):
@@ -165,6 +191,7 @@ class StockShort(Struct, frozen=True, kw_only=True):
 
 RECORDS: tuple[type[Struct], ...] = (
     StockDeducted,
+    StockHoldExtended,
     StockReleased,
     StockReserved,
     StockReturned,

@@ -92,6 +92,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "WriteBackRefused": "平台拒绝回传",
         "StockReserved": "库存已预占",
         "StockShort": "库存不足",
+        "StockHoldExtended": "预占已延长",
         "StockReleased": "预占已释放",
         "StockDeducted": "库存已扣减",
         "StockReturned": "退货已入库",

@@ -252,6 +252,7 @@ def _placed(  # noqa: PLR0917
         problems=tuple(problem.code for problem in arrival.normalised.problems),
         ship_by=order.times.ship_by,
         extension=known.extension,
+        reservation_id=order.reservation_id or None,
     )
 
 

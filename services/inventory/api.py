@@ -22,6 +22,7 @@ from chassis.http import Problem, problem_response, read_body
 from services.inventory.domain.reservations import (
     Answer,
     ConfirmReservation,
+    ExtendReservation,
     Refused,
     ReleaseReservation,
     Reservation,
@@ -36,6 +37,8 @@ from services.inventory.written import (
     AskedLevels,
     Confirmation,
     Confirmations,
+    Extension,
+    Extensions,
     Fault,
     Releases,
     WantedReservation,
@@ -53,7 +56,10 @@ REFUSED = {
     "short": (409, "nothing_held", "该预留缺货，没有占用库存"),
     "released": (409, "reservation_released", "预留已释放"),
     "expired": (409, "reservation_expired", "预留已过期"),
+    "confirmed": (409, "already_confirmed", "预留已确认，不会到期"),
+    "extension_limit": (409, "extension_limit", "该预留不能再延长"),
     "handed_over": (409, "already_handed_over", "货品已交出"),
+    "adopted": (409, "reservation_adopted", "货品已归订单，请在订单上操作"),
 }
 """Refusal of the desk → status, code and title."""
 
@@ -122,7 +128,7 @@ class Api:
 
     async def availability_of_many(self, request: Request) -> Response:
         """POST /availability: the same for SKUs in a body."""
-        asked = await _body(request, AskedLevels)
+        asked = await read_wanted(request, AskedLevels)
 
         def field(what: str, at: int) -> dict[str, str]:
             return {"pointer": f"#/{what}s/{at}"}
@@ -131,20 +137,14 @@ class Api:
 
     async def reserve(self, request: Request) -> Response:
         """POST /reservations."""
-        key = request.headers.get(KEY_HEADER)
-        if key is None:
-            detail = "POST /reservations needs the header Idempotency-Key"
-            raise _Stop(_key_problem("idempotency_key_missing", detail))
-        if re.fullmatch(KEY, key) is None:
-            detail = "8 to 128 visible ASCII characters"
-            raise _Stop(_key_problem("idempotency_key_malformed", detail))
-        wanted = await _body(request, WantedReservation)
+        key = _key(request)
+        wanted = await read_wanted(request, WantedReservation)
         _stop_on(await self._unknown(wanted))
         return _told(await self._desk.ask(wanted.command(key, self._desk.hold_s)), 201)
 
     async def reserve_batch(self, request: Request) -> Response:
         """POST /reservations/batch: each for itself, under its own key."""
-        wanted = (await _body(request, WantedReservations)).reservations
+        wanted = (await read_wanted(request, WantedReservations)).reservations
         # Asked for together: one look for all that is not known yet.
         skus = [line.sku for one in wanted for line in one.lines]
         await self._desk.unknown(skus, [one.warehouse for one in wanted if one.warehouse])
@@ -161,16 +161,33 @@ class Api:
     async def confirm(self, request: Request) -> Response:
         """POST /reservations/{reservation_id}/confirm."""
         reservation_id = _id(request)
-        wanted = await _body(request, Confirmation, empty=Confirmation())
+        wanted = await read_wanted(request, Confirmation, empty=Confirmation())
         command = ConfirmReservation(reservation_id=reservation_id, handed_over=wanted.handed_over)
         return _told(await self._desk.ask(command), 200)
 
     async def confirm_batch(self, request: Request) -> Response:
         """POST /reservations/confirm: each for itself."""
-        wanted = await _body(request, Confirmations)
+        wanted = await read_wanted(request, Confirmations)
         commands = [
             ConfirmReservation(reservation_id=one, handed_over=wanted.handed_over)
             for one in wanted.reservation_ids
+        ]
+        return await _results(_result(self._desk.ask(command), 200) for command in commands)
+
+    async def extend(self, request: Request) -> Response:
+        """POST /reservations/{reservation_id}/extend: once a key."""
+        reservation_id, key = _id(request), _key(request)
+        wanted = await read_wanted(request, Extension, empty=Extension())
+        command = ExtendReservation(reservation_id=reservation_id, key=key, for_s=wanted.for_s or 0)
+        return _told(await self._desk.ask(command), 200)
+
+    async def extend_batch(self, request: Request) -> Response:
+        """POST /reservations/extend: each for itself, under its own key."""
+        commands = [
+            ExtendReservation(
+                reservation_id=one.reservation_id, key=one.idempotency_key, for_s=one.for_s or 0
+            )
+            for one in (await read_wanted(request, Extensions)).extensions
         ]
         return await _results(_result(self._desk.ask(command), 200) for command in commands)
 
@@ -181,7 +198,7 @@ class Api:
 
     async def release_batch(self, request: Request) -> Response:
         """POST /reservations/release: each for itself."""
-        wanted = await _body(request, Releases)
+        wanted = await read_wanted(request, Releases)
         commands = [ReleaseReservation(reservation_id=one) for one in wanted.reservation_ids]
         return await _results(_result(self._desk.ask(command), 200) for command in commands)
 
@@ -239,9 +256,11 @@ def endpoints(api: Api) -> tuple[tuple[str, str, Endpoint], ...]:
         ("GET", "/reservations", api.find),
         ("POST", "/reservations/batch", api.reserve_batch),
         ("POST", "/reservations/confirm", api.confirm_batch),
+        ("POST", "/reservations/extend", api.extend_batch),
         ("POST", "/reservations/release", api.release_batch),
         ("GET", "/reservations/{reservation_id}", api.show),
         ("POST", "/reservations/{reservation_id}/confirm", api.confirm),
+        ("POST", "/reservations/{reservation_id}/extend", api.extend),
         ("POST", "/reservations/{reservation_id}/release", api.release),
     )
 
@@ -304,7 +323,8 @@ async def _results(asked: Iterable[Awaitable[Result]]) -> Response:
     return as_json(Results(results=tuple(await asyncio.gather(*asked))))
 
 
-async def _body(request: Request, kind: type[T], *, empty: T | None = None) -> T:
+async def read_wanted(request: Request, kind: type[T], *, empty: T | None = None) -> T:
+    """The body as this type; `empty` for none. Raises what `answering` tells as a problem."""
     body = await read_body(request, BODY_BYTES_MAX)
     if body is None:
         detail = f"{BODY_BYTES_MAX} bytes at most"
@@ -325,6 +345,18 @@ async def _body(request: Request, kind: type[T], *, empty: T | None = None) -> T
     if isinstance(value, Problem):
         raise _Stop(value)
     return value
+
+
+def _key(request: Request) -> str:
+    """The caller's key. Raises where there is none, or none that can be kept."""
+    key = request.headers.get(KEY_HEADER)
+    if key is None:
+        detail = f"POST {request.url.path} needs the header Idempotency-Key"
+        raise _Stop(_key_problem("idempotency_key_missing", detail))
+    if re.fullmatch(KEY, key) is None:
+        detail = "8 to 128 visible ASCII characters"
+        raise _Stop(_key_problem("idempotency_key_malformed", detail))
+    return key
 
 
 def _id(request: Request) -> str:

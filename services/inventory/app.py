@@ -30,6 +30,7 @@ from services.inventory.document_doors import document_routes
 from services.inventory.domain.model import Aggregate
 from services.inventory.doors import inventory_app
 from services.inventory.handlers import HANDLERS
+from services.inventory.hold_doors import hold_routes
 from services.inventory.invariants import Books
 from services.inventory.leases import read_leases
 from services.inventory.parameters import read_parameters
@@ -99,7 +100,7 @@ def direct_worker(
 
 
 def office_routes(context: Context[InventorySettings]) -> list[Route]:
-    """The doors of documents, of reconciliation and of replenishment."""
+    """The doors of documents, of holds, of reconciliation and of replenishment."""
     settings, pool, clock = context.settings, context.pool, context.clock
     token = settings.api_token.get_secret_value()
     return [
@@ -110,6 +111,7 @@ def office_routes(context: Context[InventorySettings]) -> list[Route]:
             token=token,
             answer_timeout_s=settings.receipt_timeout_s,
         ),
+        *hold_routes(context.desk, clock, token=token, answer_timeout_s=settings.receipt_timeout_s),
         *availability_routes(pool, token=token),
         *reconciliation_routes(
             Reconciler(pool, read_thresholds(settings.rules_dir), clock),

@@ -17,6 +17,7 @@ from schemas.events.commands_inventory import (
     AllocateBackorder,
     ApproveStockDocument,
     ExpireHold,
+    ExtendHold,
     InspectBatch,
     JudgeBatch,
     OpenCount,
@@ -34,6 +35,7 @@ from schemas.events.refunds import RefundSettled
 from schemas.events.shipments import ParcelShipped
 from services.inventory.approvals import Approvals
 from services.inventory.counters import Epoch
+from services.inventory.domain.adopting import offer_to_owner
 from services.inventory.domain.batches import Portion, Stand
 from services.inventory.domain.counters import Arrival, Ask, Target
 from services.inventory.domain.model import (
@@ -61,6 +63,7 @@ from services.inventory.domain.model import (
 from services.inventory.domain.reservations import (
     ConfirmReservation,
     ExpireReservation,
+    ExtendReservation,
     ReleaseReservation,
     ReserveGoods,
 )
@@ -76,12 +79,14 @@ from services.inventory.leases import Leases
 from services.inventory.locked import LockedRows
 from services.inventory.shelf_life import ShelfLife
 from services.inventory.sourcing import Choice, Sourcing
+from services.inventory.targets import hold_target
 
 Moment: TypeAlias = tuple[str, str, datetime]
 """(warehouse, sku, at): a row as its book was then."""
 ASKED = "asked"
 """The rule of a reservation whose caller named the warehouse."""
 LETS_GO = frozenset({ExpireHold, OrderClosed, ReleaseReservation, ExpireReservation})
+EXTENDS = frozenset({ExtendHold, ExtendReservation})
 
 
 @dataclass(slots=True)
@@ -97,6 +102,8 @@ class Plan:
     """The warehouse in which Valkey has set the goods aside; empty = it has not."""
     partial: bool = False
     """Whether a part will do where the whole is not there."""
+    takes_over: str = ""
+    """The reservation whose goods are the order's already, while it has them."""
 
     @property
     def rows(self) -> Iterable[Row]:
@@ -110,6 +117,8 @@ class Foreseen:
 
     plans: dict[str, Plan] = field(default_factory=dict)
     """By order: those that may ask for goods."""
+    adoptions: dict[str, Plan] = field(default_factory=dict)
+    """The same of orders that take over a reservation: Valkey is not asked."""
     touched: set[str] = field(default_factory=set)
     """Orders whose live hold may change."""
     documents: set[str] = field(default_factory=set)
@@ -120,8 +129,10 @@ class Foreseen:
     """Rows that may not exist yet."""
     repairs: set[Row] = field(default_factory=set)
     """Rows whose books may have to be made to agree; new rows, too."""
+    glances: set[Row] = field(default_factory=set)
+    """Rows that are looked at and never changed."""
     buyers: set[str] = field(default_factory=set)
-    """Who may come to have goods unpaid."""
+    """Who may come to have goods unpaid, or to have them longer."""
     moments: set[Moment] = field(default_factory=set)
     """Rows of which the book is asked at an earlier moment; new rows, too."""
     batches: set[tuple[str, str]] = field(default_factory=set)
@@ -204,9 +215,11 @@ def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing
     elif kind is OrderLinesMatched:
         goods = wanted(event.lines) if hold.state == "unmatched" else None
         if goods is not None:
-            if hold.buyer:
-                foreseen.buyers.add(hold.buyer)
+            foreseen.buyers.add(hold.buyer)
             foreseen.plans[key] = plan_for(sourcing, hold, goods)
+    elif kind in EXTENDS:
+        foreseen.glances.update((hold.warehouse, sku) for sku, _ in hold.held)
+        foreseen.buyers.add(hold.buyer)
     elif kind in LETS_GO or (kind is ConfirmReservation and event.handed_over):
         leaves = hold.held
     elif kind is ParcelShipped:
@@ -330,12 +343,19 @@ class StockFacts(LockedRows):
 
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
         """Who could send these goods now, by the numbers of Postgres."""
-        plan = self.foreseen.plans.get(order_id)
+        plan = self.foreseen.plans.get(order_id) or self.foreseen.adoptions.get(order_id)
         if plan is None:
             # A parked event came free in this very batch.
             plan = self.foreseen.plans[order_id] = plan_for(self._sourcing, hold, goods)
             plan.locked = plan.choice.warehouses
             self._require(plan.rows)
+        own = self.own(order_id) if plan.takes_over else None
+        if own is not None:
+            answer = offer_to_owner(
+                self.book.available, own[1], plan.choice.warehouses, plan.choice.rule, goods
+            )
+            self.results["short" if isinstance(answer, Short) else "held"] += 1
+            return answer
         warehouse = choose(self.book.available, plan.locked, goods)
         self.results["held" if warehouse else "short"] += 1
         if not warehouse:
@@ -349,11 +369,25 @@ class StockFacts(LockedRows):
             passed_over=passed_over(self._shown, candidates, warehouse, goods),
         )
 
+    def own(self, order_id: str) -> tuple[str, Hold] | None:
+        """The reservation that is the order's to take over now."""
+        plan = self.foreseen.adoptions.get(order_id)
+        state = self._kept[plan.takes_over].state if plan else None
+        if plan is None or not isinstance(state, Hold) or state.state != "held":
+            return None
+        return plan.takes_over, state
+
     def lease(self, hold: Hold, warehouse: str, goods: Goods) -> Lease:
         """How long they are kept there for somebody who has not paid."""
         left = min(self.book.available((warehouse, sku)) - pieces for sku, pieces in goods)
         others = self.buyer_holds.get(hold.buyer, 0)
         return self._leases.lease(hold.channel, pieces_of(goods), others, left)
+
+    def extension(self, hold: Hold) -> Lease:
+        """How long a payment in progress may keep what is held, as it would be judged now."""
+        left = min(self._shown((hold.warehouse, sku)) for sku, _ in hold.held)
+        others = max(0, self.buyer_holds.get(hold.buyer, 0) - 1)
+        return self._leases.lease(hold.channel, pieces_of(hold.held), others, left)
 
     def part(self, order_id: str, goods: Goods) -> HeldPart | Short:
         """Who could send most of these goods now, for who was just told that nobody has them all."""
@@ -454,21 +488,6 @@ def _keeps(target: Target, plan: Plan) -> bool:
 def _target(order_id: str, kept: Mapping[str, Kept[Any]], at_least: int) -> Target:
     known = kept.get(order_id)
     return hold_target(order_id, known.state if known else None, at_least)
-
-
-def hold_target(order_id: str, state: object, at_least: int, noted: float = 0) -> Target:
-    """What Valkey's record of an order must be.
-
-    `at_least` is the newest generation that was asked for: where no hold came of it, as for an order that
-    was cancelled before it was placed, that attempt has to go too.
-    """
-    if type(state) is not Hold:
-        return Target(order_id, at_least, "freed", "", (), noted)
-    if state.state == "held":
-        return Target(order_id, state.generation, "held", state.warehouse, state.held, noted)
-    if state.state == "shipped":
-        return Target(order_id, state.generation, "spent", state.warehouse, state.shipped, noted)
-    return Target(order_id, max(at_least, state.generation), "freed", "", (), noted)
 
 
 def spare_of(seen: Mapping[Row, int], promised: Mapping[Row, int]) -> Available:

@@ -15,7 +15,12 @@ from msgspec.structs import replace
 
 from chassis.errors import Invalid
 from chassis.processor import Decide, Decision, Moment
-from schemas.events.commands_inventory import AllocateBackorder, ExpireHold, ReceiveStock
+from schemas.events.commands_inventory import (
+    AllocateBackorder,
+    ExpireHold,
+    ExtendHold,
+    ReceiveStock,
+)
 from schemas.events.order_states import OrderClosed
 from schemas.events.orders import OrderLine, OrderLinesMatched, OrderPaid, OrderPlaced
 from schemas.events.refunds import RefundSettled
@@ -27,14 +32,17 @@ from schemas.events.stock import (
     ReturnedLine,
     ShortLine,
     StockDeducted,
+    StockHoldExtended,
     StockReleased,
     StockReserved,
     StockReturned,
     StockShort,
 )
+from services.inventory.adopting import taking_over
 from services.inventory.batches import put_back
 from services.inventory.documents import DOCUMENTS
 from services.inventory.domain.batches import added
+from services.inventory.domain.extending import extended
 from services.inventory.domain.model import (
     Aggregate,
     Deduct,
@@ -70,6 +78,7 @@ def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Mo
         province=event.province,
         lines=_lines(event.lines),
         buyer="" if event.payment else event.receiver_key,
+        reservation_id=event.reservation_id or "",
     )
     if any([line.unmatched is not None for line in event.lines]):  # noqa: C419 — every order passes here
         return Decision(state=replace(hold, state="unmatched", lines=()))
@@ -111,14 +120,46 @@ def closed(state: Aggregate | None, event: OrderClosed, _stock: Stock, moment: M
 
 
 def expire(state: Aggregate | None, command: ExpireHold, _stock: Stock, moment: Moment) -> Outcome:
-    """Ends an unpaid hold. The timer asks when it is due; a payment that came first wins."""
+    """Ends an unpaid hold. The timer asks when it is due; a payment or an extension that came first wins."""
     if not isinstance(state, Hold):
         return Decision(state=state, refusal="unknown_order")
     if state.state != "held" or state.generation != command.generation:
         return Decision(state=state, refusal="not_held")
     if state.paid:
         return Decision(state=state, refusal="paid")
+    if len(state.extensions) != (command.extensions or 0):
+        return Decision(state=state, refusal="extended")
     return _let_go(state, command.order_id, "expired", moment)
+
+
+def extend(state: Aggregate | None, command: ExtendHold, stock: Stock, moment: Moment) -> Outcome:
+    """Keeps an unpaid order's goods longer, since it is being paid; not once its time is over."""
+    if not isinstance(state, Hold) or state.asked is not None:
+        return Decision(state=state, refusal="unknown_order")
+    if state.state != "held":
+        return Decision(state=state, refusal="not_held")
+    if state.paid:
+        return Decision(state=state, refusal="paid")
+    lease = stock.extension(state)
+    key, for_s = command.extension_key, command.for_s or 0
+    longer = extended(state, key, for_s, lease, moment.now)
+    if not isinstance(longer, Hold):
+        return Decision(state=state, refusal=longer)
+    assert longer.expires_at is not None
+    until = longer.expires_at.isoformat()
+    if longer == state:
+        return Decision(state=state, result_id=until)
+    event = StockHoldExtended(
+        order_id=command.order_id,
+        version=0,
+        occurred_at=moment.now,
+        expires_at=longer.expires_at,
+        extensions=len(longer.extensions),
+        rule=lease.rule,
+        actor=moment.actor,
+        reason=command.reason,
+    )
+    return Decision(state=longer, events=(event,), result_id=until)
 
 
 def allocate(
@@ -196,15 +237,17 @@ def _ask(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
         raise Invalid("lines_make_no_sense")
     asked = replace(hold, generation=hold.generation + 1)
     answer = stock.offer(order_id, hold, goods)
+    own = stock.own(order_id) if hold.reservation_id else None
     if isinstance(answer, Short):
         return Decision(
             state=_without(asked, short_since=hold.short_since or moment.now),
             events=(_short(hold, order_id, answer, moment),),
         )
-    if hold.paid:
-        return _held(asked, order_id, answer, goods, None, moment)
-    lease = stock.lease(hold, answer.warehouse, goods)
-    if lease.time:
+    lease = None if hold.paid else stock.lease(hold, answer.warehouse, goods)
+    if own is not None:
+        held = _held(asked, order_id, answer, goods, lease, moment)
+        return taking_over(held, order_id, *own, moment)
+    if lease is None or lease.time:
         return _held(asked, order_id, answer, goods, lease, moment)
     # The goods are there, and stay there until it is paid.
     event = StockShort(
@@ -326,6 +369,7 @@ HANDLERS: Mapping[type[Struct], Decide] = {
     OrderPaid: paid,
     OrderClosed: closed,
     ExpireHold: expire,
+    ExtendHold: extend,
     AllocateBackorder: allocate,
     ParcelShipped: shipped,
     RefundSettled: refund_settled,

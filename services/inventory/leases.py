@@ -1,7 +1,8 @@
 """How long an unpaid order keeps its goods: the decision table `hold/default`, against those who hoard.
 
 Guarantees: the same order on the same shelf always gets the same time; the rule that spoke is named
-`table@version#row`. Nobody keeps goods unpaid for longer than the setting `hold_s`.
+`table@version#row`. Nobody keeps goods unpaid for longer than the setting `hold_s`, and what the same table allows
+a payment in progress: so many minutes each time, so many times.
 """
 
 from __future__ import annotations
@@ -24,6 +25,13 @@ FACTS: Mapping[str, Kind] = {
 LEFT_MAX = 1_000
 """More pieces than this are plenty, however many."""
 REMEMBERED_MAX = 8_192
+OUTPUTS: Mapping[str, Kind] = {
+    "hold_minutes": "int",
+    "extend_minutes": "int",
+    "extend_times": "int",
+}
+EXTENSIONS_MAX = 20
+"""Whatever the table says: each is kept with its key."""
 
 
 class Leases:
@@ -46,14 +54,18 @@ class Leases:
 
     def _decide(self, asked: tuple[str, int, int, int]) -> Lease:
         decision = self._table.decide(dict(zip(FACTS, asked, strict=True)))
-        time = timedelta(minutes=max(0, decision.integer("hold_minutes")))
         return Lease(
-            time=min(time, self._longest),
+            time=self._minutes(decision.integer("hold_minutes")),
             rule=decision.rule,
+            extension=self._minutes(decision.integer("extend_minutes")),
+            extensions_max=min(decision.integer("extend_times"), EXTENSIONS_MAX),
         )
+
+    def _minutes(self, minutes: int) -> timedelta:
+        return min(timedelta(minutes=max(0, minutes)), self._longest)
 
 
 def read_leases(rules_dir: Path, longest: timedelta) -> Leases:
     """The table of a folder of rules. Raises StartRefused."""
-    table = needed_table(rules_dir, TABLE, facts=FACTS, outputs={"hold_minutes": "int"})
+    table = needed_table(rules_dir, TABLE, facts=FACTS, outputs=OUTPUTS)
     return Leases(table, longest)

@@ -1,7 +1,7 @@
 """The OpenAPI document of reservations and replenishment. `python -m services.inventory.openapi` writes
 docs/openapi-inventory.json anew.
 
-Guarantees: paths and methods are those of `api.endpoints` and of the doors of replenishment, bodies and answers the types the doors read and
+Guarantees: paths and methods are those of `api.endpoints` and of the doors of holds and of replenishment, bodies and answers the types the doors read and
 write; the tests refuse a committed document that is not the current one.
 """
 
@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from chassis.http import Problem
 from chassis.service import VERSION
-from services.inventory import api, written
+from services.inventory import api, hold_doors, written
 from services.inventory.document_doors import Settled
 from services.inventory.domain.reservations import Reservation
 from services.inventory.invariants import Level
@@ -103,6 +103,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         answer=api.Results,
         refusals={400: "not_json", 422: FIELD},
     ),
+    ("POST", "/reservations/extend"): Operation(
+        summary="批量延长：各自成败，各带幂等键",
+        body=written.Extensions,
+        answer=api.Results,
+        refusals={400: "not_json", 422: f"duplicate_idempotency_key, {FIELD}"},
+    ),
     ("POST", "/reservations/release"): Operation(
         summary="批量释放：各自成败",
         body=written.Releases,
@@ -124,8 +130,22 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         refusals={
             400: "malformed_id, not_json",
             404: "unknown_reservation",
-            409: "nothing_held, reservation_released, reservation_expired",
+            409: "nothing_held, reservation_released, reservation_expired, reservation_adopted",
             422: FIELD,
+        },
+    ),
+    ("POST", "/reservations/{reservation_id}/extend"): Operation(
+        summary="延长：付款正在进行，从现在起再占 for_s 秒（不写则按规则），不超过规则允许的时长与次数。同一幂等键只延长一次，再问答复现状",
+        body=written.Extension,
+        body_required=False,
+        parameters=(ID, KEY),
+        answer=Reservation,
+        refusals={
+            400: "malformed_id, idempotency_key_missing, idempotency_key_malformed, not_json",
+            404: "unknown_reservation",
+            409: "nothing_held, reservation_released, reservation_expired, already_confirmed, "
+            "already_handed_over, reservation_adopted, extension_limit",
+            422: f"idempotency_key_reused, {FIELD}",
         },
     ),
     ("POST", "/reservations/{reservation_id}/release"): Operation(
@@ -135,10 +155,24 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         refusals={
             400: "malformed_id",
             404: "unknown_reservation",
-            409: "already_handed_over",
+            409: "already_handed_over, reservation_adopted",
         },
     ),
 }
+ORDER_ID = _parameter("order_id", "path", {"type": "string"})
+OPERATIONS[hold_doors.METHOD, hold_doors.PATH] = Operation(
+    summary="订单付款进行中，延长预占：同一幂等键只延长一次",
+    body=hold_doors.WrittenExtension,
+    parameters=(ORDER_ID,),
+    answer=hold_doors.Extended,
+    refusals={
+        202: "pending",
+        400: "not_json",
+        404: "unknown_order",
+        409: "not_held, paid, expired, extension_limit",
+        422: f"idempotency_key_reused, {FIELD}",
+    },
+)
 WAREHOUSE = {**_parameter("warehouse", "query", CODE), "required": False}
 SKU = {**_parameter("sku", "query", CODE), "required": False}
 PAPER = {202: "pending", 404: "unknown_document", 422: "malformed"}

@@ -22,6 +22,7 @@ from services.inventory.domain.reservations import (
     Answer,
     ConfirmReservation,
     ExpireReservation,
+    ExtendReservation,
     ReleaseReservation,
     Reservation,
     ReserveGoods,
@@ -51,7 +52,12 @@ class Reservations:
         self._known: set[tuple[str, str]] = set()
 
     async def ask(
-        self, command: ReserveGoods | ConfirmReservation | ReleaseReservation | ExpireReservation
+        self,
+        command: ReserveGoods
+        | ConfirmReservation
+        | ExtendReservation
+        | ReleaseReservation
+        | ExpireReservation,
     ) -> Answer:
         """The answer, after its commit. Raises TooBusy, NotInTime."""
         answer: Answer = await self._desk.ask(command.reservation_id, command, self._timeout_s)

@@ -2,8 +2,8 @@
 
 A reservation is held when it is asked for, for good when it is confirmed, off the books when its goods are
 handed over; it ends when it is released or its time is over. The same question about it again changes nothing
-and gets the same answer; a confirmation that comes at or after `expires_at` is refused, whether or not the
-timer has been there. Whatever moves goods is a generation further: two processes may tell Valkey of one
+and gets the same answer; a confirmation or an extension that comes at or after `expires_at` is refused, whether or not
+the timer has been there. Whatever moves goods is a generation further: two processes may tell Valkey of one
 reservation in the wrong order, and the older news must not win.
 """
 
@@ -23,10 +23,12 @@ from schemas.events.reservations import (
     LackingLine,
     ReservationConfirmed,
     ReservationEnded,
+    ReservationExtended,
     ReservationMade,
     ReservationShort,
 )
 from services.inventory.domain.batches import Portion, added
+from services.inventory.domain.extending import extended
 from services.inventory.domain.model import (
     Aggregate,
     Asked,
@@ -35,6 +37,7 @@ from services.inventory.domain.model import (
     Held,
     HeldPart,
     Hold,
+    Lease,
     Release,
     Reserve,
     Short,
@@ -44,6 +47,7 @@ from services.inventory.domain.reservations import (
     Answer,
     ConfirmReservation,
     ExpireReservation,
+    ExtendReservation,
     Refused,
     ReleaseReservation,
     ReserveGoods,
@@ -62,6 +66,10 @@ class Stock(Protocol):
 
     def part(self, key: str, goods: Goods) -> HeldPart | Short:
         """Who could give most of them."""
+        ...
+
+    def extension(self, hold: Hold) -> Lease:
+        """How long a payment in progress may keep what is held."""
         ...
 
     def first_expired(self, warehouse: str, goods: Goods) -> tuple[Portion, ...]:
@@ -131,7 +139,7 @@ def confirm(
     if not isinstance(state, Hold) or state.asked is None:
         return _left(key, state, Refused(code="unknown"))
     match state_of(state):
-        case "short" | "released" | "expired" as ended:
+        case "short" | "released" | "expired" | "adopted" as ended:
             return _left(key, state, Refused(code=ended))
         case "held" if state.expires_at is not None and moment.now >= state.expires_at:
             return _left(key, state, Refused(code="expired"))
@@ -143,6 +151,34 @@ def confirm(
             return _sold(key, state, command, stock, moment)
 
 
+def extend(
+    state: Aggregate | None, command: ExtendReservation, stock: Stock, moment: Moment
+) -> Outcome:
+    """Keeps the goods longer while somebody pays. The same key again extends nothing and is told what is now."""
+    key = command.reservation_id
+    if not isinstance(state, Hold) or state.asked is None:
+        return _left(key, state, Refused(code="unknown"))
+    word = state_of(state)
+    if word != "held":
+        return _left(key, state, Refused(code=word))
+    longer = extended(state, command.key, command.for_s, stock.extension(state), moment.now)
+    if not isinstance(longer, Hold):
+        return _left(key, state, Refused(code=longer))
+    if longer == state:
+        return _left(key, state, as_it_is(key, state))
+    assert longer.expires_at is not None
+    event = ReservationExtended(
+        reservation_id=key,
+        version=0,
+        occurred_at=moment.now,
+        reference=_reference(state),
+        expires_at=longer.expires_at,
+        extensions=len(longer.extensions),
+        rule=stock.extension(state).rule,
+    )
+    return Decision(state=longer, events=(event,), effects=(Answered(key, as_it_is(key, longer)),))
+
+
 def release(
     state: Aggregate | None, command: ReleaseReservation, _stock: Stock, moment: Moment
 ) -> Outcome:
@@ -150,8 +186,8 @@ def release(
     key = command.reservation_id
     if not isinstance(state, Hold) or state.asked is None:
         return _left(key, state, Refused(code="unknown"))
-    if state.state == "shipped":
-        return _left(key, state, Refused(code="handed_over"))
+    if (word := state_of(state)) == "handed_over" or word == "adopted":
+        return _left(key, state, Refused(code=word))
     if state.state != "held":
         return _left(key, state, as_it_is(key, state))
     return _ended(key, state, "released", moment)
@@ -268,6 +304,7 @@ def _reference(hold: Hold) -> str:
 DIRECT_HANDLERS: Mapping[type[Struct], Decide] = {
     ReserveGoods: reserve,
     ConfirmReservation: confirm,
+    ExtendReservation: extend,
     ReleaseReservation: release,
     ExpireReservation: expire,
 }

@@ -15,12 +15,14 @@ from typing import Any
 
 from msgspec.structs import astuple
 
+from chassis.direct import lock_keys
 from chassis.errors import Unavailable
 from chassis.failpoints import failpoint
 from chassis.log import logger
 from chassis.postgres import Connection, named_queries
 from chassis.processor import Appended, Column, FactsSource, Kept, Record
 from services.inventory import metrics, shelves
+from services.inventory.adopting import named_reservations, take_over
 from services.inventory.approvals import Approvals
 from services.inventory.counters import Answer, Epoch, ValkeyCounters
 from services.inventory.domain.ledger import Balance, Booked, Ledger
@@ -106,10 +108,15 @@ class StockSource(FactsSource[StockFacts]):
         self._telling: asyncio.Task[None] | None = None
 
     async def fetch(
-        self, work: Any, records: Sequence[Record], kept: Mapping[str, Kept[Any]]
+        self, work: Any, records: Sequence[Record], kept: dict[str, Kept[Any]]
     ) -> StockFacts:
         """Asks Valkey, locks the rows the batch needs, and gives their true numbers."""
+        if named := named_reservations(records, kept):
+            reservations = sorted({reservation_id for reservation_id, _ in named.values()})
+            await lock_keys(work.connection, reservations)
+            kept.update(await work.load(reservations))
         foreseen = foresee(records, kept, self._sourcing)
+        take_over(foreseen, kept, named)
         foreseen.rows |= self._also
         facts = StockFacts(
             foreseen,
@@ -120,9 +127,19 @@ class StockSource(FactsSource[StockFacts]):
             approvals=self._approvals,
             shelf_life=self._shelf_life,
         )
-        if not (foreseen.plans or foreseen.rows or foreseen.new_rows):
-            return facts
         connection: Connection = work.connection
+        if foreseen.glances:
+            facts.seen = await _look(connection, foreseen.glances)
+        if foreseen.plans or foreseen.rows or foreseen.new_rows:
+            await self._lock(connection, facts)
+        if foreseen.buyers:
+            counted = await connection.fetch(SQL["unpaid_holds"], list(foreseen.buyers))
+            facts.buyer_holds = {row["buyer"]: row["holds"] for row in counted}
+        return facts
+
+    async def _lock(self, connection: Connection, facts: StockFacts) -> None:
+        """The rows that may change, after Valkey was asked, and what else is to be known of them."""
+        foreseen = facts.foreseen
         await connection.execute(SQL["lock_counting"])
         await self.told()
         answers = await self._admit(connection, facts)
@@ -135,9 +152,6 @@ class StockSource(FactsSource[StockFacts]):
             await self._lock_all(connection, facts)
         else:
             await self._lock_admitted(connection, facts, answers)
-        if foreseen.buyers:
-            counted = await connection.fetch(SQL["unpaid_holds"], list(foreseen.buyers))
-            facts.buyer_holds = {row["buyer"]: row["holds"] for row in counted}
         if foreseen.moments:
             facts.books_at = await self._books_at(connection, foreseen.moments, facts.book)
             facts.batches_at = await shelves.batches_at(connection, foreseen.moments, facts.book)
@@ -145,7 +159,6 @@ class StockSource(FactsSource[StockFacts]):
             facts.recalled = await shelves.recalled(connection, foreseen.batches)
         for row in foreseen.repairs:
             facts.differing[row] = await self._off(connection, row, facts.book)
-        return facts
 
     def appended(self, facts: StockFacts, kept: Mapping[str, Kept[Any]]) -> Sequence[Appended]:
         """The ledger's new entries."""
@@ -250,8 +263,7 @@ class StockSource(FactsSource[StockFacts]):
         rows.update(promised)
         # Read without a lock: most of a sold-out rush ends here, and blocks nobody.
         if looked_at:
-            found = await connection.fetch(SQL["look_at_rows"], *_columns(list(looked_at)))
-            facts.seen = {(row[0], row[1]): row[2] for row in found}
+            facts.seen |= await _look(connection, looked_at)
         spare = spare_of(facts.seen, promised)
         if any(_could_serve(spare, plan) for plan in refused):
             # Another worker's promise that is not committed yet, or news Valkey never had.
@@ -305,6 +317,12 @@ class StockSource(FactsSource[StockFacts]):
         numbers.update({(row[0], row[1]): (row[2], row[3]) for row in found})
         batched = [(row[0], row[1]) for row in found if row[4]]
         return Book(numbers, await shelves.read(connection, batched) if batched else None)
+
+
+async def _look(connection: Connection, rows: Iterable[Row]) -> dict[Row, int]:
+    """Available pieces of rows that exist, without a lock."""
+    found = await connection.fetch(SQL["look_at_rows"], *_columns(list(rows)))
+    return {(row[0], row[1]): row[2] for row in found}
 
 
 def _could_serve(spare: Available, plan: Plan) -> bool:

@@ -28,10 +28,10 @@ from services.inventory.checking import LedgerCheck
 from services.inventory.counters import ValkeyCounters
 from services.inventory.domain.counters import Arrival, Target
 from services.inventory.domain.model import Hold, Row, merged
-from services.inventory.facts import hold_target
 from services.inventory.invariants import Books
 from services.inventory.rebuild import decode_kept
 from services.inventory.store import SQL, EpochInForce
+from services.inventory.targets import hold_target
 from services.inventory.telling_books import BooksTeller
 
 DUE_MAX = 500
@@ -126,16 +126,23 @@ class Expiry:
             commands = [
                 ExpireHold(
                     order_id=row["key"],
-                    command_id=request_id("expire", row["key"], str(row["generation"])),
+                    command_id=_expiry_id(row["key"], row["generation"], row["extensions"]),
                     issued_at=now,
                     actor="timer:hold-expiry",
                     generation=row["generation"],
+                    extensions=row["extensions"] or None,
                 )
                 for row in due
             ]
             asked = await self._asking.issue(commands)
         metrics.EXPIRED.inc(asked)
         return asked
+
+
+def _expiry_id(order_id: str, generation: int, extensions: int) -> str:
+    """Of one attempt: a hold that was extended after the timer looked is asked for anew when it is due again."""
+    attempt = f"{generation}.{extensions}" if extensions else str(generation)
+    return request_id("expire", order_id, attempt)
 
 
 class Sweeper:

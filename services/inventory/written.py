@@ -101,17 +101,9 @@ class WantedReservations(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     def faults(self) -> Iterable[Fault]:
         """An idempotency key stands once, a SKU once in each."""
-        seen: set[str] = set()
+        yield from _repeated_keys("reservations", self.reservations)
         for at, one in enumerate(self.reservations):
-            under = f"#/reservations/{at}"
-            if one.idempotency_key in seen:
-                yield Fault(
-                    pointer=f"{under}/idempotency_key",
-                    code="duplicate_idempotency_key",
-                    detail="stands in an earlier reservation",
-                )
-            seen.add(one.idempotency_key)
-            yield from one.faults(under)
+            yield from one.faults(f"#/reservations/{at}")
 
 
 class Confirmation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -125,6 +117,29 @@ class Confirmations(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     reservation_ids: Annotated[tuple[ReservationId, ...], Meta(min_length=1, max_length=BATCH_MAX)]
     handed_over: bool = False
+
+
+class Extension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A payment is in progress: keep the goods for so long from now, or for as long as the rule allows."""
+
+    for_s: Annotated[int, Meta(ge=1, le=HOLD_S_MAX)] | None = None
+
+
+class KeyedExtension(Extension, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of a batch, with an idempotency key of its own."""
+
+    reservation_id: ReservationId
+    idempotency_key: Key
+
+
+class Extensions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Several reservations to be kept longer."""
+
+    extensions: Annotated[tuple[KeyedExtension, ...], Meta(min_length=1, max_length=BATCH_MAX)]
+
+    def faults(self) -> Iterable[Fault]:
+        """An idempotency key stands once."""
+        yield from _repeated_keys("extensions", self.extensions)
 
 
 class Releases(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -153,6 +168,20 @@ class FaultyRequest(Problem, frozen=True, kw_only=True):
     """A problem with every fault that was found."""
 
     errors: tuple[Fault, ...]
+
+
+def _repeated_keys(
+    name: str, asked: Iterable[KeyedReservation | KeyedExtension]
+) -> Iterable[Fault]:
+    seen: set[str] = set()
+    for at, one in enumerate(asked):
+        if one.idempotency_key in seen:
+            yield Fault(
+                pointer=f"#/{name}/{at}/idempotency_key",
+                code="duplicate_idempotency_key",
+                detail="stands in an earlier one",
+            )
+        seen.add(one.idempotency_key)
 
 
 def reservation_id(key: str) -> str:

@@ -22,7 +22,7 @@ from services.inventory.written import reservation_id
 from tests.faults.storm_checker import Order, Till, Told
 from tests.integration.inventory.rig import House
 from tests.integration.inventory.test_process import TOKEN
-from tests.unit.inventory.events import cancelled, paid, placed, refunded, shipped
+from tests.unit.inventory.events import cancelled, extended, paid, placed, refunded, shipped
 
 BUYERS = 500
 SKUS = tuple(f"hot-{number:02}" for number in range(20))
@@ -91,13 +91,16 @@ class Crowd:
         order_id = f"storm-{self._seed}-{number}"
         event = placed(order_id, _goods(chance), province=chance.choice(PROVINCES))
         order = self.orders[order_id] = Order(goods=_wanted(event))
-        fate = chance.choice(("paid", "paid", "cancelled", "paid, cancelled", "gone"))
+        fates = ("paid", "paid", "cancelled", "paid, cancelled", "gone", "pays", "pays, paid")
+        fate = chance.choice(fates)
         await asyncio.sleep(chance.random() * self._lasts_s)
         await self._tell(order, "placed", event, chance)
         for what in fate.split(", "):
             await asyncio.sleep(chance.random() * 2)
             if what == "paid":
                 await self._tell(order, what, paid(order_id), chance)
+            elif what == "pays":
+                await self._tell(order, what, extended(order_id, "pay-1"), chance)
             elif what == "cancelled":
                 await self._tell(order, what, cancelled(order_id), chance)
 
@@ -135,18 +138,36 @@ class Crowd:
             "release release",
             "",
             "confirm release",
+            "extend",
+            "extend confirm",
+            "order",
+            "extend order",
         )
         fate = chance.choice(fates)
         words = [] if not fate else [fate] if fate == "hand over" else fate.split()
         for word in words:
             await asyncio.sleep(chance.random() * 2)
             match word:
+                case "extend":
+                    await self._ask(till, word, chance, {}, f"pay-{till.reservation_id}")
+                case "order":
+                    await self._become_an_order(till, chance)
                 case "hand over":
                     await self._ask(till, "confirm", chance, {"handed_over": True})
                 case "confirm":
                     await self._ask(till, "confirm", chance, {"handed_over": False})
                 case _:
                     await self._ask(till, "release", chance, {})
+
+    async def _become_an_order(self, till: Till, chance: random.Random) -> None:
+        """The sale is sent home: a paid order that names the reservation."""
+        order_id = f"order-of-{till.reservation_id}"
+        goods = till.told[0].goods
+        event = placed(order_id, goods, reservation_id=till.reservation_id)
+        till.became.append(order_id)
+        order = self.orders[order_id] = Order(goods=goods)
+        await self._tell(order, "placed", event, chance)
+        await self._tell(order, "paid", paid(order_id), chance)
 
     async def _ask(
         self,
@@ -157,7 +178,8 @@ class Crowd:
         key: str = "",
     ) -> str:
         """Asks one process after the other until one says yes or no; returns the word."""
-        path = "/reservations" if key else f"/reservations/{till.reservation_id}/{question}"
+        mine = f"/reservations/{till.reservation_id}/{question}"
+        path = "/reservations" if question == "reserve" else mine
         headers = {"idempotency-key": key} if key else {}
         while True:
             try:

@@ -35,7 +35,7 @@ class Told(Struct, frozen=True, kw_only=True):
     """An answer that a buyer at a till was given. No answer, and 503, are none: he asked again."""
 
     question: str
-    """reserve, confirm or release."""
+    """reserve, confirm, extend or release."""
     word: str
     """held, short, confirmed, handed_over, released, expired; anything else is a refusal nobody expects."""
     goods: Goods = ()
@@ -47,6 +47,8 @@ class Till(Struct, frozen=True, kw_only=True):
 
     reservation_id: str
     told: list[Told] = []
+    became: list[str] = []
+    """The order that names his reservation, if any."""
     satisfied: list[bool] = []
     """Holds one value when he went home, having been answered whatever he asked."""
 
@@ -56,7 +58,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
     goods: Goods
     sent: set[str] = set()
-    """placed, paid, cancelled."""
+    """placed, pays (it is being paid), paid, cancelled."""
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -170,8 +172,10 @@ def _till(till: Till, holds: Mapping[str, Hold]) -> Iterable[str]:
         yield f"told: {key} was {words}, and nobody knows it"
         return
     is_now = state_of(hold)
-    expected = "expired" if words[-1] == "held" else words[-1]
-    if is_now != expected:
+    expected = {"expired" if words[-1] == "held" else words[-1]}
+    if till.became:
+        expected.add("adopted")
+    if is_now not in expected:
         yield f"told: {key} was told {words} and is {is_now}"
     granted = hold.asked.granted if hold.asked else ()
     if till.told[0].goods != granted:

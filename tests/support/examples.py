@@ -66,6 +66,7 @@ TEXTS = {
     "error": "http_429",
     "expires_on": "2027-05-08",
     "produced_on": "2026-11-09",
+    "extension_key": "pay-2026111100001-1",
     "evidence": "channel-payloads/3/1024",
     "from_state": "awaiting_payment",
     "gateway": "alipay",

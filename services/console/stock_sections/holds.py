@@ -27,8 +27,19 @@ from chassis.processor import (
     Processor,
     Record,
 )
-from schemas.events.reservations import ReservationConfirmed, ReservationEnded, ReservationMade
-from schemas.events.stock import StockDeducted, StockReleased, StockReserved, StockReturned
+from schemas.events.reservations import (
+    ReservationConfirmed,
+    ReservationEnded,
+    ReservationExtended,
+    ReservationMade,
+)
+from schemas.events.stock import (
+    StockDeducted,
+    StockHoldExtended,
+    StockReleased,
+    StockReserved,
+    StockReturned,
+)
 from schemas.events.stock_movements import StockMoved
 from services.console import words
 from services.console.domain.stock import Hold, Movement, without
@@ -70,6 +81,16 @@ def reserved(_known: Hold | None, event: StockReserved, _facts: Any, _moment: Mo
             expires_at=event.expires_at,
         )
     )
+
+
+def extended(
+    known: Hold | None,
+    event: StockHoldExtended | ReservationExtended,
+    _facts: Any,
+    _moment: Moment,
+) -> Held:
+    """It is being paid: the goods are kept longer."""
+    return Decision(state=replace(known or EMPTY, expires_at=event.expires_at))
 
 
 def released(_known: Hold | None, _event: StockReleased, _facts: Any, _moment: Moment) -> Held:
@@ -205,10 +226,12 @@ class MovementsKept(FactsSource[Moved]):
 
 HANDLERS: Handlers = {
     StockReserved: reserved,
+    StockHoldExtended: extended,
     StockReleased: released,
     StockDeducted: deducted,
     StockReturned: returned,
     ReservationMade: made,
+    ReservationExtended: extended,
     ReservationConfirmed: confirmed,
     ReservationEnded: ended,
     StockMoved: moved,

@@ -45,6 +45,9 @@ PAID_STATES = frozenset(
     }
 )
 ENDED_STATES = frozenset({S.CANCELLED, S.CLOSED_REFUNDED})
+RESERVATION = "danshu_reservation"
+"""Under this name an own shop keeps the id of a reservation with its order, where the shop has names for notes."""
+_RESERVATION_ID = re.compile(r"^rsv-[a-z2-7]{20}\Z")
 _ORDER_NO = re.compile(r"^[0-9A-Za-z_\-]{1,64}$")
 
 
@@ -73,6 +76,7 @@ class Draft(msgspec.Struct, kw_only=True):
     which shop they are of. `rounding_fen`: what list prices are too high because they have to be
     whole fen. `collected`: the buyer fetches it, or it is handed over already. `dated`: false where
     nobody tells when it was modified, so that it is older than whatever the channel tells.
+    `reservation_id`: the reservation of ours that the order names, as it stands there.
     """
 
     order_no: str
@@ -100,6 +104,7 @@ class Draft(msgspec.Struct, kw_only=True):
     collected: bool = False
     rounding_fen: int = 0
     dated: bool = True
+    reservation_id: str = ""
 
 
 def finish(draft: Draft, problems: list[Problem]) -> Normalised:
@@ -141,8 +146,17 @@ def finish(draft: Draft, problems: list[Problem]) -> Normalised:
         buyer_memo=draft.buyer_memo,
         seller_memo=draft.seller_memo,
         extensions=draft.extensions,
+        reservation_id=_reservation(draft.reservation_id, problems),
     )
     return Normalised(order=order, problems=tuple(problems))
+
+
+def _reservation(named: str, problems: list[Problem]) -> str:
+    """Without it the order is held for itself, so what is no id is named and does no harm."""
+    if not named or _RESERVATION_ID.match(named):
+        return named
+    problems.append(problem(ProblemCode.RESERVATION_MALFORMED, "reservation", blocks=False))
+    return ""
 
 
 def _check_header(draft: Draft, problems: list[Problem]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -48,6 +48,20 @@ _decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 def problem(code: ProblemCode, detail: str, *, blocks: bool) -> Problem:
     """Name one problem."""
     return Problem(code=code, detail=detail, blocks=blocks)
+
+
+class Note(Protocol):
+    """A name and a text."""
+
+    @property
+    def name(self) -> Text:
+        """As the shop calls it."""
+        ...
+
+    @property
+    def value(self) -> Text:
+        """What it says."""
+        ...
 
 
 def read_json(decode: Callable[[bytes], T], body: bytes) -> T | Problem:
@@ -106,6 +120,15 @@ def sliced(raw: msgspec.Raw) -> tuple[bytes, ...] | None:
     if not body.startswith(b"["):
         return (body,)
     return tuple(bytes(element) for element in _decode_elements(body))
+
+
+def noted(notes: msgspec.Raw, decode: Callable[[bytes], Note], name: str) -> str:
+    """Return a text that a shop keeps under this name; whatever else it keeps there, of any kind, is passed over."""
+    for raw in sliced(notes) or ():
+        note = read_json(decode, raw)
+        if not isinstance(note, Problem) and note.name == name:
+            return clean(note.value)
+    return ""
 
 
 def text_of(value: Id) -> str:

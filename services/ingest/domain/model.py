@@ -118,6 +118,7 @@ class ProblemCode(StrEnum):
     MODIFIED_MISSING = "modified_missing"
     RECEIVER_MISSING = "receiver_missing"
     RECEIVER_LOST = "receiver_lost"  # spoilt by a wrong encoding, and not to be had back
+    RESERVATION_MALFORMED = "reservation_malformed"  # named, and no id of ours: held for itself
     RECEIVER_MIXED = "receiver_mixed"  # some fields masked or plain, others ciphers
 
 
@@ -229,13 +230,13 @@ class Extension(msgspec.Struct, frozen=True, kw_only=True):
     buyer_key: str
 
 
-class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True):
+class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One snapshot of one order of one channel.
 
     `order_no` is the channel's number, `shop` the channel's id or name of the shop, `raw_state` the
     channel's own state. `hold` says why the order must not ship now ("" when nothing holds it); it
     may be set in a shippable state when only some lines are held. `discount_total_fen` = goods at
-    list price + freight - payable.
+    list price + freight - payable. `reservation_id` is the reservation of ours whose goods the order takes over.
     """
 
     order_no: str
@@ -257,6 +258,7 @@ class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True):
     buyer_memo: str
     seller_memo: str
     extensions: Extension
+    reservation_id: str = ""
 
     @property
     def line_count(self) -> int:

@@ -24,8 +24,11 @@ RESERVATION = "rsv-"
 REPAIR = "repair"
 """Kind of the entry that makes the books of a row agree: it moves no goods."""
 
-HoldState: TypeAlias = Literal["unmatched", "short", "held", "expired", "cancelled", "shipped"]
-"""`unmatched`: a line has no SKU of ours yet, so nothing is asked for."""
+HoldState: TypeAlias = Literal[
+    "unmatched", "short", "held", "expired", "cancelled", "shipped", "adopted"
+]
+"""`unmatched`: a line has no SKU of ours yet, so nothing is asked for. `adopted`: of a reservation whose goods an
+order has taken over."""
 
 
 class Line(Struct, frozen=True, array_like=True):
@@ -61,6 +64,19 @@ class Asked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     granted: Goods = ()
     missing: tuple[Missing, ...] = ()
     expires_at: datetime | None = None
+    adopted_by: str = ""
+    """The order that has its goods now."""
+
+
+class Extension(Struct, frozen=True, array_like=True):
+    """One time that a payment in progress kept the goods longer."""
+
+    key: str
+    """Under which it was asked for."""
+    for_s: int
+    """As it was asked for; 0 = what the rule allows."""
+    expires_at: datetime
+    """What came of it."""
 
 
 class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit_defaults=True):
@@ -83,12 +99,15 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     """Which batches that was of, where the SKU has any."""
     expires_at: datetime | None = None
     """When an unpaid hold ends; None = never."""
+    extensions: tuple[Extension, ...] = ()
     short_since: datetime | None = None
     """Since when nothing is held for want of goods; None while it is not short."""
     buyer: str = ""
     """Keyed digest of the receiver, while it is not paid; empty = not told."""
     early_returns: tuple[Returned, ...] = ()
     """Returns whose parcel we have not seen leave yet: topics have no order among themselves."""
+    reservation_id: str = ""
+    """The reservation whose goods the order takes over, where it names one."""
     asked: Asked | None = None
     """Set where this is no order but a reservation (domain/reservations.py)."""
 
@@ -282,6 +301,9 @@ class Lease(Struct, frozen=True, kw_only=True):
 
     time: timedelta
     rule: str
+    extension: timedelta = timedelta()
+    """For how long a payment in progress keeps them, from when it is told; at most `extensions_max` times."""
+    extensions_max: int = 0
 
 
 class Reserve(Struct, frozen=True):

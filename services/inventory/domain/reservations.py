@@ -10,10 +10,13 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from services.inventory.domain.model import Hold, Line, Missing
 
-State: TypeAlias = Literal["held", "short", "confirmed", "handed_over", "released", "expired"]
+State: TypeAlias = Literal[
+    "held", "short", "confirmed", "handed_over", "released", "expired", "adopted"
+]
 
 
 class ReserveGoods(Struct, frozen=True, kw_only=True):
@@ -39,6 +42,14 @@ class ConfirmReservation(Struct, frozen=True, kw_only=True):
     handed_over: bool
 
 
+class ExtendReservation(Struct, frozen=True, kw_only=True):
+    """A payment is in progress: keep the goods for `for_s` from now (0 = what the rule allows), once a key."""
+
+    reservation_id: str
+    key: str
+    for_s: int
+
+
 class ReleaseReservation(Struct, frozen=True, kw_only=True):
     """The goods are not wanted any more."""
 
@@ -61,7 +72,7 @@ class ReservedPart(Struct, frozen=True, kw_only=True):
     """Set aside when it was made."""
 
 
-class Reservation(Struct, frozen=True, kw_only=True):
+class Reservation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A reservation as it is told to its caller."""
 
     reservation_id: str
@@ -74,6 +85,8 @@ class Reservation(Struct, frozen=True, kw_only=True):
     lines: tuple[ReservedPart, ...]
     expires_at: datetime | None
     """When the hold ends unless it is confirmed; null when time ends it no more."""
+    order_id: str = ""
+    """Where it is adopted: the order that has its goods now."""
 
 
 class Shortage(Struct, frozen=True, kw_only=True):
@@ -85,7 +98,17 @@ class Shortage(Struct, frozen=True, kw_only=True):
 class Refused(Struct, frozen=True, kw_only=True):
     """The answer "not like this". Nothing has changed."""
 
-    code: Literal["key_reused", "unknown", "short", "released", "expired", "handed_over"]
+    code: Literal[
+        "key_reused",
+        "unknown",
+        "short",
+        "released",
+        "expired",
+        "confirmed",
+        "handed_over",
+        "adopted",
+        "extension_limit",
+    ]
 
 
 Answer: TypeAlias = Reservation | Shortage | Refused
@@ -102,7 +125,9 @@ def as_made(reservation_id: str, hold: Hold) -> Reservation | Shortage:
 
 def as_it_is(reservation_id: str, hold: Hold) -> Reservation:
     """The reservation now."""
-    return _told(reservation_id, hold, state_of(hold), hold.expires_at)
+    told = _told(reservation_id, hold, state_of(hold), hold.expires_at)
+    by = hold.asked.adopted_by if hold.asked else ""
+    return replace(told, order_id=by) if by else told
 
 
 def state_of(hold: Hold) -> State:

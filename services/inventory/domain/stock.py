@@ -58,8 +58,16 @@ class Stock(Batches, Protocol):
         """Who could send these goods now."""
         ...
 
+    def own(self, order_id: str) -> tuple[str, Hold] | None:
+        """The reservation that is the order's to take over, by its id."""
+        ...
+
     def lease(self, hold: Hold, warehouse: str, goods: Goods) -> Lease:
         """How long they are kept there for somebody who has not paid."""
+        ...
+
+    def extension(self, hold: Hold) -> Lease:
+        """How long a payment in progress may keep what is held."""
         ...
 
     def spare(self, warehouse: str, sku: str) -> int:

@@ -64,7 +64,8 @@ SELECT EXISTS (
 )
 
 -- name: due_holds
-SELECT key, generation FROM inventory.reservations
+SELECT key, generation, coalesce(json_array_length(document->'state'->'extensions'), 0) AS extensions
+FROM inventory.reservations
 WHERE state = 'held' AND reference IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2
 
 -- name: unpaid_holds

@@ -28,6 +28,7 @@ from services.inventory.app import NAME
 from services.inventory.domain.model import Goods, Line, merged
 from services.inventory.domain.reservations import (
     ConfirmReservation,
+    ExtendReservation,
     ReleaseReservation,
     ReserveGoods,
 )
@@ -37,12 +38,22 @@ from tests.integration.inventory.claims import Claim
 from tests.integration.inventory.clerk import AFTER_COMMIT, BEFORE_COMMIT, REBUILDING
 from tests.integration.inventory.street import SKUS, WAREHOUSES, Street
 from tests.support.rigs import CHASSIS_MIGRATIONS
-from tests.unit.inventory.events import NOW, cancelled, paid, placed, refunded, shipped
+from tests.unit.inventory.events import (
+    NOW,
+    cancelled,
+    extended,
+    paid,
+    placed,
+    refunded,
+    shipped,
+)
 
 PROVINCES = ("浙江省", "广东省", "湖北省")
 
 numbers = st.integers(0, 40)
 clerks = st.integers(0, 1)
+keys = st.integers(0, 3)
+times = st.sampled_from((0, 90, 86_400))
 goods = st.lists(st.tuples(st.sampled_from(SKUS), st.integers(1, 3)), min_size=1, max_size=2).map(
     merged
 )
@@ -89,10 +100,31 @@ class AnyHistory(RuleBasedStateMachine):
         self.orders.append(f"o{len(self.orders)}")
         self.street.publish(placed(self.orders[-1], goods, province=province))
 
+    @precondition(lambda self: self.tills)
+    @rule(number=numbers, goods=goods, same=st.booleans(), province=st.sampled_from(PROVINCES))
+    def order_what_a_till_holds(self, number: int, goods: Goods, same: bool, province: str) -> None:
+        """All of it or something else; also what has ended, or went to another order."""
+        till = self.tills[number % len(self.tills)]
+        wanted = merged((line.sku, line.quantity) for line in till.lines) if same else goods
+        self.orders.append(f"o{len(self.orders)}")
+        self.street.publish(
+            placed(self.orders[-1], wanted, province=province, reservation_id=till.reservation_id)
+        )
+
     @precondition(lambda self: self.orders)
     @rule(number=numbers)
     def pay(self, number: int) -> None:
         self.street.publish(paid(self._order(number)))
+
+    @precondition(lambda self: self.orders)
+    @rule(number=numbers, key=keys, for_s=times)
+    def say_it_is_being_paid(self, number: int, key: int, for_s: int) -> None:
+        """Also of an order whose time is over, and under a key that was used for something else."""
+        self.documents += 1
+        event = extended(
+            self._order(number), f"pay-{key}", for_s=for_s, command_id=f"c{self.documents}"
+        )
+        self.street.publish(event)
 
     @rule(number=numbers)
     def cancel(self, number: int) -> None:
@@ -165,6 +197,13 @@ class AnyHistory(RuleBasedStateMachine):
         self.run(self.street.serve(clerk, [question], point))
 
     @precondition(lambda self: self.tills)
+    @rule(clerk=clerks, number=numbers, key=keys, for_s=times, point=points)
+    def extend(self, clerk: int, number: int, key: int, for_s: int, point: str) -> None:
+        reservation = self.tills[number % len(self.tills)].reservation_id
+        question = ExtendReservation(reservation_id=reservation, key=f"pay-{key}", for_s=for_s)
+        self.run(self.street.serve(clerk, [question], point))
+
+    @precondition(lambda self: self.tills)
     @rule(clerk=clerks, number=numbers, point=points)
     def release(self, clerk: int, number: int, point: str) -> None:
         key = self.tills[number % len(self.tills)].reservation_id
@@ -172,7 +211,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     # ---- time and faults --------------------------------------------------------------------------
 
-    @rule(clerk=clerks, minutes=st.sampled_from((1, 10, 31)))
+    @rule(clerk=clerks, minutes=st.sampled_from((1, 6, 10, 31)))
     def time_passes(self, clerk: int, minutes: int) -> None:
         self.street.clock.advance(minutes * 60_000)
         self.run(self.street.expire(clerk))
@@ -181,7 +220,7 @@ class AnyHistory(RuleBasedStateMachine):
     def goods_are_shared_out(self) -> None:
         self.run(self.street.allocate())
 
-    @rule(minutes=st.sampled_from((1, 10, 31)))
+    @rule(minutes=st.sampled_from((1, 6, 10, 31)))
     def time_passes_and_no_timer_looks(self, minutes: int) -> None:
         self.street.clock.advance(minutes * 60_000)
 

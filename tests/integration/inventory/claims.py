@@ -17,19 +17,26 @@ from msgspec import Struct
 
 from chassis.processor import Record
 from schemas.events.command_results import CommandSettled
-from schemas.events.commands_inventory import AllocateBackorder, ExpireHold, ReceiveStock
+from schemas.events.commands_inventory import (
+    AllocateBackorder,
+    ExpireHold,
+    ExtendHold,
+    ReceiveStock,
+)
 from schemas.events.order_states import OrderClosed
 from schemas.events.orders import OrderPaid, OrderPlaced
 from schemas.events.refunds import RefundSettled
 from schemas.events.reservations import (
     ReservationConfirmed,
     ReservationEnded,
+    ReservationExtended,
     ReservationMade,
     ReservationShort,
 )
 from schemas.events.shipments import ParcelShipped
 from schemas.events.stock import (
     StockDeducted,
+    StockHoldExtended,
     StockReleased,
     StockReserved,
     StockReturned,
@@ -48,6 +55,7 @@ from services.inventory.domain.model import (
 from services.inventory.domain.reservations import (
     ConfirmReservation,
     ExpireReservation,
+    ExtendReservation,
     ReleaseReservation,
     ReserveGoods,
 )
@@ -66,10 +74,14 @@ class Claim(Struct):
     shipped: Goods = ()
     paid: bool = False
     due: datetime | None = None
-    """When a reservation's time is over; an order's is told by its timer."""
+    """When its time is over, unless somebody pays; of an order its timer has to say so, too."""
+    extended: dict[str, int] = {}
+    """Key of each extension → for how many seconds it was asked."""
     asked: int = 0
     """How often goods were asked for."""
     partial: bool = False
+    names: str = ""
+    """The reservation whose goods an order is to take over."""
 
     @property
     def word(self) -> str:
@@ -146,13 +158,19 @@ class Claims:
     def _apply(self, key: str, event: Any, now: datetime) -> bool:
         """Whether it was done; False for what is refused, or a dead letter."""
         match event:
-            case ReserveGoods() | ConfirmReservation() | ReleaseReservation() | ExpireReservation():
+            case (
+                ReserveGoods()
+                | ConfirmReservation()
+                | ExtendReservation()
+                | ReleaseReservation()
+                | ExpireReservation()
+            ):
                 self._reservation(key, event, now)
                 return True
             case ReceiveStock():
                 return self._received(event)
-            case ExpireHold():
-                return self._expired(key, event)
+            case ExpireHold() | ExtendHold():
+                return self._about_its_end(key, event, now)
             case AllocateBackorder():
                 return self._allocated(key, event)
             case ParcelShipped():
@@ -178,7 +196,7 @@ class Claims:
         wants = merged((line.sku, line.quantity) for line in event.lines)
         total = sum(pieces for _, pieces in wants)
         choice = self._sourcing.choice(event.channel, event.province, total)
-        self.claims[key] = claim = Claim(wants, choice.warehouses)
+        self.claims[key] = claim = Claim(wants, choice.warehouses, names=event.reservation_id or "")
         self._ask(key, claim)
 
     def _closed(self, key: str) -> None:
@@ -200,13 +218,44 @@ class Claims:
             claim.asked += 1
         return True
 
-    def _expired(self, key: str, command: ExpireHold) -> bool:
-        claim = self.claims[key]
-        if claim.state != "held" or claim.paid or claim.asked != command.generation:
+    def _about_its_end(self, key: str, command: ExpireHold | ExtendHold, now: datetime) -> bool:
+        claim = self.claims.get(key)
+        if claim is None or claim.state != "held" or claim.paid:
+            return False
+        if isinstance(command, ExtendHold):
+            by, for_s = command.extension_key, command.for_s or 0
+            granted = self._extended(key, claim, by, for_s, now)
+            return self._outcome(command.command_id) == "done" if granted is None else granted
+        if claim.asked != command.generation:
+            return False
+        if len(claim.extended) != (command.extensions or 0):
             return False
         assert self._next(key, StockReleased).reason == "expired"
         self._end(claim, "expired")
         return True
+
+    def _extended(self, key: str, claim: Claim, by: str, for_s: int, now: datetime) -> bool | None:
+        """Whether it was granted; None where it is kept for longer already, or was extended often enough.
+
+        How long and how often is the table's to say: never longer and more often than any of its rows.
+        """
+        assert claim.due is not None
+        if by in claim.extended:
+            return claim.extended[by] == for_s
+        event = self._maybe(key, StockHoldExtended, ReservationExtended)
+        if event is not None:
+            assert now < claim.due < event.expires_at <= now + timedelta(minutes=10), (
+                f"{key} {event}"
+            )
+            claim.extended[by] = for_s
+            assert event.extensions == len(claim.extended) <= 3, f"{key} is extended again"
+            claim.due = event.expires_at
+            return True
+        if now >= claim.due:
+            return False
+        least = now + timedelta(seconds=min(for_s or 300, 300))
+        assert claim.extended or least <= claim.due, f"{key} was kept no longer at all"
+        return None
 
     def _left(self, key: str, event: ParcelShipped) -> bool:
         claim = self.claims[key]
@@ -251,6 +300,9 @@ class Claims:
             return
         over = claim.due is not None and now >= claim.due
         match command:
+            case ExtendReservation():
+                if not claim.paid:
+                    self._extended(key, claim, command.key, command.for_s, now)
             case ReleaseReservation():
                 assert self._next(key, ReservationEnded).reason == "released"
                 self._end(claim, "cancelled")
@@ -274,9 +326,10 @@ class Claims:
 
     def _ask(self, key: str, claim: Claim, due: datetime | None = None) -> None:
         claim.asked += 1
+        own = self._own(claim)
         event = self._next(key, StockReserved, StockShort, ReservationMade, ReservationShort)
         if isinstance(event, StockShort | ReservationShort):
-            assert not self._could_have(claim, whole=not claim.partial), f"{key} is told short"
+            assert not self._could_have(claim, whole=not claim.partial, own=own), f"{key} is short"
             claim.state, claim.warehouse, claim.held = "short", "", ()
             return
         if isinstance(event, StockReserved):
@@ -286,17 +339,37 @@ class Claims:
         if goods != claim.wants:
             assert claim.partial, f"{key} has {goods}"
             assert not self._could_have(claim, whole=True), f"{key} is told only {goods}"
-        assert event.warehouse in claim.candidates, f"{key} from {event.warehouse}"
+        whence = (*claim.candidates, own.warehouse) if own else claim.candidates
+        assert event.warehouse in whence, f"{key} from {event.warehouse}"
+        if isinstance(event, StockReserved):
+            assert event.reservation_id == (claim.names if own else None), f"{key} is held apart"
+        if own:
+            ended = self._next(claim.names, ReservationEnded)
+            assert (ended.reason, ended.order_id) == ("adopted", key)
+            self._end(own, "adopted")
         self.book.reserve(event.warehouse, goods)
         claim.state, claim.warehouse, claim.held = "held", event.warehouse, goods
+        if isinstance(event, StockReserved):
+            due = event.expires_at
         claim.due = None if claim.paid else due
 
-    def _could_have(self, claim: Claim, *, whole: bool) -> bool:
+    def _own(self, claim: Claim) -> Claim | None:
+        """The reservation that it has to take over: one whose goods are held still."""
+        reservation = self.claims.get(claim.names)
+        return reservation if reservation and reservation.state == "held" else None
+
+    def _could_have(self, claim: Claim, *, whole: bool, own: Claim | None = None) -> bool:
         """Whether it could have been served even after everybody else in the batch."""
-        own = dict(claim.wants)
-        for warehouse in claim.candidates:
-            left = [self._before[warehouse, sku] - (self._contested[sku] - own[sku]) for sku in own]
-            if whole and all(has >= wants for has, wants in zip(left, own.values(), strict=True)):
+        wants = dict(claim.wants)
+        has_already = dict(own.held) if own else {}
+        for warehouse in (*claim.candidates, own.warehouse) if own else claim.candidates:
+            mine = has_already if own and warehouse == own.warehouse else {}
+            left = [
+                max(mine.get(sku, 0), 0)
+                + max(0, self._before[warehouse, sku] - (self._contested[sku] - wants[sku]))
+                for sku in wants
+            ]
+            if whole and all(has >= n for has, n in zip(left, wants.values(), strict=True)):
                 return True
             if not whole and any(has > 0 for has in left):
                 return True
@@ -309,6 +382,17 @@ class Claims:
     def _deduct(self, key: str, claim: Claim, document_no: str) -> None:
         self.book.deduct(Deduct(claim.warehouse, claim.held, document_no, key))
         claim.state, claim.shipped, claim.held, claim.due = "shipped", claim.held, (), None
+
+    def _outcome(self, command_id: str) -> str:
+        """What the command is about to be told."""
+        settled = self._told[command_id][0]
+        assert isinstance(settled, CommandSettled)
+        return settled.outcome
+
+    def _maybe(self, key: str, *kinds: type[Struct]) -> Any:
+        """What was emitted next about this key, where it is one of these."""
+        waiting = self._told.get(key)
+        return waiting.popleft() if waiting and isinstance(waiting[0], kinds) else None
 
     def _next(self, key: str, *kinds: type[Struct]) -> Any:
         """What was emitted next about this key."""

@@ -7,6 +7,7 @@ from deploy.embedded.stack import Stack
 from tests.integration.inventory import papers
 from tests.integration.inventory.papers import Office
 from tests.integration.inventory.rig import House, house, prepare
+from tests.integration.inventory.tills import Till, open_till
 from tests.support import stack as stacks
 
 
@@ -25,6 +26,13 @@ async def inventory(
     """A house of inventory on the shared servers; earlier houses' events are behind it."""
     async with house(stack, inventory_topics, database_url, valkey_url) as built:
         yield built
+
+
+@pytest.fixture
+async def till(inventory: House) -> AsyncIterator[Till]:
+    """A till at the doors of that house."""
+    async with open_till(inventory) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from cli.inventory import app as inventory_commands
 from services.inventory.availability_doors import availability_routes
 from services.inventory.document_doors import document_routes
 from services.inventory.doors import inventory_app
+from services.inventory.hold_doors import hold_routes
 from services.inventory.reconciliation_doors import reconciliation_routes
 from services.inventory.reconciling import Reconciler, read_thresholds
 from services.inventory.replenishing import Replenishment
@@ -75,6 +76,7 @@ async def office(
         reconciler = Reconciler(running.pool, read_thresholds(RULES), clock)
         routes = [
             *document_routes(running.pool, desk, clock, token=TOKEN, answer_timeout_s=20.0),
+            *hold_routes(desk, clock, token=TOKEN, answer_timeout_s=20.0),
             *availability_routes(running.pool, token=TOKEN),
             *reconciliation_routes(reconciler, ("wms", "pos", "channel"), token=TOKEN),
             *replenishment_routes(Replenishment(running.pool, read_sourcing(RULES)), token=TOKEN),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chassis.postgres import Connection
+from services.inventory import adopting, store
 from services.inventory.counters import ValkeyCounters
 from services.inventory.domain.reservations import ReleaseReservation
 from services.inventory.reserving import DIRECT_HANDLERS
@@ -44,6 +45,22 @@ def missed_a_rebuild(history: AnyHistory) -> None:
     history.look_after_the_epoch(clerk=0, point="")
     history.valkey_will_not_answer(clerk=1, acts=False)
     history.reserve(clerk=1, wanted=ONE_PIECE, point="")
+
+
+def taken_over(history: AnyHistory) -> None:
+    history.reserve(clerk=0, wanted=ONE_PIECE, point="")
+    history.order_what_a_till_holds(number=0, goods=(), same=True, province="浙江省")
+    history.work(clerk=1, point="")
+
+
+def kept_by_the_till(plant: pytest.MonkeyPatch) -> None:
+    """The till has what the order has taken over."""
+    plant.setattr(adopting, "adopted", lambda reservation, _order_id: reservation)
+
+
+def held_apart(plant: pytest.MonkeyPatch) -> None:
+    """The order has it held a second time."""
+    plant.setattr(store, "take_over", lambda *_foreseen: None)
 
 
 def release_repeated(plant: pytest.MonkeyPatch) -> None:
@@ -90,6 +107,8 @@ def only_the_known_epoch_ended(plant: pytest.MonkeyPatch) -> None:
         (swept_while_under_way, never_under_way),
         (told_late_of_what_was_let_go, all_notes_taken_for_own),
         (missed_a_rebuild, only_the_known_epoch_ended),
+        (taken_over, kept_by_the_till),
+        (taken_over, held_apart),
     ],
 )
 def test_a_history_of_its_own_finds_each_planted_bug(

@@ -2,87 +2,23 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
-import httpx2
 import pytest
-import pytest_asyncio
 from msgspec.structs import replace
 
 from chassis.clock import SystemClock
-from chassis.codec import codec
-from chassis.commands import CommandDesk
 from schemas.events.reservations import (
     ReservationConfirmed,
     ReservationEnded,
     ReservationMade,
     ReservationShort,
 )
-from services.inventory.doors import inventory_app
 from services.inventory.written import WantedReservation, read_as, reservation_id
-from tests.integration.inventory.rig import House, Running
 from tests.integration.inventory.test_stock_flow import SOUND, level
+from tests.integration.inventory.tills import WANTED, Till
 from tests.unit.inventory.events import placed, receipt
-
-TOKEN = "token-of-this-test"
-WANTED = {
-    "reference": "till-1/42",
-    "warehouse": "HZ",
-    "lines": [{"sku": "A", "quantity": 2}, {"sku": "B", "quantity": 1}],
-}
-
-
-class Till:
-    """A till of an own store: its client, and the house it asks."""
-
-    def __init__(self, house: House, running: Running, client: httpx2.AsyncClient) -> None:
-        self.house = house
-        self.running = running
-        self.client = client
-
-    async def reserve(self, key: str, **changed: Any) -> httpx2.Response:
-        return await self.client.post(
-            "/reservations", json={**WANTED, **changed}, headers={"idempotency-key": key}
-        )
-
-    async def act(self, verb: str, reservation: str, body: Any = None) -> httpx2.Response:
-        return await self.client.post(f"/reservations/{reservation}/{verb}", json=body or {})
-
-    async def books(self) -> list[list[tuple[Any, ...]]]:
-        """Everything that a refused request must leave as it is."""
-        queries = (
-            "SELECT warehouse, sku, on_hand, reserved FROM inventory.stock ORDER BY 1, 2",
-            "SELECT key, document::text FROM inventory.reservations ORDER BY 1",
-            "SELECT id FROM inventory.ledger ORDER BY 1",
-            "SELECT id FROM chassis.outbox ORDER BY 1",
-        )
-        return [[tuple(row) for row in await self.house.fetch(query)] for query in queries]
-
-
-@pytest_asyncio.fixture
-async def till(inventory: House) -> AsyncIterator[Till]:
-    desk = CommandDesk(inventory.publisher, codec(), "inventory")
-    async with inventory.running() as running:
-        app = inventory_app(
-            running.books,
-            desk,
-            SystemClock(),
-            running.reservations,
-            token=TOKEN,
-            receipt_timeout_s=20.0,
-        )
-        async with httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app=app),
-            base_url="http://inventory",
-            headers={"authorization": f"Bearer {TOKEN}"},
-        ) as client:
-            await inventory.publish(
-                [receipt("r1", "HZ", [("A", 5), ("B", 3)]), receipt("r2", "GZ", [("A", 1)])]
-            )
-            await inventory.drained()
-            yield Till(inventory, running, client)
 
 
 async def test_goods_are_held_sold_and_handed_over(till: Till) -> None:

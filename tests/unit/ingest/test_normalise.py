@@ -12,6 +12,7 @@ from chassis.processor import Moment, Record
 from schemas.events.channel_payloads import MatchRequested, PayloadReceived
 from schemas.events.orders import OrderAmended, OrderCancelled, OrderPaid, OrderPlaced
 from schemas.events.quarantine import PayloadQuarantined, QuarantineEnded
+from services.ingest.channels.pos import CHANNEL as POS
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
 from services.ingest.domain.abandoned import Abandoned
 from services.ingest.domain.matching import TRUSTING
@@ -26,7 +27,7 @@ from tests.unit.ingest.quarantine_desk import TRADE_NO, imported
 KEYS = MasterKeys.parse(new_master_key_text(1))
 PAYLOADS = PayloadSeal(KEYS, ManualClock(NOW))
 PERSONAL = PersonalSeal(KEYS)
-CHANNELS = {"taobao": TAOBAO}
+CHANNELS = {"taobao": TAOBAO, "pos": POS}
 READER = Reader(CHANNELS, PAYLOADS, PERSONAL)
 SOURCE_KEY = f"taobao|s1|{TRADE_NO}"
 SECOND = "4000000000000000012"
@@ -48,11 +49,13 @@ class Desk:
         """What one payload makes the normaliser tell."""
         return self.take_body(encoded({"trade_fullinfo_get_response": {"trade": trade}}))
 
-    def take_body(self, body: bytes, door: str = "poll") -> tuple[Struct, ...]:
+    def take_body(
+        self, body: bytes, door: str = "poll", channel: str = "taobao"
+    ) -> tuple[Struct, ...]:
         """What the bytes of one payload make it tell."""
         payload = PayloadReceived(
             source_key=SOURCE_KEY,
-            channel="taobao",
+            channel=channel,
             shop="s1",
             channel_order_no=TRADE_NO,
             door=door,
@@ -120,6 +123,39 @@ def test_an_order_of_which_a_part_is_gone_is_placed_with_its_money_and_held(
     assert [(line.quantity, line.paid_fen) for line in placed.lines] == [(2, 10000), (2, 10000)]
     assert placed.payment is not None
     assert (placed.payable_fen, placed.payment.paid_fen) == (20000, 20000)
+
+
+def receipt_of(**changed: Any) -> bytes:
+    """A till's receipt whose goods are sent to the buyer."""
+    line = {
+        "line_no": "1",
+        "barcode": "6900000000017",
+        "sku": "TEA-250G",
+        "name": "示例茶",
+        "qty": "1",
+        "unit_price_fen": 1_000,
+        "amount_fen": 1_000,
+    }
+    place = {"province": "浙江省", "city": "杭州市", "district": "余杭区", "address": "示例路 1 号"}
+    receipt = {
+        "receipt_no": TRADE_NO,
+        "type": "SALE",
+        "created_at": "2026-05-20T09:31:40+08:00",
+        "total_fen": 1_000,
+        "payments": [{"method": "CASH", "amount_fen": 1_000}],
+        "lines": [line],
+        "delivery": {"name": "示例", "phone": "13800000000", **place},
+    }
+    return encoded({"schema": "pos-upload/1", "store_no": "s1", "orders": [receipt | changed]})
+
+
+@pytest.mark.parametrize("named", ["rsv-abcdefghijklmnop2345", None])
+def test_a_placed_order_names_the_reservation_that_its_till_had_made(named: str | None) -> None:
+    body = receipt_of(reservation_id=named)
+    (placed,) = Desk().take_body(body, door="push", channel="pos")
+    assert isinstance(placed, OrderPlaced)
+    assert placed.reservation_id == named
+    assert placed.problems == ()
 
 
 def test_a_line_refunded_on_the_channel_after_we_took_the_order_in_keeps_it_from_shipping() -> None:

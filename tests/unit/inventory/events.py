@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from schemas.events.commands_inventory import ReceiptLine, ReceiveStock
+from schemas.events.commands_inventory import ExtendHold, ReceiptLine, ReceiveStock
 from schemas.events.order_states import OrderClosed
 from schemas.events.orders import NoMatch, OrderLine, OrderLinesMatched, OrderPaid, OrderPlaced
 from schemas.events.refunds import RefundSettled, RestockLine
@@ -22,8 +22,9 @@ def placed(
     *,
     channel: str = "taobao",
     province: str = "浙江省",
+    reservation_id: str | None = None,
 ) -> OrderPlaced:
-    """An order of these goods."""
+    """An order of these goods, which may name the reservation that was made for it."""
     return OrderPlaced(
         order_id=order_id,
         version=1,
@@ -62,6 +63,7 @@ def placed(
         address_vague=False,
         hold="",
         problems=(),
+        reservation_id=reservation_id,
     )
 
 
@@ -83,6 +85,19 @@ def matched(order_id: str, goods: Sequence[tuple[str, int]]) -> OrderLinesMatche
 def paid(order_id: str) -> OrderPaid:
     """Its payment."""
     return OrderPaid(order_id=order_id, version=2, occurred_at=NOW, paid_fen=1_000)
+
+
+def extended(order_id: str, key: str, *, for_s: int = 0, command_id: str = "") -> ExtendHold:
+    """Somebody sees that it is being paid."""
+    return ExtendHold(
+        order_id=order_id,
+        command_id=command_id or f"extend-{order_id}-{key}",
+        issued_at=NOW,
+        actor="test",
+        extension_key=key,
+        for_s=for_s or None,
+        reason="pays",
+    )
 
 
 def receipt(document_no: str, warehouse: str, goods: Sequence[tuple[str, int]]) -> ReceiveStock:

@@ -78,7 +78,18 @@ SENT = replace(PAID, state="shipped", held=(), shipped=GOODS)
 class Shelf(NoBatches):
     """Stock that answers what it is told to."""
 
-    kept = Lease(time=timedelta(minutes=30), rule="h@1#r")
+    kept = Lease(
+        time=timedelta(minutes=30),
+        rule="h@1#r",
+        extension=timedelta(minutes=40),
+        extensions_max=1,
+    )
+
+    def extension(self, hold: Hold) -> Lease:
+        return self.kept
+
+    def own(self, order_id: str) -> tuple[str, Hold] | None:
+        return None
 
     def lease(self, hold: Hold, warehouse: str, goods: Goods) -> Lease:
         return self.kept

@@ -31,6 +31,13 @@ def test_who_has_much_unpaid_gets_nothing_more_kept(leases: Leases) -> None:
     assert leases.lease("taobao", 1, 5, 500).time == timedelta(0)
 
 
+def test_a_payment_in_progress_keeps_scarce_goods_shorter_and_less_often(leases: Leases) -> None:
+    plenty, scarce = leases.lease("taobao", 1, 0, 500), leases.lease("taobao", 1, 0, 9)
+    assert timedelta() < scarce.extension < plenty.extension
+    assert 0 < scarce.extensions_max < plenty.extensions_max
+
+
 def test_nobody_keeps_goods_longer_than_the_setting() -> None:
     short = read_leases(RULES, timedelta(seconds=2))
-    assert short.lease("taobao", 1, 0, 500).time == timedelta(seconds=2)
+    lease = short.lease("taobao", 1, 0, 500)
+    assert (lease.time, lease.extension) == (timedelta(seconds=2), timedelta(seconds=2))

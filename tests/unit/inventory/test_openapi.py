@@ -5,6 +5,7 @@ from typing import Any
 
 from services.inventory import openapi
 from services.inventory.api import REFUSED, Api, endpoints
+from services.inventory.hold_doors import METHOD, PATH
 from services.inventory.purchase_papers import PURCHASE_DOORS
 from services.inventory.replenishing import Replenishment
 from services.inventory.replenishment_doors import replenishment_routes
@@ -18,7 +19,7 @@ def test_the_committed_api_document_is_the_current_one() -> None:
 def test_every_door_is_described_and_nothing_else() -> None:
     nobody: Any = None
     doors = {(method, path) for method, path, _ in endpoints(Api(nobody))}
-    doors |= {("POST", path) for path in PURCHASE_DOORS}
+    doors |= {("POST", path) for path in PURCHASE_DOORS} | {(METHOD, PATH)}
     for route in replenishment_routes(Replenishment(nobody, nobody), token=""):
         doors |= {(method, route.path) for method in route.methods or () if method != "HEAD"}
     assert doors == set(openapi.OPERATIONS)

@@ -14,6 +14,7 @@ from chassis.processor import Decision, Moment, Record
 from schemas.events.reservations import (
     ReservationConfirmed,
     ReservationEnded,
+    ReservationExtended,
     ReservationMade,
     ReservationShort,
 )
@@ -22,10 +23,12 @@ from services.inventory.domain.model import (
     Aggregate,
     Asked,
     Deduct,
+    Extension,
     Goods,
     Held,
     HeldPart,
     Hold,
+    Lease,
     Line,
     Missing,
     Release,
@@ -36,6 +39,7 @@ from services.inventory.domain.model import (
 from services.inventory.domain.reservations import (
     ConfirmReservation,
     ExpireReservation,
+    ExtendReservation,
     Refused,
     ReleaseReservation,
     Reservation,
@@ -93,6 +97,9 @@ CONFIRM = ConfirmReservation(reservation_id=ID, handed_over=False)
 HAND_OVER = ConfirmReservation(reservation_id=ID, handed_over=True)
 RELEASE = ReleaseReservation(reservation_id=ID)
 EXPIRE = ExpireReservation(reservation_id=ID)
+EXTEND = ExtendReservation(reservation_id=ID, key="pay-0001", for_s=0)
+LONGER = END + timedelta(seconds=540)
+EXTENDED = replace(HELD, expires_at=LONGER, extensions=(Extension("pay-0001", 0, LONGER),))
 
 
 class Shelf:
@@ -112,13 +119,20 @@ class Shelf:
         return self._part
 
 
+class Patient(NoBatches):
+    """Facts by which a payment in progress keeps goods for ten minutes, once."""
+
+    def extension(self, hold: Hold) -> Lease:
+        return Lease(time=LONGER - NOW, rule="t@1#r", extension=LONGER - NOW, extensions_max=1)
+
+
 def decided(
     state: Aggregate | None, command: Struct, stock: Any = None, now: datetime = NOW
 ) -> tuple[Decision[Aggregate], Any]:
     """The decision, and the one answer among its effects."""
     record = Record("direct", 0, 1, ID, 0, command, raw=b"")
     decision = DIRECT_HANDLERS[type(command)](
-        state, command, stock or NoBatches(), Moment(now, record)
+        state, command, stock or Patient(), Moment(now, record)
     )
     answers = [effect for effect in decision.effects if isinstance(effect, Answered)]
     assert [one.key for one in answers] == [ID]
@@ -177,6 +191,19 @@ def test_a_part_is_held_only_where_it_was_asked_for() -> None:
         (EXPIRED, CONFIRM, NOW, "expired"),
         (HELD, CONFIRM, END, "expired"),
         (HELD, HAND_OVER, END, "expired"),
+        (None, EXTEND, NOW, "unknown"),
+        (SHORT, EXTEND, NOW, "short"),
+        (RELEASED, EXTEND, NOW, "released"),
+        (EXPIRED, EXTEND, NOW, "expired"),
+        (SOLD, EXTEND, NOW, "confirmed"),
+        (GONE, EXTEND, NOW, "handed_over"),
+        (HELD, EXTEND, END, "expired"),
+        (HELD, replace(EXTEND, for_s=30), NOW, "held"),
+        (EXTENDED, EXTEND, END, "held"),
+        (EXTENDED, replace(EXTEND, for_s=30), END, "key_reused"),
+        (EXTENDED, replace(EXTEND, key="pay-0002"), END, "extension_limit"),
+        (EXTENDED, EXPIRE, END, "held"),
+        (EXTENDED, CONFIRM, LONGER, "expired"),
         (SOLD, CONFIRM, END, "confirmed"),
         (GONE, CONFIRM, NOW, "handed_over"),
         (GONE, HAND_OVER, NOW, "handed_over"),
@@ -227,6 +254,16 @@ def test_what_changes_a_reservation(
     assert list(decision.effects[:-1]) == ([effect] if effect else [])
     assert isinstance(answer, Reservation)
     assert answer.expires_at is None
+
+
+def test_a_payment_in_progress_keeps_the_goods_and_moves_none() -> None:
+    decision, answer = decided(HELD, EXTEND)
+    assert decision.state == EXTENDED
+    assert len(decision.effects) == 1
+    (event,) = decision.events
+    assert isinstance(event, ReservationExtended)
+    assert (event.expires_at, event.extensions, event.rule) == (LONGER, 1, "t@1#r")
+    assert (answer.state, answer.expires_at) == ("held", LONGER)
 
 
 pieces = st.integers(0, 5)

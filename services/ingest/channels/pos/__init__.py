@@ -9,7 +9,8 @@ No vendor standard exists; this is the whole of it. POST a JSON object of `schem
 - `lines` [{line_no, barcode, sku, name, qty, unit, unit_price_fen, amount_fen, discount_fen}]:
   `qty` is a decimal text, because goods are weighed; `amount_fen` is after `discount_fen`;
 - `delivery`: null when the goods left over the counter, else {name, phone, province, city,
-  district, address} of where to send them.
+  district, address} of where to send them;
+- `reservation_id`, where goods to be sent were reserved with inventory at the till: the order takes them over.
 
 Amounts and quantities of a RETURN are negative and `original_receipt_no` names the sale; an exchange
 is a RETURN and a SALE. The key of a receipt is (store, receipt number): uploading it again is no second order. A number used for two

@@ -120,6 +120,7 @@ def _receipt(raw: bytes, batch: wire.Batch) -> Normalised:
         times=_times(created, paid=bool(payments), sent=state is S.AWAITING_SHIPMENT),
         buyer_memo="",
         seller_memo=clean(receipt.note),
+        reservation_id=text_of(receipt.reservation_id),
         extensions=_extension(
             receipt,
             batch,
@@ -187,8 +188,16 @@ def _extension(
         rounding_fen=rounding_fen,
         payments=payments,
         weighed=weighed,
-        content_hash=hashlib.sha256(msgspec.json.encode(receipt)).hexdigest()[:32],
+        content_hash=_content_hash(receipt),
     )
+
+
+def _content_hash(receipt: wire.Receipt) -> str:
+    """Equal for equal receipts, also those read before receipts could name a reservation."""
+    told = msgspec.structs.asdict(receipt)
+    if receipt.reservation_id is None:
+        del told["reservation_id"]
+    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:32]
 
 
 def _line(

@@ -60,6 +60,7 @@ class Receipt(msgspec.Struct):
     note: Text = None
     original_receipt_no: Id = None
     training: bool | None = None
+    reservation_id: Text = None
 
 
 class Batch(msgspec.Struct):

@@ -13,6 +13,7 @@ from services.ingest.channels._money import Money
 from services.ingest.channels._person import full_name
 from services.ingest.channels._wire import (
     clean,
+    noted,
     present,
     problem,
     quantity,
@@ -142,6 +143,7 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
         currency=currency,
         pays_later=_pays_later(order),
         partial=partial,
+        reservation_id=noted(order.note_attributes, wire.decode_note, orders.RESERVATION),
     )
     return orders.finish(draft, problems)
 

@@ -134,6 +134,13 @@ class Customer(msgspec.Struct):
     id: Id = None
 
 
+class NoteAttribute(msgspec.Struct):
+    """What a shop notes beside its cart, where it is a text."""
+
+    name: Text = None
+    value: Text = None
+
+
 class Order(msgspec.Struct):
     """One order: inside "order" in an answer, bare in a webhook."""
 
@@ -154,6 +161,7 @@ class Order(msgspec.Struct):
     payment_gateway_names: list[Text] | None = None
     source_name: Text = None
     note: Text = None
+    note_attributes: msgspec.Raw = msgspec.Raw()
     tags: Text = None
     total_line_items_price: Amount = None
     subtotal_price: Amount = None
@@ -171,6 +179,9 @@ class Order(msgspec.Struct):
     fulfillments: list[Fulfillment] | None = None
     refunds: list[Refund] | None = None
     customer: Customer | None = None
+
+
+decode_note = msgspec.json.Decoder(NoteAttribute).decode
 
 
 class Edit(msgspec.Struct):

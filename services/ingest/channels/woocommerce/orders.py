@@ -15,6 +15,7 @@ from services.ingest.channels._person import full_name
 from services.ingest.channels._wire import (
     Text,
     clean,
+    noted,
     problem,
     quantity,
     read_json,
@@ -152,6 +153,7 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
         currency=currency,
         pays_later=clean(order.payment_method) == _ON_DELIVERY,
         partial=partial,
+        reservation_id=noted(order.meta_data, wire.decode_note, orders.RESERVATION),
         rounding_fen=sum(
             _rounding_fen(native, line, money) for native, line in zip(natives, lines, strict=True)
         ),

@@ -57,6 +57,13 @@ class Refund(msgspec.Struct):
     total: Amount = None
 
 
+class MetaData(msgspec.Struct, rename={"name": "key"}):
+    """What a plug-in keeps with an order, where it is a text."""
+
+    name: Text = None
+    value: Text = None
+
+
 class Order(msgspec.Struct):
     """One order. Times without a zone are the site's; their `_gmt` twins are read."""
 
@@ -85,6 +92,10 @@ class Order(msgspec.Struct):
     fee_lines: list[Fee] | None = None
     coupon_lines: list[Coupon] | None = None
     refunds: list[Refund] | None = None
+    meta_data: msgspec.Raw = msgspec.Raw()
+
+
+decode_note = msgspec.json.Decoder(MetaData).decode
 
 
 class Answer(Order):
