@@ -18,6 +18,8 @@ Goods: TypeAlias = tuple[tuple[str, int], ...]
 """(sku, pieces) with every SKU once, sorted; pieces > 0 unless a field says otherwise."""
 Row: TypeAlias = tuple[str, str]
 """(warehouse, sku): one row of stock."""
+Places: TypeAlias = tuple[tuple[str, Goods], ...]
+"""(warehouse, what comes from there), in the order of preference, each with at least one piece."""
 
 RESERVATION = "rsv-"
 """How a reservation's id begins. No document's number may: both are keys of one table, with different writers."""
@@ -269,6 +271,9 @@ class Lacking(Struct, frozen=True, kw_only=True):
     sku: str
     wanted: int
     available: int
+    why: str = ""
+    """Where several send the order: has_none (of its goods), more_parcels (with it there would be more), no_cheaper
+    (as few with it, but at no less cost)."""
 
 
 class Held(Struct, frozen=True, kw_only=True):

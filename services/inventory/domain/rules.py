@@ -294,18 +294,21 @@ def passed_over(
     for warehouse in candidates:
         if warehouse == chosen:
             break
-        lacks, sku, wanted = max(
-            (pieces - available((warehouse, s)), s, pieces) for s, pieces in goods
-        )
-        found.append(
-            Lacking(
-                warehouse=warehouse,
-                sku=sku if lacks > 0 else "",
-                wanted=wanted if lacks > 0 else 0,
-                available=max(0, wanted - lacks) if lacks > 0 else 0,
-            )
-        )
+        found.append(lacking(available, warehouse, goods))
     return tuple(found)
+
+
+def lacking(available: Available, warehouse: str, goods: Goods) -> Lacking:
+    """What a warehouse lacks most of an order."""
+    lacks, sku, wanted = max(
+        (pieces - available((warehouse, sku)), sku, pieces) for sku, pieces in goods
+    )
+    return Lacking(
+        warehouse=warehouse,
+        sku=sku if lacks > 0 else "",
+        wanted=wanted if lacks > 0 else 0,
+        available=max(0, wanted - lacks) if lacks > 0 else 0,
+    )
 
 
 def shortfall(available: Available, candidates: Sequence[str], goods: Goods) -> Short:
