@@ -275,6 +275,15 @@ def _after(batch: Batch | None, portion: Portion, *, new: bool) -> Batch | Unfit
     return moved(batch, portion)
 
 
+def spare_of(seen: Available, promised: Mapping[Row, int]) -> Available:
+    """What is left of what was seen when this batch's promises are kept."""
+
+    def available(row: Row) -> int:
+        return seen(row) - promised.get(row, 0)
+
+    return available
+
+
 def choose(available: Available, candidates: Iterable[str], goods: Goods) -> str:
     """The first warehouse that has all of it; empty when none has."""
     for warehouse in candidates:

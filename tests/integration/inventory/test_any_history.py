@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chassis.postgres import Connection
-from services.inventory import adopting, store
+from services.inventory import adopting, store, targets
 from services.inventory.counters import ValkeyCounters
 from services.inventory.domain.reservations import ReleaseReservation
 from services.inventory.reserving import DIRECT_HANDLERS
@@ -63,6 +63,14 @@ def held_apart(plant: pytest.MonkeyPatch) -> None:
     plant.setattr(store, "take_over", lambda *_foreseen: None)
 
 
+def split_whose_news_were_lost(history: AnyHistory) -> None:
+    history.order(goods=(("A", 1), ("丙{3}", 1)), province="浙江省")
+    history.pay(number=0)
+    history.work(clerk=0, point="stock.before_telling")
+    history.ship(number=0)
+    history.work(clerk=1, point="")
+
+
 def release_repeated(plant: pytest.MonkeyPatch) -> None:
     """What was let go is let go again whenever somebody asks for it again."""
     handlers: Any = DIRECT_HANDLERS
@@ -100,6 +108,11 @@ def only_the_known_epoch_ended(plant: pytest.MonkeyPatch) -> None:
     plant.setattr(EpochInForce, "void", void)
 
 
+def what_left_forgotten(plant: pytest.MonkeyPatch) -> None:
+    """Valkey is told of a hold what is still held, not what has left of it meanwhile."""
+    plant.setattr(targets, "_gone", lambda _hold: ())
+
+
 @pytest.mark.parametrize(
     ("history", "bug"),
     [
@@ -109,6 +122,7 @@ def only_the_known_epoch_ended(plant: pytest.MonkeyPatch) -> None:
         (missed_a_rebuild, only_the_known_epoch_ended),
         (taken_over, kept_by_the_till),
         (taken_over, held_apart),
+        (split_whose_news_were_lost, what_left_forgotten),
     ],
 )
 def test_a_history_of_its_own_finds_each_planted_bug(
