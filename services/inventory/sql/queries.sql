@@ -46,14 +46,17 @@ SELECT warehouse, sku, on_hand - reserved - withheld AS available FROM inventory
 SELECT key, document FROM inventory.reservations WHERE state = 'held'
 
 -- name: finish_rebuild
-UPDATE inventory.epoch SET state = 'LIVE', run_id = $2 WHERE epoch = $1
+UPDATE inventory.epoch
+SET state = 'LIVE', run_id = $2, entry_id = (SELECT coalesce(max(id), 0) FROM inventory.ledger) WHERE epoch = $1
 
 -- name: aggregates
 SELECT key, document FROM inventory.reservations WHERE key = ANY($1::text[])
 
 -- name: booked_arrivals
+-- Those the epoch in force did not begin with.
 SELECT document_no, warehouse, sku, quantity - withheld AS quantity FROM inventory.ledger
 WHERE document_no = ANY($1::text[]) AND kind NOT IN ('deduction', 'repair')
+  AND id > (SELECT entry_id FROM inventory.epoch)
 
 -- name: under_way
 SELECT EXISTS (

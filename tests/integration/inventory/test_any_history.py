@@ -71,6 +71,13 @@ def split_whose_news_were_lost(history: AnyHistory) -> None:
     history.work(clerk=1, point="")
 
 
+def document_repeated_and_its_news_lost(history: AnyHistory) -> None:
+    history.come_again(number=0)
+    history.hold_news_back(clerk=0)
+    history.work(clerk=0, point="")
+    history.valkey_will_not_answer(clerk=0, acts=False)
+
+
 def release_repeated(plant: pytest.MonkeyPatch) -> None:
     """What was let go is let go again whenever somebody asks for it again."""
     handlers: Any = DIRECT_HANDLERS
@@ -113,6 +120,13 @@ def what_left_forgotten(plant: pytest.MonkeyPatch) -> None:
     plant.setattr(targets, "_gone", lambda _hold: ())
 
 
+def every_booking_counted_again(plant: pytest.MonkeyPatch) -> None:
+    """The sweeper counts what a noted document booked, also before the epoch began."""
+    queries: Any = SQL
+    before = queries["booked_arrivals"].replace("SELECT entry_id FROM inventory.epoch", "SELECT 0")
+    plant.setitem(queries, "booked_arrivals", before)
+
+
 @pytest.mark.parametrize(
     ("history", "bug"),
     [
@@ -123,6 +137,7 @@ def what_left_forgotten(plant: pytest.MonkeyPatch) -> None:
         (taken_over, kept_by_the_till),
         (taken_over, held_apart),
         (split_whose_news_were_lost, what_left_forgotten),
+        (document_repeated_and_its_news_lost, every_booking_counted_again),
     ],
 )
 def test_a_history_of_its_own_finds_each_planted_bug(
