@@ -48,6 +48,9 @@ OrderId = Annotated[
 ]
 Actor = Annotated[str, typer.Option("--actor", help="Who; your login unless given.")]
 CommandId = Annotated[str, typer.Option("--command-id", help="To ask the same again.")]
+ParcelId = Annotated[
+    str, typer.Option("--parcel", metavar="PARCEL", help="One of several; default: the first.")
+]
 
 _T = TypeVar("_T")
 _S = TypeVar("_S", bound=Settings)
@@ -70,21 +73,27 @@ def show(order_id: OrderId) -> None:
 
 
 @app.command()
-def pick(order_id: OrderId, actor: Actor = "", command_id: CommandId = "") -> None:
+def pick(
+    order_id: OrderId, actor: Actor = "", command_id: CommandId = "", parcel_id: ParcelId = ""
+) -> None:
     """The goods are off the shelf."""
-    _step(Step.PICK, order_id, actor, command_id)
+    _step(Step.PICK, order_id, actor, command_id, parcel_id)
 
 
 @app.command()
-def pack(order_id: OrderId, actor: Actor = "", command_id: CommandId = "") -> None:
+def pack(
+    order_id: OrderId, actor: Actor = "", command_id: CommandId = "", parcel_id: ParcelId = ""
+) -> None:
     """The goods are in the box, the label is on it."""
-    _step(Step.PACK, order_id, actor, command_id)
+    _step(Step.PACK, order_id, actor, command_id, parcel_id)
 
 
 @app.command()
-def ship(order_id: OrderId, actor: Actor = "", command_id: CommandId = "") -> None:
+def ship(
+    order_id: OrderId, actor: Actor = "", command_id: CommandId = "", parcel_id: ParcelId = ""
+) -> None:
     """The carrier has the parcel."""
-    _step(Step.SHIP, order_id, actor, command_id)
+    _step(Step.SHIP, order_id, actor, command_id, parcel_id)
 
 
 @app.command("replace-waybill")
@@ -96,6 +105,7 @@ def replace_waybill(
     reason: Annotated[str, typer.Option("--reason", help="Why; it stays in the timeline.")],
     actor: Actor = "",
     command_id: CommandId = "",
+    parcel_id: ParcelId = "",
 ) -> None:
     """The parcel has another label: before its hand-over, or after it until it is delivered.
 
@@ -109,6 +119,7 @@ def replace_waybill(
         actor=_actor(actor),
         command_id=command_id,
         issued_at=SystemClock().now(),
+        parcel_id=parcel_id,
     )
     _print_answer(_run(_asked(_settings(Settings), command)))
 
@@ -155,13 +166,14 @@ async def _traced(
         return await tracing.trace(settings, waybill_no, phone, SystemClock(), outgoing)
 
 
-def _step(step: Step, order_id: str, actor: str, command_id: str) -> None:
+def _step(step: Step, order_id: str, actor: str, command_id: str, parcel_id: str) -> None:
     command = step_command(
         order_id,
         step,
         actor=_actor(actor),
         command_id=command_id,
         issued_at=SystemClock().now(),
+        parcel_id=parcel_id,
     )
     _print_answer(_run(_asked(_settings(Settings), command)))
 

@@ -80,14 +80,19 @@ class Staff:
             results = await self._post(
                 f"{base}/parcels/commands",
                 [
-                    {"order_id": p["order_id"], "action": action, "actor": "仓库甲班"}
+                    {
+                        "order_id": p["order_id"],
+                        "parcel_id": p["parcel_id"],
+                        "action": action,
+                        "actor": "仓库甲班",
+                    }
                     for p in parcels
                 ],
             )
             if action == "ship":
-                waybills = {p["order_id"]: p["waybill_no"] for p in parcels}
+                waybills = {p["parcel_id"]: p["waybill_no"] for p in parcels}
                 done = [
-                    waybills[result["order_id"]]
+                    waybills[result["parcel_id"]]
                     for result in results["results"]
                     if result["outcome"] == "done"
                 ]

@@ -107,6 +107,24 @@ class FulfilLine(Struct, frozen=True, kw_only=True):
     """件数"""
 
 
+class FulfilPartLine(Struct, frozen=True, kw_only=True):
+    """分仓行 · a line may come from several warehouses."""
+
+    line_no: int
+    """行号"""
+    quantity: int
+    """件数"""
+
+
+class FulfilPart(Struct, frozen=True, kw_only=True):
+    """一个仓发的 · what one of several warehouses sends."""
+
+    warehouse: str
+    """仓库"""
+    lines: tuple[FulfilPartLine, ...]
+    """分仓行"""
+
+
 class OrderReadyToFulfil(Struct, frozen=True, kw_only=True):
     """订单待履约 · paid, held, risk passed, complete."""
 
@@ -143,6 +161,8 @@ class OrderReadyToFulfil(Struct, frozen=True, kw_only=True):
     """最晚发货时间"""
     rule: str
     """时效依据 · table@version#row"""
+    parts: tuple[FulfilPart, ...] | None = None
+    """分仓 · one parcel each; null = `warehouse` sends it all"""
 
 
 class OrderStateChanged(Struct, frozen=True, kw_only=True):

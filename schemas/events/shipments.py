@@ -60,6 +60,8 @@ class ParcelDelivered(Struct, frozen=True, kw_only=True):
     """运单号"""
     place: str
     """地点"""
+    parcels_left: int | None = None
+    """还没签收的包裹数 · of this order, besides this one; null = the order is one parcel"""
 
 
 class ParcelMoved(Struct, frozen=True, kw_only=True):
@@ -202,6 +204,8 @@ class ParcelShipped(Struct, frozen=True, kw_only=True):
     """出库行"""
     actor: str
     """操作人"""
+    parcels_left: int | None = None
+    """还没出库的包裹数 · of this order, besides this one; null = the order is one parcel"""
 
 
 class WaybillIssued(Struct, frozen=True, kw_only=True):

@@ -87,7 +87,7 @@ class ReservedLine(Struct, frozen=True, kw_only=True):
 
 
 class PassedOver(Struct, frozen=True, kw_only=True):
-    """没选的仓 · a warehouse that the rule names before the chosen one."""
+    """没选的仓 · a warehouse that the rule names before the chosen one; of several chosen, any other."""
 
     warehouse: str
     """仓库"""
@@ -97,10 +97,32 @@ class PassedOver(Struct, frozen=True, kw_only=True):
     """需要件数"""
     available: int
     """可用件数 · as it was seen when the goods were held"""
+    why: str | None = None
+    """为什么 · where several send the order: has_none, more_parcels or no_cheaper; null = it lacks what is named"""
+
+
+class PartLine(Struct, frozen=True, kw_only=True):
+    """分仓行 · a line may come from several warehouses."""
+
+    line_no: int
+    """行号"""
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数"""
+
+
+class ReservedPart(Struct, frozen=True, kw_only=True):
+    """一个仓预占的 · what one of several warehouses holds."""
+
+    warehouse: str
+    """仓库"""
+    lines: tuple[PartLine, ...]
+    """分仓行"""
 
 
 class StockReserved(Struct, frozen=True, kw_only=True):
-    """库存已预占 · every line is held in one warehouse."""
+    """库存已预占 · every line is held, in one warehouse or as `parts` say."""
 
     TOPIC: ClassVar[str] = "stock"
     FULL_NAME: ClassVar[str] = "danshu.stock.StockReserved"
@@ -112,7 +134,7 @@ class StockReserved(Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     """发生时间 · when it happened, UTC"""
     warehouse: str
-    """仓库"""
+    """仓库 · of several: the first of `parts`"""
     lines: tuple[ReservedLine, ...]
     """预占行"""
     expires_at: datetime | None = None
@@ -127,6 +149,8 @@ class StockReserved(Struct, frozen=True, kw_only=True):
     """没选的仓及原因 · null = the first warehouse of the rule has it all"""
     reservation_id: str | None = None
     """接管的预留 · the reservation whose goods these are, or were in part; null = none"""
+    parts: tuple[ReservedPart, ...] | None = None
+    """分仓 · null = `warehouse` holds it all"""
 
 
 class ReturnedLine(Struct, frozen=True, kw_only=True):

@@ -166,12 +166,16 @@ def _lacking(line: ShortLine | PassedOver) -> str:
 
 
 def _where_held(event: StockReserved) -> str:
-    """The warehouse, and why not those before it."""
+    """The warehouse, or each of several with its pieces, and why not the others."""
     why_not = [
         f"{words.warehouse(one.warehouse)}{_lacking(one) if one.sku else '当时不够'}"
+        f"{words.SPLIT_REASONS.get(one.why or '', '')}"
         for one in event.passed_over or ()
     ]
-    chosen = words.warehouse(event.warehouse)
+    chosen = " + ".join(
+        f"{words.warehouse(part.warehouse)} {sum(line.quantity for line in part.lines)} 件"
+        for part in event.parts or ()
+    ) or words.warehouse(event.warehouse)
     return f"{chosen}（{'；'.join(why_not)}）" if why_not else chosen
 
 
@@ -214,9 +218,12 @@ def state_changed(
 
 def ready(card: Card | None, event: OrderReadyToFulfil, _facts: Any, moment: Moment) -> Decided:
     """Paid, held, passed: the warehouse may begin."""
+    where = " + ".join(
+        [words.warehouse(part.warehouse) for part in event.parts or ()]
+    ) or words.warehouse(event.warehouse)
     return Decision(
         state=replace(card or EMPTY, ship_by=event.ship_by, updated_at=moment.now),
-        effects=entry(event, moment, words.warehouse(event.warehouse), "", event.rule),
+        effects=entry(event, moment, where, "", event.rule),
     )
 
 
@@ -250,7 +257,7 @@ def planned(card: Card | None, event: ParcelPlanned, _facts: Any, moment: Moment
         state=replace(
             known,
             routed_at=known.routed_at or event.occurred_at,
-            warehouse=event.warehouse,
+            warehouse=known.warehouse or event.warehouse,
             carrier=event.carrier,
             ship_by=event.ship_by,
             updated_at=moment.now,

@@ -163,6 +163,15 @@ CARRIERS: Mapping[str, str] = MappingProxyType(
     {"SF": "顺丰", "ZTO": "中通", "YTO": "圆通", "JDL": "京东物流"}
 )
 
+SPLIT_REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "has_none": "，这些货都没有",
+        "more_parcels": "，加上它要多一个包裹",
+        "no_cheaper": "，换成它包裹一样多，排在后面",
+    }
+)
+"""Why a warehouse sends nothing of an order that several send."""
+
 TIERS: Mapping[str, str] = MappingProxyType(
     {"auto": "自动审批", "supervisor": "客服主管", "finance": "财务经理", "risk": "风控复核"}
 )
@@ -194,7 +203,9 @@ CODES: Mapping[str, str] = MappingProxyType(
         "ready": "条件齐备",
         "waybill_issued": "面单已取号",
         "parcel_shipped": "包裹已出库",
+        "parcel_partly_shipped": "部分包裹已出库",
         "parcel_delivered": "包裹已签收",
+        "parcel_partly_delivered": "部分包裹已签收",
         "parcel_cancelled": "包裹已拦截",
         "parcel_cancel_refused": "包裹拦截失败",
         "refund_requested": "申请退款",

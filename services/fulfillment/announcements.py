@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from chassis.processor import Moment
@@ -16,7 +18,7 @@ from schemas.events.shipments import (
     ShippedLine,
 )
 from services.fulfillment.domain import rules
-from services.fulfillment.domain.model import Parcel, Tracking
+from services.fulfillment.domain.model import Parcel, Stage, Tracking
 
 
 def planned(parcel: Parcel, moment: Moment) -> ParcelPlanned:
@@ -43,7 +45,7 @@ def planned(parcel: Parcel, moment: Moment) -> ParcelPlanned:
     )
 
 
-def picked(parcel: Parcel, moment: Moment) -> tuple[Struct, ...]:
+def picked(parcel: Parcel, _others: Sequence[Parcel], moment: Moment) -> tuple[Struct, ...]:
     """Who picked it."""
     return (
         ParcelPicked(
@@ -56,7 +58,7 @@ def picked(parcel: Parcel, moment: Moment) -> tuple[Struct, ...]:
     )
 
 
-def packed(parcel: Parcel, moment: Moment) -> tuple[Struct, ...]:
+def packed(parcel: Parcel, _others: Sequence[Parcel], moment: Moment) -> tuple[Struct, ...]:
     """Who packed it."""
     return (
         ParcelPacked(
@@ -69,8 +71,9 @@ def packed(parcel: Parcel, moment: Moment) -> tuple[Struct, ...]:
     )
 
 
-def shipped(parcel: Parcel, moment: Moment) -> tuple[Struct, ...]:
+def shipped(parcel: Parcel, others: Sequence[Parcel], moment: Moment) -> tuple[Struct, ...]:
     """The hand-over, followed by news that came before it was recorded."""
+    gone = {Stage.SHIPPED, Stage.DELIVERED}
     handed_over = ParcelShipped(
         order_id=parcel.order_id,
         version=0,
@@ -89,13 +92,16 @@ def shipped(parcel: Parcel, moment: Moment) -> tuple[Struct, ...]:
             for line in parcel.lines
         ),
         actor=moment.actor,
+        parcels_left=sum(one.stage not in gone for one in others) if others else None,
     )
     if parcel.tracking is None:
         return (handed_over,)
-    return (handed_over, moved(parcel, parcel.tracking))
+    return (handed_over, moved(parcel, others, parcel.tracking))
 
 
-def moved(parcel: Parcel, seen: Tracking) -> ParcelMoved | ParcelDelivered:
+def moved(
+    parcel: Parcel, others: Sequence[Parcel], seen: Tracking
+) -> ParcelMoved | ParcelDelivered:
     """News of the journey; a signature has an event of its own."""
     if seen.status == rules.DELIVERED:
         return ParcelDelivered(
@@ -105,6 +111,9 @@ def moved(parcel: Parcel, seen: Tracking) -> ParcelMoved | ParcelDelivered:
             parcel_id=parcel.parcel_id,
             waybill_no=parcel.waybill_no,
             place=seen.place,
+            parcels_left=(
+                sum(one.stage is not Stage.DELIVERED for one in others) if others else None
+            ),
         )
     return ParcelMoved(
         order_id=parcel.order_id,

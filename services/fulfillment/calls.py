@@ -45,7 +45,7 @@ from services.fulfillment.domain.model import Parcel
 from services.fulfillment.pacing import Discard, Forget, Get, Job, Pace
 from services.fulfillment.recipients import Unaddressed, recipient_of
 from services.fulfillment.settings import FulfillmentSettings, read_senders
-from services.fulfillment.store import ParcelReader
+from services.fulfillment.store import ParcelReader, called_as
 
 ACTOR = "dispatcher"
 ATTEMPTS_WORTH_A_LINE = 5
@@ -122,7 +122,7 @@ class Caller:
         asks = await self._addressed(job)
         if not asks:
             return
-        await self.reader.intend([parcel.order_id for parcel, _ in asks])
+        await self.reader.intend([called_as(parcel) for parcel, _ in asks])
         parcels = [parcel for parcel, _ in asks]
         answer = await self._given(sender, job.carrier, tuple(ask for _, ask in asks))
         if isinstance(answer, CallFailed):
@@ -180,7 +180,7 @@ class Caller:
         elif len(parcels) > 1:
             # Somebody in the call is the reason: ask for each alone to find out who.
             for parcel in parcels:
-                self.pace.split(parcel.order_id)
+                self.pace.split(parcel.parcel_id)
         else:
             reason = f"{failure.code}:{failure.detail}"
             await self._issue([(parcels[0], self._refused(parcels[0], reason))])
@@ -224,7 +224,7 @@ class Caller:
         return answer
 
     def _again(self, parcel: Parcel, why: str) -> None:
-        attempts = self.pace.again(parcel.order_id, self.clock.monotonic_ms())
+        attempts = self.pace.again(parcel.parcel_id, self.clock.monotonic_ms())
         if attempts == ATTEMPTS_WORTH_A_LINE:
             logger.warning(
                 "waybill call keeps failing",
@@ -240,7 +240,7 @@ class Caller:
         await self.desk.issue([command for _, command in commands])
         now_ms = self.clock.monotonic_ms()
         for parcel, _ in commands:
-            self.pace.settled(parcel.order_id, now_ms)
+            self.pace.settled(parcel.parcel_id, now_ms)
 
     def _labelled(self, parcel: Parcel, waybill_no: str) -> RecordWaybill:
         return RecordWaybill(

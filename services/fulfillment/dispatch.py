@@ -77,7 +77,7 @@ class Dispatcher:
             try:
                 while True:
                     for job in await self._next_jobs(lease, pace, waiting, len(running)):
-                        pace.begin(parcel.order_id for parcel in job.parcels)
+                        pace.begin(parcel.parcel_id for parcel in job.parcels)
                         running.add(asyncio.create_task(caller.do(job)))
                     if not running:
                         await asyncio.sleep(IDLE_S)

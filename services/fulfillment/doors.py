@@ -36,13 +36,18 @@ BODY_BYTES_MAX = 1024 * 1024
 
 _Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=80)]
 _CommandId: TypeAlias = Annotated[str, Meta(max_length=80)]
+_ParcelId: TypeAlias = Annotated[str, Meta(max_length=90)]
 
 
 class StepWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One step of one parcel; the same `command_id` twice has one effect."""
+    """One step of one parcel; the same `command_id` twice has one effect.
+
+    `parcel_id` names one of an order that has several; empty = the first.
+    """
 
     actor: _Name
     command_id: _CommandId = ""
+    parcel_id: _ParcelId = ""
 
 
 class BatchStepWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,6 +57,7 @@ class BatchStepWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     action: Step
     actor: _Name
     command_id: _CommandId = ""
+    parcel_id: _ParcelId = ""
 
 
 class ReplacementWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +68,7 @@ class ReplacementWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     waybill_no: _Name
     reason: Annotated[str, Meta(min_length=1, max_length=200)]
     command_id: _CommandId = ""
+    parcel_id: _ParcelId = ""
 
 
 class UnitWeight(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +84,7 @@ class StepResult(Struct, frozen=True, kw_only=True):
     order_id: str
     action: str
     command_id: str
+    parcel_id: str
     outcome: str
     reason: str = ""
     title: str = ""
@@ -120,7 +128,7 @@ class WarehouseDoors:
         return _json({"parcels": [view(parcel, now) for parcel in parcels]})
 
     async def show(self, request: Request) -> Response:
-        """GET: one order's parcel, 404 when there is none."""
+        """GET: one order's parcel, with its `further` ones; 404 when there is none."""
         if refused := unauthorised(request, self.token):
             return refused
         try:
@@ -150,6 +158,7 @@ class WarehouseDoors:
                 actor=wanted.actor,
                 command_id=wanted.command_id,
                 issued_at=self.clock.now(),
+                parcel_id=wanted.parcel_id,
             ),
         )
 
@@ -170,6 +179,7 @@ class WarehouseDoors:
                 actor=wanted.actor,
                 command_id=wanted.command_id,
                 issued_at=self.clock.now(),
+                parcel_id=wanted.parcel_id,
             ),
         )
 
@@ -220,6 +230,7 @@ class WarehouseDoors:
             actor=wanted.actor,
             command_id=wanted.command_id,
             issued_at=self.clock.now(),
+            parcel_id=wanted.parcel_id,
         )
         return await self._ask(wanted.action, command)
 
@@ -231,6 +242,7 @@ class WarehouseDoors:
             order_id=command.order_id,
             action=action,
             command_id=command.command_id,
+            parcel_id=command.parcel_id,
             outcome="pending" if isinstance(answer, StillPending) else answer.outcome,
             reason=reason,
             title="还没有结果，请稍后再查" if pending else REFUSALS.get(reason, reason),

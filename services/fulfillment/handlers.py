@@ -5,11 +5,13 @@ The table near the end is the list of everything this service listens to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from chassis.errors import Invalid
 from chassis.processor import Decision, Handlers, Moment, Processor
 from chassis.rules import Table
 from schemas.events.commands_fulfillment import (
@@ -23,6 +25,7 @@ from schemas.events.commands_fulfillment import (
     ShipParcel,
 )
 from schemas.events.order_states import (
+    FulfilPart,
     OrderCancelRequested,
     OrderClosed,
     OrderHeld,
@@ -64,7 +67,7 @@ class ParcelFacts(Protocol):
         """SKU → grams of one piece, where known."""
         ...
 
-    def carriage(self, order: OrderReadyToFulfil, weight_g: int) -> Carriage:
+    def carriage(self, order: OrderReadyToFulfil, warehouse: str, weight_g: int) -> Carriage:
         """Who carries it, by the carrier table."""
         ...
 
@@ -80,7 +83,7 @@ class ParcelFacts(Protocol):
 def decide_ready(
     parcel: Parcel | None, order: OrderReadyToFulfil, facts: ParcelFacts, moment: Moment
 ) -> Outcome:
-    """Plan the parcel: warehouse of the reservation, carrier by the table. The second time: nothing."""
+    """Plan a parcel for each warehouse that holds a part, each with its own carrier. The second time: nothing."""
     if parcel is not None and parcel.stage is not Stage.UNPLANNED:
         return Decision(state=parcel)
     lines = tuple(
@@ -95,14 +98,43 @@ def decide_ready(
             for line in order.lines
         ]
     )
+    holds = parcel.holds if parcel is not None else ()
+    if order.parts:
+        first, *further = [
+            _planned(order, part.warehouse, number, _share(lines, part), holds, facts, moment)
+            for number, part in enumerate(order.parts, start=1)
+        ]
+        first = replace(first, further=tuple(further))
+    else:
+        first = _planned(order, order.warehouse, 1, lines, holds, facts, moment)
+    told = tuple([announcements.planned(one, moment) for one in rules.parcels_of(first)])
+    return Decision(state=first, events=told)
+
+
+def _share(lines: tuple[Line, ...], part: FulfilPart) -> tuple[Line, ...]:
+    """What a part has of the order's lines. Raises Invalid where it names a line the order does not have."""
+    known = {line.line_no: line for line in lines}
+    if not all(one.line_no in known for one in part.lines):
+        raise Invalid("part_of_unknown_line")
+    return tuple(replace(known[one.line_no], quantity=one.quantity) for one in part.lines)
+
+
+def _planned(  # noqa: PLR0917 — all that a plan is made of
+    order: OrderReadyToFulfil,
+    warehouse: str,
+    number: int,
+    lines: tuple[Line, ...],
+    holds: tuple[str, ...],
+    facts: ParcelFacts,
+    moment: Moment,
+) -> Parcel:
     weight = rules.weigh(lines, facts.unit_weights_g)
-    carriage = facts.carriage(order, weight.weight_g)
-    held = parcel is not None and bool(parcel.holds)
-    planned = Parcel(
+    carriage = facts.carriage(order, warehouse, weight.weight_g)
+    return Parcel(
         order_id=order.order_id,
         stage=Stage.PLANNED,
-        parcel_id=parcel_id_of(order.order_id),
-        holds=parcel.holds if parcel is not None else (),
+        parcel_id=parcel_id_of(order.order_id, number),
+        holds=holds,
         channel=order.channel,
         shop=order.shop,
         channel_order_no=order.channel_order_no,
@@ -110,7 +142,7 @@ def decide_ready(
         city=order.city,
         district=order.district,
         personal=order.personal,
-        warehouse=order.warehouse,
+        warehouse=warehouse,
         carrier=carriage.carrier,
         service=carriage.service,
         reason=carriage.reason + (ESTIMATED if weight.estimated else ""),
@@ -119,9 +151,8 @@ def decide_ready(
         weight_g=weight.weight_g,
         weight_estimated=weight.estimated,
         ship_by=order.ship_by,
-        dispatch_due_at=None if held else moment.now,
+        dispatch_due_at=None if holds else moment.now,
     )
-    return Decision(state=planned, events=(announcements.planned(planned, moment),))
 
 
 def decide_cancel_requested(
@@ -157,11 +188,11 @@ def decide_hold_lifted(
 def decide_waybill(
     parcel: Parcel | None, command: RecordWaybill, facts: ParcelFacts, moment: Moment
 ) -> Outcome:
-    """Take the number. A number that belongs to another order is refused: one label, one parcel."""
+    """Take the number. A number that belongs to another parcel is refused: one label, one parcel."""
     before = rules.known(parcel, command.parcel_id)
-    if isinstance(before, Refusal):
-        return _refused(parcel, before)
-    if facts.holder(command.waybill_no) not in {"", before.order_id}:
+    if parcel is None or isinstance(before, Refusal):
+        return _refused(parcel, Refusal("unknown_parcel"))
+    if _is_taken(command.waybill_no, before, parcel, facts):
         return _refused(parcel, Refusal("waybill_taken"))
     after = rules.label(before, command.waybill_no, moment.now)
     if isinstance(after, Refusal):
@@ -177,7 +208,7 @@ def decide_waybill(
         ),
     )
     return Decision(
-        state=after,
+        state=rules.with_parcel(parcel, after),
         events=issued if after.stage is not before.stage else (),
         effects=(TakeWaybill(after.waybill_no, after.order_id),),
         result_id=after.waybill_no,
@@ -189,17 +220,17 @@ def decide_waybill_replaced(
 ) -> Outcome:
     """Take another carrier or number, by a person who says why. The same again is done without an event."""
     before = rules.known(parcel, command.parcel_id)
-    if isinstance(before, Refusal):
-        return _refused(parcel, before)
+    if parcel is None or isinstance(before, Refusal):
+        return _refused(parcel, Refusal("unknown_parcel"))
     if not command.reason.strip():
         return _refused(parcel, Refusal("reason_missing"))
-    if facts.holder(command.waybill_no) not in {"", before.order_id}:
+    if _is_taken(command.waybill_no, before, parcel, facts):
         return _refused(parcel, Refusal("waybill_taken"))
     after = rules.replace_label(before, command.carrier, command.waybill_no)
     if isinstance(after, Refusal):
         return _refused(parcel, after)
     if after is before:
-        return Decision(state=before, result_id=before.waybill_no)
+        return Decision(state=parcel, result_id=before.waybill_no)
     replaced = WaybillReplaced(
         order_id=after.order_id,
         version=0,
@@ -213,7 +244,7 @@ def decide_waybill_replaced(
         reason=command.reason,
     )
     return Decision(
-        state=after,
+        state=rules.with_parcel(parcel, after),
         events=(replaced,),
         effects=(TakeWaybill(after.waybill_no, after.order_id),),
         result_id=after.waybill_no,
@@ -225,13 +256,14 @@ def decide_waybill_refused(
 ) -> Outcome:
     """Say why there is no waybill."""
     before = rules.known(parcel, command.parcel_id)
-    if isinstance(before, Refusal):
-        return _refused(parcel, before)
+    if parcel is None or isinstance(before, Refusal):
+        return _refused(parcel, Refusal("unknown_parcel"))
     after = rules.refuse_label(before, command.reason, moment.now)
     if isinstance(after, Refusal):
         return _refused(parcel, after)
+    state = rules.with_parcel(parcel, after)
     if after.stage is not Stage.WAYBILL_REFUSED:
-        return Decision(state=after)
+        return Decision(state=state)
     told = WaybillRefused(
         order_id=after.order_id,
         version=0,
@@ -240,7 +272,7 @@ def decide_waybill_refused(
         carrier=after.carrier,
         reason=command.reason,
     )
-    return Decision(state=after, events=(told,))
+    return Decision(state=state, events=(told,))
 
 
 def decide_waybill_discarded(
@@ -248,14 +280,16 @@ def decide_waybill_discarded(
 ) -> Outcome:
     """Nothing of a cancelled parcel is left at the provider."""
     before = rules.known(parcel, command.parcel_id)
-    if isinstance(before, Refusal):
-        return _refused(parcel, before)
+    if parcel is None or isinstance(before, Refusal):
+        return _refused(parcel, Refusal("unknown_parcel"))
     after = rules.discard(before, command.waybill_no, moment.now)
-    return _refused(parcel, after) if isinstance(after, Refusal) else Decision(state=after)
+    if isinstance(after, Refusal):
+        return _refused(parcel, after)
+    return Decision(state=rules.with_parcel(parcel, after))
 
 
 def _step_decision(
-    wanted: Step, told: Callable[[Parcel, Moment], tuple[Struct, ...]]
+    wanted: Step, told: Callable[[Parcel, Sequence[Parcel], Moment], tuple[Struct, ...]]
 ) -> Callable[[Parcel | None, PickParcel | PackParcel | ShipParcel, ParcelFacts, Moment], Outcome]:
     def decide(
         parcel: Parcel | None,
@@ -265,9 +299,15 @@ def _step_decision(
     ) -> Outcome:
         before = rules.known(parcel, command.parcel_id)
         after = before if isinstance(before, Refusal) else rules.step(before, wanted)
-        if isinstance(after, Refusal):
-            return _refused(parcel, after)
-        return Decision(state=after, events=told(after, moment), result_id=after.parcel_id)
+        if parcel is None or isinstance(after, Refusal):
+            refusal = after if isinstance(after, Refusal) else Refusal("unknown_parcel")
+            return _refused(parcel, refusal)
+        others = rules.others_of(parcel, after.parcel_id)
+        return Decision(
+            state=rules.with_parcel(parcel, after),
+            events=told(after, others, moment),
+            result_id=after.parcel_id,
+        )
 
     return decide
 
@@ -281,11 +321,17 @@ def decide_tracking(
     seen = Tracking(
         status=command.status, moved_at=command.moved_at, place=command.place, text=command.text
     )
-    after = rules.track(parcel, command.waybill_no, seen)
+    named = [one for one in rules.parcels_of(parcel) if one.waybill_no == command.waybill_no]
+    before = named[0] if named else parcel
+    after = rules.track(before, command.waybill_no, seen)
     if isinstance(after, Refusal):
         return _refused(parcel, after)
-    is_told = after is not parcel and after.stage in {Stage.SHIPPED, Stage.DELIVERED}
-    return Decision(state=after, events=(announcements.moved(after, seen),) if is_told else ())
+    is_told = after is not before and after.stage in {Stage.SHIPPED, Stage.DELIVERED}
+    others = rules.others_of(parcel, after.parcel_id)
+    return Decision(
+        state=rules.with_parcel(parcel, after),
+        events=(announcements.moved(after, others, seen),) if is_told else (),
+    )
 
 
 def _cancelled(
@@ -301,14 +347,25 @@ def _cancelled(
             order_id=order_id, version=0, occurred_at=moment.now, reason=after.code
         )
         return Decision(state=before, events=(refused,) if answer else ())
-    stopped = ParcelCancelled(
-        order_id=order_id,
-        version=0,
-        occurred_at=moment.now,
-        parcel_id=parcel_id_of(order_id),
-        reason=reason,
+    stopped = tuple(
+        ParcelCancelled(
+            order_id=order_id,
+            version=0,
+            occurred_at=moment.now,
+            parcel_id=one.parcel_id or parcel_id_of(order_id),
+            reason=reason,
+        )
+        for one in rules.parcels_of(after)
     )
-    return Decision(state=after, events=(stopped,) if answer or before.parcel_id else ())
+    return Decision(state=after, events=stopped if answer or before.parcel_id else ())
+
+
+def _is_taken(waybill_no: str, parcel: Parcel, order: Parcel, facts: ParcelFacts) -> bool:
+    """Whether a number belongs to another parcel, of another order or of its own."""
+    others = rules.others_of(order, parcel.parcel_id)
+    return any(one.waybill_no == waybill_no for one in others) or (
+        facts.holder(waybill_no) not in {"", parcel.order_id}
+    )
 
 
 def _refused(parcel: Parcel | None, refusal: Refusal) -> Outcome:

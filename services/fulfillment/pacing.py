@@ -68,11 +68,11 @@ def jobs_of(dues: Iterable[Due], alone: Collection[str], per_call_max: int) -> l
             forgotten.append(parcel)
             continue
         pair = (parcel.warehouse, parcel.carrier)
-        call = [] if parcel.order_id in alone else filling.get(pair, [])
+        call = [] if parcel.parcel_id in alone else filling.get(pair, [])
         if not call or len(call) >= per_call_max:
             call = []
             order.append(call)
-            if parcel.order_id not in alone:
+            if parcel.parcel_id not in alone:
                 filling[pair] = call
         call.append(parcel)
     calls: list[Job] = [
@@ -99,25 +99,25 @@ class Pace:
         return max(max(self._calls_max >> self._failures, 1) - running, 0)
 
     def resting(self, now_ms: int) -> Sequence[str]:
-        """Orders that must not be looked at now."""
+        """Parcels that must not be looked at now."""
         self._rests_until_ms = {
-            order_id: until_ms
-            for order_id, until_ms in self._rests_until_ms.items()
+            parcel_id: until_ms
+            for parcel_id, until_ms in self._rests_until_ms.items()
             if until_ms > now_ms
         }
         return list(self._rests_until_ms)
 
     def alone(self) -> frozenset[str]:
-        """Orders to be asked for on their own."""
+        """Parcels to be asked for on their own."""
         return frozenset(
-            order_id
-            for order_id, attempts in self._attempts.items()
+            parcel_id
+            for parcel_id, attempts in self._attempts.items()
             if attempts >= ALONE_FROM_ATTEMPT
         )
 
-    def begin(self, order_ids: Iterable[str]) -> None:
+    def begin(self, parcel_ids: Iterable[str]) -> None:
         """These are in a call until `settled` or `again` says otherwise."""
-        self._rests_until_ms.update(dict.fromkeys(order_ids, _IN_HAND))
+        self._rests_until_ms.update(dict.fromkeys(parcel_ids, _IN_HAND))
 
     def answered(self) -> None:
         """The provider works: full speed."""
@@ -132,20 +132,20 @@ class Pace:
             pause_ms = BREATHER_MS[min(self._failures - BREATHE_FROM_FAILURE, longest)]
             self._breathes_until_ms = now_ms + pause_ms
 
-    def settled(self, order_id: str, now_ms: int) -> None:
+    def settled(self, parcel_id: str, now_ms: int) -> None:
         """This one's result is on its way to the single writer."""
-        self._attempts.pop(order_id, None)
-        self._rests_until_ms[order_id] = now_ms + SETTLE_MS
+        self._attempts.pop(parcel_id, None)
+        self._rests_until_ms[parcel_id] = now_ms + SETTLE_MS
 
-    def again(self, order_id: str, now_ms: int) -> int:
+    def again(self, parcel_id: str, now_ms: int) -> int:
         """This one needs another attempt, later. Returns how many it has had."""
-        attempts = self._attempts.get(order_id, 0) + 1
-        self._attempts[order_id] = attempts
+        attempts = self._attempts.get(parcel_id, 0) + 1
+        self._attempts[parcel_id] = attempts
         pause_ms = BACKOFF_MS[min(attempts, len(BACKOFF_MS)) - 1]
-        self._rests_until_ms[order_id] = now_ms + pause_ms
+        self._rests_until_ms[parcel_id] = now_ms + pause_ms
         return attempts
 
-    def split(self, order_id: str) -> None:
+    def split(self, parcel_id: str) -> None:
         """This one goes alone, at once: its call was refused and nobody knows because of whom."""
-        self._attempts[order_id] = max(self._attempts.get(order_id, 0), ALONE_FROM_ATTEMPT)
-        self._rests_until_ms.pop(order_id, None)
+        self._attempts[parcel_id] = max(self._attempts.get(parcel_id, 0), ALONE_FROM_ATTEMPT)
+        self._rests_until_ms.pop(parcel_id, None)

@@ -24,9 +24,15 @@ COMMANDS: Mapping[Step, type[PickParcel | PackParcel | ShipParcel]] = MappingPro
 
 
 def step_command(
-    order_id: str, step: Step, *, actor: str, command_id: str, issued_at: datetime
+    order_id: str,
+    step: Step,
+    *,
+    actor: str,
+    command_id: str,
+    issued_at: datetime,
+    parcel_id: str = "",
 ) -> PickParcel | PackParcel | ShipParcel:
-    """Return the command for one step of an order's parcel.
+    """Return the command for one step of an order's parcel: its first one, unless another is named.
 
     Without a `command_id` of the asker's own, asking again is a new command; that is safe, because a
     step that was taken is refused as already done.
@@ -36,7 +42,7 @@ def step_command(
         command_id=command_id or str(uuid.uuid4()),
         issued_at=issued_at,
         actor=actor,
-        parcel_id=parcel_id_of(order_id),
+        parcel_id=parcel_id or parcel_id_of(order_id),
     )
 
 
@@ -49,14 +55,18 @@ def replace_command(
     actor: str,
     command_id: str,
     issued_at: datetime,
+    parcel_id: str = "",
 ) -> ReplaceWaybill:
-    """Return the command that gives an order's parcel another carrier or number; the same twice is one."""
+    """Return the command that gives an order's parcel another carrier or number; the same twice is one.
+
+    Its first parcel, unless another is named.
+    """
     return ReplaceWaybill(
         order_id=order_id,
         command_id=command_id or str(uuid.uuid4()),
         issued_at=issued_at,
         actor=actor,
-        parcel_id=parcel_id_of(order_id),
+        parcel_id=parcel_id or parcel_id_of(order_id),
         carrier=carrier,
         waybill_no=waybill_no,
         reason=reason,

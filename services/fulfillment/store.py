@@ -21,7 +21,13 @@ from chassis.rules import Table, unmet
 from chassis.rules.values import Kind
 from schemas.events.commands_fulfillment import RecordWaybill, ReplaceWaybill
 from schemas.events.order_states import OrderReadyToFulfil
-from services.fulfillment.domain.model import Carriage, Parcel, Stage, TakeWaybill
+from services.fulfillment.domain.model import (
+    Carriage,
+    Parcel,
+    Stage,
+    TakeWaybill,
+    parcel_id_of,
+)
 
 QUERIES = named_queries(Path(__file__).parent / "sql" / "queries.sql")
 CARRIER_TABLE = "carrier/default"
@@ -34,6 +40,7 @@ CARRIER_FACTS: Mapping[str, Kind] = {
 }
 CARRIER_OUTPUTS: Mapping[str, Kind] = {"carrier": "text", "service": "text", "reason": "text"}
 
+_encode = msgspec.json.Encoder().encode
 _decoder: msgspec.json.Decoder[Kept[Parcel]] = msgspec.json.Decoder(Kept[Parcel])
 
 # A row may hold no parcel yet: an order's other events pass through here too.
@@ -65,12 +72,12 @@ class Carriers:
         self._table = table
         self._by_rows: dict[tuple[str, ...], Carriage] = {}
 
-    def choose(self, order: OrderReadyToFulfil, weight_g: int) -> Carriage:
-        """Who carries an order of this weight."""
+    def choose(self, order: OrderReadyToFulfil, warehouse: str, weight_g: int) -> Carriage:
+        """Who carries a parcel of this weight from this warehouse."""
         chosen = self._table.decide(
             {
                 "province": province_short(order.province),
-                "warehouse": order.warehouse,
+                "warehouse": warehouse,
                 "weight_g": weight_g,
                 "paid_fen": order.paid_fen,
                 "channel": order.channel,
@@ -97,9 +104,9 @@ class BatchFacts:
         self.unit_weights_g = unit_weights_g
         self._holders = dict(holders)
 
-    def carriage(self, order: OrderReadyToFulfil, weight_g: int) -> Carriage:
+    def carriage(self, order: OrderReadyToFulfil, warehouse: str, weight_g: int) -> Carriage:
         """Who carries it, by the carrier table."""
-        return self._carriers.choose(order, weight_g)
+        return self._carriers.choose(order, warehouse, weight_g)
 
     def holder(self, waybill_no: str) -> str:
         """The order a waybill number belongs to already, or ""."""
@@ -136,8 +143,34 @@ class BatchFactsSource(FactsSource[BatchFacts]):
         ]
         holders = await connection.fetch(QUERIES["holders"], numbers) if numbers else []
         return BatchFacts(
-            self._carriers, self._unit_weights_g, {row["waybill_no"]: row["key"] for row in holders}
+            self._carriers,
+            self._unit_weights_g,
+            {row["waybill_no"]: row["order_id"] for row in holders},
         )
+
+    async def save(self, work: Any, facts: BatchFacts, kept: Mapping[str, Kept[Any]]) -> None:
+        """Further parcels of an order get rows of their own, for the queues; what is true stands with the first one."""
+        del facts
+        rows = [
+            (
+                one.parcel_id,
+                one.order_id,
+                _encode(Kept(state=one)).decode(),
+                *(c.value(one) for c in COLUMNS),
+            )
+            for aggregate in kept.values()
+            if isinstance(aggregate.state, Parcel)
+            for one in aggregate.state.further
+        ]
+        if rows:
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            await work.connection.execute(QUERIES["keep_further"], *columns)
+
+
+def called_as(parcel: Parcel) -> str:
+    """What a parcel's waybill calls are noted under: of an order's first parcel its order."""
+    is_first = parcel.parcel_id == parcel_id_of(parcel.order_id)
+    return parcel.order_id if is_first else parcel.parcel_id
 
 
 class Due(Struct, frozen=True, kw_only=True):
@@ -154,7 +187,7 @@ class ParcelReader:
         self._pool = pool
 
     async def parcel(self, order_id: str) -> Parcel | None:
-        """The parcel of an order."""
+        """The first parcel of an order, and with it the others."""
         document = await self._pool.fetchval(QUERIES["parcel"], order_id)
         return _decoder.decode(document).state if document else None
 
@@ -166,7 +199,7 @@ class ParcelReader:
     async def holders(self, waybill_nos: Sequence[str]) -> dict[str, str]:
         """Waybill number → order."""
         rows = await self._pool.fetch(QUERIES["holders"], list(waybill_nos))
-        return {row["waybill_no"]: row["key"] for row in rows}
+        return {row["waybill_no"]: row["order_id"] for row in rows}
 
     async def open_counts(self, now: datetime) -> dict[Stage, tuple[int, int]]:
         """Open stage → (parcels, those past their deadline)."""
@@ -178,9 +211,9 @@ class ParcelReader:
         since: datetime | None = await self._pool.fetchval(QUERIES["oldest_due"])
         return since
 
-    async def intend(self, order_ids: Sequence[str]) -> None:
-        """Note that waybills of these orders are about to be asked for."""
-        await self._pool.execute(QUERIES["intend"], list(order_ids))
+    async def intend(self, names: Sequence[str]) -> None:
+        """Note that waybills of these parcels are about to be asked for, by `called_as`."""
+        await self._pool.execute(QUERIES["intend"], list(names))
 
     async def wrapped_keys(self, order_ids: Sequence[str]) -> dict[str, bytes]:
         """Order → wrapped key of its personal block; orders whose key was destroyed are missing."""

@@ -10,7 +10,10 @@ from services.fulfillment.domain.model import TITLES, Line, Parcel, Stage, Track
 
 
 class ParcelView(Struct, frozen=True, kw_only=True):
-    """`state` is the stage's code, `title` its Chinese; `reason` speaks of the carrier's choice."""
+    """`state` is the stage's code, `title` its Chinese; `reason` speaks of the carrier's choice.
+
+    `further`: of an order's first parcel, the others.
+    """
 
     order_id: str
     parcel_id: str
@@ -36,6 +39,7 @@ class ParcelView(Struct, frozen=True, kw_only=True):
     overdue: bool
     lines: tuple[Line, ...]
     tracking: Tracking | None
+    further: tuple[ParcelView, ...]
 
 
 def view(parcel: Parcel, now: datetime) -> ParcelView:
@@ -66,4 +70,5 @@ def view(parcel: Parcel, now: datetime) -> ParcelView:
         overdue=waits and parcel.ship_by is not None and parcel.ship_by < now,
         lines=parcel.lines,
         tracking=parcel.tracking,
+        further=tuple(view(one, now) for one in parcel.further),
     )

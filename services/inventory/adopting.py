@@ -18,7 +18,7 @@ from schemas.events.stock import StockReserved
 from services.inventory.domain.adopting import adoptable, adopted, apart
 from services.inventory.domain.model import Hold, Release, Reserve
 from services.inventory.domain.stock import Outcome, a_reservations
-from services.inventory.facts import Foreseen
+from services.inventory.foreseen import Foreseen
 
 ASKS_AGAIN = frozenset({"short", "expired", "unmatched"})
 

@@ -73,7 +73,8 @@ class Backorders:
             if connection is None:
                 return 0
             metrics.BACKORDERS.set(await connection.fetchval(SQL["count_backorders"]))
-            rows = await connection.fetch(SQL["servable_backorders"], LOOK_MAX)
+            splits = self._sourcing.splits
+            rows = await connection.fetch(SQL["servable_backorders"], LOOK_MAX, splits)
             if not rows:
                 return 0
             waiting = [
@@ -82,7 +83,7 @@ class Backorders:
             skus = {sku for one in waiting for sku, _ in one.goods}
             levels = await connection.fetch(SQL["availability"], list(skus))
             available = {(row["warehouse"], row["sku"]): row["available"] for row in levels}
-            turns = served(waiting, available, self._warehouses)
+            turns = served(waiting, available, self._sources)
             commands = [
                 AllocateBackorder(
                     order_id=one.order_id,
@@ -111,5 +112,6 @@ class Backorders:
             ),
         )
 
-    def _warehouses(self, one: Waiting) -> tuple[str, ...]:
-        return self._sourcing.choice(one.channel, one.province, pieces_of(one.goods)).warehouses
+    def _sources(self, one: Waiting) -> tuple[tuple[str, ...], int]:
+        choice = self._sourcing.choice(one.channel, one.province, pieces_of(one.goods))
+        return choice.warehouses, choice.parcels_max

@@ -18,7 +18,7 @@ from services.inventory.domain.batches import Batch, Portion, Stand, business_da
 from services.inventory.domain.model import (
     Aggregate,
     BatchPaper,
-    Hold,
+    Part,
     Receive,
     Returned,
     Row,
@@ -144,26 +144,26 @@ def standings_of(
 
 
 def put_back(
-    hold: Hold, order_id: str, returned: Returned, stock: Stock, moment: Moment
+    part: Part, order_id: str, returned: Returned, stock: Stock, moment: Moment
 ) -> tuple[tuple[Receive, ...], tuple[Portion, ...]]:
-    """(what books goods in that came back, what of the order's batches is still out).
+    """(what books goods in that came back to a warehouse, what of the batches it sent is still out).
 
     Pieces of batches go by the table: for sale again, waiting for an inspection, or written off at once.
     """
-    back, out = taken_back(hold.batches, returned.goods)
+    back, out = taken_back(part.batches, returned.goods)
     arriving, spoilt = [], []
     for portion in back:
-        batch = stock.shelf(hold.warehouse, portion.sku)[portion.batch]
-        outcome = stock.returning(hold.warehouse, batch, business_day(moment.now))
+        batch = stock.shelf(part.warehouse, portion.sku)[portion.batch]
+        outcome = stock.returning(part.warehouse, batch, business_day(moment.now))
         held = portion.quantity if outcome != "restock" else 0
         arriving.append(replace(portion, held=held))
         if outcome == "write_off":
             spoilt.append(replace(portion, quantity=-portion.quantity, held=-held))
     document = (returned.document_no, order_id, moment.actor)
     loose = unnumbered(returned.goods, back)
-    effects = [Receive(hold.warehouse, loose, "return", *document, portions=tuple(arriving))]
+    effects = [Receive(part.warehouse, loose, "return", *document, portions=tuple(arriving))]
     if spoilt:
-        effects.append(Receive(hold.warehouse, (), "write_off", *document, portions=tuple(spoilt)))
+        effects.append(Receive(part.warehouse, (), "write_off", *document, portions=tuple(spoilt)))
     return tuple(effects), out
 
 

@@ -26,6 +26,8 @@ SCAN_COUNT = 1_000
 Answer = str | tuple[int, ...]
 """A warehouse; what is available where it is short; "" where the ask is out of date."""
 
+GOODS_FIELDS = frozenset({"goods", "gone"})
+
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -207,7 +209,7 @@ def _flat(items: Sequence[Target | Arrival | LiveHold]) -> list[list[object]]:
     """Each as a list, its goods as one list of SKUs and pieces in turn."""
     return [
         [
-            [part for good in item.goods for part in good] if name == "goods" else value
+            [part for good in value for part in good] if name in GOODS_FIELDS else value
             for name, value in zip(
                 item.__struct_fields__, msgspec.structs.astuple(item), strict=True
             )

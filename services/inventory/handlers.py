@@ -27,8 +27,10 @@ from schemas.events.refunds import RefundSettled
 from schemas.events.shipments import ParcelShipped
 from schemas.events.stock import (
     DeductedLine,
+    PartLine,
     PassedOver,
     ReservedLine,
+    ReservedPart,
     ReturnedLine,
     ShortLine,
     StockDeducted,
@@ -51,6 +53,7 @@ from services.inventory.domain.model import (
     Hold,
     Lease,
     Line,
+    Places,
     Release,
     Reserve,
     Returned,
@@ -59,6 +62,7 @@ from services.inventory.domain.model import (
     taken_from,
     wanted,
 )
+from services.inventory.domain.parts import held_by, let_go, parts_of, with_part
 from services.inventory.domain.stock import Outcome, Stock
 from services.inventory.movements import telling
 from services.inventory.receipts import received
@@ -182,28 +186,31 @@ def shipped(state: Aggregate | None, event: ParcelShipped, stock: Stock, moment:
     """Books out what left the house. A parcel of goods nobody held is a dead letter for people to see."""
     hold = _hold(state)
     goods = merged([(line.sku, line.quantity) for line in event.lines])
-    if hold.state != "held" or event.warehouse != hold.warehouse:
+    here = [part for part in parts_of(hold) if part.warehouse == event.warehouse and part.held]
+    if hold.state != "held" or not here:
         raise Invalid("shipped_without_hold")
-    left = taken_from(hold.held, goods)
+    part = here[0]
+    left = taken_from(part.held, goods)
     if left is None:
         raise Invalid("shipped_more_than_held")
-    portions = stock.first_expired(hold.warehouse, goods)
-    hold = replace(
-        hold,
-        state="held" if left else "shipped",
+    portions = stock.first_expired(part.warehouse, goods)
+    part = replace(
+        part,
         held=left,
-        shipped=merged([*hold.shipped, *goods]),
-        batches=added(hold.batches, portions) if portions else hold.batches,
-        expires_at=hold.expires_at if left else None,
+        shipped=merged([*part.shipped, *goods]),
+        batches=added(part.batches, portions) if portions else part.batches,
     )
+    hold = with_part(hold, part)
+    if not hold.held:
+        hold = replace(hold, state="shipped", expires_at=None)
     deducted = StockDeducted(
         order_id=event.order_id,
         version=0,
         occurred_at=moment.now,
-        warehouse=hold.warehouse,
+        warehouse=part.warehouse,
         lines=tuple(DeductedLine(sku=sku, quantity=quantity) for sku, quantity in goods),
     )
-    effect = Deduct(hold.warehouse, goods, event.parcel_id, event.order_id, moment.actor, portions)
+    effect = Deduct(part.warehouse, goods, event.parcel_id, event.order_id, moment.actor, portions)
     outcome: Outcome = Decision(state=hold, events=(deducted,), effects=(effect,))
     for returned in hold.early_returns:
         outcome = _take_back(outcome, event.order_id, returned, stock, moment)
@@ -243,7 +250,7 @@ def _ask(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
             state=_without(asked, short_since=hold.short_since or moment.now),
             events=(_short(hold, order_id, answer, moment),),
         )
-    lease = None if hold.paid else stock.lease(hold, answer.warehouse, goods)
+    lease = None if hold.paid else _lease(hold, answer, goods, stock)
     if own is not None:
         held = _held(asked, order_id, answer, goods, lease, moment)
         return taking_over(held, order_id, *own, moment)
@@ -256,8 +263,16 @@ def _ask(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
     return Decision(state=_without(asked, short_since=None), events=(event,))
 
 
+def _lease(hold: Hold, answer: Held, goods: Goods, stock: Stock) -> Lease:
+    """How long the goods are kept unpaid: of several warehouses' the shortest."""
+    if not answer.several:
+        return stock.lease(hold, answer.warehouse, goods)
+    leases = [stock.lease(hold, warehouse, share) for warehouse, share in answer.several]
+    return min(leases, key=lambda one: one.time)
+
+
 def _without(asked: Hold, short_since: datetime | None) -> Hold:
-    return replace(asked, state="short", warehouse="", held=(), short_since=short_since)
+    return replace(asked, state="short", warehouse="", held=(), parts=(), short_since=short_since)
 
 
 def _held(  # noqa: PLR0917 — all of one answer
@@ -286,11 +301,13 @@ def _held(  # noqa: PLR0917 — all of one answer
                     sku=one.sku,
                     wanted=one.wanted,
                     available=one.available,
+                    why=one.why or None,
                 )
                 for one in answer.passed_over
             ]
         )
         or None,
+        parts=_lines_by_part(asked.lines, answer.several) if answer.several else None,
     )
     held = replace(
         asked,
@@ -298,11 +315,39 @@ def _held(  # noqa: PLR0917 — all of one answer
         warehouse=answer.warehouse,
         rule=answer.rule,
         held=goods,
+        parts=(),
         expires_at=expires_at,
         short_since=None,
     )
-    effect = Reserve(answer.warehouse, goods, asked.buyer)
-    return Decision(state=held, events=(reserved,), effects=(effect,))
+    if not answer.several:
+        effect = Reserve(answer.warehouse, goods, asked.buyer)
+        return Decision(state=held, events=(reserved,), effects=(effect,))
+    (first, share), *others = answer.several
+    return Decision(
+        state=held_by(held, answer.several),
+        events=(reserved,),
+        effects=(
+            Reserve(first, share, asked.buyer),  # a buyer has one hold, however many parcels
+            *(Reserve(warehouse, share) for warehouse, share in others),
+        ),
+    )
+
+
+def _lines_by_part(lines: Sequence[Line], places: Places) -> tuple[ReservedPart, ...]:
+    """Which pieces of which lines come from where: earlier lines from earlier warehouses."""
+    left = {line.line_no: line.quantity for line in lines}
+    parts = []
+    for warehouse, goods in places:
+        shared = []
+        to_give = dict(goods)
+        for line in lines:
+            given = min(to_give.get(line.sku, 0), left[line.line_no])
+            if given:
+                shared.append(PartLine(line_no=line.line_no, sku=line.sku, quantity=given))
+                left[line.line_no] -= given
+                to_give[line.sku] -= given
+        parts.append(ReservedPart(warehouse=warehouse, lines=tuple(shared)))
+    return tuple(parts)
 
 
 def _short(hold: Hold, order_id: str, answer: Short, moment: Moment) -> StockShort:
@@ -326,15 +371,13 @@ def _short(hold: Hold, order_id: str, answer: Short, moment: Moment) -> StockSho
 
 def _let_go(hold: Hold, order_id: str, reason: str, moment: Moment) -> Outcome:
     released = StockReleased(order_id=order_id, version=0, occurred_at=moment.now, reason=reason)
+    parts = parts_of(hold)
+    partly = any(part.held != part.goods for part in parts)
+    ended = let_go(replace(hold, state="expired" if reason == "expired" else "cancelled"))
     return Decision(
-        state=replace(
-            hold,
-            state="expired" if reason == "expired" else "cancelled",
-            held=(),
-            expires_at=None,
-        ),
+        state=ended,
         events=(released,),
-        effects=(Release(hold.warehouse, hold.held),),
+        effects=tuple(Release(part.warehouse, part.held, partly) for part in parts if part.held),
     )
 
 
@@ -343,23 +386,33 @@ def _take_back(
 ) -> Outcome:
     hold = outcome.state
     assert isinstance(hold, Hold)
-    left = taken_from(hold.shipped, returned.goods)
-    if left is None:
+    if taken_from(hold.shipped, returned.goods) is None:
         return outcome
-    event = StockReturned(
-        order_id=order_id,
-        version=0,
-        occurred_at=moment.now,
-        warehouse=hold.warehouse,
-        document_no=returned.document_no,
-        lines=tuple(ReturnedLine(sku=sku, quantity=pieces) for sku, pieces in returned.goods),
-    )
-    effects, out = put_back(hold, order_id, returned, stock, moment)
+    events, effects = [*outcome.events], [*outcome.effects]
+    to_come = dict(returned.goods)
+    # To where it came from: of a SKU that several sent, the first has it back first.
+    for part in parts_of(hold):
+        goods = merged((sku, min(gone, to_come.get(sku, 0))) for sku, gone in part.shipped)
+        if not goods:
+            continue
+        to_come.update({sku: to_come[sku] - pieces for sku, pieces in goods})
+        events.append(
+            StockReturned(
+                order_id=order_id,
+                version=0,
+                occurred_at=moment.now,
+                warehouse=part.warehouse,
+                document_no=returned.document_no,
+                lines=tuple(ReturnedLine(sku=sku, quantity=pieces) for sku, pieces in goods),
+            )
+        )
+        booked, out = put_back(part, order_id, replace(returned, goods=goods), stock, moment)
+        effects += booked
+        shipped = taken_from(part.shipped, goods) or ()
+        hold = with_part(hold, replace(part, shipped=shipped, batches=out))
     waiting = tuple(one for one in hold.early_returns if one != returned)
     return Decision(
-        state=replace(hold, shipped=left, batches=out, early_returns=waiting),
-        events=(*outcome.events, event),
-        effects=(*outcome.effects, *effects),
+        state=replace(hold, early_returns=waiting), events=tuple(events), effects=tuple(effects)
     )
 
 

@@ -21,6 +21,7 @@ from services.inventory import metrics
 from services.inventory.counters import Epoch, LiveHold, ValkeyCounters
 from services.inventory.domain.model import Aggregate, Hold
 from services.inventory.store import SQL, EpochInForce
+from services.inventory.targets import hold_record
 
 LOCK = 72_668_742
 """Advisory lock of the one who rebuilds. The number is arbitrary and ours."""
@@ -94,7 +95,7 @@ class EpochKeeper:
                 for row in await connection.fetch(SQL["all_levels"])
             ]
             holds = [
-                LiveHold(row["key"], state.generation, state.warehouse, state.held)
+                LiveHold(row["key"], state.generation, *hold_record(state))
                 for row in await connection.fetch(SQL["live_holds"])
                 if isinstance(state := decode_kept(row["document"]).state, Hold)
             ]

@@ -27,8 +27,10 @@ from services.inventory.approvals import Approvals
 from services.inventory.counters import Answer, Epoch, ValkeyCounters
 from services.inventory.domain.ledger import Balance, Booked, Ledger
 from services.inventory.domain.model import Entry, Hold, Off, Row
-from services.inventory.domain.rules import Available, Book, choose
-from services.inventory.facts import Moment, Plan, StockFacts, foresee, spare_of
+from services.inventory.domain.rules import Available, Book, choose, spare_of
+from services.inventory.domain.splitting import by_rank, split
+from services.inventory.facts import StockFacts
+from services.inventory.foreseen import Moment, Plan, foresee
 from services.inventory.leases import Leases
 from services.inventory.shelf_life import ShelfLife
 from services.inventory.sourcing import Sourcing
@@ -264,11 +266,16 @@ class StockSource(FactsSource[StockFacts]):
         # Read without a lock: most of a sold-out rush ends here, and blocks nobody.
         if looked_at:
             facts.seen |= await _look(connection, looked_at)
-        spare = spare_of(facts.seen, promised)
+        spare = spare_of(lambda row: facts.seen.get(row, 0), promised)
         if any(_could_serve(spare, plan) for plan in refused):
             # Another worker's promise that is not committed yet, or news Valkey never had.
             await self._lock_all(connection, facts)
             return
+        for plan in refused:
+            if _could_be_split(spare, plan):
+                plan.locked = plan.choice.warehouses
+                rows.update(plan.rows)
+                facts.promised = promised
         facts.book = await self._locked(connection, rows)
         if any(pieces > facts.book.available(row) for row, pieces in promised.items()):
             metrics.DISAGREEMENTS.inc()
@@ -276,6 +283,7 @@ class StockSource(FactsSource[StockFacts]):
 
     async def _lock_all(self, connection: Connection, facts: StockFacts) -> None:
         rows = set(facts.foreseen.rows)
+        facts.promised = {}
         for plan in facts.foreseen.plans.values():
             plan.locked = plan.choice.warehouses
             rows.update(plan.rows)
@@ -329,6 +337,13 @@ def _could_serve(spare: Available, plan: Plan) -> bool:
     if plan.partial:
         return any(spare(row) > 0 for row in plan.rows)
     return bool(choose(spare, plan.choice.warehouses, plan.goods))
+
+
+def _could_be_split(spare: Available, plan: Plan) -> bool:
+    choice = plan.choice
+    if choice.parcels_max < 2:
+        return False
+    return split(spare, by_rank(choice.warehouses), plan.goods, choice.parcels_max) is not None
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

@@ -22,7 +22,7 @@ from schemas.events.commands_orders import (
     LiftHold,
     ReviewOrder,
 )
-from schemas.events.order_states import FulfilLine
+from schemas.events.order_states import FulfilLine, FulfilPart, FulfilPartLine
 from schemas.events.orders import (
     OrderAmended,
     OrderCancelled,
@@ -286,8 +286,20 @@ def order_cancelled(
 def stock_reserved(
     known: Order | None, event: StockReserved, _judge: Judge, moment: Moment
 ) -> Decided:
-    """Every line is held in one warehouse."""
-    order = replace(known or EMPTY, stock=Stock.RESERVED, warehouse=event.warehouse)
+    """Every line is held, in one warehouse or in several."""
+    parts = tuple(
+        [
+            FulfilPart(
+                warehouse=part.warehouse,
+                lines=tuple(
+                    FulfilPartLine(line_no=line.line_no, quantity=line.quantity)
+                    for line in part.lines
+                ),
+            )
+            for part in event.parts or ()
+        ]
+    )
+    order = replace(known or EMPTY, stock=Stock.RESERVED, warehouse=event.warehouse, parts=parts)
     step = Step(order, moment)
     step.take(Trigger.STOCK_RESERVED)
     return step.decision()
@@ -321,6 +333,12 @@ def _parcel(
     return step.decision()
 
 
+def _one_of_several(known: Order | None, trigger: Trigger, reason: str, moment: Moment) -> Decided:
+    step = Step(known or EMPTY, moment)
+    step.take(trigger, reason)
+    return step.decision()
+
+
 def waybill_issued(
     known: Order | None, event: WaybillIssued, _judge: Judge, moment: Moment
 ) -> Decided:
@@ -333,14 +351,18 @@ def waybill_issued(
 def parcel_shipped(
     known: Order | None, event: ParcelShipped, _judge: Judge, moment: Moment
 ) -> Decided:
-    """The carrier has the parcel: a cancel that was asked for comes too late."""
+    """The carrier has the parcel: a cancel that was asked for comes too late. With the last one the order has left."""
+    if event.parcels_left:
+        return _one_of_several(known, Trigger.PARCEL_PARTLY_SHIPPED, event.carrier, moment)
     return _parcel(known, ParcelStage.SHIPPED, Trigger.PARCEL_SHIPPED, event.carrier, moment)
 
 
 def parcel_delivered(
-    known: Order | None, _event: ParcelDelivered, _judge: Judge, moment: Moment
+    known: Order | None, event: ParcelDelivered, _judge: Judge, moment: Moment
 ) -> Decided:
-    """The receiver has the parcel."""
+    """The receiver has the parcel, or the last one of several."""
+    if event.parcels_left:
+        return _one_of_several(known, Trigger.PARCEL_PARTLY_DELIVERED, "签收", moment)
     return _parcel(known, ParcelStage.DELIVERED, Trigger.PARCEL_DELIVERED, "签收", moment)
 
 

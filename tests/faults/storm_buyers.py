@@ -16,6 +16,7 @@ import msgspec
 
 from schemas.events.orders import OrderPlaced
 from services.inventory.domain.model import Goods, Hold, merged
+from services.inventory.domain.parts import parts_of
 from services.inventory.domain.reservations import Reservation
 from services.inventory.rebuild import decode_kept
 from services.inventory.written import reservation_id
@@ -82,7 +83,9 @@ class Crowd:
     async def _send_off(self, order_id: str, hold: object) -> None:
         chance = random.Random(f"{self._seed} parcel {order_id}")
         if isinstance(hold, Hold) and chance.random() < 0.3:
-            await self._house.publish([shipped(order_id, hold.warehouse, hold.held)])
+            for version, part in enumerate(parts_of(hold), start=1):
+                parcel = shipped(order_id, part.warehouse, part.held, version=version)
+                await self._house.publish([parcel])
             if chance.random() < 0.3:
                 await self._house.publish([refunded(order_id, hold.held)])
 

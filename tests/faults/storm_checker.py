@@ -18,6 +18,7 @@ from schemas.events.reservations import ReservationConfirmed, ReservationEnded, 
 from schemas.events.stock import StockDeducted, StockReleased, StockReserved, StockReturned
 from services.inventory.domain.ledger import Booked, Ledger, differences
 from services.inventory.domain.model import Goods, Hold, Row, merged
+from services.inventory.domain.parts import parts_of
 from services.inventory.domain.reservations import state_of
 
 AFTER: Mapping[str, frozenset[str]] = {
@@ -114,8 +115,9 @@ def _books(seen: Seen) -> Iterable[str]:
     held: Counter[Row] = Counter()
     gone: Counter[str] = Counter()
     for hold in seen.holds.values():
-        for sku, quantity in hold.held:
-            held[hold.warehouse, sku] += quantity
+        for part in parts_of(hold):
+            for sku, quantity in part.held:
+                held[part.warehouse, sku] += quantity
         for sku, quantity in hold.shipped:
             gone[sku] += quantity
     ledger = Ledger()

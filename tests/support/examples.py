@@ -117,6 +117,7 @@ TEXTS = {
     "title": "龙井茶 250克",
     "to_state": "awaiting_review",
     "warehouse": "hz-1",
+    "why": "more_parcels",
     "waybill_no": "YT0000000001",
 }
 """A text of each name; a new name gets its line here."""

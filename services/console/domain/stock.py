@@ -41,6 +41,8 @@ class Hold(Struct, frozen=True, kw_only=True, omit_defaults=True):
     warehouse: str = ""
     goods: Goods = ()
     """Empty when nothing is held."""
+    places: tuple[tuple[str, Goods], ...] = ()
+    """What each of several warehouses holds of it; empty = the one holds it all."""
     since: datetime | None = None
     expires_at: datetime | None = None
     """None: for good."""
@@ -51,6 +53,11 @@ class Hold(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def skus(self) -> str:
         """As their column has them."""
         return SEPARATOR.join(sku for sku, _ in self.goods)
+
+    def where(self, sku: str) -> list[tuple[str, int]]:
+        """(warehouse, pieces) of a SKU."""
+        places = self.places or ((self.warehouse, self.goods),)
+        return [(place, pieces) for place, goods in places for one, pieces in goods if one == sku]
 
 
 class Movement(Struct, frozen=True, kw_only=True):

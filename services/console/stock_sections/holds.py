@@ -77,6 +77,10 @@ def reserved(_known: Hold | None, event: StockReserved, _facts: Any, _moment: Mo
         state=Hold(
             warehouse=event.warehouse,
             goods=tuple(pieces.items()),
+            places=tuple(
+                (part.warehouse, tuple((line.sku, line.quantity) for line in part.lines))
+                for part in event.parts or ()
+            ),
             since=event.occurred_at,
             expires_at=event.expires_at,
         )
@@ -116,7 +120,12 @@ def deducted(known: Hold | None, event: StockDeducted, _facts: Any, moment: Mome
         )
         for sku, pieces in taken
     )
-    return Decision(state=replace(hold, goods=left) if left else EMPTY, effects=gone)
+    places = tuple(
+        (place, without(goods, taken) if place == event.warehouse else goods)
+        for place, goods in hold.places
+    )
+    kept = replace(hold, goods=left, places=places) if left else EMPTY
+    return Decision(state=kept, effects=gone)
 
 
 def returned(known: Hold | None, event: StockReturned, _facts: Any, moment: Moment) -> Held:
@@ -281,29 +290,33 @@ class Holds(Shown):
 async def read(pool: Pool, sku: str, now: datetime) -> Holds | None:
     """Live holds of a SKU, those that end first."""
     rows = await pool.fetch(HELD, sku, HOLDS_SHOWN_MAX + 1)
-    items = tuple(_item(row, sku, now) for row in rows[:HOLDS_SHOWN_MAX])
+    items = tuple(item for row in rows[:HOLDS_SHOWN_MAX] for item in _items(row, sku, now))
     return Holds(items=items, more=len(rows) > HOLDS_SHOWN_MAX) if items else None
 
 
 SOON = timedelta(minutes=10)
 
 
-def _item(row: Any, sku: str, now: datetime) -> HoldItem:
+def _items(row: Any, sku: str, now: datetime) -> list[HoldItem]:
+    """One, or one for each warehouse that holds some."""
     hold = _decoder.decode(row["document"]).state or EMPTY
     expires_at = None if row["paid"] else hold.expires_at
     until, tone = _until(expires_at, now)
-    return HoldItem(
-        owner=row["key"],
-        order_id=row["key"] if row["is_known"] else "",
-        owner_title=hold.reference or words.channel(row["channel"] or ""),
-        warehouse=hold.warehouse,
-        warehouse_title=words.warehouse(hold.warehouse),
-        pieces=dict(hold.goods)[sku],
-        since=hold.since,
-        expires_at=expires_at,
-        until=until,
-        tone=tone,
-    )
+    return [
+        HoldItem(
+            owner=row["key"],
+            order_id=row["key"] if row["is_known"] else "",
+            owner_title=hold.reference or words.channel(row["channel"] or ""),
+            warehouse=warehouse,
+            warehouse_title=words.warehouse(warehouse),
+            pieces=pieces,
+            since=hold.since,
+            expires_at=expires_at,
+            until=until,
+            tone=tone,
+        )
+        for warehouse, pieces in hold.where(sku)
+    ]
 
 
 def _until(expires_at: datetime | None, now: datetime) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""A parcel and the stages it goes through, as values. One order is one parcel for now.
+"""A parcel and the stages it goes through, as values. An order is one parcel, or one for each warehouse that sends it.
 
 Guarantees: a parcel's id is derived from its order's, so that nobody has to look it up; whatever the
 dispatcher must still do about a parcel is in `dispatch_due_at`, committed with the stage that asks for it.
@@ -69,7 +69,8 @@ class Parcel(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One parcel. `holds` are the codes that keep the order back; a held parcel is not handed over.
 
     `personal` is the sealed block, needed for the waybill only and dropped at hand-over. `discarded`:
-    of a cancelled parcel, no waybill is left at the provider.
+    of a cancelled parcel, no waybill is left at the provider. `further`: the order's other parcels, kept with its
+    first one, where several warehouses send it.
     """
 
     order_id: str
@@ -97,6 +98,7 @@ class Parcel(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tracking: Tracking | None = None
     discarded: bool = False
     dispatch_due_at: datetime | None = None
+    further: tuple[Parcel, ...] = ()
 
 
 class Carriage(Struct, frozen=True, kw_only=True):
@@ -145,6 +147,6 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
 """Code → what people read."""
 
 
-def parcel_id_of(order_id: str) -> str:
-    """Return the id of an order's one parcel."""
-    return f"{order_id}-1"
+def parcel_id_of(order_id: str, number: int = 1) -> str:
+    """Return the id of an order's parcel; most have one."""
+    return f"{order_id}-{number}"

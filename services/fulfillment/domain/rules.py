@@ -8,7 +8,7 @@ and delivers once.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from types import MappingProxyType
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.fulfillment.domain.model import OPEN, Line, Parcel, Refusal, Stage, Tracking
+from services.fulfillment.domain.model import Line, Parcel, Refusal, Stage, Tracking
 
 DEFAULT_UNIT_WEIGHT_G = 500
 """Weight of one piece of a SKU whose weight nobody gave: heavy enough to rarely surprise a courier."""
@@ -95,10 +95,39 @@ def scheduled(parcel: Parcel, now: datetime) -> Parcel:
 
 
 def known(parcel: Parcel | None, parcel_id: str) -> Parcel | Refusal:
-    """Return the planned parcel an id means."""
-    if parcel is None or not parcel.parcel_id or parcel.parcel_id != parcel_id:
-        return Refusal("unknown_parcel")
-    return parcel
+    """Return the planned parcel an id means, of an order's parcels."""
+    for one in parcels_of(parcel):
+        if one.parcel_id and one.parcel_id == parcel_id:
+            return one
+    return Refusal("unknown_parcel")
+
+
+def parcels_of(parcel: Parcel | None) -> tuple[Parcel, ...]:
+    """Return all parcels of an order, the first one first."""
+    return () if parcel is None else (parcel, *parcel.further)
+
+
+def others_of(parcel: Parcel, parcel_id: str) -> tuple[Parcel, ...]:
+    """Return an order's parcels but this one."""
+    return tuple(one for one in parcels_of(parcel) if one.parcel_id != parcel_id)
+
+
+def with_parcel(parcel: Parcel, changed: Parcel) -> Parcel:
+    """Return an order's parcels with one of them as it is now."""
+    if changed.parcel_id == parcel.parcel_id:
+        return changed
+    further = tuple(
+        changed if one.parcel_id == changed.parcel_id else one for one in parcel.further
+    )
+    return replace(parcel, further=further)
+
+
+def all_changed(parcel: Parcel, change: Callable[[Parcel], Parcel]) -> Parcel:
+    """Return an order's parcels, each of them changed."""
+    first = change(parcel)
+    if not first.further:
+        return first
+    return replace(first, further=tuple(change(one) for one in first.further))
 
 
 def step(parcel: Parcel, wanted: Step) -> Parcel | Refusal:
@@ -123,17 +152,21 @@ def step(parcel: Parcel, wanted: Step) -> Parcel | Refusal:
 
 
 def cancel(parcel: Parcel, now: datetime) -> Parcel | Refusal:
-    """Stop a parcel that has not left. The caller has seen to it that it is not cancelled yet."""
+    """Stop an order's parcels, unless one has left. The caller has seen to it that they are not cancelled yet."""
     assert parcel.stage is not Stage.CANCELLED, "a parcel is cancelled once"
-    if parcel.stage in OPEN:
-        return scheduled(replace(parcel, stage=Stage.CANCELLED), now)
+    if any(one.stage in {Stage.SHIPPED, Stage.DELIVERED} for one in parcels_of(parcel)):
+        return Refusal("already_shipped")
     if parcel.stage is Stage.UNPLANNED:
         return replace(parcel, stage=Stage.CANCELLED, discarded=True)
-    return Refusal("already_shipped")
+    return all_changed(parcel, lambda one: scheduled(replace(one, stage=Stage.CANCELLED), now))
 
 
 def hold(parcel: Parcel, code: str, now: datetime) -> Parcel:
-    """Keep the parcel back. The same code twice is one hold."""
+    """Keep an order's parcels back. The same code twice is one hold."""
+    return all_changed(parcel, lambda one: _held(one, code, now))
+
+
+def _held(parcel: Parcel, code: str, now: datetime) -> Parcel:
     if code in parcel.holds:
         return parcel
     return scheduled(replace(parcel, holds=(*parcel.holds, code)), now)
@@ -141,6 +174,10 @@ def hold(parcel: Parcel, code: str, now: datetime) -> Parcel:
 
 def lift(parcel: Parcel, code: str, now: datetime) -> Parcel:
     """Let go of one hold. With the last one, a refused waybill is asked for again: somebody looked."""
+    return all_changed(parcel, lambda one: _lifted(one, code, now))
+
+
+def _lifted(parcel: Parcel, code: str, now: datetime) -> Parcel:
     holds = tuple(held for held in parcel.holds if held != code)
     freed = replace(parcel, holds=holds)
     if not holds and parcel.stage is Stage.WAYBILL_REFUSED:

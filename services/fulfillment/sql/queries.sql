@@ -1,8 +1,8 @@
 -- name: due
-SELECT parcel.key, parcel.document, called.order_id IS NOT NULL AS asked
-FROM fulfillment.parcels AS parcel
-LEFT JOIN fulfillment.waybill_calls AS called ON called.order_id = parcel.key
-WHERE parcel.dispatch_due_at IS NOT NULL AND parcel.key <> ALL ($1::text[])
+SELECT parcel.document, called.order_id IS NOT NULL AS asked
+FROM fulfillment.every_parcel AS parcel
+LEFT JOIN fulfillment.waybill_calls AS called ON called.order_id = parcel.called_as
+WHERE parcel.dispatch_due_at IS NOT NULL AND parcel.parcel_id <> ALL ($1::text[])
 ORDER BY parcel.ship_by
 LIMIT $2
 
@@ -14,25 +14,34 @@ SELECT * FROM unnest($1::text[]) ON CONFLICT DO NOTHING
 SELECT order_id, wrapped_key FROM chassis.personal_keys WHERE order_id = ANY ($1::text[])
 
 -- name: holders
-SELECT waybill_no, key FROM fulfillment.parcels WHERE waybill_no = ANY ($1::text[]) AND waybill_no <> ''
+SELECT waybill_no, order_id FROM fulfillment.every_parcel WHERE waybill_no = ANY ($1::text[]) AND waybill_no <> ''
+
+-- name: keep_further
+INSERT INTO fulfillment.further_parcels
+    (parcel_id, order_id, document, stage, warehouse, carrier, waybill_no, ship_by, held, dispatch_due_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::json[], $4::text[], $5::text[], $6::text[], $7::text[],
+                     $8::timestamptz[], $9::boolean[], $10::timestamptz[])
+ON CONFLICT (parcel_id) DO UPDATE
+SET document = excluded.document, stage = excluded.stage, carrier = excluded.carrier, waybill_no = excluded.waybill_no, held = excluded.held,
+    dispatch_due_at = excluded.dispatch_due_at
 
 -- name: parcel
 SELECT document FROM fulfillment.parcels WHERE key = $1
 
 -- name: queue
-SELECT document FROM fulfillment.parcels
+SELECT document FROM fulfillment.every_parcel
 WHERE stage = $1 AND stage IN ('planned', 'waybill_refused', 'labelled', 'picked', 'packed')
 ORDER BY ship_by
 LIMIT $2
 
 -- name: open_counts
 SELECT stage, count(*) AS parcels, count(*) FILTER (WHERE ship_by < $1) AS overdue
-FROM fulfillment.parcels
+FROM fulfillment.every_parcel
 WHERE stage IN ('planned', 'waybill_refused', 'labelled', 'picked', 'packed')
 GROUP BY stage
 
 -- name: oldest_due
-SELECT min(dispatch_due_at) FROM fulfillment.parcels WHERE dispatch_due_at IS NOT NULL
+SELECT min(dispatch_due_at) FROM fulfillment.every_parcel WHERE dispatch_due_at IS NOT NULL
 
 -- name: weights_revision
 SELECT revision FROM fulfillment.sku_weights_revision

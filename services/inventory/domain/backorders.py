@@ -1,7 +1,8 @@
 """Whose turn it is when goods come: paid orders that were short, in line. Pure.
 
 Guarantees: who is named can be served by the goods given, all of them together; an order is passed over only where
-its own goods are not all in one of its warehouses. The line is by priority, then by how long they wait.
+its own goods are not all in one of its warehouses, nor in as many as may send it together. The line is by priority,
+then by how long they wait.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from services.inventory.domain.model import Goods, Row
-from services.inventory.domain.rules import choose
+from services.inventory.domain.splitting import places_for
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -31,16 +32,18 @@ class Waiting(Struct, frozen=True, kw_only=True):
 def served(
     waiting: Iterable[Waiting],
     available: Mapping[Row, int],
-    warehouses: Callable[[Waiting], tuple[str, ...]],
+    sources: Callable[[Waiting], tuple[tuple[str, ...], int]],
 ) -> list[Waiting]:
-    """Those whose turn it is, in line."""
+    """Those whose turn it is, in line. `sources` are an order's warehouses and how many of them may send it together."""
     left = dict(available)
     turns = []
     for one in sorted(waiting, key=lambda w: (-w.priority, w.since, w.order_id)):
-        warehouse = choose(lambda row: left.get(row, 0), warehouses(one), one.goods)
-        if not warehouse:
+        warehouses, parcels_max = sources(one)
+        places = places_for(lambda row: left.get(row, 0), warehouses, one.goods, parcels_max)
+        if not places:
             continue
         turns.append(one)
-        for sku, quantity in one.goods:
-            left[warehouse, sku] -= quantity
+        for warehouse, goods in places:
+            for sku, quantity in goods:
+                left[warehouse, sku] -= quantity
     return turns

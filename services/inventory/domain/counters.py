@@ -32,9 +32,12 @@ class Target(Struct, frozen=True, array_like=True):
     ending: Literal["held", "freed", "spent"]
     """held: live with these goods · freed: gone, goods available again · spent: gone with the goods."""
     warehouse: str
+    """Empty where several hold it: `goods` and `gone` then name their rows (domain/parts.py)."""
     goods: Goods
     noted: float = 0
     """When not 0: only if the order's note still bears this time, i.e. nobody else has been at it since."""
+    gone: Goods = ()
+    """What left of a hold that still lives: missing from what is available, should we never have heard of the hold."""
 
 
 class Arrival(Struct, frozen=True, array_like=True):
@@ -52,6 +55,7 @@ class Record(Struct, frozen=True, array_like=True):
     generation: int
     state: Literal["live", "freed", "spent"]
     warehouse: str
+    """Empty where several hold it, as in `Target`."""
     goods: Goods
 
     @property
@@ -72,7 +76,7 @@ def reserve(counters: Counters, ask: Ask) -> str | tuple[int, ...]:
     """The warehouse, or what is available: pieces by candidate, then by SKU. Short writes nothing.
 
     The same (order, generation) again gets the stored warehouse; a lower generation than the record's is
-    out of date and gets the empty text.
+    out of date and gets the empty text, as does what Postgres let several hold.
     """
     record = counters.records.get(ask.order_id)
     if record is not None:
@@ -115,6 +119,7 @@ def settle(counters: Counters, target: Target) -> None:
     already_spent = record is not None and same and record.state == "spent"
     if not live and not already_spent:
         _add(counters, target.warehouse, target.goods, -1)
+        _add(counters, target.warehouse, target.gone, -1)
     counters.records[target.order_id] = Record(
         target.generation,
         "live" if target.ending == "held" else "spent",
@@ -123,14 +128,17 @@ def settle(counters: Counters, target: Target) -> None:
     )
 
 
-def arrive(counters: Counters, arrival: Arrival) -> None:
-    """Counts a document's goods once."""
-    if arrival.document_no not in counters.documents:
-        counters.documents.add(arrival.document_no)
-        _add(counters, arrival.warehouse, arrival.goods, 1)
+def arrive(counters: Counters, *arrivals: Arrival) -> None:
+    """Counts a document's goods once. What it brought to several warehouses is told together."""
+    for arrival in arrivals:
+        if arrival.document_no not in counters.documents:
+            _add(counters, arrival.warehouse, arrival.goods, 1)
+    counters.documents.update(arrival.document_no for arrival in arrivals)
 
 
 def _add(counters: Counters, warehouse: str, goods: Goods, sign: int) -> None:
     for sku, quantity in goods:
         row = (warehouse, sku)
+        if not warehouse:
+            row = (sku.partition("|")[0], sku.partition("|")[2])
         counters.available[row] = counters.available.get(row, 0) + sign * quantity

@@ -18,6 +18,8 @@ Goods: TypeAlias = tuple[tuple[str, int], ...]
 """(sku, pieces) with every SKU once, sorted; pieces > 0 unless a field says otherwise."""
 Row: TypeAlias = tuple[str, str]
 """(warehouse, sku): one row of stock."""
+Places: TypeAlias = tuple[tuple[str, Goods], ...]
+"""(warehouse, what comes from there), in the order of preference, each with at least one piece."""
 
 RESERVATION = "rsv-"
 """How a reservation's id begins. No document's number may: both are keys of one table, with different writers."""
@@ -79,6 +81,20 @@ class Extension(Struct, frozen=True, array_like=True):
     """What came of it."""
 
 
+class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one warehouse has to do with an order."""
+
+    warehouse: str
+    goods: Goods
+    """What was set aside there; it does not change while the hold lives."""
+    held: Goods = ()
+    """What of it is still there."""
+    shipped: Goods = ()
+    """What left from there and did not come back."""
+    batches: tuple[Portion, ...] = ()
+    """Which batches that was of, where the SKU has any."""
+
+
 class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit_defaults=True):
     """An order as inventory sees it: what it wants, and what is held for it."""
 
@@ -90,13 +106,16 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     province: str = ""
     lines: tuple[Line, ...] = ()
     warehouse: str = ""
+    """Empty where nothing was held, and where several warehouses hold it (`parts`)."""
     rule: str = ""
     held: Goods = ()
     """What is held now; smaller than the lines after a parcel took a part. Empty unless live."""
     shipped: Goods = ()
-    """What left the warehouse and did not come back."""
+    """What left the house and did not come back."""
     batches: tuple[Portion, ...] = ()
-    """Which batches that was of, where the SKU has any."""
+    """Which batches that was of, where the SKU has any and one warehouse holds it all."""
+    parts: tuple[Part, ...] = ()
+    """By warehouse, where several hold it: `held` and `shipped` are the sums of theirs. See domain/parts.py."""
     expires_at: datetime | None = None
     """When an unpaid hold ends; None = never."""
     extensions: tuple[Extension, ...] = ()
@@ -269,15 +288,21 @@ class Lacking(Struct, frozen=True, kw_only=True):
     sku: str
     wanted: int
     available: int
+    why: str = ""
+    """Where several send the order: has_none (of its goods), more_parcels (with it there would be more), no_cheaper
+    (as few with it, but at no less cost)."""
 
 
 class Held(Struct, frozen=True, kw_only=True):
-    """The answer "yes": all lines in one warehouse."""
+    """The answer "yes": all lines, in one warehouse unless the rule lets several send them."""
 
     warehouse: str
+    """Of several: the first."""
     rule: str
     passed_over: tuple[Lacking, ...] = ()
-    """Warehouses the rule names before it."""
+    """Warehouses the rule names before it; of several that send it, all others."""
+    several: Places = ()
+    """What each of several gives; empty = the one has it all."""
 
 
 class HeldPart(Struct, frozen=True, kw_only=True):
@@ -320,6 +345,8 @@ class Release(Struct, frozen=True):
 
     warehouse: str
     goods: Goods
+    partly: bool = False
+    """Whether others that were set aside with them have left."""
 
 
 class Deduct(Struct, frozen=True):

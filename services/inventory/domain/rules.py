@@ -275,6 +275,15 @@ def _after(batch: Batch | None, portion: Portion, *, new: bool) -> Batch | Unfit
     return moved(batch, portion)
 
 
+def spare_of(seen: Available, promised: Mapping[Row, int]) -> Available:
+    """What is left of what was seen when this batch's promises are kept."""
+
+    def available(row: Row) -> int:
+        return seen(row) - promised.get(row, 0)
+
+    return available
+
+
 def choose(available: Available, candidates: Iterable[str], goods: Goods) -> str:
     """The first warehouse that has all of it; empty when none has."""
     for warehouse in candidates:
@@ -294,18 +303,21 @@ def passed_over(
     for warehouse in candidates:
         if warehouse == chosen:
             break
-        lacks, sku, wanted = max(
-            (pieces - available((warehouse, s)), s, pieces) for s, pieces in goods
-        )
-        found.append(
-            Lacking(
-                warehouse=warehouse,
-                sku=sku if lacks > 0 else "",
-                wanted=wanted if lacks > 0 else 0,
-                available=max(0, wanted - lacks) if lacks > 0 else 0,
-            )
-        )
+        found.append(lacking(available, warehouse, goods))
     return tuple(found)
+
+
+def lacking(available: Available, warehouse: str, goods: Goods) -> Lacking:
+    """What a warehouse lacks most of an order."""
+    lacks, sku, wanted = max(
+        (pieces - available((warehouse, sku)), sku, pieces) for sku, pieces in goods
+    )
+    return Lacking(
+        warehouse=warehouse,
+        sku=sku if lacks > 0 else "",
+        wanted=wanted if lacks > 0 else 0,
+        available=max(0, wanted - lacks) if lacks > 0 else 0,
+    )
 
 
 def shortfall(available: Available, candidates: Sequence[str], goods: Goods) -> Short:

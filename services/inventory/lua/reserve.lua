@@ -7,7 +7,8 @@
 --                        order_id, generation, place in candidates, number of SKUs, (sku, pieces)…
 --            notes       "o:<order>" or "d:<document>" that this batch may settle later
 -- Answer   nil when fenced (another epoch, a restarted or emptied server), else msgpack [time of the notes, answers]:
---          for each ask a warehouse (held), [pieces…] by warehouse and SKU (short, nothing written), or "" (out of date)
+--          for each ask a warehouse (held), [pieces…] by warehouse and SKU (short, nothing written), or "" (out of date,
+--          or held by several, which Postgres decides)
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'run_id')
 if meta[1] ~= ARGV[1] or meta[2] ~= ARGV[2] then return nil end
 -- Survivors of a restart may be older than what was decided: the server itself must be the same one.
@@ -65,6 +66,15 @@ local function add(warehouse, goods, sign)
     end
 end
 
+local function give_back(record)
+    if record[3] ~= '' then return add(record[3], record[4], 1) end
+    for g = 1, #record[4], 2 do -- of several warehouses: by the names of their rows
+        local field = record[4][g]
+        available[field] = there(field) + record[4][g + 1]
+        changed[field] = true
+    end
+end
+
 local function choose(tried, goods)
     for _, warehouse in ipairs(tried) do
         local has_all = true
@@ -99,7 +109,7 @@ for i, goods in ipairs(wishes) do
         notes[#notes + 1] = 'o:' .. orders[i] -- asked by somebody else than who noted it first
     else
         if live then -- an earlier generation that ended without our hearing of it
-            add(record[3], record[4], 1)
+            give_back(record)
             record = {record[1], 'freed', record[3], record[4]}
             records[key] = record
             redis.call('SET', key, cmsgpack.pack(record), 'EX', 3600)

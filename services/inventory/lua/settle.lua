@@ -3,8 +3,10 @@
 -- KEYS[1]  {prefix}:meta
 -- ARGV     epoch, run_id, msgpack [confirmed, targets, arrivals, forgotten, own]
 --            confirmed  notes of promises that Postgres kept as they were made
---            target     [order_id, generation, "held" | "freed" | "spent", warehouse, [sku, pieces…], noted]
---            arrival    [document_no, warehouse, [sku, pieces…], noted]
+--            target     [order_id, generation, "held" | "freed" | "spent", warehouse, [sku, pieces…], noted, gone]
+--                       warehouse '' where several hold it: the goods then name their rows, "warehouse|sku"
+--                       gone [sku, pieces…]: what left of it before we heard of it
+--            arrival    [document_no, warehouse, [sku, pieces…], noted]; all of a document in one call
 --            forgotten  [note, noted]: nothing came of it
 --            own        when the caller's notes were taken; a later one is somebody else's and stays. 0: all are its own
 --          noted ≠ 0: only while the note still bears this time, i.e. nobody has been at it since
@@ -43,7 +45,7 @@ local function settled(note)
 end
 local function add(warehouse, goods, sign)
     for g = 1, #goods, 2 do
-        local field = warehouse .. '|' .. goods[g]
+        local field = warehouse == '' and goods[g] or warehouse .. '|' .. goods[g]
         changes[field] = (changes[field] or 0) + sign * goods[g + 1]
     end
 end
@@ -70,6 +72,7 @@ for _, target in ipairs(request[2]) do
             end
             if ending ~= 'freed' and not live and not (same and record[2] == 'spent') then
                 add(warehouse, goods, -1)
+                add(warehouse, target[7], -1)
             end
             if ending == 'held' then
                 redis.call('SET', key, cmsgpack.pack({generation, 'live', warehouse, goods}))
@@ -80,11 +83,13 @@ for _, target in ipairs(request[2]) do
     end
 end
 
+local is_new = {}
 for _, arrival in ipairs(request[3]) do
     local note, key = 'd:' .. arrival[1], prefix .. 'document:' .. arrival[1]
     if current(note, arrival[4]) then
         settled(note)
-        if redis.call('SET', key, '1', 'NX', 'EX', DOCUMENT_S) then add(arrival[2], arrival[3], 1) end
+        if is_new[key] == nil then is_new[key] = redis.call('SET', key, '1', 'NX', 'EX', DOCUMENT_S) and true end
+        if is_new[key] then add(arrival[2], arrival[3], 1) end
     end
 end
 

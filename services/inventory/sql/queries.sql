@@ -46,14 +46,17 @@ SELECT warehouse, sku, on_hand - reserved - withheld AS available FROM inventory
 SELECT key, document FROM inventory.reservations WHERE state = 'held'
 
 -- name: finish_rebuild
-UPDATE inventory.epoch SET state = 'LIVE', run_id = $2 WHERE epoch = $1
+UPDATE inventory.epoch
+SET state = 'LIVE', run_id = $2, entry_id = (SELECT coalesce(max(id), 0) FROM inventory.ledger) WHERE epoch = $1
 
 -- name: aggregates
 SELECT key, document FROM inventory.reservations WHERE key = ANY($1::text[])
 
 -- name: booked_arrivals
+-- Those the epoch in force did not begin with.
 SELECT document_no, warehouse, sku, quantity - withheld AS quantity FROM inventory.ledger
 WHERE document_no = ANY($1::text[]) AND kind NOT IN ('deduction', 'repair')
+  AND id > (SELECT entry_id FROM inventory.epoch)
 
 -- name: under_way
 SELECT EXISTS (
@@ -76,7 +79,8 @@ SELECT count(*) FROM inventory.reservations
 WHERE state = 'short' AND reference IS NULL AND (document->'state'->>'paid')::boolean
 
 -- name: servable_backorders
--- Each of its SKUs lies somewhere in the pieces it wants; whether in one warehouse of its own is decided later.
+-- Each of its SKUs lies somewhere in the pieces it wants ($2: in all places together, where orders may be split);
+-- whether in warehouses of its own is decided later.
 WITH waiting AS (
     SELECT key, document FROM inventory.reservations
     WHERE state = 'short' AND reference IS NULL AND (document->'state'->>'paid')::boolean
@@ -84,8 +88,9 @@ WITH waiting AS (
     SELECT key, line->>1 AS sku, sum((line->>2)::bigint) AS pieces
     FROM waiting, json_array_elements(document->'state'->'lines') AS line GROUP BY 1, 2
 ), most AS (
-    SELECT sku, max(on_hand - reserved - withheld) AS pieces FROM inventory.stock
-    WHERE sku IN (SELECT sku FROM wishes) GROUP BY sku
+    SELECT sku, CASE WHEN $2 THEN sum(greatest(on_hand - reserved - withheld, 0))
+                     ELSE max(on_hand - reserved - withheld) END AS pieces
+    FROM inventory.stock WHERE sku IN (SELECT sku FROM wishes) GROUP BY sku
 ), lacking AS (
     SELECT wishes.key FROM wishes LEFT JOIN most USING (sku)
     WHERE coalesce(most.pieces, 0) < wishes.pieces
@@ -111,10 +116,7 @@ WHERE sku = $1 ORDER BY id DESC LIMIT 20
 
 -- name: invariants
 WITH live AS (
-    SELECT reservations.warehouse, good->>0 AS sku, sum((good->>1)::bigint) AS pieces
-    FROM inventory.reservations,
-         json_array_elements(document->'state'->'held') AS good
-    WHERE state = 'held' GROUP BY 1, 2
+    SELECT warehouse, sku, sum(pieces) AS pieces FROM inventory.held_goods GROUP BY 1, 2
 ), booked AS (
     SELECT warehouse, sku, sum(quantity) AS pieces FROM inventory.ledger GROUP BY 1, 2
 ), level AS (
@@ -145,14 +147,10 @@ WHERE sku = $2 AND warehouse = $1 ORDER BY id
 SELECT warehouse, sku, on_hand, reserved FROM inventory.stock
 
 -- name: held
-SELECT reservations.warehouse, good->>0 AS sku, sum((good->>1)::bigint)::bigint AS pieces
-FROM inventory.reservations, json_array_elements(document->'state'->'held') AS good
-WHERE state = 'held' GROUP BY 1, 2
+SELECT warehouse, sku, sum(pieces)::bigint AS pieces FROM inventory.held_goods GROUP BY 1, 2
 
 -- name: held_of_row
-SELECT coalesce(sum((good->>1)::bigint), 0)::bigint
-FROM inventory.reservations, json_array_elements(document->'state'->'held') AS good
-WHERE state = 'held' AND reservations.warehouse = $1 AND good->>0 = $2
+SELECT coalesce(sum(pieces), 0)::bigint FROM inventory.held_goods WHERE warehouse = $1 AND sku = $2
 
 -- name: unread_entries
 SELECT ledger.id, ledger.warehouse, ledger.sku, ledger.quantity, ledger.kind, ledger.document_no,
@@ -183,9 +181,7 @@ ORDER BY warehouse, sku LIMIT $1
 
 -- name: checkpoint_sums
 WITH held AS (
-    SELECT reservations.warehouse, good->>0 AS sku, sum((good->>1)::bigint) AS pieces
-    FROM inventory.reservations, json_array_elements(document->'state'->'held') AS good
-    WHERE state = 'held' GROUP BY 1, 2
+    SELECT warehouse, sku, sum(pieces) AS pieces FROM inventory.held_goods GROUP BY 1, 2
 )
 SELECT coalesce(sum(abs(coalesce(on_hand, 0) - coalesce(checkpoints.pieces, 0))), 0)::bigint AS mismatch,
        coalesce(sum(abs(coalesce(reserved, 0) - coalesce(held.pieces, 0))), 0)::bigint AS reserved_mismatch,

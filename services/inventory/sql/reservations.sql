@@ -20,7 +20,7 @@ SELECT warehouse, sku, on_hand, reserved, on_hand - reserved - withheld AS avail
 WHERE sku = ANY($1::text[]) AND ($2::text[] = '{}' OR warehouse = ANY($2::text[])) ORDER BY sku, warehouse
 
 -- name: holds_of
-SELECT key, reference, warehouse, (good->>1)::bigint AS pieces, expires_at, count(*) OVER () AS holds,
+SELECT key, reference, held_goods.warehouse, pieces, expires_at, count(*) OVER () AS holds,
        document->'state'->>'channel' AS channel
-FROM inventory.reservations, json_array_elements(document->'state'->'held') AS good
-WHERE state = 'held' AND good->>0 = $1 ORDER BY expires_at NULLS LAST, key LIMIT $2
+FROM inventory.held_goods JOIN inventory.reservations USING (key)
+WHERE sku = $1 ORDER BY expires_at NULLS LAST, key, held_goods.warehouse LIMIT $2

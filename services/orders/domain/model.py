@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from schemas.events.order_states import FulfilLine
+from schemas.events.order_states import FulfilLine, FulfilPart
 from schemas.events.orders import ChannelExtension
 from services.orders.domain.states import State
 
@@ -145,6 +145,8 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """table@version#row, or `channel` where the channel names the time itself."""
     stock: Stock = Stock.UNKNOWN
     warehouse: str = ""
+    parts: tuple[FulfilPart, ...] = ()
+    """What each of several warehouses holds; empty = `warehouse` holds it all."""
     parcel: ParcelStage = ParcelStage.UNKNOWN
     verdict: Verdict | None = None
     holds: tuple[Hold, ...] = ()

@@ -58,7 +58,9 @@ class Trigger(StrEnum):
     READY = "ready"
     WAYBILL_ISSUED = "waybill_issued"
     PARCEL_SHIPPED = "parcel_shipped"
+    PARCEL_PARTLY_SHIPPED = "parcel_partly_shipped"
     PARCEL_DELIVERED = "parcel_delivered"
+    PARCEL_PARTLY_DELIVERED = "parcel_partly_delivered"
     PARCEL_CANCELLED = "parcel_cancelled"
     PARCEL_CANCEL_REFUSED = "parcel_cancel_refused"
     REFUND_REQUESTED = "refund_requested"
@@ -87,7 +89,9 @@ TRIGGER_TITLES: Mapping[Trigger, str] = MappingProxyType(
         Trigger.READY: "条件齐备(自动)",
         Trigger.WAYBILL_ISSUED: "面单已取号",
         Trigger.PARCEL_SHIPPED: "包裹已出库",
+        Trigger.PARCEL_PARTLY_SHIPPED: "部分包裹已出库",
         Trigger.PARCEL_DELIVERED: "包裹已签收",
+        Trigger.PARCEL_PARTLY_DELIVERED: "部分包裹已签收",
         Trigger.PARCEL_CANCELLED: "包裹已拦截",
         Trigger.PARCEL_CANCEL_REFUSED: "包裹拦截失败",
         Trigger.REFUND_REQUESTED: "申请部分退款或售后退款",
@@ -189,6 +193,10 @@ RULES: tuple[Rule, ...] = (
     Rule(on=Trigger.WAYBILL_ISSUED, come_from=(_N, *_EARLY, _G, *_GONE)),
     Rule(on=Trigger.PARCEL_SHIPPED, come_from=_LIVE, to=_S, effects=("end_interception",)),
     Rule(on=Trigger.PARCEL_SHIPPED, come_from=(_N, *_GONE)),
+    # One of several parcels: the order has left with the last one, but cannot be stopped any more.
+    Rule(on=Trigger.PARCEL_PARTLY_SHIPPED, come_from=_LIVE, effects=("end_interception",)),
+    Rule(on=Trigger.PARCEL_PARTLY_SHIPPED, come_from=(_N, *_GONE)),
+    Rule(on=Trigger.PARCEL_PARTLY_DELIVERED, come_from=(_N, *_LIVE, *_GONE)),
     Rule(on=Trigger.PARCEL_DELIVERED, come_from=(*_LIVE, _S), to=_C, effects=("end_interception",)),
     Rule(on=Trigger.PARCEL_DELIVERED, come_from=(_N, _C)),
     # Cancelling.

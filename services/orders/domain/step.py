@@ -355,6 +355,7 @@ class Step:
                 personal=content.personal,
                 ship_by=ship_by,
                 rule=self.order.ship_by_rule,
+                parts=self.order.parts or None,
             )
         )
 

@@ -181,7 +181,7 @@ class Rig:
 
     async def stages(self) -> dict[str, int]:
         """How many parcels stand where."""
-        rows = await self.rows("SELECT stage, count(*) FROM fulfillment.parcels GROUP BY 1")
+        rows = await self.rows("SELECT stage, count(*) FROM fulfillment.every_parcel GROUP BY 1")
         return {row["stage"]: row["count"] for row in rows}
 
     async def until_stages(self, **wanted: int) -> None:

@@ -22,7 +22,7 @@ from simulators.carriers.tracking import SALT
 from simulators.signing import kuaidi100_sign
 from tests.integration.fulfillment.rig import CANARY, Rig, prepare, rig_on
 from tests.support import stack as stacks
-from tests.unit.fulfillment.parcels import cancel_requested, held, lifted, line
+from tests.unit.fulfillment.parcels import cancel_requested, held, lifted, line, part
 
 STEPS = ("pick", "pack", "ship")
 
@@ -174,6 +174,54 @@ async def test_a_cancelled_parcels_label_is_voided_whatever_became_of_its_call(r
         await rig.until_row("SELECT bool_and(dispatch_due_at IS NULL) FROM fulfillment.parcels")
     counted = kinds(await rig.told())
     assert (counted["ParcelCancelled"], counted["WaybillIssued"]) == (3, 1)
+
+
+async def test_an_order_that_two_warehouses_send_is_two_parcels_to_the_end(rig: Rig) -> None:
+    sent, stopped = rig.orders(2)
+    lines = (line("A", 2, 1), line("B", 1, 2))
+    parts = (part("HZ", (1, 2)), part("GZ", (2, 1)))
+    async with rig.service() as fulfillment:
+        await rig.ready([sent, stopped], lines=lines, parts=parts)
+        await rig.until_stages(labelled=4)
+        await rig.publish([cancel_requested(stopped)])
+        await rig.until_stages(labelled=2, cancelled=2)
+        await rig.until(lambda: sum(one.discarded for one in rig.carriers.waybills()) == 2)
+
+        queue = (await fulfillment.http.get("/parcels", params={"state": "labelled"})).json()
+        assert {(p["parcel_id"], p["warehouse"], p["pieces"]) for p in queue["parcels"]} == {
+            (f"{sent}-1", "HZ", 2),
+            (f"{sent}-2", "GZ", 1),
+        }
+        for step in STEPS:
+            actions = [
+                {"order_id": sent, "parcel_id": f"{sent}-2", "action": step, "actor": "测试仓管"}
+            ]
+            answer = await fulfillment.http.post("/parcels/commands", json=actions, timeout=30)
+            (result,) = answer.json()["results"]
+            assert (result["outcome"], result["parcel_id"]) == ("done", f"{sent}-2")
+        await rig.until_stages(labelled=1, shipped=1, cancelled=2)
+        shown = (await fulfillment.http.get(f"/parcels/{sent}")).json()
+        assert (shown["state"], [one["state"] for one in shown["further"]]) == (
+            "labelled",
+            ["shipped"],
+        )
+        assert await fulfillment.step_all("pick", [sent]) == ["done"]
+        assert await fulfillment.step_all("pack", [sent]) == ["done"]
+        shipped = await rig.cli("ship", sent, "--parcel", f"{sent}-1")
+        assert shipped == (0, f"已执行：{sent}-1\n")
+        await rig.until_stages(shipped=2, cancelled=2)
+        rows = await rig.rows("SELECT dispatch_due_at FROM fulfillment.every_parcel")
+        assert not any(row["dispatch_due_at"] for row in rows)
+    told = await rig.told()
+    gone = [one for one in told if isinstance(one, ParcelShipped)]
+    assert [(one.parcel_id, one.parcels_left) for one in gone] == [
+        (f"{sent}-2", 1),
+        (f"{sent}-1", 0),
+    ]
+    assert len({one.waybill_no for one in gone}) == 2
+    assert {one.object_id for one in rig.carriers.waybills()} == {
+        f"{order}-{number}" for order in (sent, stopped) for number in (1, 2)
+    }
 
 
 async def test_a_held_parcel_waits_and_an_unservable_one_is_refused_with_its_reason(

@@ -111,6 +111,11 @@ class AnyHistory(RuleBasedStateMachine):
             placed(self.orders[-1], wanted, province=province, reservation_id=till.reservation_id)
         )
 
+    @rule(pieces=st.integers(1, 3), province=st.sampled_from(PROVINCES))
+    def order_what_lies_apart(self, pieces: int, province: str) -> None:
+        """No warehouse has both, while none is sent one."""
+        self.order(goods=(("A", pieces), ("丙{3}", 1)), province=province)
+
     @precondition(lambda self: self.orders)
     @rule(number=numbers)
     def pay(self, number: int) -> None:
@@ -135,9 +140,12 @@ class AnyHistory(RuleBasedStateMachine):
     @precondition(lambda self: self._claims("held"))
     @rule(number=numbers)
     def ship(self, number: int) -> None:
+        """One parcel of an order; of one that is split another may follow, or not."""
         held = self._claims("held")
         order_id, claim = held[number % len(held)]
-        self.street.publish(shipped(order_id, claim.warehouse, claim.held))
+        warehouse, goods = claim.places[number % len(claim.places)]
+        version = self.street.claims.next_parcel(order_id)
+        self.street.publish(shipped(order_id, warehouse, goods, version=version))
 
     @precondition(lambda self: self._claims("shipped"))
     @rule(number=numbers)

@@ -47,10 +47,10 @@ from services.inventory.domain.model import (
     Deduct,
     Goods,
     HoldState,
+    Places,
     Receive,
     Row,
     merged,
-    taken_from,
 )
 from services.inventory.domain.reservations import (
     ConfirmReservation,
@@ -60,6 +60,7 @@ from services.inventory.domain.reservations import (
     ReserveGoods,
 )
 from services.inventory.domain.rules import Book
+from services.inventory.domain.splitting import places_for
 from services.inventory.sourcing import Sourcing
 
 
@@ -68,10 +69,12 @@ class Claim(Struct):
 
     wants: Goods
     candidates: tuple[str, ...]
+    parcels_max: int = 1
     state: HoldState = "short"
-    warehouse: str = ""
-    held: Goods = ()
-    shipped: Goods = ()
+    places: Places = ()
+    """Where it is held now, and what."""
+    gone: Places = ()
+    """What left from where and has not come back."""
     paid: bool = False
     due: datetime | None = None
     """When its time is over, unless somebody pays; of an order its timer has to say so, too."""
@@ -82,6 +85,16 @@ class Claim(Struct):
     partial: bool = False
     names: str = ""
     """The reservation whose goods an order is to take over."""
+
+    @property
+    def held(self) -> Goods:
+        """What is held for it."""
+        return merged(good for _, goods in self.places for good in goods)
+
+    @property
+    def shipped(self) -> Goods:
+        """What it has."""
+        return merged(good for _, goods in self.gone for good in goods)
 
     @property
     def word(self) -> str:
@@ -110,6 +123,10 @@ class Claims:
         self._told: dict[str, deque[Any]] = {}
         self._before: dict[Row, int] = {}
         self._contested: Counter[str] = Counter()
+
+    def next_parcel(self, key: str) -> int:
+        """The version of the next parcel of an order."""
+        return self._versions.get((ParcelShipped.TOPIC, key), 0) + 1
 
     def take(self, records: Sequence[Record], told: Iterable[Struct], now: datetime) -> None:
         """One committed batch, with what it emitted."""
@@ -196,11 +213,13 @@ class Claims:
         wants = merged((line.sku, line.quantity) for line in event.lines)
         total = sum(pieces for _, pieces in wants)
         choice = self._sourcing.choice(event.channel, event.province, total)
-        self.claims[key] = claim = Claim(wants, choice.warehouses, names=event.reservation_id or "")
+        self.claims[key] = claim = Claim(
+            wants, choice.warehouses, choice.parcels_max, names=event.reservation_id or ""
+        )
         self._ask(key, claim)
 
     def _closed(self, key: str) -> None:
-        claim = self.claims.setdefault(key, Claim((), (), "cancelled"))
+        claim = self.claims.setdefault(key, Claim((), (), state="cancelled"))
         if claim.state == "held":
             assert self._next(key, StockReleased).reason == "cancelled"
             self._end(claim, "cancelled")
@@ -259,21 +278,21 @@ class Claims:
 
     def _left(self, key: str, event: ParcelShipped) -> bool:
         claim = self.claims[key]
-        goods = merged((line.sku, line.quantity) for line in event.lines)
-        if claim.state != "held" or event.warehouse != claim.warehouse or goods != claim.held:
+        place = (event.warehouse, merged((line.sku, line.quantity) for line in event.lines))
+        if claim.state != "held" or place not in claim.places:
             return False
-        assert self._next(key, StockDeducted).warehouse == claim.warehouse
-        self._deduct(key, claim, event.parcel_id)
+        assert self._next(key, StockDeducted).warehouse == event.warehouse
+        self._deduct(key, claim, event.parcel_id, (place,))
         return True
 
     def _came_back(self, key: str, event: RefundSettled) -> None:
         claim = self.claims[key]
         goods = merged((line.sku, line.quantity) for line in event.restock)
-        left = taken_from(claim.shipped, goods)
-        assert left is not None, "the machine sends back what it has"
-        assert self._next(key, StockReturned).warehouse == claim.warehouse
-        claim.shipped = left
-        self.book.receive(Receive(claim.warehouse, goods, "return", event.refund_id))
+        assert goods == claim.shipped, "the machine sends back what it has"
+        for warehouse, back in claim.gone:
+            assert self._next(key, StockReturned).warehouse == warehouse
+            self.book.receive(Receive(warehouse, back, "return", event.refund_id))
+        claim.gone = ()
 
     def _received(self, command: ReceiveStock) -> bool:
         goods = merged((line.sku, line.quantity) for line in command.lines)
@@ -314,7 +333,7 @@ class Claims:
                 assert event.handed_over == command.handed_over
                 claim.paid, claim.due = True, None
                 if command.handed_over:
-                    self._deduct(key, claim, key)
+                    self._deduct(key, claim, key, claim.places)
 
     def _reserved(self, key: str, command: ReserveGoods, now: datetime) -> None:
         wants = merged((line.sku, line.quantity) for line in command.lines)
@@ -330,27 +349,28 @@ class Claims:
         event = self._next(key, StockReserved, StockShort, ReservationMade, ReservationShort)
         if isinstance(event, StockShort | ReservationShort):
             assert not self._could_have(claim, whole=not claim.partial, own=own), f"{key} is short"
-            claim.state, claim.warehouse, claim.held = "short", "", ()
+            claim.state, claim.places = "short", ()
             return
-        if isinstance(event, StockReserved):
-            goods = merged((line.sku, line.quantity) for line in event.lines)
-        else:
-            goods = merged((line.sku, line.held) for line in event.lines)
-        if goods != claim.wants:
-            assert claim.partial, f"{key} has {goods}"
-            assert not self._could_have(claim, whole=True), f"{key} is told only {goods}"
-        whence = (*claim.candidates, own.warehouse) if own else claim.candidates
-        assert event.warehouse in whence, f"{key} from {event.warehouse}"
+        claim.places = _places(event)
+        if claim.held != claim.wants:
+            assert claim.partial, f"{key} has {claim.held}"
+            assert not self._could_have(claim, whole=True), f"{key} is told only {claim.held}"
+        assert len(claim.places) <= (1 if own else claim.parcels_max), f"{key} in {claim.places}"
+        if len(claim.places) > 1:
+            assert not self._could_have(claim, whole=True, parcels_max=1), f"{key} is split"
         if isinstance(event, StockReserved):
             assert event.reservation_id == (claim.names if own else None), f"{key} is held apart"
+            due = event.expires_at
+        whence = claim.candidates
         if own:
+            whence = (*whence, own.places[0][0])
             ended = self._next(claim.names, ReservationEnded)
             assert (ended.reason, ended.order_id) == ("adopted", key)
             self._end(own, "adopted")
-        self.book.reserve(event.warehouse, goods)
-        claim.state, claim.warehouse, claim.held = "held", event.warehouse, goods
-        if isinstance(event, StockReserved):
-            due = event.expires_at
+        for warehouse, goods in claim.places:
+            assert warehouse in whence, f"{key} from {warehouse}"
+            self.book.reserve(warehouse, goods)
+        claim.state = "held"
         claim.due = None if claim.paid else due
 
     def _own(self, claim: Claim) -> Claim | None:
@@ -358,30 +378,40 @@ class Claims:
         reservation = self.claims.get(claim.names)
         return reservation if reservation and reservation.state == "held" else None
 
-    def _could_have(self, claim: Claim, *, whole: bool, own: Claim | None = None) -> bool:
-        """Whether it could have been served even after everybody else in the batch."""
+    def _could_have(
+        self, claim: Claim, *, whole: bool, parcels_max: int = 0, own: Claim | None = None
+    ) -> bool:
+        """Whether it could have been served even after everybody else in the batch.
+
+        What it takes over is its own in any case; who takes over is sent one parcel.
+        """
         wants = dict(claim.wants)
-        has_already = dict(own.held) if own else {}
-        for warehouse in (*claim.candidates, own.warehouse) if own else claim.candidates:
-            mine = has_already if own and warehouse == own.warehouse else {}
-            left = [
-                max(mine.get(sku, 0), 0)
-                + max(0, self._before[warehouse, sku] - (self._contested[sku] - wants[sku]))
-                for sku in wants
-            ]
-            if whole and all(has >= n for has, n in zip(left, wants.values(), strict=True)):
-                return True
-            if not whole and any(has > 0 for has in left):
-                return True
-        return False
+        (home, had), *_ = own.places if own else (("", ()),)
+        has_already = dict(had)
+
+        def left(row: Row) -> int:
+            mine = has_already.get(row[1], 0) if row[0] == home else 0
+            others = self._before[row] - (self._contested[row[1]] - wants[row[1]])
+            return mine + max(0, others) if mine else others
+
+        candidates = (home, *claim.candidates) if own else claim.candidates
+        if whole:
+            parcels_max = 1 if own else parcels_max or claim.parcels_max
+            return bool(places_for(left, candidates, claim.wants, parcels_max))
+        return any(left((warehouse, sku)) > 0 for warehouse in candidates for sku in wants)
 
     def _end(self, claim: Claim, state: HoldState) -> None:
-        self.book.release(claim.warehouse, claim.held)
-        claim.state, claim.held, claim.due = state, (), None
+        for warehouse, goods in claim.places:
+            self.book.release(warehouse, goods)
+        claim.state, claim.places, claim.due = state, (), None
 
-    def _deduct(self, key: str, claim: Claim, document_no: str) -> None:
-        self.book.deduct(Deduct(claim.warehouse, claim.held, document_no, key))
-        claim.state, claim.shipped, claim.held, claim.due = "shipped", claim.held, (), None
+    def _deduct(self, key: str, claim: Claim, document_no: str, leaving: Places) -> None:
+        for warehouse, goods in leaving:
+            self.book.deduct(Deduct(warehouse, goods, document_no, key))
+        claim.places = tuple(place for place in claim.places if place not in leaving)
+        claim.gone = (*claim.gone, *leaving)
+        if not claim.places:
+            claim.state, claim.due = "shipped", None
 
     def _outcome(self, command_id: str) -> str:
         """What the command is about to be told."""
@@ -401,6 +431,22 @@ class Claims:
         event = waiting.popleft()
         assert isinstance(event, kinds), f"{event} instead of {kinds}"
         return event
+
+
+def _places(event: StockReserved | ReservationMade) -> Places:
+    """Where the goods of an answer are held."""
+    if isinstance(event, ReservationMade):
+        return ((event.warehouse, merged((line.sku, line.held) for line in event.lines)),)
+    whole = merged((line.sku, line.quantity) for line in event.lines)
+    if not event.parts:
+        return ((event.warehouse, whole),)
+    assert event.warehouse == event.parts[0].warehouse
+    places = tuple(
+        (part.warehouse, merged((line.sku, line.quantity) for line in part.lines))
+        for part in event.parts
+    )
+    assert merged(good for _, goods in places for good in goods) == whole
+    return places
 
 
 def _key(event: Any) -> str:

@@ -28,6 +28,7 @@ from chassis.worker import Worker, _Lost
 from services.inventory.app import direct_worker, processor
 from services.inventory.counters import ValkeyCounters
 from services.inventory.domain.reservations import Answer
+from services.inventory.sourcing import Sourcing
 from services.inventory.store import StockSource
 from tests.integration.inventory.rig import Running
 
@@ -89,10 +90,16 @@ class Clerk:
     """The process. Clerks of one test share pool, broker and clock."""
 
     def __init__(
-        self, pool: Pool, valkey_url: str, prefix: str, broker: MemoryBroker, clock: Clock
+        self,
+        pool: Pool,
+        valkey_url: str,
+        prefix: str,
+        broker: MemoryBroker,
+        clock: Clock,
+        sourcing: Sourcing,
     ) -> None:
         self.counters = SlowCounters(connect(valkey_url), prefix)
-        self.running = Running(pool, self.counters, clock)
+        self.running = Running(pool, self.counters, clock, sourcing)
         inventory = processor(self.running.stock)
         storage: Any = PostgresStorage(pool, inventory, codec())
         publisher: Any = MemoryPublisher(broker)

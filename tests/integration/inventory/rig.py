@@ -34,7 +34,7 @@ from services.inventory.leases import read_leases
 from services.inventory.rebuild import EpochKeeper
 from services.inventory.reservations import Reservations
 from services.inventory.shelf_life import read_shelf_life
-from services.inventory.sourcing import read_sourcing
+from services.inventory.sourcing import Sourcing, read_sourcing
 from services.inventory.store import MIGRATIONS, EpochInForce, StockSource
 from services.inventory.timers import Sweeper
 from tests.support.rigs import CHASSIS_MIGRATIONS
@@ -55,7 +55,9 @@ PATIENCE_S = 60.0
 class Running:
     """One worker of inventory, as its process would be wired."""
 
-    def __init__(self, pool: Pool, counters: ValkeyCounters, clock: Clock) -> None:
+    def __init__(
+        self, pool: Pool, counters: ValkeyCounters, clock: Clock, sourcing: Sourcing = SOURCING
+    ) -> None:
         self.pool = pool
         self.counters = counters
         self.epochs = EpochInForce()
@@ -64,7 +66,7 @@ class Running:
         self.stock = StockSource(
             self.counters,
             self.epochs,
-            SOURCING,
+            sourcing,
             LEASES,
             APPROVALS,
             shelf_life=SHELF_LIFE,
@@ -73,7 +75,7 @@ class Running:
         self.direct_stock = StockSource(
             self.counters,
             self.epochs,
-            SOURCING,
+            sourcing,
             LEASES,
             APPROVALS,
             shelf_life=SHELF_LIFE,
@@ -115,13 +117,16 @@ class House:
 
     @asynccontextmanager
     async def running(
-        self, batch_records: int = 200, clock: Clock | None = None
+        self,
+        batch_records: int = 200,
+        clock: Clock | None = None,
+        sourcing: Sourcing = SOURCING,
     ) -> AsyncIterator[Running]:
         """A worker that runs until the block ends; what it raised is raised here."""
         clock = clock or SystemClock()
         pool = await open_pool(self.url, 4)
         counters = ValkeyCounters(connect(self.valkey_url), self.prefix)
-        running = Running(pool, counters, clock)
+        running = Running(pool, counters, clock, sourcing)
         publisher = Publisher(self.kafka, self.prefix)
         inventory = processor(running.stock)
         storage = PostgresStorage(pool, inventory, codec())

@@ -18,6 +18,7 @@ from chassis.testing.memory import MemoryBroker
 from chassis.valkey import connect
 from services.inventory.backorders import Backorders, read_line
 from services.inventory.domain.model import Hold
+from services.inventory.domain.parts import parts_of
 from services.inventory.domain.reservations import (
     ExpireReservation,
     Refused,
@@ -33,11 +34,14 @@ from services.inventory.store import SQL
 from services.inventory.timers import Expiry
 from tests.integration.inventory.claims import Claims
 from tests.integration.inventory.clerk import Clerk, Taken
-from tests.integration.inventory.rig import RULES, SOURCING
+from tests.integration.inventory.rig import RULES
 from tests.unit.inventory.events import NOW, receipt
+from tests.unit.inventory.house import splitting
 
 WAREHOUSES = ("HZ", "HF", "GZ")
 LINE = read_line(RULES)
+SOURCING = splitting(2)
+"""So that a third of all goods far apart is one parcel too many."""
 SKUS = ("A", "B|2", "丙{3}")
 AT_FIRST = {("HZ", "A"): 4, ("GZ", "A"): 2, ("HZ", "B|2"): 3, ("HF", "丙{3}"): 3}
 SOUND = Invariants(
@@ -182,7 +186,7 @@ class Street:
         found = {key: _described(hold) for key, hold in holds.items() if isinstance(hold, Hold)}
         claims = self.claims.claims.items()
         assert found == {
-            key: (one.state, one.warehouse if one.held else "", one.held, one.shipped, one.paid)
+            key: (one.state, one.held, one.shipped, sorted(one.places), sorted(one.gone), one.paid)
             for key, one in claims
         }
         sums = await self.pool.fetchrow(SQL["invariants"])
@@ -224,7 +228,7 @@ class Street:
         self.clerks[number] = self._hired()
 
     def _hired(self) -> Clerk:
-        return Clerk(self.pool, self._valkey_url, self._prefix, self.broker, self.clock)
+        return Clerk(self.pool, self._valkey_url, self._prefix, self.broker, self.clock, SOURCING)
 
 
 class _Topic:
@@ -239,4 +243,7 @@ class _Topic:
 
 
 def _described(hold: Hold) -> tuple[object, ...]:
-    return (hold.state, hold.warehouse if hold.held else "", hold.held, hold.shipped, hold.paid)
+    parts = parts_of(hold)
+    places = sorted((part.warehouse, part.held) for part in parts if part.held)
+    gone = sorted((part.warehouse, part.shipped) for part in parts if part.shipped)
+    return (hold.state, hold.held, hold.shipped, places, gone, hold.paid)

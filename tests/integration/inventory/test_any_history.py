@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chassis.postgres import Connection
-from services.inventory import adopting, store
+from services.inventory import adopting, store, targets
 from services.inventory.counters import ValkeyCounters
 from services.inventory.domain.reservations import ReleaseReservation
 from services.inventory.reserving import DIRECT_HANDLERS
@@ -63,6 +63,21 @@ def held_apart(plant: pytest.MonkeyPatch) -> None:
     plant.setattr(store, "take_over", lambda *_foreseen: None)
 
 
+def split_whose_news_were_lost(history: AnyHistory) -> None:
+    history.order(goods=(("A", 1), ("丙{3}", 1)), province="浙江省")
+    history.pay(number=0)
+    history.work(clerk=0, point="stock.before_telling")
+    history.ship(number=0)
+    history.work(clerk=1, point="")
+
+
+def document_repeated_and_its_news_lost(history: AnyHistory) -> None:
+    history.come_again(number=0)
+    history.hold_news_back(clerk=0)
+    history.work(clerk=0, point="")
+    history.valkey_will_not_answer(clerk=0, acts=False)
+
+
 def release_repeated(plant: pytest.MonkeyPatch) -> None:
     """What was let go is let go again whenever somebody asks for it again."""
     handlers: Any = DIRECT_HANDLERS
@@ -100,6 +115,18 @@ def only_the_known_epoch_ended(plant: pytest.MonkeyPatch) -> None:
     plant.setattr(EpochInForce, "void", void)
 
 
+def what_left_forgotten(plant: pytest.MonkeyPatch) -> None:
+    """Valkey is told of a hold what is still held, not what has left of it meanwhile."""
+    plant.setattr(targets, "_gone", lambda _hold: ())
+
+
+def every_booking_counted_again(plant: pytest.MonkeyPatch) -> None:
+    """The sweeper counts what a noted document booked, also before the epoch began."""
+    queries: Any = SQL
+    before = queries["booked_arrivals"].replace("SELECT entry_id FROM inventory.epoch", "SELECT 0")
+    plant.setitem(queries, "booked_arrivals", before)
+
+
 @pytest.mark.parametrize(
     ("history", "bug"),
     [
@@ -109,6 +136,8 @@ def only_the_known_epoch_ended(plant: pytest.MonkeyPatch) -> None:
         (missed_a_rebuild, only_the_known_epoch_ended),
         (taken_over, kept_by_the_till),
         (taken_over, held_apart),
+        (split_whose_news_were_lost, what_left_forgotten),
+        (document_repeated_and_its_news_lost, every_booking_counted_again),
     ],
 )
 def test_a_history_of_its_own_finds_each_planted_bug(

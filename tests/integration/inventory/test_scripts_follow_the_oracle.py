@@ -13,6 +13,7 @@ from services.inventory.counters import Answer, Epoch, LiveHold, ValkeyCounters
 from services.inventory.domain import counters as oracle
 from services.inventory.domain.counters import Arrival, Ask, Counters, Record, Target
 from services.inventory.domain.model import merged
+from services.inventory.domain.parts import by_place
 
 WAREHOUSES = ("HZ", "GZ")
 SKUS = ("A-1", "B|2", "丙{3}")
@@ -31,13 +32,24 @@ targets = st.builds(
     st.sampled_from(("held", "freed", "spent")),
     st.sampled_from(WAREHOUSES),
     goods,
+    gone=st.one_of(st.just(()), goods),
+)
+shares = st.lists(st.tuples(st.sampled_from(WAREHOUSES), goods), max_size=2)
+targets_of_several = st.builds(
+    Target,
+    order_ids,
+    generations,
+    st.sampled_from(("held", "freed", "spent")),
+    st.just(""),
+    shares.map(by_place),
+    gone=shares.map(by_place),
 )
 arrivals = st.builds(
     Arrival, st.sampled_from(("r1", "r2", "r3")), st.sampled_from(WAREHOUSES), goods
 )
 steps = st.one_of(
     st.lists(asks, min_size=1, max_size=6),
-    st.lists(targets, min_size=1, max_size=4),
+    st.lists(st.one_of(targets, targets_of_several), min_size=1, max_size=4),
     st.lists(arrivals, min_size=1, max_size=2),
 )
 starts = st.fixed_dictionaries(
@@ -87,8 +99,7 @@ class Bench:
                         oracle.settle(model, target)  # type: ignore[arg-type]
                     assert await self.counters.settle(epoch, step)  # type: ignore[arg-type]
                 case _:
-                    for arrival in step:
-                        oracle.arrive(model, arrival)  # type: ignore[arg-type]
+                    oracle.arrive(model, *step)  # type: ignore[arg-type]
                     assert await self.counters.settle(epoch, [], step)  # type: ignore[arg-type]
             assert await self.counters.levels(epoch.number) == model.available
             assert await self.records(epoch) == model.records

@@ -73,7 +73,7 @@ async def test_goods_are_held_paid_shipped_and_come_back(inventory: House) -> No
         (2, "A", 2),
         (3, "A", 1),
     ]
-    assert reserved.rule.startswith("sourcing/default@1.")
+    assert reserved.rule.startswith("sourcing/default@2.")
     assert reserved.rule.endswith("#yangtze-delta")
     entries = await inventory.fetch(
         "SELECT kind, sku, quantity, balance_after FROM inventory.ledger WHERE sku = 'A' ORDER BY id"

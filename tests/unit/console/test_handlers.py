@@ -23,7 +23,7 @@ from schemas.events.order_states import OrderHeld, OrderHoldLifted
 from schemas.events.orders import OrderAmended, OrderPlaced, Payment
 from schemas.events.quarantine import QuarantineEnded
 from schemas.events.shipments import WaybillReplaced
-from schemas.events.stock import PassedOver
+from schemas.events.stock import PartLine, PassedOver, ReservedPart
 from services.console import words
 from services.console.domain.model import Card, bucket_of
 from services.console.entries import Entry
@@ -267,6 +267,18 @@ def test_a_warehouse_that_was_passed_over_is_told_with_the_reason() -> None:
     lacking = PassedOver(warehouse="HZ", sku="A", wanted=2, available=1)
     (line,) = project([replace(reserved, warehouse="HF", passed_over=(lacking,))])[1].entries
     assert "合肥仓（杭州仓A 需 2 仅 1）" in str(line)
+
+
+def test_an_order_that_several_warehouses_send_names_each_and_why_not_the_others() -> None:
+    reserved: Any = Story("DS1").paid()[0]
+    parts = tuple(
+        ReservedPart(warehouse=one, lines=(PartLine(line_no=1, sku="A", quantity=pieces),))
+        for one, pieces in (("HZ", 2), ("GZ", 1))
+    )
+    left_out = PassedOver(warehouse="HF", sku="A", wanted=3, available=1, why="more_parcels")
+    told = replace(reserved, parts=parts, passed_over=(left_out,))
+    (line,) = project([told])[1].entries
+    assert "杭州仓 2 件 + 广州仓 1 件（合肥仓A 需 3 仅 1，加上它要多一个包裹）" in str(line)
 
 
 def test_after_sale_lasts_until_the_last_refund_is_closed() -> None:

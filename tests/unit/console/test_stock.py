@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from chassis.codec import codec
 from chassis.processor import Kept, Known, NoFacts, Processor, fold
+from schemas.events.stock import PartLine, ReservedPart
 from schemas.events.stock_books import BooksChecked
 from services.console import stock_words, web
 from services.console.domain.stock import (
@@ -95,6 +96,25 @@ def test_a_hold_shrinks_with_its_parcels_and_ends_with_the_last(size: int) -> No
     kept, rows = after(HOLDS, [*told, fell("o1", {"A": 1, "B": 1}, version=3)], size)
     assert kept["o1"] == Hold()
     assert sum(row.quantity for row in rows) == -4
+
+
+def test_an_order_that_several_warehouses_hold_is_held_in_each() -> None:
+    parts = (
+        ReservedPart(warehouse="HZ", lines=(PartLine(line_no=1, sku="A", quantity=2),)),
+        ReservedPart(
+            warehouse="GZ",
+            lines=(
+                PartLine(line_no=1, sku="A", quantity=1),
+                PartLine(line_no=2, sku="B", quantity=1),
+            ),
+        ),
+    )
+    told = [replace(reserved("o1", {"A": 3, "B": 1}), parts=parts)]
+    kept, _ = after(HOLDS, told)
+    assert kept["o1"].where("A") == [("HZ", 2), ("GZ", 1)]
+    assert kept["o1"].where("B") == [("GZ", 1)]
+    kept, _ = after(HOLDS, [*told, fell("o1", {"A": 2}, version=2)])
+    assert (kept["o1"].where("A"), kept["o1"].skus) == ([("GZ", 1)], "A\x1fB")
 
 
 def test_what_is_let_go_and_asked_for_again_is_held_once() -> None:

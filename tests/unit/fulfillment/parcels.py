@@ -20,6 +20,8 @@ from schemas.events.commands_fulfillment import (
 )
 from schemas.events.order_states import (
     FulfilLine,
+    FulfilPart,
+    FulfilPartLine,
     OrderCancelRequested,
     OrderClosed,
     OrderHeld,
@@ -66,6 +68,11 @@ def ready(order_id: str = ORDER, **changed: Any) -> OrderReadyToFulfil:
         "rule": "sla/default@1#default",
     }
     return OrderReadyToFulfil(order_id=order_id, **(given | changed))
+
+
+def part(warehouse: str, *lines: tuple[int, int]) -> FulfilPart:
+    shared = tuple(FulfilPartLine(line_no=number, quantity=pieces) for number, pieces in lines)
+    return FulfilPart(warehouse=warehouse, lines=shared)
 
 
 def cancel_requested(order_id: str = ORDER) -> OrderCancelRequested:

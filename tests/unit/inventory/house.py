@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from msgspec import Struct
@@ -16,13 +17,27 @@ from services.inventory.domain.batches import loose, withheld
 from services.inventory.domain.ledger import Booked, Ledger, batch_differences, differences
 from services.inventory.domain.model import Aggregate, Hold, Line, Row
 from services.inventory.domain.rules import Book
-from services.inventory.facts import Foreseen, StockFacts
+from services.inventory.facts import StockFacts
+from services.inventory.foreseen import Foreseen
 from services.inventory.handlers import HANDLERS
 from services.inventory.leases import read_leases
 from services.inventory.shelf_life import read_shelf_life
-from services.inventory.sourcing import read_sourcing
+from services.inventory.sourcing import Sourcing, read_sourcing
 
 RULES = Path(chassis.__path__[0]).parent / "rules"
+
+
+def splitting(parcels_max: int | str) -> Sourcing:
+    """The shipped table of sourcing, letting so many warehouses send an order."""
+    with TemporaryDirectory() as folder:
+        table = Path(folder) / "sourcing" / "default.yaml"
+        table.parent.mkdir()
+        shipped = (RULES / "sourcing" / "default.yaml").read_text(encoding="utf-8")
+        allowed = f"parcels_max: {parcels_max}"
+        table.write_text(shipped.replace("parcels_max: 1", allowed), encoding="utf-8")
+        return read_sourcing(Path(folder))
+
+
 NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 11)
 SHELF_LIFE = read_shelf_life(RULES)

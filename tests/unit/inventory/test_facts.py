@@ -16,7 +16,8 @@ from services.inventory.approvals import read_approvals
 from services.inventory.domain.counters import Arrival, Target
 from services.inventory.domain.model import Aggregate, Hold, Receive, Reserve, Returned
 from services.inventory.domain.rules import Book
-from services.inventory.facts import Foreseen, StockFacts, foresee
+from services.inventory.facts import StockFacts
+from services.inventory.foreseen import Foreseen, foresee
 from services.inventory.leases import read_leases
 from services.inventory.locked import Unlocked
 from services.inventory.shelf_life import read_shelf_life

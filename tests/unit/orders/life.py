@@ -193,7 +193,7 @@ def waybill() -> WaybillIssued:
     )
 
 
-def shipped() -> ParcelShipped:
+def shipped(parcels_left: int | None = None) -> ParcelShipped:
     return ParcelShipped(
         order_id=ORDER_ID,
         version=0,
@@ -204,10 +204,11 @@ def shipped() -> ParcelShipped:
         waybill_no="SF1",
         lines=(),
         actor="station-1",
+        parcels_left=parcels_left,
     )
 
 
-def delivered() -> ParcelDelivered:
+def delivered(parcels_left: int | None = None) -> ParcelDelivered:
     return ParcelDelivered(
         order_id=ORDER_ID,
         version=0,
@@ -215,6 +216,7 @@ def delivered() -> ParcelDelivered:
         parcel_id="P1",
         waybill_no="SF1",
         place="杭州",
+        parcels_left=parcels_left,
     )
 
 

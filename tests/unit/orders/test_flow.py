@@ -17,6 +17,7 @@ from schemas.events.order_states import (
     OrderStateChanged,
 )
 from schemas.events.orders import Payment
+from schemas.events.stock import PartLine, ReservedPart
 from services.orders.domain.guards import WAITING_TITLES, waiting_for
 from services.orders.domain.model import HoldCode
 from services.orders.domain.states import State
@@ -40,6 +41,49 @@ def test_a_paid_and_reserved_order_goes_to_fulfillment_with_no_hand_involved() -
     assert (ready.warehouse, ready.paid_fen, ready.personal) == ("HZ", 12900, b"sealed")
     assert [(line.sku, line.quantity) for line in ready.lines] == [("SKU-1", 2)]
     assert order.entries[-1].rule == ready.rule
+
+
+def test_what_several_warehouses_hold_goes_to_fulfillment_by_warehouse() -> None:
+    parts = (reserved_part("HZ", 1), reserved_part("GZ", 1))
+    order = Life(life.placed(), life.paid(), replace(life.reserved(), parts=parts))
+    ready = order.events[-1]
+    assert isinstance(ready, OrderReadyToFulfil)
+    assert [(line.sku, line.quantity) for line in ready.lines] == [("SKU-1", 2)]
+    assert [
+        (part.warehouse, [(line.line_no, line.quantity) for line in part.lines])
+        for part in ready.parts or ()
+    ] == [("HZ", [(1, 1)]), ("GZ", [(1, 1)])]
+    order.take(life.reserved())
+    assert order.order.parts == (), "held anew, in one"
+
+
+def reserved_part(warehouse: str, quantity: int) -> ReservedPart:
+    line = PartLine(line_no=1, sku="SKU-1", quantity=quantity)
+    return ReservedPart(warehouse=warehouse, lines=(line,))
+
+
+def test_an_order_has_left_with_its_last_parcel_and_arrived_with_the_last_one() -> None:
+    order = awaiting_print()
+    states = []
+    for event in (
+        life.waybill(),
+        life.shipped(parcels_left=1),
+        life.delivered(parcels_left=1),
+        life.shipped(parcels_left=0),
+        life.delivered(parcels_left=0),
+    ):
+        order.take(event)
+        states.append(order.order.state)
+    assert states == [State.PREPARING] * 3 + [State.SHIPPED, State.COMPLETED]
+
+
+def test_a_cancel_that_was_asked_for_ends_when_one_of_several_parcels_has_left() -> None:
+    order = awaiting_print()
+    order.take(life.cancel())
+    assert order.order.cancel is not None
+    order.take(life.shipped(parcels_left=1))
+    assert order.order.cancel is None
+    assert order.refused()[-1] == ("cancel", "interception_failed")
 
 
 def test_an_order_that_is_paid_when_first_seen_comes_to_what_placing_and_paying_make_of_it() -> (

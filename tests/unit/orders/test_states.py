@@ -40,7 +40,9 @@ stock_released          N P R T G S C X
 stock_expired           N X R T G S C X
 waybill_issued          N P R G G S C x
 parcel_shipped          N S S S S S C x
+parcel_partly_shipped   N P R T G S C x
 parcel_delivered        N C C C C C C x
+parcel_partly_delivered N P R T G S C x
 parcel_cancelled        N X X X X x x X
 parcel_cancel_refused   N P R T G S C X
 refund_requested        N P R T G S C X
@@ -68,7 +70,9 @@ EVENTS: dict[str, Callable[[], Any]] = {
     "stock_expired": lambda: life.released("expired"),
     "waybill_issued": life.waybill,
     "parcel_shipped": life.shipped,
+    "parcel_partly_shipped": lambda: life.shipped(parcels_left=1),
     "parcel_delivered": life.delivered,
+    "parcel_partly_delivered": lambda: life.delivered(parcels_left=1),
     "parcel_cancelled": life.parcel_cancelled,
     "parcel_cancel_refused": life.parcel_cancel_refused,
     "refund_requested": life.part_refund,

@@ -1,0 +1,284 @@
+"""What a batch may come to need of stock, read off its records before anything is asked. Pure.
+
+Guarantees: duplicates and refusals ask for too much, never for too little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from chassis.processor import Kept, Record
+from schemas.events.commands_inventory import (
+    AdjustStock,
+    AllocateBackorder,
+    ApproveStockDocument,
+    ExpireHold,
+    ExtendHold,
+    InspectBatch,
+    JudgeBatch,
+    OpenCount,
+    RecallBatch,
+    ReceivePurchase,
+    ReceiveStock,
+    ReceiveTransfer,
+    RecordCount,
+    RepairStock,
+    TransferStock,
+)
+from schemas.events.order_states import OrderClosed
+from schemas.events.orders import OrderLinesMatched, OrderPaid, OrderPlaced
+from schemas.events.refunds import RefundSettled
+from schemas.events.shipments import ParcelShipped
+from services.inventory.domain.batches import Portion
+from services.inventory.domain.counters import Ask
+from services.inventory.domain.model import (
+    Adjustment,
+    Goods,
+    Hold,
+    Row,
+    StockCount,
+    merged,
+    pieces_of,
+    wanted,
+)
+from services.inventory.domain.reservations import (
+    ConfirmReservation,
+    ExpireReservation,
+    ExtendReservation,
+    ReleaseReservation,
+    ReserveGoods,
+)
+from services.inventory.domain.stock import arrival_document
+from services.inventory.sourcing import Choice, Sourcing
+
+Moment: TypeAlias = tuple[str, str, datetime]
+"""(warehouse, sku, at): a row as its book was then."""
+ASKED = "asked"
+"""The rule of a reservation whose caller named the warehouse."""
+LETS_GO = frozenset({ExpireHold, OrderClosed, ReleaseReservation, ExpireReservation})
+EXTENDS = frozenset({ExtendHold, ExtendReservation})
+
+
+@dataclass(slots=True)
+class Plan:
+    """How one order of the batch may be held."""
+
+    generation: int
+    choice: Choice
+    goods: Goods
+    locked: tuple[str, ...] = ()
+    """Candidates whose rows this batch holds."""
+    promised: str = ""
+    """The warehouse in which Valkey has set the goods aside; empty = it has not."""
+    partial: bool = False
+    """Whether a part will do where the whole is not there."""
+    takes_over: str = ""
+    """The reservation whose goods are the order's already, while it has them."""
+
+    @property
+    def rows(self) -> Iterable[Row]:
+        """Every row that could serve the order."""
+        return [(one, sku) for one in self.choice.warehouses for sku, _ in self.goods]
+
+
+@dataclass(slots=True)
+class Foreseen:
+    """What a batch will ask, read off its records and the aggregates as they are."""
+
+    plans: dict[str, Plan] = field(default_factory=dict)
+    """By order: those that may ask for goods."""
+    adoptions: dict[str, Plan] = field(default_factory=dict)
+    """The same of orders that take over a reservation: Valkey is not asked."""
+    touched: set[str] = field(default_factory=set)
+    """Orders whose live hold may change, or come to be without Valkey's word: held by several warehouses."""
+    documents: set[str] = field(default_factory=set)
+    """Documents that may bring goods in."""
+    rows: set[Row] = field(default_factory=set)
+    """Rows that may change, besides those of the plans."""
+    new_rows: set[Row] = field(default_factory=set)
+    """Rows that may not exist yet."""
+    repairs: set[Row] = field(default_factory=set)
+    """Rows whose books may have to be made to agree; new rows, too."""
+    glances: set[Row] = field(default_factory=set)
+    """Rows that are looked at and never changed."""
+    buyers: set[str] = field(default_factory=set)
+    """Who may come to have goods unpaid, or to have them longer."""
+    moments: set[Moment] = field(default_factory=set)
+    """Rows of which the book is asked at an earlier moment; new rows, too."""
+    batches: set[tuple[str, str]] = field(default_factory=set)
+    """(sku, batch) that may lie somewhere else, too, and be recalled there."""
+
+    def asks(self) -> list[Ask]:
+        """The plans as Valkey is asked."""
+        return [
+            Ask(order_id, plan.generation, plan.choice.warehouses, plan.goods)
+            for order_id, plan in self.plans.items()
+        ]
+
+    def notes(self) -> list[str]:
+        """What must be settled in Valkey even if we die after the commit."""
+        return [*(f"o:{one}" for one in self.touched), *(f"d:{one}" for one in self.documents)]
+
+
+def plan_for(sourcing: Sourcing, hold: Hold, goods: Goods) -> Plan:
+    """The next attempt to hold an order."""
+    choice = sourcing.choice(hold.channel, hold.province, pieces_of(goods))
+    return Plan(hold.generation + 1, choice, goods)
+
+
+def foresee(
+    records: Sequence[Record], kept: Mapping[str, Kept[Any]], sourcing: Sourcing
+) -> Foreseen:
+    """What the batch may come to need. Duplicates and refusals ask for too much, never for too little."""
+    foreseen = Foreseen()
+    for record in records:
+        event: Any = record.event
+        if event is None:
+            continue
+        known = kept.get(record.key)
+        state = known.state if known else None
+        # Exact types: isinstance of a Struct that is another one costs a microsecond, ten times an order.
+        kind = type(event)
+        if kind is OrderPlaced:
+            if state is None and (goods := wanted(event.lines)) is not None:
+                choice = sourcing.choice(event.channel, event.province, pieces_of(goods))
+                _plan(foreseen, record.key, Plan(1, choice, goods))
+                if event.payment is None and event.receiver_key:
+                    foreseen.buyers.add(event.receiver_key)
+        elif kind is ReceiveStock:
+            rows = [(event.warehouse, line.sku) for line in event.lines]
+            foreseen.new_rows.update(row for row in rows if _can_be_written(row))
+            foreseen.documents.add(record.key)
+            named = {(line.sku, line.batch) for line in event.lines if line.batch}
+            foreseen.batches.update(one for one in named if _can_be_written(one))
+        elif kind is ReserveGoods:
+            if state is None:
+                foreseen.plans[record.key] = _plan_of_reservation(event, sourcing)
+                if event.partial:
+                    foreseen.touched.add(
+                        record.key
+                    )  # what it gets may not be what Valkey was asked
+        elif type(state) is Hold:
+            _foresee_hold(foreseen, record.key, event, state, sourcing)
+        elif kind in DOCUMENTS:
+            _foresee_document(foreseen, record.key, event, state)
+    return foreseen
+
+
+def _plan_of_reservation(command: ReserveGoods, sourcing: Sourcing) -> Plan:
+    goods = merged((line.sku, line.quantity) for line in command.lines)
+    if command.warehouse:
+        return Plan(1, Choice((command.warehouse,), ASKED), goods, partial=command.partial)
+    choice = sourcing.choice(command.channel, command.province, pieces_of(goods))
+    # What is handed over a counter lies in one place.
+    in_one = Choice(choice.warehouses, choice.rule)
+    return Plan(1, in_one, goods, partial=command.partial)
+
+
+def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing: Sourcing) -> None:
+    kind = type(event)
+    leaves: Goods = ()
+    if kind is OrderPaid or kind is AllocateBackorder:
+        goods = wanted(hold.lines) if hold.state in {"short", "expired"} else None
+        if goods is not None:
+            _plan(foreseen, key, plan_for(sourcing, hold, goods))
+    elif kind is OrderLinesMatched:
+        goods = wanted(event.lines) if hold.state == "unmatched" else None
+        if goods is not None:
+            foreseen.buyers.add(hold.buyer)
+            _plan(foreseen, key, plan_for(sourcing, hold, goods))
+    elif kind in EXTENDS:
+        foreseen.glances.update(rows_of(hold, [sku for sku, _ in hold.held]))
+        foreseen.buyers.add(hold.buyer)
+    elif kind in LETS_GO or (kind is ConfirmReservation and event.handed_over):
+        leaves = hold.held
+    elif kind is ParcelShipped:
+        leaves = hold.held
+        for returned in hold.early_returns:
+            foreseen.documents.add(returned.document_no)
+            leaves = (*leaves, *returned.goods)
+    elif kind is RefundSettled and event.restock:
+        foreseen.documents.add(event.refund_id)
+        rows = rows_of(hold, [line.sku for line in event.restock])
+        foreseen.rows.update(row for row in rows if _can_be_written(row))
+    if leaves:
+        foreseen.touched.add(key)
+        foreseen.rows.update(rows_of(hold, [sku for sku, _ in leaves]))
+
+
+def _plan(foreseen: Foreseen, key: str, plan: Plan) -> None:
+    foreseen.plans[key] = plan
+    if plan.choice.parcels_max > 1:
+        foreseen.touched.add(key)
+
+
+def rows_of(hold: Hold, skus: Iterable[str]) -> list[Row]:
+    """Of these SKUs; of a hold of several warehouses all that it has anything to do with."""
+    if hold.parts:
+        return [(part.warehouse, sku) for part in hold.parts for sku, _ in part.goods]
+    return [(hold.warehouse, sku) for sku in skus]
+
+
+DOCUMENTS = frozenset(
+    {
+        AdjustStock,
+        ApproveStockDocument,
+        InspectBatch,
+        JudgeBatch,
+        OpenCount,
+        ReceivePurchase,
+        RecallBatch,
+        ReceiveTransfer,
+        RecordCount,
+        RepairStock,
+        TransferStock,
+    }
+)
+"""Commands about documents that may lock rows of stock."""
+
+
+def _foresee_document(foreseen: Foreseen, key: str, event: Any, state: object) -> None:
+    skus: Iterable[str] = ()
+    warehouse: str = getattr(event, "warehouse", "")
+    documents = {key}
+    match event:
+        case TransferStock() | AdjustStock():
+            skus = [line.sku for line in event.lines]
+        case ReceiveTransfer():
+            skus = [line.sku for line in event.lines]
+            documents = {arrival_document(key, event.arrival_no)}
+            sent: Iterable[Portion] = getattr(state, "portions", ())
+            foreseen.batches.update((one.sku, one.batch) for one in sent)
+        case ReceivePurchase():
+            skus = [line.sku for line in event.lines]
+            documents = {arrival_document(key, event.receipt_no)}
+        case OpenCount():
+            skus = event.skus
+        case RecordCount():
+            skus = [line.sku for line in event.lines]
+            moments = {(warehouse, sku, event.counted_at) for sku in skus}
+            foreseen.moments.update(one for one in moments if _can_be_written(one[:2]))
+        case JudgeBatch() | RecallBatch() | InspectBatch():
+            if _can_be_written(row := (warehouse, event.sku)) and "\0" not in event.batch:
+                foreseen.rows.add(row)
+                foreseen.batches.add((event.sku, event.batch))
+        case RepairStock():
+            skus = [event.sku]
+            documents = set()
+            if _can_be_written(row := (warehouse, event.sku)):
+                foreseen.repairs.add(row)
+        case ApproveStockDocument() if isinstance(state, Adjustment):
+            named = [portion.sku for portion in state.portions]
+            warehouse, skus = state.warehouse, [*(sku for sku, _ in state.goods), *named]
+        case ApproveStockDocument() if isinstance(state, StockCount):
+            warehouse, skus = state.warehouse, [one.sku for one in state.counted]
+    foreseen.documents |= documents
+    rows = [(warehouse, sku) for sku in skus]
+    foreseen.new_rows.update(row for row in rows if _can_be_written(row))
+
+
+def _can_be_written(row: Row) -> bool:
+    return "\0" not in row[0] and "\0" not in row[1]
