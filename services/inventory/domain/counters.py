@@ -105,6 +105,9 @@ def settle(counters: Counters, target: Target) -> None:
         return
     live = record is not None and record.live
     same = record is not None and record.generation == target.generation
+    already_spent = record is not None and same and record.state == "spent"
+    if already_spent and target.ending == "held":
+        return  # older news
     if record is not None and live:
         stays = same and target.ending != "freed" and record.warehouse == target.warehouse
         if not stays:
@@ -116,7 +119,6 @@ def settle(counters: Counters, target: Target) -> None:
             target.generation, "freed", target.warehouse, target.goods
         )
         return
-    already_spent = record is not None and same and record.state == "spent"
     if not live and not already_spent:
         _add(counters, target.warehouse, target.goods, -1)
         _add(counters, target.warehouse, target.gone, -1)

@@ -50,9 +50,12 @@ def with_part(hold: Hold, part: Part) -> Hold:
 
 
 def let_go(hold: Hold) -> Hold:
-    """Nothing is held any more."""
+    """Nothing is held any more.
+
+    A generation further: news of the hold that come to Valkey after these, from whoever had it before, are old ones.
+    """
     parts = tuple(replace(one, held=()) for one in hold.parts)
-    return replace(hold, held=(), parts=parts, expires_at=None)
+    return replace(hold, generation=hold.generation + 1, held=(), parts=parts, expires_at=None)
 
 
 def by_place(goods: Iterable[tuple[str, Goods]]) -> Goods:

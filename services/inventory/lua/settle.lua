@@ -63,7 +63,8 @@ for _, target in ipairs(request[2]) do
         settled(note)
         local stored = redis.call('GET', key)
         local record = stored and cmsgpack.unpack(stored)
-        if not (record and record[1] > generation) then
+        local gone = record and record[1] == generation and record[2] == 'spent' and ending == 'held' -- these news are older
+        if not (record and record[1] > generation) and not gone then
             local live = record and record[2] == 'live'
             local same = record and record[1] == generation
             if live and not (same and ending ~= 'freed' and record[3] == warehouse) then

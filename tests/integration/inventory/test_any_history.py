@@ -5,10 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chassis.postgres import Connection
-from services.inventory import adopting, store, targets
+from services.inventory import adopting, handlers, store, targets
 from services.inventory.counters import ValkeyCounters
+from services.inventory.domain import parts
+from services.inventory.domain.model import Hold
 from services.inventory.domain.reservations import ReleaseReservation
 from services.inventory.reserving import DIRECT_HANDLERS
 from services.inventory.store import SQL, EpochInForce
@@ -39,6 +42,15 @@ def told_late_of_what_was_let_go(history: AnyHistory) -> None:
     history.let_news_go(clerk=0)
 
 
+def told_late_of_an_order_that_expired(history: AnyHistory) -> None:
+    history.hold_news_back(clerk=1)
+    history.order(goods=(("A", 1),), province="浙江省")
+    history.work(clerk=1, point="")
+    history.time_passes(clerk=0, minutes=31)
+    history.work(clerk=0, point="")
+    history.let_news_go(clerk=1)
+
+
 def missed_a_rebuild(history: AnyHistory) -> None:
     history.reserve(clerk=1, wanted=ONE_PIECE, point="")
     history.valkey_is_emptied()
@@ -56,6 +68,15 @@ def taken_over(history: AnyHistory) -> None:
 def kept_by_the_till(plant: pytest.MonkeyPatch) -> None:
     """The till has what the order has taken over."""
     plant.setattr(adopting, "adopted", lambda reservation, _order_id: reservation)
+
+
+def let_go_in_the_same_generation(plant: pytest.MonkeyPatch) -> None:
+    """News that an order is held are as good as those that it is not any more."""
+
+    def let_go(hold: Hold) -> Hold:
+        return replace(parts.let_go(hold), generation=hold.generation)
+
+    plant.setattr(handlers, "let_go", let_go)
 
 
 def held_apart(plant: pytest.MonkeyPatch) -> None:
@@ -80,9 +101,9 @@ def document_repeated_and_its_news_lost(history: AnyHistory) -> None:
 
 def release_repeated(plant: pytest.MonkeyPatch) -> None:
     """What was let go is let go again whenever somebody asks for it again."""
-    handlers: Any = DIRECT_HANDLERS
-    decide = repeating(handlers[ReleaseReservation], "released")
-    plant.setitem(handlers, ReleaseReservation, decide)
+    direct: Any = DIRECT_HANDLERS
+    decide = repeating(direct[ReleaseReservation], "released")
+    plant.setitem(direct, ReleaseReservation, decide)
 
 
 def never_under_way(plant: pytest.MonkeyPatch) -> None:
@@ -133,6 +154,7 @@ def every_booking_counted_again(plant: pytest.MonkeyPatch) -> None:
         (released_twice, release_repeated),
         (swept_while_under_way, never_under_way),
         (told_late_of_what_was_let_go, all_notes_taken_for_own),
+        (told_late_of_an_order_that_expired, let_go_in_the_same_generation),
         (missed_a_rebuild, only_the_known_epoch_ended),
         (taken_over, kept_by_the_till),
         (taken_over, held_apart),

@@ -296,7 +296,7 @@ def test_a_split_that_ends_gives_every_row_back() -> None:
     settle(counters, hold_target("o1", HELD, 1))
     settle(counters, hold_target("o1", FREED, 1))
     assert counters.available == {("HZ", "A"): 5, ("HF", "B"): 3}
-    assert hold_target("o1", FREED, 1) == Target("o1", 1, "freed", "", ())
+    assert hold_target("o1", FREED, 1) == Target("o1", 2, "freed", "", ())
 
 
 def test_a_document_that_brings_goods_to_two_warehouses_is_counted_once_in_both() -> None:
