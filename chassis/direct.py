@@ -1,8 +1,8 @@
 """Asking the writer of an aggregate in its own process: an answer a few milliseconds later, after the commit.
 
-For aggregates that nobody writes but by asking here, or under their lock (`lock_keys`). What has come together is one batch of the one loop
-(chassis/worker.py): the same load, decide, save, outbox and publishing as for records of Kafka, without Kafka's
-way there. Guarantees: an answer is given after its commit; questions about one aggregate are decided one after
+For aggregates that nobody writes but by asking here, or under their lock (`lock_keys`). What has come together is
+one batch of the one loop (chassis/worker.py): the same load, decide, save, outbox and publishing as for records of
+Kafka, without Kafka's way there. Guarantees: an answer is given after its commit; questions about one aggregate are decided one after
 the other, also in different processes (a lock on its key until the commit); a question whose asker has gone is
 not begun. No answer in time leaves open what became of it: who asks must be able to ask the same again.
 """
