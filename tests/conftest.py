@@ -5,13 +5,18 @@
 """
 
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import TextIO
 
 import pytest
+from xdist.remote import Producer  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from deploy.embedded.stack import Stack
 from tests.support import stack as stacks
 
+CLONE = Path(__file__).parents[1]
 _USERS = pytest.StashKey[TextIO]()
 
 
@@ -29,11 +34,29 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Serial tests come last and, under xdist, all in one worker."""
-    for item in items:
-        if item.get_closest_marker("serial"):
-            item.add_marker(pytest.mark.xdist_group("serial"))
+    """Serial tests come last."""
     items.sort(key=lambda item: item.get_closest_marker("serial") is not None)
+
+
+class _SerialInOneWorker(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests of files that speak of `pytest.mark.serial` are one piece of work, all others one each.
+
+    xdist 3.8's own groups write into a field that pytest 9 no longer has, and keep nothing together.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "serial" if _is_serial(nodeid.partition("::")[0]) else nodeid
+
+
+@cache
+def _is_serial(path: str) -> bool:
+    return "pytest.mark.serial" in (CLONE / path).read_text(encoding="utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Who runs what."""
+    return _SerialInOneWorker(config, log)
 
 
 @pytest.fixture(scope="session")
