@@ -193,21 +193,27 @@ def shipment_request(
     credentials: Credentials, shipment: Shipment, now: datetime
 ) -> HttpRequest | Unsupported:
     """Ship the order, or some of its sub-orders; a line is told with the first of its pieces."""
-    carrier = shipment.carrier_in(CARRIERS)
+    return _consignment(credentials, "taobao.logistics.online.send", shipment, now)
+
+
+def _consignment(
+    credentials: Credentials, method: str, parcel: Shipment | NewWaybill, now: datetime
+) -> HttpRequest | Unsupported:
+    carrier = parcel.carrier_in(CARRIERS)
     if carrier is None:
-        return Unsupported(reason=f"carrier {shipment.carrier} has no code here")
+        return Unsupported(reason=f"carrier {parcel.carrier} has no code here")
     business = {
-        "tid": shipment.order_no,
-        "out_sid": shipment.waybill_no,
+        "tid": parcel.order_no,
+        "out_sid": parcel.waybill_no,
         "company_code": carrier,
     }
-    if not shipment.whole:
-        lines = calls.lines_first_told(shipment)
+    if not parcel.whole:
+        lines = calls.lines_first_told(parcel)
         if isinstance(lines, Unsupported):
             return lines
         business["is_split"] = "1"
         business["sub_tid"] = ",".join([line.line_id for line in lines])
-    return gateway.call(credentials, "taobao.logistics.online.send", business, now)
+    return gateway.call(credentials, method, business, now)
 
 
 def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
@@ -228,21 +234,7 @@ def waybill_request(
     credentials: Credentials, change: NewWaybill, now: datetime
 ) -> HttpRequest | WriteBack:
     """Give the order's parcel, or that of some sub-orders, another number; told again it is the same."""
-    carrier = change.carrier_in(CARRIERS)
-    if carrier is None:
-        return Unsupported(reason=f"carrier {change.carrier} has no code here")
-    business = {
-        "tid": change.order_no,
-        "out_sid": change.waybill_no,
-        "company_code": carrier,
-    }
-    if not change.whole:
-        lines = calls.lines_first_told(change)
-        if isinstance(lines, Unsupported):
-            return lines
-        business["is_split"] = "1"
-        business["sub_tid"] = ",".join([line.line_id for line in lines])
-    return gateway.call(credentials, "taobao.logistics.consign.resend", business, now)
+    return _consignment(credentials, "taobao.logistics.consign.resend", change, now)
 
 
 def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
