@@ -138,6 +138,11 @@ class Appended(Struct, frozen=True, kw_only=True):
     rows: Sequence[tuple[Any, ...]]
 
 
+def typed(names: Iterable[str], **sql_types: str) -> tuple[tuple[str, str], ...]:
+    """Columns of `Appended` by these names; those without a type given are text."""
+    return tuple((name, sql_types.get(name, "text")) for name in names)
+
+
 class FactsSource(ABC, Generic[F]):
     """Fetches and saves the facts of a batch inside its transaction; to be inherited from."""
 

@@ -10,20 +10,21 @@ import msgspec
 from msgspec import Struct
 
 from chassis.postgres import Connection
-from chassis.processor import Appended
+from chassis.processor import Appended, typed
 from services.ingest.domain.evidence import Evidence
 from services.ingest.domain.model import Problem
 from services.ingest.domain.quarantine import Deed, Entry, EntryState
 
 LIST_MAX = 1000
 EVIDENCE = tuple(name for name in Evidence.__struct_fields__ if name != "events")
-_EVIDENCE_TYPES = {
-    "sha256": "bytea",
-    "accepted_at": "timestamptz",
-    "taken_at": "timestamptz",
-    "modified_at": "timestamptz",
-    "order_version": "bigint",
-}
+_EVIDENCE_COLUMNS = typed(
+    EVIDENCE,
+    sha256="bytea",
+    accepted_at="timestamptz",
+    taken_at="timestamptz",
+    modified_at="timestamptz",
+    order_version="bigint",
+)
 COLUMNS = tuple(Entry.__struct_fields__)
 _NAMES = ", ".join(COLUMNS)
 _problems = msgspec.json.Decoder(tuple[Problem, ...])
@@ -68,7 +69,7 @@ def appended_evidence(seen: Sequence[Evidence]) -> Appended:
     """Which payload led to what."""
     return Appended(
         table="ingest.evidence",
-        columns=tuple((name, _EVIDENCE_TYPES.get(name, "text")) for name in EVIDENCE),
+        columns=_EVIDENCE_COLUMNS,
         rows=[tuple(getattr(one, name) for name in EVIDENCE) for one in seen],
     )
 

@@ -20,7 +20,7 @@ from chassis.errors import Unavailable
 from chassis.failpoints import failpoint
 from chassis.log import logger
 from chassis.postgres import Connection, named_queries
-from chassis.processor import Appended, Column, FactsSource, Kept, Record
+from chassis.processor import Appended, Column, FactsSource, Kept, Record, typed
 from services.inventory import metrics, shelves
 from services.inventory.adopting import named_reservations, take_over
 from services.inventory.approvals import Approvals
@@ -60,8 +60,9 @@ COLUMNS = (
 )
 
 
-_LEDGER_TYPES = {"quantity": "bigint", "balance_after": "bigint", "withheld": "bigint"}
-LEDGER_COLUMNS = tuple((name, _LEDGER_TYPES.get(name, "text")) for name in Entry.__struct_fields__)
+LEDGER_COLUMNS = typed(
+    Entry.__struct_fields__, quantity="bigint", balance_after="bigint", withheld="bigint"
+)
 
 
 class EpochInForce:

@@ -16,7 +16,7 @@ from msgspec.structs import astuple
 
 from chassis.errors import StartRefused
 from chassis.postgres import Connection, Pool, named_queries
-from chassis.processor import Appended, Column, FactsSource, Kept, Record
+from chassis.processor import Appended, Column, FactsSource, Kept, Record, typed
 from chassis.rules import Table, load_tables, unmet
 from schemas.events.orders import OrderAmended, OrderLinesMatched, OrderPaid, OrderPlaced
 from services.orders.domain.audit import Entry
@@ -40,8 +40,9 @@ QUERIES = named_queries(Path(__file__).parent / "sql" / "queries.sql")
 SAME_RECEIVER_WINDOW = timedelta(hours=1)
 SAME_RECEIVER_MAX = 50
 """More orders of one receiver in one hour than this are not counted: every table has spoken long before."""
-_SQL_TYPES = {"seq": "int", "at": "timestamptz", "prev_hash": "bytea", "hash": "bytea"}
-AUDIT_COLUMNS = tuple((name, _SQL_TYPES.get(name, "text")) for name in Entry.__struct_fields__)
+AUDIT_COLUMNS = typed(
+    Entry.__struct_fields__, seq="int", at="timestamptz", prev_hash="bytea", hash="bytea"
+)
 
 Receivers = dict[str, dict[str, datetime]]
 """receiver_key → order id → when it was placed."""

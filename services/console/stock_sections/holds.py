@@ -26,6 +26,7 @@ from chassis.processor import (
     Moment,
     Processor,
     Record,
+    typed,
 )
 from schemas.events.reservations import (
     ReservationConfirmed,
@@ -56,9 +57,8 @@ FROM console.stock_holds AS holds LEFT JOIN console.cards AS card ON card.key = 
 WHERE holds.skus <> '' AND string_to_array(holds.skus, E'\\x1f') @> ARRAY[$1::text]
 ORDER BY holds.expires_at NULLS LAST, holds.key LIMIT $2
 """
-_SQL_TYPES = {"at": "timestamptz", "quantity": "bigint", "balance_after": "bigint"}
-MOVEMENT_COLUMNS = tuple(
-    (name, _SQL_TYPES.get(name, "text")) for name in Movement.__struct_fields__
+MOVEMENT_COLUMNS = typed(
+    Movement.__struct_fields__, at="timestamptz", quantity="bigint", balance_after="bigint"
 )
 Held = Decision[Hold]
 
