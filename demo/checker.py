@@ -115,9 +115,10 @@ class Inside(Struct, frozen=True, kw_only=True):
     units_deducted: int
     units_returned: int
     units_on_hand: int
-    dead_letters: int
-    unpublished: int
-    parked: int
+    dead_letters: Mapping[str, int]
+    """This and the two below: what stands, by whose it is (processor, and what tells more)."""
+    unpublished: Mapping[str, int]
+    parked: Mapping[str, int]
 
 
 class Finding(Struct, frozen=True):
@@ -183,13 +184,13 @@ def check(outside: Outside, inside: Inside) -> Report:
     money = _money(outside, inside, findings, looked_at)
     oversold = _stock(outside, inside, findings, looked_at)
     findings += [
-        Finding("pipeline", f"{count} {name}")
-        for name, count in (
+        Finding("pipeline", f"{count} {name} of {whose}")
+        for name, standing in (
             ("dead letters", inside.dead_letters),
             ("outbox rows unpublished", inside.unpublished),
             ("events parked", inside.parked),
         )
-        if count
+        for whose, count in standing.items()
     ]
     if not looked_at["orders"]:
         findings.append(Finding("orders", "looked at nothing"))

@@ -183,7 +183,7 @@ class Figures:
             refunds_settled=len(settled),
             refunds_settled_fen=sum(r.amount_fen for r in settled),
             money_difference_fen=report.money_difference_fen,
-            dead_letters=inside.dead_letters,
+            dead_letters=sum(inside.dead_letters.values()),
             unaccounted_orders=report.unaccounted_orders,
             unfinished=len(report.unfinished),
             write_backs_applied=told["applied"],

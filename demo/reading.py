@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import asyncpg
@@ -47,6 +47,17 @@ SELECT coalesce(sum(quantity) FILTER (WHERE kind IN ('receipt', 'adjustment')), 
        coalesce(sum(quantity) FILTER (WHERE kind = 'return'), 0)::bigint AS returned,
        (SELECT coalesce(sum(on_hand), 0)::bigint FROM inventory.stock) AS on_hand
 FROM inventory.ledger
+"""
+DEAD = """
+SELECT processor || ': ' || code AS whose, count(*) AS count FROM chassis.dead_letters
+WHERE redriven_at IS NULL GROUP BY 1
+"""
+UNPUBLISHED = """
+SELECT processor || ', the oldest since ' || to_char(min(created_at), 'HH24:MI:SS') AS whose, count(*) AS count
+FROM chassis.outbox WHERE published_at IS NULL GROUP BY processor
+"""
+PARKED = """
+SELECT processor || ', from ' || source AS whose, count(*) AS count FROM chassis.parked GROUP BY processor, source
 """
 LATENCY = """
 SELECT count(*) AS measured,
@@ -129,13 +140,9 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
             )
             cases = await connection.fetch(CASES)
             units = await connection.fetchrow(UNITS)
-            dead = await connection.fetchval(
-                "SELECT count(*) FROM chassis.dead_letters WHERE redriven_at IS NULL"
-            )
-            unpublished = await connection.fetchval(
-                "SELECT count(*) FROM chassis.outbox WHERE published_at IS NULL"
-            )
-            parked = await connection.fetchval("SELECT count(*) FROM chassis.parked")
+            dead = await connection.fetch(DEAD)
+            unpublished = await connection.fetch(UNPUBLISHED)
+            parked = await connection.fetch(PARKED)
     finally:
         await connection.close()
     if units is None:
@@ -154,10 +161,14 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
         units_deducted=units["deducted"],
         units_returned=units["returned"],
         units_on_hand=units["on_hand"],
-        dead_letters=dead,
-        unpublished=unpublished,
-        parked=parked,
+        dead_letters=_by_whose(dead),
+        unpublished=_by_whose(unpublished),
+        parked=_by_whose(parked),
     )
+
+
+def _by_whose(rows: Iterable[Any]) -> dict[str, int]:
+    return {row["whose"]: row["count"] for row in rows}
 
 
 def _inside_order(row: Any) -> InsideOrder:

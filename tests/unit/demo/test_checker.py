@@ -94,9 +94,9 @@ INSIDE = Inside(
     units_deducted=4,
     units_returned=0,
     units_on_hand=96,
-    dead_letters=0,
-    unpublished=0,
-    parked=0,
+    dead_letters={},
+    unpublished={},
+    parked={},
 )
 
 
@@ -150,9 +150,9 @@ PLANTED = [
     ("a receipt is booked twice", OUTSIDE, replace(INSIDE, units_received=200, units_on_hand=196), "stock: 200 units booked of 100"),
     ("a deduction is not booked", OUTSIDE, replace(INSIDE, units_deducted=2, units_on_hand=98), "stock: 4 units shipped by the orders, 2 deducted"),
     ("on hand and books differ", OUTSIDE, replace(INSIDE, units_on_hand=95), "stock: 95 on hand, books say 96"),
-    ("a dead letter lies about", OUTSIDE, replace(INSIDE, dead_letters=1), "pipeline: 1 dead letters"),
-    ("an event is not published", OUTSIDE, replace(INSIDE, unpublished=2), "pipeline: 2 outbox rows unpublished"),
-    ("an event is parked", OUTSIDE, replace(INSIDE, parked=3), "pipeline: 3 events parked"),
+    ("a dead letter lies about", OUTSIDE, replace(INSIDE, dead_letters={"orders: unknown_sku": 1}), "pipeline: 1 dead letters of orders: unknown_sku"),
+    ("an event is not published", OUTSIDE, replace(INSIDE, unpublished={"orders since 09:30": 2}), "pipeline: 2 outbox rows unpublished of orders since 09:30"),
+    ("an event is parked", OUTSIDE, replace(INSIDE, parked={"insight": 3}), "pipeline: 3 events parked of insight"),
 ]  # fmt: skip
 
 
