@@ -54,8 +54,8 @@ async def _keep_session(_connection: Connection) -> None:
     """Nobody here gives back a session with state in it, so the round trip of a reset after every use is saved."""
 
 
-async def open_pool(url: str, size: int) -> Pool:
-    """A pool of at most `size` connections. Raises Unavailable."""
+async def open_pool(url: str, size: int, name: str = "danshu") -> Pool:
+    """A pool of at most `size` connections, by `name` in pg_stat_activity. Raises Unavailable."""
     try:
         return await asyncpg.create_pool(
             url,
@@ -64,7 +64,7 @@ async def open_pool(url: str, size: int) -> Pool:
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=COMMAND_TIMEOUT_S,
             max_inactive_connection_lifetime=300.0,
-            server_settings=SERVER_SETTINGS,
+            server_settings={**SERVER_SETTINGS, "application_name": name},
             reset=_keep_session,
         )
     except AWAY as error:

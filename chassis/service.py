@@ -156,7 +156,9 @@ class _Run:
 
     async def _serve(self, admin_port: int, http_port: int) -> None:
         settings = self._settings
-        pool = await open_pool(settings.postgres_url.get_secret_value(), settings.postgres_pool)
+        pool = await open_pool(
+            settings.postgres_url.get_secret_value(), settings.postgres_pool, self._service.name
+        )
         publisher = Publisher(settings.kafka(), settings.topic_prefix)
         desk = CommandDesk(publisher, codec(), self._service.name)
         await desk.listen(settings.kafka(), settings.topic_prefix)

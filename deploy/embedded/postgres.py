@@ -52,6 +52,9 @@ def settings(site: Site) -> dict[str, str]:
         # Fewer checkpoints under a benchmark's load.
         "max_wal_size": "2GB",
         "checkpoint_timeout": "15min",
+        # Tables grow from nothing within seconds, and a plan made for an empty one reads all of it.
+        "autovacuum_naptime": "5s",
+        "random_page_cost": "1.1",  # the default is a spinning disk's
         "jit": "off",  # costs more than it brings for short statements
         "timezone": "UTC",
         "log_timezone": "UTC",
