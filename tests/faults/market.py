@@ -24,6 +24,8 @@ RATE_PER_S = 15.0
 SETTLE_TIMEOUT_S = 150.0
 """Room for a machine with other work; an idle one needs a third."""
 
+LOG_END = 2_000
+"""Characters of each log that are shown when something is found."""
 BRISK = {
     "tracking_step_s": 0.5,
     "confirm_after_s": 0.5,
@@ -108,7 +110,17 @@ class Market:
             *report.unfinished[:10],
             sep="\n  ",
         )
+        if not report.clean or report.unfinished:
+            print(self._ends_of_logs())  # noqa: T201
         return report
+
+    def _ends_of_logs(self) -> str:
+        children = self.platform.supervisor.children.values()
+        return "\n".join(
+            f"{child.name}, ended with {child.exits}: … "
+            f"{child.log.read_text(encoding='utf-8', errors='replace')[-LOG_END:]}"
+            for child in children
+        )
 
     async def _answers(self, url: str) -> bool:
         try:
