@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -81,11 +81,17 @@ async def leading(pool: Pool, lock: int) -> AsyncIterator[Connection | None]:
         if not await session.fetchval("SELECT pg_try_advisory_lock($1)", lock):
             yield None
             return
+        # The pool keeps sessions as they are: one that goes back must not hold the lock any more. A session whose
+        # block ended by an exception, as by being cancelled, may be in the middle of anything: it ends.
+        given_back = False
         try:
             yield session
+            with suppress(*AWAY):  # then the server gave it back
+                await session.fetchval("SELECT pg_advisory_unlock($1)", lock)
+                given_back = True
         finally:
-            # The pool keeps sessions as they are: back in it, this one would hold the lock for ever.
-            session.terminate()
+            if not given_back:
+                session.terminate()
 
 
 def named_queries(path: Path) -> Mapping[str, str]:

@@ -43,8 +43,8 @@ SEEN_LATEST = timedelta(seconds=60)
 """The whole time of a transaction that waited for every lock, and of the looks since the last one so far back."""
 FAR_BACK_EVERY = 10
 """Of so many looks at levels one goes back by SEEN_LATEST: it reads again what is mostly known."""
-LEVELS_CHUNK = 500
-"""Levels written without giving way to who waits for an answer: some 15 ms."""
+LEVELS_CHUNK = 50
+"""Levels written without giving way to who waits for an answer: some 2 ms."""
 LEVELS_PAUSE_TIMES = 4
 """Levels get a fifth of the time at most: where everything sells at once, the newest of two seconds is as good."""
 CHECK_EVERY_MS = 30_000

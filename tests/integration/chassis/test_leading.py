@@ -47,3 +47,13 @@ async def test_after_a_turn_that_ended_in_any_way_another_session_can_lead(
                 return
             await asyncio.sleep(0.01)
         pytest.fail("nobody can lead any more")
+
+
+async def test_who_leads_turn_after_turn_does_so_in_one_session(pool: Pool) -> None:
+    """A new session costs Postgres and us some milliseconds; timers lead each second."""
+    sessions = set()
+    for _ in range(5):
+        async with leading(pool, LOCK) as session:
+            assert session is not None
+            sessions.add(await session.fetchval("SELECT pg_backend_pid()"))
+    assert len(sessions) == 1
