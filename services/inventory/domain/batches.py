@@ -197,6 +197,14 @@ def per_sku(portions: Iterable[Portion]) -> dict[str, int]:
     return pieces
 
 
+def by_sku(portions: Iterable[Portion]) -> dict[str, list[Portion]]:
+    """The portions of each SKU, in their order."""
+    sorted_out: dict[str, list[Portion]] = {}
+    for portion in portions:
+        sorted_out.setdefault(portion.sku, []).append(portion)
+    return sorted_out
+
+
 def taken_back(
     sent: Iterable[Portion], goods: Iterable[tuple[str, int]]
 ) -> tuple[tuple[Portion, ...], tuple[Portion, ...]]:

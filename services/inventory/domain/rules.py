@@ -17,6 +17,7 @@ from services.inventory.domain.batches import (
     Shelf,
     Stand,
     Unfit,
+    by_sku,
     first_expired,
     loose,
     moved,
@@ -35,6 +36,7 @@ from services.inventory.domain.model import (
     Receive,
     Row,
     Short,
+    merged,
     pieces_of,
 )
 
@@ -77,16 +79,15 @@ class Book:
         self, warehouse: str, goods: Goods, portions: Sequence[Portion], *, new: bool = False
     ) -> Unfit | None:
         """Why these signed pieces cannot be booked; None when they can. `new`: batches may be new."""
-        for sku in sorted({*dict(goods), *per_sku(portions)}):
+        plain_of, portions_of = dict(merged(goods)), by_sku(portions)
+        for sku in sorted({*plain_of, *portions_of}):
             row = (warehouse, sku)
-            plain = sum(quantity for one, quantity in goods if one == sku)
+            plain = plain_of.get(sku, 0)
             on_hand, reserved = self.rows[row]
             shelf = dict(self.shelves.get(row, {}))
             if shelf and loose(on_hand, shelf) + plain < 0:
                 return Unfit("batch_needed", sku)
-            for portion in portions:
-                if portion.sku != sku:
-                    continue
+            for portion in portions_of.get(sku, ()):
                 try:
                     after = _after(shelf.get(portion.batch), portion, new=new)
                 except ValueError:
