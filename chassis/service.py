@@ -26,6 +26,7 @@ from chassis.errors import StartRefused, TooManyInvalid, Unavailable
 from chassis.http import Door, Standing, admin_app
 from chassis.log import configure, logger
 from chassis.postgres import Pool, migrate, open_pool
+from chassis.priority import give_way
 from chassis.processor import Processor
 from chassis.producer import Publisher
 from chassis.settings import Settings, read
@@ -111,7 +112,7 @@ def run(service: Service[Any]) -> None:
         print(f"{service.name}: {refusal}", file=sys.stderr)  # noqa: T201 — logging is not set up yet
         sys.exit(2)
     configure(service.name, settings.log_level)
-    os.nice(service.niceness)
+    give_way(service.niceness)
     try:
         import uvloop
 

@@ -24,6 +24,7 @@ from chassis.errors import StartRefused, Unavailable
 from chassis.http import Door, Standing, admin_app
 from chassis.log import configure, logger
 from chassis.metrics import UP_INFO
+from chassis.priority import give_way
 from chassis.service import DRAIN_TIMEOUT_S, VERSION, WAIT_S
 from chassis.settings import read
 from chassis.topics import TOPICS
@@ -33,8 +34,6 @@ from services.insight.settings import InsightSettings
 from services.insight.stream import Stream, faust_app, group
 
 WATCH_EVERY_S = 0.5
-
-
 NICENESS = 10
 
 
@@ -44,7 +43,7 @@ def main() -> None:
         settings = read(InsightSettings)
         configure("insight", settings.log_level)
         # What can be computed again gives way to those who sell.
-        os.nice(NICENESS)
+        give_way(NICENESS)
         uvloop.run(Insight(settings).run())
     except StartRefused as refusal:
         sys.stderr.write(f"insight: {refusal}\n")
