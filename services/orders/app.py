@@ -22,7 +22,7 @@ def processor(tables: Tables) -> Processor[Order]:
         columns=COLUMNS,
         facts=OrderFactsSource(tables),
         # Stock is held before this: what follows has a moment, and events of one order come together.
-        gather_ms=50,
+        gather_ms=100,
     )
 
 
