@@ -8,17 +8,19 @@ goes only where nothing else of its shop waits, and leaves room for what comes.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
 from services.ingest.channels import ChannelError, ErrorKind
 
 SHOP_CALLS_MAX = 4
-"""Calls to one shop at a time: half of all, so that no shop can hold them all."""
-CALLS_MAX = 8
-BACKGROUND_CALLS_MAX = 4
+"""Calls to one shop at a time: an eighth of all, so that a few silent shops cannot hold them all."""
+CALLS_MAX = 32
+BACKGROUND_CALLS_MAX = 16
 BACKGROUND_SHOP_CALLS_MAX = 2
+LINE_MAX = 50
+"""Of a shop for which as many wait here nothing more is looked up."""
 BURST_S = 1.0
 """A shop that was quiet may be told this many seconds' worth at once."""
 SETTLE_MS = 2_000
@@ -111,6 +113,11 @@ class Pace:
         waiting = (due.document[0] for due in self._all_waiting())
         held = (document[0] for document in (*self._in_hand, *self._rests_until_ms))
         return list({*waiting, *held})
+
+    @property
+    def full(self) -> Collection[tuple[str, str]]:
+        """Shops that have enough waiting here."""
+        return [shop for shop, line in self._waiting.items() if len(line) >= LINE_MAX]
 
     @property
     def idle(self) -> bool:

@@ -9,7 +9,8 @@ which the aggregate refuses. Stock numbers go the same way behind them (`listing
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from pathlib import Path
 from typing import Any, assert_never, cast
 
 import msgspec
@@ -19,7 +20,7 @@ from msgspec.structs import replace
 from chassis.failpoints import failpoint
 from chassis.ids import request_id
 from chassis.log import logger
-from chassis.postgres import AWAY, Connection, leading
+from chassis.postgres import AWAY, Connection, leading, named_queries
 from chassis.processor import Column, Decision, Handlers, Kept, Moment, Processor
 from chassis.producer import DeliveryFailed
 from schemas.events.commands_ingest import RecordWriteBack
@@ -38,7 +39,7 @@ from services.ingest.domain.write_backs import (
     WriteBacks,
 )
 from services.ingest.listing_stock import ListingStocks
-from services.ingest.pacing import Due, Pace, shop_rests_ms
+from services.ingest.pacing import LINE_MAX, Due, Pace, shop_rests_ms
 from services.ingest.shared import Shared
 from services.ingest.telling import tell
 
@@ -46,7 +47,7 @@ LOCK = 5_101_341
 """Advisory lock of the one active dispatcher. The number is arbitrary and ours."""
 LEASE_RETRY_S = 2.0
 IDLE_MS = 500
-ROWS_MAX = 200
+SQL = named_queries(Path(__file__).parent / "sql" / "write_backs.sql")
 NOTHING = WriteBacks()
 BY_BOOKS = "refunds"
 """Who refused a refund without a person: an early request that our books cannot take."""
@@ -216,7 +217,7 @@ class WriteBackDispatcher:
                 if pace.idle or now_ms - looked_at_ms >= IDLE_MS:
                     looked_at_ms = now_ms
                     left_out = pace.left_out(now_ms)
-                    pace.add(await self._due(lead, left_out))
+                    pace.add(await self._due(lead, left_out, pace.full))
                     pace.add(await stocks.due(lead, left_out))
                 for due in pace.take(now_ms):
                     call: Call = stocks.tell if due.background else self._tell
@@ -235,17 +236,17 @@ class WriteBackDispatcher:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def _due(self, lead: Connection, left_out: Sequence[str]) -> list[Due]:
+    async def _due(
+        self, lead: Connection, left_out: Sequence[str], full: Collection[tuple[str, str]]
+    ) -> list[Due]:
+        # Reading past a full shop's rows costs a look for each of them.
+        asked = {channel for channel, shop in self._shared.shops if (channel, shop) not in full}
         rows = await lead.fetch(
-            "SELECT w.key, w.document, o.channel, o.shop, o.channel_order_no, "
-            "o.document->'state'->'lines' AS lines, "
-            "o.document->'state'->'mapped' AS mapped, o.document->'state'->'imported' AS imported "
-            "FROM ingest.write_backs w JOIN ingest.orders o ON o.order_id = w.key "
-            # Of an order which only an import told, the channel's own line ids are not known yet.
-            "WHERE w.due AND NOT w.key = ANY($2::text[]) AND o.modified_at IS NOT NULL "
-            "ORDER BY w.key LIMIT $1",
-            ROWS_MAX,
+            SQL["due"],
+            [self._shared.channels[channel].abbreviation for channel in asked],
+            LINE_MAX,
             left_out,
+            ["/".join(shop) for shop in full],
         )
         return [
             Due(

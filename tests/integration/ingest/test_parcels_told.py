@@ -135,18 +135,18 @@ class Rig:
             return order, [[(line_id, 1)], [(line_id, quantity - 1)]]
         return order, [lines[:1], lines[1:]]
 
-    async def know(self, order: Order, lines: Sequence[tuple[str, int]]) -> str:
-        """Ingest has taken the order in; its id is the channel's name."""
+    async def know(self, order: Order, lines: Sequence[tuple[str, int]]) -> None:
+        """Ingest has taken the order in."""
         state = {"lines": lines, "mapped": [], "imported": []}
         await self.books.pool.execute(
             "INSERT INTO ingest.orders (key, document, order_id, channel, shop, channel_order_no, "
-            "quarantined, modified_at) VALUES ($1, $2, $1, $1, $3, $4, false, now())",
-            order.channel,
+            "quarantined, modified_at) VALUES ($1, $2, $1, $3, $4, $5, false, now())",
+            id_of(order.channel),
             msgspec.json.encode({"state": state}).decode(),
+            order.channel,
             order.shop,
             order.order_no,
         )
-        return order.channel
 
     async def leave(self, order_id: str, parcels: Sequence[Sequence[tuple[str, int]]]) -> None:
         """The parcels leave, then the first turns out to have another label."""
@@ -211,6 +211,11 @@ async def rig(database_url: str) -> AsyncIterator[Rig]:
     pool.terminate()
 
 
+def id_of(channel: str) -> str:
+    """Of the one order of a channel."""
+    return f"{CHANNELS[channel].abbreviation}1"
+
+
 async def end(dispatching: asyncio.Task[None]) -> None:
     dispatching.cancel()
     await asyncio.gather(dispatching, return_exceptions=True)
@@ -223,7 +228,7 @@ async def test_each_platform_is_told_of_parcels_and_new_waybills_as_it_can_take_
     for channel in ANSWERS:
         sold[channel], parcels = rig.sell(channel)
         await rig.know(sold[channel], [line for parcel in parcels for line in parcel])
-        await rig.leave(channel, parcels)
+        await rig.leave(id_of(channel), parcels)
     # The dispatcher dies with every first answer in hand: each is told again.
     rig.books.loses = True
     dying = rig.dispatching()
@@ -238,15 +243,15 @@ async def test_each_platform_is_told_of_parcels_and_new_waybills_as_it_can_take_
     await end(heir)
 
     for channel, expected in ANSWERS.items():
-        answers = rig.books.answers[channel]
+        answers = rig.books.answers[id_of(channel)]
         assert len(answers) == 3, (channel, answers)
         for answer, beginning in zip(answers, expected, strict=True):
             assert answer.startswith(beginning), (channel, answers)
         order = rig.simulation.world.records.orders[sold[channel].key]
-        first = f"YT900{channel}" if expected[2] == "applied" else f"SF100{channel}"
+        first = f"YT900{id_of(channel)}" if expected[2] == "applied" else f"SF100{id_of(channel)}"
         waybills = [
             waybill
-            for waybill, answer in zip((first, f"SF200{channel}"), expected[:2], strict=True)
+            for waybill, answer in zip((first, f"SF200{id_of(channel)}"), expected[:2], strict=True)
             if answer == "applied"
         ]
         assert [one.waybill for one in order.shipments] == waybills, channel

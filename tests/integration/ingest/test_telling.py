@@ -36,13 +36,14 @@ from services.ingest.channels import (
 )
 from services.ingest.channels.douyin import CHANNEL
 from services.ingest.domain.write_backs import Told, WriteBacks
-from services.ingest.pacing import SHOP_CALLS_MAX
+from services.ingest.pacing import LINE_MAX, SHOP_CALLS_MAX
 from services.ingest.shared import Shared
 from services.ingest.shops import Shop
 from services.ingest.writeback import WriteBackDispatcher
 
 PATIENCE_S = 20.0
-SHOPS = ("well", "ill")
+SHOPS = ("ill", "well")
+"""In the order of their orders' ids."""
 
 
 @dataclass(kw_only=True)
@@ -93,7 +94,7 @@ class Rig:
     async def ship(self, shop: str, count: int) -> None:
         """So many orders of a shop have left, and the channel has to be told."""
         for number in range(count):
-            order_id = f"{shop}{number:03d}"
+            order_id = f"{CHANNEL.abbreviation}{SHOPS.index(shop)}{number:03d}"
             await self.pool.execute(
                 "INSERT INTO ingest.orders (key, document, order_id, channel, shop, channel_order_no, "
                 "quarantined, modified_at) VALUES ($1, '{}', $1, 'douyin', $2, $1, false, now())",
@@ -109,7 +110,8 @@ class Rig:
 
     async def until_recorded(self, shop: str, count: int) -> None:
         async with asyncio.timeout(PATIENCE_S):
-            while sum(key.startswith(shop) for key in self.desk.outcomes) < count:  # noqa: ASYNC110
+            ids = f"{CHANNEL.abbreviation}{SHOPS.index(shop)}"
+            while sum(key.startswith(ids) for key in self.desk.outcomes) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
 
@@ -166,7 +168,8 @@ async def rig(database_url: str) -> AsyncIterator[Rig]:
 
 async def test_a_shop_that_does_not_answer_keeps_no_other_waiting(rig: Rig) -> None:
     rig.platform.silent = True
-    await rig.ship("ill", 60)
+    # More than are held in memory for one shop, and all before the other's.
+    await rig.ship("ill", 3 * LINE_MAX)
     await rig.platform.called.wait()
 
     await rig.ship("well", 60)
@@ -189,7 +192,7 @@ async def test_an_outage_of_a_shop_costs_no_write_back(rig: Rig) -> None:
     await rig.until_recorded("ill", 3)
 
     assert set(rig.desk.outcomes.values()) == {"applied"}
-    assert rig.platform.told == Counter({f"ill{number:03d}": 1 for number in range(3)})
+    assert rig.platform.told == Counter({f"DY0{number:03d}": 1 for number in range(3)})
 
 
 async def test_a_second_dispatcher_waits(rig: Rig) -> None:
