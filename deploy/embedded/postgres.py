@@ -54,6 +54,8 @@ def settings(site: Site) -> dict[str, str]:
         "checkpoint_timeout": "15min",
         # Tables grow from nothing within seconds, and a plan made for an empty one reads all of it.
         "autovacuum_naptime": "5s",
+        # By half, or a table of documents that is written all the time is read through all the time.
+        "autovacuum_analyze_scale_factor": "0.5",
         "random_page_cost": "1.1",  # the default is a spinning disk's
         "jit": "off",  # costs more than it brings for short statements
         "timezone": "UTC",
