@@ -12,13 +12,12 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
-import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.direct import NotInTime, TooBusy
-from chassis.http import Problem, problem_response, read_body
+from chassis.http import Problem, as_json, problem_response, read_body
 from services.inventory.domain.reservations import (
     Answer,
     ConfirmReservation,
@@ -293,11 +292,6 @@ class Short(Problem, frozen=True, kw_only=True):
     """The problem `insufficient_stock`. Nothing is held."""
 
     missing: tuple[Lacking, ...]
-
-
-def as_json(value: object, status: int = 200) -> Response:
-    """The answer as JSON."""
-    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
 
 
 def _told(answer: Answer, status: int) -> Response:
