@@ -52,63 +52,25 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 Command = HoldOrder | LiftHold | ReviewOrder | CancelOrder
-Make = Callable[[str, Ask, datetime], Command]
-
-
-def _hold(order_id: str, ask: Ask, now: datetime) -> Command:
-    return HoldOrder(
-        order_id=order_id,
-        command_id=ask.command_id,
-        issued_at=now,
-        actor=ask.actor,
-        reason=ask.reason,
-    )
-
-
-def _lift(order_id: str, ask: Ask, now: datetime) -> Command:
-    return LiftHold(
-        order_id=order_id,
-        command_id=ask.command_id,
-        issued_at=now,
-        actor=ask.actor,
-        reason=ask.reason,
-    )
-
-
-def _cancel(order_id: str, ask: Ask, now: datetime) -> Command:
-    return CancelOrder(
-        order_id=order_id,
-        command_id=ask.command_id,
-        issued_at=now,
-        actor=ask.actor,
-        reason=ask.reason,
-    )
-
-
-def _review(order_id: str, ask: Ask, now: datetime) -> Command:
-    return ReviewOrder(
-        order_id=order_id,
-        command_id=ask.command_id,
-        issued_at=now,
-        actor=ask.actor,
-        passed=ask.passed,
-        reason=ask.reason,
-    )
-
-
-COMMANDS: dict[str, Make] = {
-    "hold": _hold,
-    "lift": _lift,
-    "review": _review,
-    "cancel": _cancel,
+COMMANDS: dict[str, Callable[..., Command]] = {
+    "hold": HoldOrder,
+    "lift": LiftHold,
+    "review": ReviewOrder,
+    "cancel": CancelOrder,
 }
 
 
 def command_of(name: str, order_id: str, ask: Ask, now: datetime) -> Command:
     """The command a door or the CLI sends; `name` is one of COMMANDS."""
-    if not ask.command_id:
-        ask = msgspec.structs.replace(ask, command_id=str(uuid.uuid4()))
-    return COMMANDS[name](order_id, ask, now)
+    verdict = {"passed": ask.passed} if name == "review" else {}
+    return COMMANDS[name](
+        order_id=order_id,
+        command_id=ask.command_id or str(uuid.uuid4()),
+        issued_at=now,
+        actor=ask.actor,
+        reason=ask.reason,
+        **verdict,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,31 +157,22 @@ class Doors:
 
     async def approve(self, request: Request) -> Response:
         """POST /refunds/{order_id}/{refund_id}/approve."""
-        judged = await _body(request, Judged)
-        order_id, refund_id = _names(request)
-        now = self.clock.now()
-        command = ApproveRefund(
-            order_id=order_id,
-            command_id=request_id(
-                "approve", order_id, refund_id, judged.actor, judged.role, now.isoformat()
-            ),
-            issued_at=now,
-            actor=judged.actor,
-            refund_id=refund_id,
-            role=judged.role,
-            reason=judged.reason,
-        )
-        return await self._ask(command, 200)
+        return await self._judge(request, "approve", ApproveRefund)
 
     async def refuse(self, request: Request) -> Response:
         """POST /refunds/{order_id}/{refund_id}/refuse."""
+        return await self._judge(request, "refuse", RefuseRefund)
+
+    async def _judge(
+        self, request: Request, verb: str, kind: type[ApproveRefund | RefuseRefund]
+    ) -> Response:
         judged = await _body(request, Judged)
         order_id, refund_id = _names(request)
         now = self.clock.now()
-        command = RefuseRefund(
+        command = kind(
             order_id=order_id,
             command_id=request_id(
-                "refuse", order_id, refund_id, judged.actor, judged.role, now.isoformat()
+                verb, order_id, refund_id, judged.actor, judged.role, now.isoformat()
             ),
             issued_at=now,
             actor=judged.actor,
