@@ -15,12 +15,12 @@ from services.ingest.channels import (
     ErrorKind,
     HttpAnswer,
     HttpRequest,
-    NewWaybill,
     PageToken,
     Refused,
     Retry,
     Shipment,
     ShippedLine,
+    ToldParcel,
     Unsupported,
     WriteBack,
 )
@@ -141,9 +141,9 @@ def outcome(fault: ChannelError, *, already_done: bool) -> WriteBack:
     return Retry(error=fault)
 
 
-def lines_first_told(shipment: Shipment | NewWaybill) -> tuple[ShippedLine, ...] | Unsupported:
+def lines_first_told(parcel: ToldParcel) -> tuple[ShippedLine, ...] | Unsupported:
     """The lines of a parcel for a channel that takes lines and no pieces: those not told before."""
-    lines = tuple(line for line in shipment.lines if not line.again)
+    lines = tuple(line for line in parcel.lines if not line.again)
     return lines or ALL_TOLD
 
 

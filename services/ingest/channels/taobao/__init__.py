@@ -26,6 +26,7 @@ from services.ingest.channels import (
     Refused,
     Retry,
     Shipment,
+    ToldParcel,
     Unsupported,
     Waybills,
     WriteBack,
@@ -197,7 +198,7 @@ def shipment_request(
 
 
 def _consignment(
-    credentials: Credentials, method: str, parcel: Shipment | NewWaybill, now: datetime
+    credentials: Credentials, method: str, parcel: ToldParcel, now: datetime
 ) -> HttpRequest | Unsupported:
     carrier = parcel.carrier_in(CARRIERS)
     if carrier is None:
