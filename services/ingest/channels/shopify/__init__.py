@@ -18,7 +18,6 @@ from services.ingest.channels import (
     Channel,
     ChannelError,
     Credentials,
-    ErrorKind,
     HttpAnswer,
     HttpRequest,
     NewWaybill,
@@ -237,7 +236,7 @@ def _asked_for(parcel: ToldParcel, wanted: str) -> _PreparedAnswer | WriteBack:
     if parcel.prepared is None:
         return Retry(error=calls.no_answer(wanted))
     found = gateway.opened(parcel.prepared, _decode_prepared)
-    return calls.outcome(found, already_done=False) if isinstance(found, ChannelError) else found
+    return calls.outcome(found) if isinstance(found, ChannelError) else found
 
 
 def _tracking(parcel: ToldParcel, carrier: str) -> dict[str, object]:
@@ -270,8 +269,7 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     """Read a fulfilment's answer."""
     found = gateway.opened(answer, _decode_sent)
     if isinstance(found, ChannelError):
-        already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
-        return calls.outcome(found, already_done=already)
+        return calls.outcome(found, _ALREADY)
     if found.fulfillment is None or not text_of(found.fulfillment.id):
         return Retry(error=calls.no_answer("fulfillment"))
     if found.fulfillment.status in {"failure", "error", "cancelled"}:
@@ -312,7 +310,7 @@ def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer to another number: the fulfilment as it is now."""
     found = gateway.opened(answer, _decode_sent)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     if found.fulfillment is None or not text_of(found.fulfillment.id):
         return Retry(error=calls.no_answer("fulfillment"))
     return Applied()
