@@ -1,6 +1,8 @@
-"""Decisions about a parcel's label: the provider's answers, and another number by hand."""
+"""Decisions about a parcel's label: the provider's answers, another number by hand, the end of one that is not used any more."""
 
 from __future__ import annotations
+
+from msgspec.structs import asdict
 
 from chassis.processor import Decision, Moment
 from schemas.events.commands_fulfillment import (
@@ -9,7 +11,13 @@ from schemas.events.commands_fulfillment import (
     RecordWaybillRefused,
     ReplaceWaybill,
 )
-from schemas.events.shipments import WaybillIssued, WaybillRefused, WaybillReplaced
+from schemas.events.shipments import (
+    WaybillIssued,
+    WaybillNotVoided,
+    WaybillRefused,
+    WaybillReplaced,
+    WaybillVoided,
+)
 from services.fulfillment.changes import Outcome, ParcelFacts, changed_one, refused
 from services.fulfillment.domain import rules
 from services.fulfillment.domain.model import Parcel, Refusal, Stage, TakeWaybill
@@ -55,7 +63,7 @@ def decide_waybill_replaced(
         if not command.reason.strip():
             return Refusal("reason_missing")
         taken = _taken(command.waybill_no, one, parcel, facts)
-        return taken or rules.replace_label(one, command.carrier, command.waybill_no)
+        return taken or rules.replace_label(one, command.carrier, command.waybill_no, moment.now)
 
     changed = changed_one(parcel, command.parcel_id, replaced)
     if isinstance(changed, Refusal):
@@ -111,15 +119,29 @@ def decide_waybill_refused(
 def decide_waybill_discarded(
     parcel: Parcel | None, command: RecordWaybillDiscarded, _facts: ParcelFacts, moment: Moment
 ) -> Outcome:
-    """Nothing of a cancelled parcel is left at the provider."""
+    """Tell what became of a label that is not used any more, once. That there never was one is not told."""
     changed = changed_one(
         parcel,
         command.parcel_id,
-        lambda one: rules.discard(one, command.waybill_no, moment.now),
+        lambda one: rules.discard(one, command.waybill_no, command.refusal or "", moment.now),
     )
     if isinstance(changed, Refusal):
         return refused(parcel, changed)
-    return Decision(state=changed.state)
+    before, after, state = changed
+    if after == before or not command.waybill_no:
+        return Decision(state=state)
+    label = rules.former_of(before, command.waybill_no) or before
+    told: WaybillVoided | WaybillNotVoided = WaybillVoided(
+        order_id=after.order_id,
+        version=0,
+        occurred_at=moment.now,
+        parcel_id=after.parcel_id,
+        carrier=label.carrier,
+        waybill_no=command.waybill_no,
+    )
+    if command.refusal:
+        told = WaybillNotVoided(**asdict(told), reason=command.refusal)
+    return Decision(state=state, events=(told,))
 
 
 def _taken(
@@ -127,7 +149,7 @@ def _taken(
 ) -> Refusal | None:
     """Whether a number belongs to another parcel, of another order or of its own."""
     others = [one for one in rules.parcels_of(order) if one.parcel_id != parcel.parcel_id]
-    taken = any(one.waybill_no == waybill_no for one in others) or (
-        facts.holder(waybill_no) not in {"", parcel.order_id}
-    )
+    taken = any(
+        one.waybill_no == waybill_no or rules.former_of(one, waybill_no) for one in others
+    ) or (facts.holder(waybill_no) not in {"", parcel.order_id})
     return Refusal("waybill_taken") if taken else None
