@@ -62,6 +62,11 @@ REFUSED = {
 }
 """Refusal of the desk → status, code and title."""
 
+IN_ONE_WAREHOUSE = (
+    "a reservation is held in one warehouse, never split: ask for a part of it (`partial`), "
+    "or for one reservation a warehouse"
+)
+
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -273,6 +278,7 @@ def problem_of(answer: Shortage | Refused) -> Problem:
         status=409,
         code="insufficient_stock",
         title="库存不足",
+        detail=IN_ONE_WAREHOUSE,
         missing=tuple(
             Lacking(sku=one.sku, quantity=one.wanted, available=one.available)
             for one in answer.missing
@@ -289,7 +295,7 @@ class Lacking(Struct, frozen=True, kw_only=True):
 
 
 class Short(Problem, frozen=True, kw_only=True):
-    """The problem `insufficient_stock`. Nothing is held."""
+    """The problem `insufficient_stock`: a reservation is never split over warehouses. Nothing is held."""
 
     missing: tuple[Lacking, ...]
 
