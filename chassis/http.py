@@ -53,12 +53,22 @@ def problem_response(problem: Problem, headers: dict[str, str] | None = None) ->
     )
 
 
+def as_problem(status: int, code: str, title: str, detail: str = "") -> Response:
+    """Why not, as `application/problem+json`."""
+    return problem_response(Problem(status=status, code=code, title=title, detail=detail))
+
+
+def as_json(value: object, status: int = 200) -> Response:
+    """The answer as JSON."""
+    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
+
+
 def unauthorised(request: Request, token: str) -> Response | None:
     """None when the request carries our bearer token, otherwise the 401 to answer with."""
     given = request.headers.get("authorization", "")
     if token and hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
         return None
-    return problem_response(Problem(status=401, code="unauthorised", title="缺少或错误的访问令牌"))
+    return as_problem(401, "unauthorised", "缺少或错误的访问令牌")
 
 
 async def read_body(request: Request, bytes_max: int) -> bytes | None:
@@ -263,11 +273,7 @@ def admin_app(standing: Callable[[], Standing]) -> Starlette:
     async def readyz(_request: Request) -> Response:
         now = standing()
         told = {"ready": not now.reasons, "reasons": now.reasons, "degraded": now.degraded}
-        return Response(
-            msgspec.json.encode(told),
-            status_code=503 if now.reasons else 200,
-            media_type="application/json",
-        )
+        return as_json(told, 503 if now.reasons else 200)
 
     async def metrics(_request: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

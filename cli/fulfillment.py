@@ -109,7 +109,8 @@ def replace_waybill(
 ) -> None:
     """The parcel has another label: before its hand-over, or after it until it is delivered.
 
-    The channel is told once the parcel has left. The former label has to be voided where it was made.
+    The channel is told once the parcel has left. The former label is voided where we had it made; `show` says
+    what became of it.
     """
     command = replace_command(
         order_id,

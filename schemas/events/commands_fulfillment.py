@@ -91,7 +91,7 @@ class RecordWaybill(Struct, frozen=True, kw_only=True):
 
 
 class RecordWaybillDiscarded(Struct, frozen=True, kw_only=True):
-    """记录面单已作废 · the parcel was cancelled and its waybill, if it had one, is void."""
+    """记录面单已作废 · a label that is not used any more, of a cancelled parcel or a replaced one, is void, or cannot be."""
 
     TOPIC: ClassVar[str] = "commands-fulfillment"
     FULL_NAME: ClassVar[str] = "danshu.commands_fulfillment.RecordWaybillDiscarded"
@@ -108,6 +108,8 @@ class RecordWaybillDiscarded(Struct, frozen=True, kw_only=True):
     """包裹号"""
     waybill_no: str
     """运单号 · empty = none was ever asked for"""
+    refusal: str | None = None
+    """为什么没有作废 · scanned, by_hand, or the provider's code and text; null = it is void"""
 
 
 class RecordWaybillRefused(Struct, frozen=True, kw_only=True):

@@ -228,6 +228,28 @@ class WaybillIssued(Struct, frozen=True, kw_only=True):
     """运单号"""
 
 
+class WaybillNotVoided(Struct, frozen=True, kw_only=True):
+    """运单未作废 · a label that is not used any more stays alive."""
+
+    TOPIC: ClassVar[str] = "parcels"
+    FULL_NAME: ClassVar[str] = "danshu.shipments.WaybillNotVoided"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    parcel_id: str
+    """包裹号"""
+    carrier: str
+    """快递公司"""
+    waybill_no: str
+    """运单号"""
+    reason: str
+    """原因 · scanned: the carrier has seen it; by_hand: no provider of ours made it; else the provider's code and text"""
+
+
 class WaybillRefused(Struct, frozen=True, kw_only=True):
     """取号被拒."""
 
@@ -276,6 +298,26 @@ class WaybillReplaced(Struct, frozen=True, kw_only=True):
     """理由"""
 
 
+class WaybillVoided(Struct, frozen=True, kw_only=True):
+    """运单已作废 · a label that is not used any more is void at the provider that made it."""
+
+    TOPIC: ClassVar[str] = "parcels"
+    FULL_NAME: ClassVar[str] = "danshu.shipments.WaybillVoided"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    parcel_id: str
+    """包裹号"""
+    carrier: str
+    """快递公司"""
+    waybill_no: str
+    """运单号"""
+
+
 RECORDS: tuple[type[Struct], ...] = (
     ParcelCancelRefused,
     ParcelCancelled,
@@ -286,6 +328,8 @@ RECORDS: tuple[type[Struct], ...] = (
     ParcelPlanned,
     ParcelShipped,
     WaybillIssued,
+    WaybillNotVoided,
     WaybillRefused,
     WaybillReplaced,
+    WaybillVoided,
 )

@@ -46,8 +46,10 @@ from schemas.events.shipments import (
     ParcelPlanned,
     ParcelShipped,
     WaybillIssued,
+    WaybillNotVoided,
     WaybillRefused,
     WaybillReplaced,
+    WaybillVoided,
 )
 from schemas.events.stock import (
     PassedOver,
@@ -277,7 +279,7 @@ def waybill_issued(card: Card | None, event: WaybillIssued, _facts: Any, moment:
             flags=without_flag(known.flags, "waybill_refused"),
             updated_at=moment.now,
         ),
-        effects=entry(event, moment, f"{words.carrier(event.carrier)} {event.waybill_no}"),
+        effects=entry(event, moment, _label(event)),
     )
 
 
@@ -294,6 +296,10 @@ def waybill_replaced(
         ),
         effects=entry(event, moment, f"{former} → {now} · {event.reason}", event.actor),
     )
+
+
+def _label(event: Any) -> str:
+    return f"{words.carrier(event.carrier)} {event.waybill_no}"
 
 
 def moved(card: Card | None, event: ParcelMoved, _facts: Any, moment: Moment) -> Decided:
@@ -422,10 +428,12 @@ HANDLERS: Handlers = {
     ParcelPlanned: planned,
     WaybillIssued: waybill_issued,
     WaybillReplaced: waybill_replaced,
+    WaybillVoided: only_told(_label),
+    WaybillNotVoided: only_told(lambda event: f"{_label(event)} · {say(event.reason)}"),
     WaybillRefused: raises("waybill_refused", _reason),
     ParcelPicked: only_told(lambda _event: ""),
     ParcelPacked: only_told(lambda _event: ""),
-    ParcelShipped: only_told(lambda event: f"{words.carrier(event.carrier)} {event.waybill_no}"),
+    ParcelShipped: only_told(_label),
     ParcelMoved: moved,
     ParcelDelivered: only_told(lambda event: event.place),
     ParcelCancelled: only_told(_reason),

@@ -106,6 +106,8 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "WaybillIssued": "面单已取号",
         "WaybillRefused": "取号被拒",
         "WaybillReplaced": "运单已更换",
+        "WaybillVoided": "旧面单已作废",
+        "WaybillNotVoided": "旧面单未能作废",
         "ParcelPicked": "已拣货",
         "ParcelPacked": "已打包",
         "ParcelShipped": "包裹已出库",
@@ -230,6 +232,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "nothing_to_lift": "没有可以人工解除的挂起",
         "unknown_parcel": "没有这个包裹",
         # parcels on their way
+        "scanned": "快递已扫描",
+        "by_hand": "单号由人工录入，请到出单处作废",
         "picked_up": "已揽收",
         "in_transit": "运输中",
         "delivering": "派送中",

@@ -41,7 +41,7 @@ from services.fulfillment.carriers import (
     Waybills,
     WaybillsGiven,
 )
-from services.fulfillment.domain.model import Parcel
+from services.fulfillment.domain.model import FormerLabel, Parcel
 from services.fulfillment.pacing import Discard, Forget, Get, Job, Pace
 from services.fulfillment.recipients import Unaddressed, recipient_of
 from services.fulfillment.settings import FulfillmentSettings, read_senders
@@ -107,9 +107,9 @@ class Caller:
             case Get():
                 await self._get(job)
             case Discard(parcels=(parcel,)):
-                await self._discard(parcel)
+                await self._discard(parcel, job.label)
             case Forget():
-                await self._issue([(p, self._discarded(p, "")) for p in job.parcels])
+                await self._issue([(p, self._discarded(p, "", "")) for p in job.parcels])
             case _:
                 assert_never(job)
 
@@ -185,9 +185,12 @@ class Caller:
             reason = f"{failure.code}:{failure.detail}"
             await self._issue([(parcels[0], self._refused(parcels[0], reason))])
 
-    async def _discard(self, parcel: Parcel) -> None:
+    async def _discard(self, parcel: Parcel, unused: FormerLabel) -> None:
+        if unused.spared:
+            await self._left(parcel, unused, unused.spared)
+            return
         label = Label(
-            parcel_id=parcel.parcel_id, carrier=parcel.carrier, waybill_no=parcel.waybill_no
+            parcel_id=parcel.parcel_id, carrier=unused.carrier, waybill_no=unused.waybill_no
         )
         request = self.peer.calls.discard_request(self.peer.account, label, self.clock.now())
         answer = await self._call("waybill_discard", request, self.peer.calls.read_discard_answer)
@@ -196,10 +199,13 @@ class Caller:
             return
         if isinstance(answer, CallFailed):
             # Unknown there or already on its way: nothing more can be done from here.
-            logger.warning(
-                "waybill not voided", order_id=parcel.order_id, peer=self.peer.name, why=answer.code
-            )
-        await self._issue([(parcel, self._discarded(parcel, parcel.waybill_no))])
+            await self._left(parcel, unused, f"{answer.code}:{answer.detail}")
+            return
+        await self._issue([(parcel, self._discarded(parcel, unused.waybill_no, ""))])
+
+    async def _left(self, parcel: Parcel, unused: FormerLabel, why: str) -> None:
+        logger.warning("waybill not voided", order_id=parcel.order_id, peer=self.peer.name, why=why)
+        await self._issue([(parcel, self._discarded(parcel, unused.waybill_no, why))])
 
     async def _call(
         self, name: str, request: HttpRequest, read: Callable[[HttpAnswer], _A | CallFailed]
@@ -264,12 +270,15 @@ class Caller:
             reason=reason,
         )
 
-    def _discarded(self, parcel: Parcel, waybill_no: str) -> RecordWaybillDiscarded:
+    def _discarded(self, parcel: Parcel, waybill_no: str, refusal: str) -> RecordWaybillDiscarded:
+        # A label that stayed alive may be taken up and replaced again; the writer takes the first word each time.
+        now = self.clock.now()
         return RecordWaybillDiscarded(
             order_id=parcel.order_id,
-            command_id=request_id("discard", parcel.parcel_id, waybill_no),
-            issued_at=self.clock.now(),
+            command_id=request_id("discard", parcel.parcel_id, waybill_no, now.isoformat()),
+            issued_at=now,
             actor=ACTOR,
             parcel_id=parcel.parcel_id,
             waybill_no=waybill_no,
+            refusal=refusal or None,
         )

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
-from chassis.http import Problem, problem_response, read_body, unauthorised
+from chassis.http import as_json, as_problem, read_body, unauthorised
 from chassis.postgres import AWAY
 from chassis.producer import DeliveryFailed
 from services.fulfillment.domain.model import OPEN, REFUSALS, Stage
@@ -125,7 +125,7 @@ class WarehouseDoors:
         except AWAY:
             return _away()
         now = self.clock.now()
-        return _json({"parcels": [view(parcel, now) for parcel in parcels]})
+        return as_json({"parcels": [view(parcel, now) for parcel in parcels]})
 
     async def show(self, request: Request) -> Response:
         """GET: one order's parcel, with its `further` ones; 404 when there is none."""
@@ -137,8 +137,8 @@ class WarehouseDoors:
             return _away()
         if parcel is None:
             title = REFUSALS["unknown_parcel"]
-            return problem_response(Problem(status=404, code="unknown_parcel", title=title))
-        return _json(view(parcel, self.clock.now()))
+            return as_problem(404, "unknown_parcel", title)
+        return as_json(view(parcel, self.clock.now()))
 
     async def step(self, request: Request) -> Response:
         """POST {actor, command_id?}: 200 when done, 409 when refused, 202 when not known yet."""
@@ -146,7 +146,7 @@ class WarehouseDoors:
             return refused
         order_id, name = request.path_params["order_id"], request.path_params["step"]
         if name not in set(Step):
-            return problem_response(Problem(status=404, code="step_unknown", title="没有这一步"))
+            return as_problem(404, "step_unknown", "没有这一步")
         wanted = await _body(request, StepWanted)
         if isinstance(wanted, Response):
             return wanted
@@ -197,7 +197,7 @@ class WarehouseDoors:
             results = await asyncio.gather(*(self._step(one) for one in wanted))
         except DeliveryFailed:
             return _away()
-        return _json({"results": results})
+        return as_json({"results": results})
 
     async def weights(self, request: Request) -> Response:
         """POST [{sku, weight_g}]: up to 10,000; known SKUs get the new weight."""
@@ -210,7 +210,7 @@ class WarehouseDoors:
             await self.reader.keep_weights({one.sku: one.weight_g for one in weights})
         except AWAY:
             return _away()
-        return _json({"kept": len(weights)})
+        return as_json({"kept": len(weights)})
 
     async def _asked_one(self, action: str, command: AskedOfParcel) -> Response:
         try:
@@ -218,10 +218,8 @@ class WarehouseDoors:
         except DeliveryFailed:
             return _away()
         if result.outcome == "refused":
-            return problem_response(
-                Problem(status=409, code=result.reason, title=result.title, detail=result.order_id)
-            )
-        return _json(result, 202 if result.outcome == "pending" else 200)
+            return as_problem(409, result.reason, result.title, result.order_id)
+        return as_json(result, 202 if result.outcome == "pending" else 200)
 
     async def _step(self, wanted: BatchStepWanted) -> StepResult:
         command = step_command(
@@ -253,20 +251,16 @@ async def _body(request: Request, kind: Any) -> Any:
     """The decoded body, or the answer that refuses it."""
     raw = await read_body(request, BODY_BYTES_MAX)
     if raw is None:
-        return problem_response(Problem(status=413, code="too_large", title="请求过大"))
+        return as_problem(413, "too_large", "请求过大")
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return _bad("bad_body", str(error)[:200])
 
 
-def _json(content: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status_code=status, media_type="application/json")
-
-
 def _bad(code: str, detail: str) -> Response:
-    return problem_response(Problem(status=400, code=code, title="请求有误", detail=detail))
+    return as_problem(400, code, "请求有误", detail)
 
 
 def _away() -> Response:
-    return problem_response(Problem(status=503, code="away", title="暂时无法处理，请稍后重试"))
+    return as_problem(503, "away", "暂时无法处理，请稍后重试")

@@ -5,8 +5,7 @@ The table near the end is the list of everything this service listens to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,49 +34,28 @@ from schemas.events.order_states import (
 from schemas.events.shipments import (
     ParcelCancelled,
     ParcelCancelRefused,
-    WaybillIssued,
-    WaybillRefused,
-    WaybillReplaced,
 )
 from services.fulfillment import announcements
+from services.fulfillment.changes import Outcome, ParcelFacts, changed_one, refused
 from services.fulfillment.domain import rules
 from services.fulfillment.domain.model import (
-    Carriage,
     Line,
     Parcel,
     Refusal,
     Stage,
-    TakeWaybill,
     Tracking,
     parcel_id_of,
 )
 from services.fulfillment.domain.rules import Step
+from services.fulfillment.labels import (
+    decide_waybill,
+    decide_waybill_discarded,
+    decide_waybill_refused,
+    decide_waybill_replaced,
+)
 from services.fulfillment.store import COLUMNS, BatchFactsSource
 
 ESTIMATED = "；重量按默认值估算"
-
-Outcome = Decision[Parcel]
-
-
-class ParcelFacts(Protocol):
-    """What decisions need beside the parcel."""
-
-    @property
-    def unit_weights_g(self) -> Mapping[str, int]:
-        """SKU → grams of one piece, where known."""
-        ...
-
-    def carriage(self, order: OrderReadyToFulfil, warehouse: str, weight_g: int) -> Carriage:
-        """Who carries it, by the carrier table."""
-        ...
-
-    def holder(self, waybill_no: str) -> str:
-        """The order a waybill number belongs to already, or ""."""
-        ...
-
-    def apply(self, effect: object) -> None:
-        """Take one decision's effect into account for the decisions after it."""
-        ...
 
 
 def decide_ready(
@@ -185,109 +163,6 @@ def decide_hold_lifted(
     return Decision(state=parcel and rules.lift(parcel, event.code, moment.now))
 
 
-def decide_waybill(
-    parcel: Parcel | None, command: RecordWaybill, facts: ParcelFacts, moment: Moment
-) -> Outcome:
-    """Take the number. A number that belongs to another parcel is refused: one label, one parcel."""
-    before = rules.known(parcel, command.parcel_id)
-    if parcel is None or isinstance(before, Refusal):
-        return _refused(parcel, Refusal("unknown_parcel"))
-    if _is_taken(command.waybill_no, before, parcel, facts):
-        return _refused(parcel, Refusal("waybill_taken"))
-    after = rules.label(before, command.waybill_no, moment.now)
-    if isinstance(after, Refusal):
-        return _refused(parcel, after)
-    issued = (
-        WaybillIssued(
-            order_id=after.order_id,
-            version=0,
-            occurred_at=moment.now,
-            parcel_id=after.parcel_id,
-            carrier=after.carrier,
-            waybill_no=after.waybill_no,
-        ),
-    )
-    return Decision(
-        state=rules.with_parcel(parcel, after),
-        events=issued if after.stage is not before.stage else (),
-        effects=(TakeWaybill(after.waybill_no, after.order_id),),
-        result_id=after.waybill_no,
-    )
-
-
-def decide_waybill_replaced(
-    parcel: Parcel | None, command: ReplaceWaybill, facts: ParcelFacts, moment: Moment
-) -> Outcome:
-    """Take another carrier or number, by a person who says why. The same again is done without an event."""
-    before = rules.known(parcel, command.parcel_id)
-    if parcel is None or isinstance(before, Refusal):
-        return _refused(parcel, Refusal("unknown_parcel"))
-    if not command.reason.strip():
-        return _refused(parcel, Refusal("reason_missing"))
-    if _is_taken(command.waybill_no, before, parcel, facts):
-        return _refused(parcel, Refusal("waybill_taken"))
-    after = rules.replace_label(before, command.carrier, command.waybill_no)
-    if isinstance(after, Refusal):
-        return _refused(parcel, after)
-    if after is before:
-        return Decision(state=parcel, result_id=before.waybill_no)
-    replaced = WaybillReplaced(
-        order_id=after.order_id,
-        version=0,
-        occurred_at=moment.now,
-        parcel_id=after.parcel_id,
-        carrier=after.carrier,
-        waybill_no=after.waybill_no,
-        former_carrier=before.carrier,
-        former_waybill_no=before.waybill_no,
-        actor=command.actor,
-        reason=command.reason,
-    )
-    return Decision(
-        state=rules.with_parcel(parcel, after),
-        events=(replaced,),
-        effects=(TakeWaybill(after.waybill_no, after.order_id),),
-        result_id=after.waybill_no,
-    )
-
-
-def decide_waybill_refused(
-    parcel: Parcel | None, command: RecordWaybillRefused, _facts: ParcelFacts, moment: Moment
-) -> Outcome:
-    """Say why there is no waybill."""
-    before = rules.known(parcel, command.parcel_id)
-    if parcel is None or isinstance(before, Refusal):
-        return _refused(parcel, Refusal("unknown_parcel"))
-    after = rules.refuse_label(before, command.reason, moment.now)
-    if isinstance(after, Refusal):
-        return _refused(parcel, after)
-    state = rules.with_parcel(parcel, after)
-    if after.stage is not Stage.WAYBILL_REFUSED:
-        return Decision(state=state)
-    told = WaybillRefused(
-        order_id=after.order_id,
-        version=0,
-        occurred_at=moment.now,
-        parcel_id=after.parcel_id,
-        carrier=after.carrier,
-        reason=command.reason,
-    )
-    return Decision(state=state, events=(told,))
-
-
-def decide_waybill_discarded(
-    parcel: Parcel | None, command: RecordWaybillDiscarded, _facts: ParcelFacts, moment: Moment
-) -> Outcome:
-    """Nothing of a cancelled parcel is left at the provider."""
-    before = rules.known(parcel, command.parcel_id)
-    if parcel is None or isinstance(before, Refusal):
-        return _refused(parcel, Refusal("unknown_parcel"))
-    after = rules.discard(before, command.waybill_no, moment.now)
-    if isinstance(after, Refusal):
-        return _refused(parcel, after)
-    return Decision(state=rules.with_parcel(parcel, after))
-
-
 def _step_decision(
     wanted: Step, told: Callable[[Parcel, Sequence[Parcel], Moment], tuple[Struct, ...]]
 ) -> Callable[[Parcel | None, PickParcel | PackParcel | ShipParcel, ParcelFacts, Moment], Outcome]:
@@ -297,16 +172,14 @@ def _step_decision(
         _facts: ParcelFacts,
         moment: Moment,
     ) -> Outcome:
-        before = rules.known(parcel, command.parcel_id)
-        after = before if isinstance(before, Refusal) else rules.step(before, wanted)
-        if parcel is None or isinstance(after, Refusal):
-            refusal = after if isinstance(after, Refusal) else Refusal("unknown_parcel")
-            return _refused(parcel, refusal)
-        others = rules.others_of(parcel, after.parcel_id)
+        changed = changed_one(parcel, command.parcel_id, lambda one: rules.step(one, wanted))
+        if isinstance(changed, Refusal):
+            return refused(parcel, changed)
+        others = rules.others_of(changed.state, command.parcel_id)
         return Decision(
-            state=rules.with_parcel(parcel, after),
-            events=told(after, others, moment),
-            result_id=after.parcel_id,
+            state=changed.state,
+            events=told(changed.after, others, moment),
+            result_id=command.parcel_id,
         )
 
     return decide
@@ -317,7 +190,7 @@ def decide_tracking(
 ) -> Outcome:
     """Tell news of the journey. Old news is done without an event."""
     if parcel is None:
-        return _refused(parcel, Refusal("unknown_waybill"))
+        return refused(parcel, Refusal("unknown_waybill"))
     seen = Tracking(
         status=command.status, moved_at=command.moved_at, place=command.place, text=command.text
     )
@@ -325,7 +198,7 @@ def decide_tracking(
     before = named[0] if named else parcel
     after = rules.track(before, command.waybill_no, seen)
     if isinstance(after, Refusal):
-        return _refused(parcel, after)
+        return refused(parcel, after)
     is_told = after is not before and after.stage in {Stage.SHIPPED, Stage.DELIVERED}
     others = rules.others_of(parcel, after.parcel_id)
     return Decision(
@@ -358,18 +231,6 @@ def _cancelled(
         for one in rules.parcels_of(after)
     )
     return Decision(state=after, events=stopped if answer or before.parcel_id else ())
-
-
-def _is_taken(waybill_no: str, parcel: Parcel, order: Parcel, facts: ParcelFacts) -> bool:
-    """Whether a number belongs to another parcel, of another order or of its own."""
-    others = rules.others_of(order, parcel.parcel_id)
-    return any(one.waybill_no == waybill_no for one in others) or (
-        facts.holder(waybill_no) not in {"", parcel.order_id}
-    )
-
-
-def _refused(parcel: Parcel | None, refusal: Refusal) -> Outcome:
-    return Decision(state=parcel, refusal=refusal.code)
 
 
 decide_pick = _step_decision(Step.PICK, announcements.picked)

@@ -12,7 +12,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from services.fulfillment.domain.model import Parcel, Stage
+from services.fulfillment.domain import rules
+from services.fulfillment.domain.model import FormerLabel, Parcel, Stage
 from services.fulfillment.store import Due
 
 SETTLE_MS = 5_000
@@ -35,9 +36,10 @@ class Get(Struct, frozen=True, kw_only=True):
 
 
 class Discard(Struct, frozen=True, kw_only=True):
-    """One call to void a cancelled parcel's waybill."""
+    """One call to void a label that is not used any more; none where it is spared."""
 
     parcels: tuple[Parcel]
+    label: FormerLabel
 
 
 class Forget(Struct, frozen=True, kw_only=True):
@@ -61,8 +63,8 @@ def jobs_of(dues: Iterable[Due], alone: Collection[str], per_call_max: int) -> l
     order: list[list[Parcel]] = []
     for due in dues:
         parcel = due.parcel
-        if parcel.stage is Stage.CANCELLED and parcel.waybill_no:
-            jobs.append(Discard(parcels=(parcel,)))
+        if (label := rules.label_to_void(parcel)) is not None:
+            jobs.append(Discard(parcels=(parcel,), label=label))
             continue
         if parcel.stage is Stage.CANCELLED and not due.asked:
             forgotten.append(parcel)

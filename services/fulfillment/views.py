@@ -6,7 +6,23 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from services.fulfillment.domain.model import TITLES, Line, Parcel, Stage, Tracking
+from services.fulfillment.domain.model import (
+    TITLES,
+    FormerLabel,
+    Line,
+    Parcel,
+    Stage,
+    Tracking,
+)
+
+
+class FormerView(Struct, frozen=True, kw_only=True):
+    """A label that was replaced: `due` to be voided, `void`, or `left` alive, and why."""
+
+    carrier: str
+    waybill_no: str
+    state: str
+    why: str
 
 
 class ParcelView(Struct, frozen=True, kw_only=True):
@@ -32,6 +48,7 @@ class ParcelView(Struct, frozen=True, kw_only=True):
     rule: str
     waybill_no: str
     waybill_refusal: str
+    formers: tuple[FormerView, ...]
     weight_g: int
     weight_estimated: bool
     pieces: int
@@ -63,6 +80,7 @@ def view(parcel: Parcel, now: datetime) -> ParcelView:
         rule=parcel.rule,
         waybill_no=parcel.waybill_no,
         waybill_refusal=parcel.waybill_refusal,
+        formers=tuple(_former_view(one) for one in parcel.formers),
         weight_g=parcel.weight_g,
         weight_estimated=parcel.weight_estimated,
         pieces=sum(line.quantity for line in parcel.lines),
@@ -71,4 +89,14 @@ def view(parcel: Parcel, now: datetime) -> ParcelView:
         lines=parcel.lines,
         tracking=parcel.tracking,
         further=tuple(view(one, now) for one in parcel.further),
+    )
+
+
+def _former_view(label: FormerLabel) -> FormerView:
+    ended = "left" if label.left else "void"
+    return FormerView(
+        carrier=label.carrier,
+        waybill_no=label.waybill_no,
+        state=ended if label.settled else "due",
+        why=label.left,
     )

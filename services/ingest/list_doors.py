@@ -8,13 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from chassis.errors import Unavailable
-from chassis.http import Problem, problem_response, read_body, unauthorised
+from chassis.http import Problem, as_problem, problem_response, read_body, unauthorised
 from chassis.metrics import DOOR_REQUESTS
 from services.ingest.domain.mapping_rules import Fault
 
@@ -41,7 +40,7 @@ def guarded(
             try:
                 response = await answer(request)
             except Unavailable:
-                response = problem(503, "unavailable", "暂时不可用，请稍后再试")
+                response = as_problem(503, "unavailable", "暂时不可用，请稍后再试")
         DOOR_REQUESTS.labels(name, str(response.status_code)).inc()
         return response
 
@@ -53,7 +52,7 @@ def limit_of(request: Request) -> int | Response:
     text = request.query_params.get("limit", "200")
     if text.isdecimal() and len(text) < 6 and 0 < int(text) <= ROWS_MAX:
         return int(text)
-    return problem(400, "bad_limit", f"参数 limit 应为 1 到 {ROWS_MAX}")
+    return as_problem(400, "bad_limit", f"参数 limit 应为 1 到 {ROWS_MAX}")
 
 
 def after_of(request: Request, kind: Any, first: T) -> T | Response:
@@ -64,7 +63,7 @@ def after_of(request: Request, kind: Any, first: T) -> T | Response:
     try:
         after: T = msgspec.json.decode(text, type=kind)
     except msgspec.DecodeError:
-        return problem(400, "bad_after", "参数 after 不正确")
+        return as_problem(400, "bad_after", "参数 after 不正确")
     return after
 
 
@@ -73,26 +72,16 @@ async def body_of(request: Request, kind: type[T], wrong: str) -> T | Response:
     try:
         body = await read_body(request, BODY_BYTES_MAX)
     except ClientDisconnect:
-        return problem(400, "malformed", "请求内容不合规")
+        return as_problem(400, "malformed", "请求内容不合规")
     if body is None:
-        return problem(413, "too_large", "请求内容过大")
+        return as_problem(413, "too_large", "请求内容过大")
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        return problem(422, "malformed", wrong, str(error))
+        return as_problem(422, "malformed", wrong, str(error))
 
 
 def refused(faults: tuple[Fault, ...]) -> Response:
     """Nothing was changed, for all of these."""
     title = f"有 {len(faults)} 处错误，未作任何改动"
     return problem_response(Refusal(status=422, code="faults", title=title, faults=faults))
-
-
-def as_json(value: Struct) -> Response:
-    """The answer as JSON."""
-    return Response(msgspec.json.encode(value), media_type="application/json")
-
-
-def problem(status: int, code: str, title: str, detail: str = "") -> Response:
-    """Why not."""
-    return problem_response(Problem(status=status, code=code, title=title, detail=detail))

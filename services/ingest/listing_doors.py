@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.ingest.list_doors import after_of, as_json, body_of, guarded, limit_of, refused
+from chassis.http import as_json
+from services.ingest.list_doors import after_of, body_of, guarded, limit_of, refused
 from services.ingest.listings import Key, ListedListing, Listings, ListingsChanged, WrittenListing
 
 LISTINGS_MAX = 10_000

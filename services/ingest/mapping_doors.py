@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chassis.http import as_json
 from services.ingest.domain.mapping_rules import WrittenMapping
-from services.ingest.list_doors import after_of, as_json, body_of, guarded, limit_of, refused
+from services.ingest.list_doors import after_of, body_of, guarded, limit_of, refused
 from services.ingest.mappings import Changed, Listed, Mappings, UnmatchedSku
 
 MAPPINGS_MAX = 10_000

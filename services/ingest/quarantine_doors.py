@@ -11,7 +11,6 @@ import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -22,7 +21,7 @@ from starlette.routing import Route
 
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
-from chassis.http import Problem, problem_response, read_body, unauthorised
+from chassis.http import Problem, as_json, as_problem, problem_response, read_body, unauthorised
 from chassis.postgres import ACQUIRE_TIMEOUT_S, Connection, Pool
 from schemas.events.commands_ingest_payloads import (
     CorrectQuarantined,
@@ -90,14 +89,14 @@ class QuarantineDoors:
             states = [EntryState(state) for state in asked.getlist("state")] or sorted(WAITING)
             limit = int(asked.get("limit", "100"))
         except ValueError as error:
-            return _refused(400, "malformed", "请求内容不合规", str(error))
+            return as_problem(400, "malformed", "请求内容不合规", str(error))
         if not 0 < limit <= LIST_MAX:
-            return _refused(400, "malformed", "请求内容不合规", f"limit is 1 to {LIST_MAX}")
+            return as_problem(400, "malformed", "请求内容不合规", f"limit is 1 to {LIST_MAX}")
         async with self.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             entries = await list_entries(
                 connection, states=states, channel=asked.get("channel", ""), limit=limit
             )
-        return _json([summary(entry) for entry in entries])
+        return as_json([summary(entry) for entry in entries])
 
     async def _show(self, request: Request) -> Response:
         if refused := unauthorised(request, self.token):
@@ -105,19 +104,19 @@ class QuarantineDoors:
         async with self.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             found = await find_entries(connection, request.query_params.get("name", ""))
             views = [await self._view(connection, one, in_clear=False) for one in found]
-        return _json(views) if views else problem_response(UNKNOWN)
+        return as_json(views) if views else problem_response(UNKNOWN)
 
     async def _ask(self, request: Request) -> Response:
         if refused := unauthorised(request, self.token):
             return refused
         act = request.path_params["act"]
         if act not in COMMANDS and act != "reveal":
-            return _refused(404, "act_unknown", "没有这个操作")
+            return as_problem(404, "act_unknown", "没有这个操作")
         ask = await _read(request)
         if isinstance(ask, Response):
             return ask
         if (ask.patch is not UNSET) is not (act == "correct"):
-            return _refused(422, "patch", "更正必须带 patch，其他操作不能带")
+            return as_problem(422, "patch", "更正必须带 patch，其他操作不能带")
         async with self.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             found = [f for f in await find_entries(connection, ask.entry_key) if _is(f, ask)]
             if not found:
@@ -129,7 +128,7 @@ class QuarantineDoors:
     async def _command(self, act: str, entry: Entry, ask: Ask) -> Response:
         patch = b"" if ask.patch is UNSET else bytes(ask.patch)
         if patch and isinstance(read := read_patch(patch), PatchRefused):
-            return _refused(422, "patch_malformed", "更正内容不合规", read.why)
+            return as_problem(422, "patch_malformed", "更正内容不合规", read.why)
         command = COMMANDS[act](
             source_key=payload_of(entry).source_key,
             command_id=ask.command_id or str(uuid.uuid4()),
@@ -142,10 +141,10 @@ class QuarantineDoors:
         settled = await self.desk.ask(command, self.ask_timeout_s)
         if isinstance(settled, StillPending):
             pending = Answer(command_id=settled.command_id, outcome="pending", result="")
-            return _json(pending, 202)
+            return as_json(pending, 202)
         if settled.outcome == "refused":
-            return _refused(409, settled.result_id or "refused", "未执行", settled.reason)
-        return _json(
+            return as_problem(409, settled.result_id or "refused", "未执行", settled.reason)
+        return as_json(
             Answer(command_id=settled.command_id, outcome=settled.outcome, result=settled.result_id)
         )
 
@@ -159,7 +158,7 @@ class QuarantineDoors:
             basis=ask.command_id,
         )
         await write_deed(connection, revealed)
-        return _json([await self._view(connection, found, in_clear=True)])
+        return as_json([await self._view(connection, found, in_clear=True)])
 
     async def _view(self, connection: Connection, found: Found, *, in_clear: bool) -> View:
         entry = found.entry
@@ -189,22 +188,14 @@ async def _read(request: Request) -> Ask | Response:
     try:
         body = await read_body(request, BODY_BYTES_MAX)
         if body is None:
-            return _refused(413, "too_large", "请求内容过大")
+            return as_problem(413, "too_large", "请求内容过大")
         ask = msgspec.json.decode(body, type=Ask)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ClientDisconnect) as error:
-        return _refused(400, "malformed", "请求内容不合规", str(error))
+        return as_problem(400, "malformed", "请求内容不合规", str(error))
     if not ask.reason.strip() or not ask.actor.strip():
-        return _refused(422, "reason_and_actor", "必须写明原因和操作人")
+        return as_problem(422, "reason_and_actor", "必须写明原因和操作人")
     if max(len(ask.reason), len(ask.actor)) > TEXT_CHARS_MAX:
-        return _refused(422, "too_long", f"文字不能超过 {TEXT_CHARS_MAX} 个字")
+        return as_problem(422, "too_long", f"文字不能超过 {TEXT_CHARS_MAX} 个字")
     if not (ask.reason + ask.actor).isprintable() or not _COMMAND_ID.fullmatch(ask.command_id):
-        return _refused(422, "unprintable", "文字里有不可见字符，或命令号不合规")
+        return as_problem(422, "unprintable", "文字里有不可见字符，或命令号不合规")
     return ask
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
-
-
-def _refused(status: int, code: str, title: str, detail: str = "") -> Response:
-    return problem_response(Problem(status=status, code=code, title=title, detail=detail))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from chassis.ids import request_id
 from services.ingest.aftersales_store import aftersale_of, keep_told_refused
@@ -24,6 +24,7 @@ from services.ingest.channels import (
     Retry,
     Shipment,
     ShippedLine,
+    ToldParcel,
     Unsupported,
     WriteBack,
 )
@@ -65,17 +66,8 @@ async def _tell_shipment(
 ) -> WriteBack:
     channel, credentials = shared.channels[shop.channel], shop.credentials()
     parcel = _packed(row, state, told)
-    shipment = Shipment(
-        order_no=row["channel_order_no"],
-        lines=_shipped(parcel),
-        whole=parcel.whole,
-        additional=parcel.additional,
-        completes=parcel.completes,
-        carrier=told.carrier,
-        waybill_no=told.waybill_no,
-        request_id=request_id("ship", row["key"], told.document_no),
-        carrier_code=shop.carriers.get(told.carrier, ""),
-    )
+    named = _named(shop, row, parcel, told, "ship")
+    shipment = Shipment(**asdict(named), completes=parcel.completes)
     now = shared.clock.now()
     if channel.prepare_shipment is not None:
         asked = channel.prepare_shipment(credentials, shipment, now)
@@ -100,18 +92,8 @@ async def _tell_waybill(
     calls = channel.waybills
     if calls is None:
         return Unsupported(reason="the channel has no call for another waybill")
-    parcel = _packed(row, state, shipment)
-    change = NewWaybill(
-        order_no=row["channel_order_no"],
-        lines=_shipped(parcel),
-        whole=parcel.whole,
-        additional=parcel.additional,
-        carrier=told.carrier,
-        waybill_no=told.waybill_no,
-        former_waybill_no=former.waybill_no,
-        request_id=request_id("waybill", row["key"], told.document_no),
-        carrier_code=shop.carriers.get(told.carrier, ""),
-    )
+    named = _named(shop, row, _packed(row, state, shipment), told, "waybill")
+    change = NewWaybill(**asdict(named), former_waybill_no=former.waybill_no)
     now = shared.clock.now()
     asked = calls.prepare(credentials, change, now) if calls.prepare is not None else None
     if asked is not None:
@@ -123,10 +105,19 @@ async def _tell_waybill(
     return await _ask(shared, channel, "waybill", request, calls.read_answer)
 
 
-def _shipped(parcel: Packed) -> tuple[ShippedLine, ...]:
-    return tuple(
-        ShippedLine(line_id=line.line_id, qty=line.quantity, again=line.again)
-        for line in parcel.lines
+def _named(shop: Shop, row: Any, parcel: Packed, told: Told, call: str) -> ToldParcel:
+    return ToldParcel(
+        order_no=row["channel_order_no"],
+        lines=tuple(
+            ShippedLine(line_id=line.line_id, qty=line.quantity, again=line.again)
+            for line in parcel.lines
+        ),
+        whole=parcel.whole,
+        additional=parcel.additional,
+        carrier=told.carrier,
+        waybill_no=told.waybill_no,
+        request_id=request_id(call, row["key"], told.document_no),
+        carrier_code=shop.carriers.get(told.carrier, ""),
     )
 
 

@@ -12,13 +12,12 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
-import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.direct import NotInTime, TooBusy
-from chassis.http import Problem, problem_response, read_body
+from chassis.http import Problem, as_json, problem_response, read_body
 from services.inventory.domain.reservations import (
     Answer,
     ConfirmReservation,
@@ -62,6 +61,11 @@ REFUSED = {
     "adopted": (409, "reservation_adopted", "货品已归订单，请在订单上操作"),
 }
 """Refusal of the desk → status, code and title."""
+
+IN_ONE_WAREHOUSE = (
+    "a reservation is held in one warehouse, never split: ask for a part of it (`partial`), "
+    "or for one reservation a warehouse"
+)
 
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -274,6 +278,7 @@ def problem_of(answer: Shortage | Refused) -> Problem:
         status=409,
         code="insufficient_stock",
         title="库存不足",
+        detail=IN_ONE_WAREHOUSE,
         missing=tuple(
             Lacking(sku=one.sku, quantity=one.wanted, available=one.available)
             for one in answer.missing
@@ -290,14 +295,9 @@ class Lacking(Struct, frozen=True, kw_only=True):
 
 
 class Short(Problem, frozen=True, kw_only=True):
-    """The problem `insufficient_stock`. Nothing is held."""
+    """The problem `insufficient_stock`: a reservation is never split over warehouses. Nothing is held."""
 
     missing: tuple[Lacking, ...]
-
-
-def as_json(value: object, status: int = 200) -> Response:
-    """The answer as JSON."""
-    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
 
 
 def _told(answer: Answer, status: int) -> Response:

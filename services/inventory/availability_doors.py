@@ -18,11 +18,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chassis.errors import Unavailable
-from chassis.http import Problem, problem_response, read_body
+from chassis.http import Problem, as_json, problem_response, read_body
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
 from services.inventory.availability import SQL
 from services.inventory.domain.stock import PIECES_MAX
-from services.inventory.doors import BODY_BYTES_MAX, Code, guarded, json_answer
+from services.inventory.doors import BODY_BYTES_MAX, Code, guarded
 from services.inventory.papers import Actor
 from services.inventory.written import SKUS_MAX, Fault, FaultyRequest, faulty
 
@@ -77,14 +77,14 @@ def availability_routes(pool: Pool, *, token: str) -> list[Route]:
             return skus
         rows = await fetched("offers", skus)
         told = [dict(row) | {"offers": msgspec.Raw(row["offers"].encode())} for row in rows]
-        return json_answer({"told": told})
+        return as_json({"told": told})
 
     async def safety(request: Request) -> Response:
         skus = _asked(request)
         if isinstance(skus, Response):
             return skus
         rows = await fetched("safety_of", skus)
-        return json_answer({"stocks": [KeptSafetyStock(**dict(row)) for row in rows]})
+        return as_json({"stocks": [KeptSafetyStock(**dict(row)) for row in rows]})
 
     async def set_safety(request: Request) -> Response:
         body = await read_body(request, BODY_BYTES_MAX)
@@ -103,7 +103,7 @@ def availability_routes(pool: Pool, *, token: str) -> list[Route]:
             return problem_response(problem)
         pieces = [one.pieces for one in written.stocks]
         changed = await fetched("set_safety", *columns, pieces, written.actor)
-        return json_answer(SafetyStockSet(set=len(changed), unchanged=len(rows) - len(changed)))
+        return as_json(SafetyStockSet(set=len(changed), unchanged=len(rows) - len(changed)))
 
     return [
         Route("/channel-availability", guarded(offers, token)),

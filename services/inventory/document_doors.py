@@ -18,10 +18,10 @@ from starlette.routing import Route
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
 from chassis.errors import Unavailable
-from chassis.http import Problem, problem_response, read_body
+from chassis.http import Problem, as_json, problem_response, read_body
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
 from services.inventory.domain.model import Hold
-from services.inventory.doors import BATCH_REFUSALS, BODY_BYTES_MAX, guarded, json_answer
+from services.inventory.doors import BATCH_REFUSALS, BODY_BYTES_MAX, guarded
 from services.inventory.papers import DOORS, Written
 from services.inventory.purchase_papers import PURCHASE_DOORS
 from services.inventory.rebuild import decode_kept
@@ -84,7 +84,7 @@ def document_routes(
             answer = await desk.ask(written.command(clock), answer_timeout_s)
             if isinstance(answer, StillPending):
                 pending = Settled(outcome="pending", document_no=written.document_no, state="")
-                return json_answer(pending, 202)
+                return as_json(pending, 202)
             if answer.outcome != "done":
                 title = REFUSALS.get(answer.reason, "未能入账")
                 return problem_response(
@@ -95,7 +95,7 @@ def document_routes(
                         detail=f"{title} {answer.result_id}".strip(),
                     )
                 )
-            return json_answer(Settled(document_no=written.document_no, state=answer.result_id))
+            return as_json(Settled(document_no=written.document_no, state=answer.result_id))
 
         return guarded(post, token)
 
@@ -112,7 +112,7 @@ def document_routes(
             return problem_response(
                 Problem(status=404, code="unknown_document", title=REFUSALS["unknown_document"])
             )
-        return json_answer(state)
+        return as_json(state)
 
     return [
         *(

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
 from chassis.errors import Unavailable
-from chassis.http import Problem, problem_response, read_body, unauthorised
+from chassis.http import Problem, as_json, problem_response, read_body, unauthorised
 from chassis.ids import request_id
 from schemas.events.commands_inventory import ReceiptLine, ReceiveStock
 from services.inventory.api import Api, answering, endpoints
@@ -114,7 +114,7 @@ def inventory_app(
     """The ASGI application. `also` are the doors of documents and reconciliation."""
 
     async def invariants(_request: Request) -> Response:
-        return json_answer(await books.invariants())
+        return as_json(await books.invariants())
 
     async def receipts(request: Request) -> Response:
         body = await read_body(request, BODY_BYTES_MAX)
@@ -129,7 +129,7 @@ def inventory_app(
             return problem_response(problem)
         answer = await desk.ask(receipt.command(clock), receipt_timeout_s)
         if isinstance(answer, StillPending):
-            return json_answer({"outcome": "pending", "command_id": answer.command_id}, 202)
+            return as_json({"outcome": "pending", "command_id": answer.command_id}, 202)
         if answer.outcome != "done":
             title = REFUSALS.get(answer.reason, "未能入账")
             return problem_response(
@@ -140,7 +140,7 @@ def inventory_app(
                     detail=f"{title} {answer.result_id}".strip(),
                 )
             )
-        return json_answer({"outcome": "done", "document_no": receipt.document_no})
+        return as_json({"outcome": "done", "document_no": receipt.document_no})
 
     return Starlette(
         routes=[
@@ -180,8 +180,3 @@ def guarded(
             )
 
     return behind
-
-
-def json_answer(value: object, status: int = 200) -> Response:
-    """The value as JSON."""
-    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")

@@ -17,10 +17,10 @@ from starlette.routing import Route
 
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
-from chassis.http import Problem, problem_response
+from chassis.http import Problem, as_json, problem_response
 from chassis.ids import request_id
 from schemas.events.commands_inventory import ExtendHold
-from services.inventory.api import answering, as_json, read_wanted
+from services.inventory.api import answering, read_wanted
 from services.inventory.doors import guarded
 from services.inventory.papers import Actor, Reason
 from services.inventory.written import HOLD_S_MAX, Key

@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chassis.http import Problem, problem_response, read_body
-from services.inventory.doors import BODY_BYTES_MAX, Code, guarded, json_answer
+from chassis.http import Problem, as_json, problem_response, read_body
+from services.inventory.doors import BODY_BYTES_MAX, Code, guarded
 from services.inventory.papers import Actor, Reason
 from services.inventory.reconciling import Reconciler, Refusal, Sheet, sha256
 from services.inventory.sheets import SheetBroken, read_sheet
@@ -59,21 +59,21 @@ def reconciliation_routes(
         if not actor.strip() or len(actor) > 64:
             return _malformed("actor has 1 to 64 characters")
         dry_run = request.query_params.get("dry_run", "") == "1"
-        return json_answer(await reconciler.reconcile(sheet, actor, dry_run=dry_run))
+        return as_json(await reconciler.reconcile(sheet, actor, dry_run=dry_run))
 
     async def show(request: Request) -> Response:
-        return json_answer(await reconciler.report(request.path_params["number"]))
+        return as_json(await reconciler.report(request.path_params["number"]))
 
     async def close(request: Request) -> Response:
         written = await _written(request, WrittenClosing)
         if isinstance(written, Response):
             return written
         number = request.path_params["number"]
-        return json_answer(await reconciler.close(number, written.documents, written.actor))
+        return as_json(await reconciler.close(number, written.documents, written.actor))
 
     async def tasks(request: Request) -> Response:
         closed_too = request.query_params.get("all", "") == "1"
-        return json_answer(await reconciler.tasks(closed_too=closed_too))
+        return as_json(await reconciler.tasks(closed_too=closed_too))
 
     async def close_task(request: Request) -> Response:
         written = await _written(request, WrittenTaskEnd)
@@ -85,7 +85,7 @@ def reconciliation_routes(
             reason=written.reason,
             actor=written.actor,
         )
-        return json_answer({"outcome": "done"})
+        return as_json({"outcome": "done"})
 
     def door(path: str, endpoint: Callable[[Request], Awaitable[Response]], method: str) -> Route:
         return Route(path, guarded(_answering(endpoint), token), methods=[method])

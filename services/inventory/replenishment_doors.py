@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chassis.http import Problem, problem_response, read_body
-from services.inventory.doors import BODY_BYTES_MAX, Code, guarded, json_answer
+from chassis.http import Problem, as_json, problem_response, read_body
+from services.inventory.doors import BODY_BYTES_MAX, Code, guarded
 from services.inventory.papers import Actor
 from services.inventory.replenishing import Replenishment, SupplyRow
 from services.inventory.written import Fault, faulty, read_as
@@ -63,17 +63,17 @@ def replenishment_routes(replenishment: Replenishment, *, token: str) -> list[Ro
             name: request.query_params.get(name, "") for name in ("warehouse", "sku", "supplier")
         }
         everything = request.query_params.get("all", "") == "1"
-        return _readable(asked) or json_answer(
+        return _readable(asked) or as_json(
             await replenishment.suggestions(**asked, everything=everything)
         )
 
     async def purchases(request: Request) -> Response:
         asked = {name: request.query_params.get(name, "") for name in ("warehouse", "sku")}
-        return _readable(asked) or json_answer(await replenishment.purchases(**asked))
+        return _readable(asked) or as_json(await replenishment.purchases(**asked))
 
     async def supply(request: Request) -> Response:
         skus = request.query_params.getlist("sku")
-        return _readable(dict.fromkeys(("sku",), "".join(skus))) or json_answer(
+        return _readable(dict.fromkeys(("sku",), "".join(skus))) or as_json(
             await replenishment.supply(skus)
         )
 
@@ -82,14 +82,14 @@ def replenishment_routes(replenishment: Replenishment, *, token: str) -> list[Ro
         if isinstance(written, Response):
             return written
         await replenishment.keep_supply(written.rows, written.actor)
-        return json_answer(Kept())
+        return as_json(Kept())
 
     async def plan_again(request: Request) -> Response:
         written = await _written(request, PlanAgain)
         if isinstance(written, Response):
             return written
         await replenishment.plan_again(written.skus)
-        return json_answer(Kept(outcome="accepted"), 202)
+        return as_json(Kept(outcome="accepted"), 202)
 
     def door(path: str, endpoint: Callable[[Request], Awaitable[Response]], method: str) -> Route:
         return Route(path, guarded(endpoint, token), methods=[method])

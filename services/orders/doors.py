@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -23,7 +22,7 @@ from starlette.routing import Route
 
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
-from chassis.http import Problem, problem_response, read_body, unauthorised
+from chassis.http import as_json, as_problem, read_body, unauthorised
 from chassis.postgres import Pool
 from schemas.events.commands_orders import CancelOrder, HoldOrder, LiftHold, ReviewOrder
 from services.orders.store import QUERIES, funnel, read_order
@@ -53,63 +52,25 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 Command = HoldOrder | LiftHold | ReviewOrder | CancelOrder
-Make = Callable[[str, Ask, datetime], Command]
-
-
-def _hold(order_id: str, ask: Ask, now: datetime) -> Command:
-    return HoldOrder(
-        order_id=order_id,
-        command_id=ask.command_id,
-        issued_at=now,
-        actor=ask.actor,
-        reason=ask.reason,
-    )
-
-
-def _lift(order_id: str, ask: Ask, now: datetime) -> Command:
-    return LiftHold(
-        order_id=order_id,
-        command_id=ask.command_id,
-        issued_at=now,
-        actor=ask.actor,
-        reason=ask.reason,
-    )
-
-
-def _cancel(order_id: str, ask: Ask, now: datetime) -> Command:
-    return CancelOrder(
-        order_id=order_id,
-        command_id=ask.command_id,
-        issued_at=now,
-        actor=ask.actor,
-        reason=ask.reason,
-    )
-
-
-def _review(order_id: str, ask: Ask, now: datetime) -> Command:
-    return ReviewOrder(
-        order_id=order_id,
-        command_id=ask.command_id,
-        issued_at=now,
-        actor=ask.actor,
-        passed=ask.passed,
-        reason=ask.reason,
-    )
-
-
-COMMANDS: dict[str, Make] = {
-    "hold": _hold,
-    "lift": _lift,
-    "review": _review,
-    "cancel": _cancel,
+COMMANDS: dict[str, Callable[..., Command]] = {
+    "hold": HoldOrder,
+    "lift": LiftHold,
+    "review": ReviewOrder,
+    "cancel": CancelOrder,
 }
 
 
 def command_of(name: str, order_id: str, ask: Ask, now: datetime) -> Command:
     """The command a door or the CLI sends; `name` is one of COMMANDS."""
-    if not ask.command_id:
-        ask = msgspec.structs.replace(ask, command_id=str(uuid.uuid4()))
-    return COMMANDS[name](order_id, ask, now)
+    verdict = {"passed": ask.passed} if name == "review" else {}
+    return COMMANDS[name](
+        order_id=order_id,
+        command_id=ask.command_id or str(uuid.uuid4()),
+        issued_at=now,
+        actor=ask.actor,
+        reason=ask.reason,
+        **verdict,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +96,7 @@ class Doors:
     async def _funnel(self, request: Request) -> Response:
         if refused := unauthorised(request, self.token):
             return refused
-        return _json(await funnel(self.pool))
+        return as_json(await funnel(self.pool))
 
     async def _show(self, request: Request) -> Response:
         if refused := unauthorised(request, self.token):
@@ -145,14 +106,14 @@ class Doors:
             return _unknown()
         async with self.pool.acquire() as connection:
             found = await read_order(connection, order_id)
-        return _unknown() if found is None else _json(view(found))
+        return _unknown() if found is None else as_json(view(found))
 
     async def _ask(self, request: Request) -> Response:
         if refused := unauthorised(request, self.token):
             return refused
         order_id, name = request.path_params["order_id"], request.path_params["name"]
         if name not in COMMANDS:
-            return _problem(404, "command_unknown", "没有这个操作")
+            return as_problem(404, "command_unknown", "没有这个操作")
         if not _ORDER_ID.fullmatch(order_id):
             return _unknown()
         ask = await _read(request)
@@ -166,10 +127,10 @@ class Doors:
         settled = await self.desk.ask(command, self.ask_timeout_s)
         if isinstance(settled, StillPending):
             pending = Answer(command_id=settled.command_id, outcome="pending", result="")
-            return _json(pending, 202)
+            return as_json(pending, 202)
         if settled.outcome == "refused":
-            return _problem(409, settled.result_id or "refused", settled.reason)
-        return _json(
+            return as_problem(409, settled.result_id or "refused", settled.reason)
+        return as_json(
             Answer(command_id=settled.command_id, outcome=settled.outcome, result=settled.result_id)
         )
 
@@ -178,32 +139,24 @@ async def _read(request: Request) -> Ask | Response:
     try:
         length = int(request.headers.get("content-length", "0"))
     except ValueError:
-        return _problem(400, "malformed", "请求内容不合规")
+        return as_problem(400, "malformed", "请求内容不合规")
     if length > BODY_MAX_BYTES:
-        return _problem(413, "too_large", "请求内容过大")
+        return as_problem(413, "too_large", "请求内容过大")
     body = await read_body(request, BODY_MAX_BYTES)
     if body is None:
-        return _problem(413, "too_large", "请求内容过大")
+        return as_problem(413, "too_large", "请求内容过大")
     try:
         ask = msgspec.json.decode(body, type=Ask)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        return _problem(400, "malformed", "请求内容不合规", str(error))
+        return as_problem(400, "malformed", "请求内容不合规", str(error))
     if not ask.reason.strip() or not ask.actor.strip():
-        return _problem(422, "reason_and_actor", "必须写明原因和操作人")
+        return as_problem(422, "reason_and_actor", "必须写明原因和操作人")
     if max(len(ask.reason), len(ask.actor), len(ask.command_id)) > TEXT_MAX_CHARS:
-        return _problem(422, "too_long", f"文字不能超过 {TEXT_MAX_CHARS} 个字")
+        return as_problem(422, "too_long", f"文字不能超过 {TEXT_MAX_CHARS} 个字")
     if not (ask.reason + ask.actor + ask.command_id).isprintable():
-        return _problem(422, "unprintable", "文字里有不可见字符")
+        return as_problem(422, "unprintable", "文字里有不可见字符")
     return ask
 
 
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
-
-
-def _problem(status: int, code: str, title: str, detail: str = "") -> Response:
-    return problem_response(Problem(status=status, code=code, title=title, detail=detail))
-
-
 def _unknown() -> Response:
-    return _problem(404, "order_unknown", "没有这个订单")
+    return as_problem(404, "order_unknown", "没有这个订单")

@@ -21,7 +21,7 @@ from chassis import metrics
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
 from chassis.errors import Unavailable
-from chassis.http import Problem, problem_response, read_body, unauthorised
+from chassis.http import as_json, as_problem, read_body, unauthorised
 from chassis.ids import request_id
 from schemas.events.commands_refunds import (
     ApproveRefund,
@@ -123,7 +123,7 @@ class Doors:
             except _Unread as unread:
                 response = unread.response
             except Unavailable:
-                response = _problem(503, "unavailable", "暂时不可用，请稍后再试")
+                response = as_problem(503, "unavailable", "暂时不可用，请稍后再试")
             metrics.DOOR_REQUESTS.labels(f"refunds.{name}", str(response.status_code)).inc()
             return response
 
@@ -133,7 +133,7 @@ class Doors:
         """POST /refunds."""
         asked = await _body(request, Asked)
         if len(asked.lines) > LINES_MAX or not asked.request_key or not asked.actor:
-            return _problem(422, "bad_request", "请求内容不完整")
+            return as_problem(422, "bad_request", "请求内容不完整")
         refund_id = refund_id_of(asked.order_id, asked.request_key)
         now = self.clock.now()
         command = RequestRefund(
@@ -157,31 +157,22 @@ class Doors:
 
     async def approve(self, request: Request) -> Response:
         """POST /refunds/{order_id}/{refund_id}/approve."""
-        judged = await _body(request, Judged)
-        order_id, refund_id = _names(request)
-        now = self.clock.now()
-        command = ApproveRefund(
-            order_id=order_id,
-            command_id=request_id(
-                "approve", order_id, refund_id, judged.actor, judged.role, now.isoformat()
-            ),
-            issued_at=now,
-            actor=judged.actor,
-            refund_id=refund_id,
-            role=judged.role,
-            reason=judged.reason,
-        )
-        return await self._ask(command, 200)
+        return await self._judge(request, "approve", ApproveRefund)
 
     async def refuse(self, request: Request) -> Response:
         """POST /refunds/{order_id}/{refund_id}/refuse."""
+        return await self._judge(request, "refuse", RefuseRefund)
+
+    async def _judge(
+        self, request: Request, verb: str, kind: type[ApproveRefund | RefuseRefund]
+    ) -> Response:
         judged = await _body(request, Judged)
         order_id, refund_id = _names(request)
         now = self.clock.now()
-        command = RefuseRefund(
+        command = kind(
             order_id=order_id,
             command_id=request_id(
-                "refuse", order_id, refund_id, judged.actor, judged.role, now.isoformat()
+                verb, order_id, refund_id, judged.actor, judged.role, now.isoformat()
             ),
             issued_at=now,
             actor=judged.actor,
@@ -210,24 +201,24 @@ class Doors:
         """POST /refunds/{order_id}/{refund_id}/look-again: a person has the gateway asked once more."""
         order_id, refund_id = _names(request)
         if not await self.journal.look_again(order_id, refund_id):
-            return _problem(409, "not_waiting", "该退款不在等待人工核实")
+            return as_problem(409, "not_waiting", "该退款不在等待人工核实")
         return await self._case(order_id, refund_id, 200)
 
     async def list_cases(self, request: Request) -> Response:
         """GET /refunds?state=&order_id=&limit=."""
         limit = request.query_params.get("limit", "100")
         if not limit.isdecimal() or len(limit) > 6:
-            return _problem(422, "bad_request", "limit 必须是数字")
+            return as_problem(422, "bad_request", "limit 必须是数字")
         found = await self.desk.cases(
             state=request.query_params.get("state", ""),
             order_id=request.query_params.get("order_id", ""),
             limit=int(limit),
         )
-        return _json({"refunds": found}, 200)
+        return as_json({"refunds": found})
 
     async def totals(self, _request: Request) -> Response:
         """GET /totals."""
-        return _json(await self.desk.totals(), 200)
+        return as_json(await self.desk.totals())
 
     async def _ask(self, command: Any, done_status: int) -> Response:
         result = await self.commands.ask(command, self.answer_timeout_s)
@@ -235,13 +226,13 @@ class Doors:
             return _pending(command.order_id, command.refund_id)
         if result.outcome == "refused":
             title = REASONS.get(result.reason, "不能这样做")
-            return _problem(409, result.reason, title, f"refund {command.refund_id}")
+            return as_problem(409, result.reason, title, f"refund {command.refund_id}")
         return await self._case(command.order_id, command.refund_id, done_status)
 
     async def _case(self, order_id: str, refund_id: str, status: int) -> Response:
         found = await self.desk.cases(order_id=order_id, refund_id=refund_id, limit=1)
         # A channel's request that overtook its order is kept, and is no case yet.
-        return _json(found[0], status) if found else _pending(order_id, refund_id)
+        return as_json(found[0], status) if found else _pending(order_id, refund_id)
 
 
 def _names(request: Request) -> tuple[str, str]:
@@ -251,20 +242,14 @@ def _names(request: Request) -> tuple[str, str]:
 async def _body(request: Request, kind: type[T]) -> T:
     body = await read_body(request, BODY_BYTES_MAX)
     if body is None:
-        raise _Unread(_problem(413, "too_large", "请求内容过大"))
+        raise _Unread(as_problem(413, "too_large", "请求内容过大"))
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _Unread(_problem(422, "bad_request", "请求内容无法读取", str(error)[:200])) from error
+        raise _Unread(
+            as_problem(422, "bad_request", "请求内容无法读取", str(error)[:200])
+        ) from error
 
 
 def _pending(order_id: str, refund_id: str) -> Response:
-    return _json({"order_id": order_id, "refund_id": refund_id, "pending": True}, 202)
-
-
-def _problem(status: int, code: str, title: str, detail: str = "") -> Response:
-    return problem_response(Problem(status=status, code=code, title=title, detail=detail))
-
-
-def _json(value: object, status: int) -> Response:
-    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
+    return as_json({"order_id": order_id, "refund_id": refund_id, "pending": True}, 202)

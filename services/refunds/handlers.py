@@ -32,7 +32,7 @@ from schemas.events.refunds import (
     RestockLine,
 )
 from schemas.events.shipments import ParcelDelivered, ParcelShipped
-from services.refunds.domain import rules, shares
+from services.refunds.domain import leaving, rules, shares
 from services.refunds.domain.model import ENDED, Account, Case, CaseState
 from services.refunds.domain.rules import Refused
 from services.refunds.store import CaseChanged, RefundFacts
@@ -133,21 +133,29 @@ def channel_cancelled(
 
 def order_closed(state: Account | None, event: OrderClosed, _facts: object, at: Moment) -> Decided:
     """A cancelled order's goods stay with us: what waited for that is paid."""
-    account = replace(state or EMPTY, cancelled=True)
+    return _gone_on(replace(state or EMPTY, cancelled=True), event.order_id, at)
+
+
+def parcel_shipped(
+    state: Account | None, event: ParcelShipped, _facts: object, at: Moment
+) -> Decided:
+    """From now on its goods have to come back before money that waits for them goes.
+
+    What other parcels of the order still keep has nothing to come back, and no cancelling to wait for.
+    """
+    pieces = [(line.line_no, line.quantity) for line in event.lines]
+    account = leaving.left(state or EMPTY, pieces, parcels_left=event.parcels_left or 0)
+    return _gone_on(account, event.order_id, at)
+
+
+def _gone_on(account: Account, order_id: str, at: Moment) -> Decided:
     effects: list[object] = []
     for case in account.cases:
         moved = rules.moved_on(account, case)
         if moved is not case:
             account = rules.with_case(account, moved)
-            effects.append(_changed(event.order_id, account, moved, at.now))
+            effects.append(_changed(order_id, account, moved, at.now))
     return Decision(state=account, effects=tuple(effects))
-
-
-def parcel_shipped(
-    state: Account | None, _event: ParcelShipped, _facts: object, _at: Moment
-) -> Decided:
-    """From now on goods have to come back before money that waits for them goes."""
-    return Decision(state=replace(state or EMPTY, shipped=True))
 
 
 def parcel_delivered(
@@ -174,7 +182,7 @@ def request_refund(
         others = tuple(one for one in state.early if one.refund_id != command.refund_id)
         state = replace(state, early=(*others, command))
         return Decision(state=state, result_id=command.refund_id)
-    tier = facts.tier(rules.tier_facts(state, command, claimed.amount_fen, at.now))
+    tier = facts.tier(rules.tier_facts(state, command, claimed, at.now))
     case = rules.opened(state, command, claimed, tier, at.now)
     case = rules.moved_on(state, case)
     account = rules.with_case(state, case)
@@ -289,7 +297,7 @@ def record_payout(
         gateway_request_no=command.gateway_request_no,
         restock=_restock(case),
         order_fully_refunded=rules.fully_refunded(account),
-        shipped=account.shipped,
+        shipped=bool(leaving.gone_of(account, case.refund_id, case.lines)),
     )
     return _moved(state, command.order_id, ended, (settled,), at.now)
 
@@ -353,7 +361,12 @@ def _restock(case: Case) -> tuple[RestockLine, ...]:
     """Goods that came back good. What was never shipped is released by the cancelling instead."""
     if case.goods != "good":
         return ()
-    return tuple(RestockLine(sku=line.sku, quantity=line.quantity) for line in case.lines)
+    returned = case.returned or {line.line_no: line.quantity for line in case.lines}
+    return tuple(
+        RestockLine(sku=line.sku, quantity=returned[line.line_no])
+        for line in case.lines
+        if line.line_no in returned
+    )
 
 
 HANDLERS: Handlers = {

@@ -89,6 +89,7 @@ TEXTS = {
     "reason": "buyer_asked",
     "receiver_key": "9f86d081884c7d65",
     "refund_id": f"{ORDER_ID}-R1",
+    "refusal": "B21:快件已揽收，不能取消",
     "reconciliation": "recon-3f7kq2m5x4c6v7b8n9m1",
     "reference": "till-3/2026-11-11/0042",
     "reservation_id": "rsv-3f7kq2m5x4c6v7b2n3m5",

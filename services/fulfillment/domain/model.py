@@ -65,11 +65,25 @@ class Tracking(Struct, frozen=True, kw_only=True):
     text: str
 
 
+class FormerLabel(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A label that another one has replaced.
+
+    `spared` says why nobody is asked to void it (`scanned`, `by_hand`), or "". `settled`: it is void or, where `left`
+    says why, it stays alive.
+    """
+
+    carrier: str
+    waybill_no: str
+    spared: str = ""
+    settled: bool = False
+    left: str = ""
+
+
 class Parcel(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One parcel. `holds` are the codes that keep the order back; a held parcel is not handed over.
 
-    `personal` is the sealed block, needed for the waybill only and dropped at hand-over. `discarded`:
-    of a cancelled parcel, no waybill is left at the provider. `further`: the order's other parcels, kept with its
+    `personal` is the sealed block, needed for the waybill only and dropped at hand-over. `by_hand`: a person gave its
+    number, so no provider of ours made its label. `discarded`: of a cancelled parcel, no waybill is left at the provider. `further`: the order's other parcels, kept with its
     first one, where several warehouses send it.
     """
 
@@ -94,6 +108,8 @@ class Parcel(Struct, frozen=True, kw_only=True, omit_defaults=True):
     weight_estimated: bool = False
     ship_by: datetime | None = None
     waybill_no: str = ""
+    by_hand: bool = False
+    formers: tuple[FormerLabel, ...] = ()
     waybill_refusal: str = ""
     tracking: Tracking | None = None
     discarded: bool = False
@@ -135,6 +151,7 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "already_shipped": "包裹已出库",
         "waybill_differs": "包裹已有另一个运单号",
         "waybill_taken": "运单号属于另一个包裹",
+        "waybill_void": "这个运单号已换下并作废，不能再用",
         "already_labelled": "包裹已有运单号",
         "not_cancelled": "包裹没有取消",
         "unknown_waybill": "运单号与包裹不符",

@@ -16,7 +16,14 @@ from types import MappingProxyType
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.fulfillment.domain.model import Line, Parcel, Refusal, Stage, Tracking
+from services.fulfillment.domain.model import (
+    FormerLabel,
+    Line,
+    Parcel,
+    Refusal,
+    Stage,
+    Tracking,
+)
 
 DEFAULT_UNIT_WEIGHT_G = 500
 """Weight of one piece of a SKU whose weight nobody gave: heavy enough to rarely surprise a courier."""
@@ -86,8 +93,10 @@ def weigh(lines: Sequence[Line], unit_weights_g: Mapping[str, int]) -> Weight:
 
 def scheduled(parcel: Parcel, now: datetime) -> Parcel:
     """Set or clear `dispatch_due_at`: a waybill to ask for, or one to give back."""
-    due = (parcel.stage is Stage.PLANNED and not parcel.holds) or (
-        parcel.stage is Stage.CANCELLED and not parcel.discarded
+    due = (
+        (parcel.stage is Stage.PLANNED and not parcel.holds)
+        or (parcel.stage is Stage.CANCELLED and not parcel.discarded)
+        or any(not former.settled for former in parcel.formers)
     )
     if due == (parcel.dispatch_due_at is not None):
         return parcel
@@ -200,10 +209,11 @@ def label(parcel: Parcel, waybill_no: str, now: datetime) -> Parcel | Refusal:
     return scheduled(labelled, now)
 
 
-def replace_label(parcel: Parcel, carrier: str, waybill_no: str) -> Parcel | Refusal:
+def replace_label(parcel: Parcel, carrier: str, waybill_no: str, now: datetime) -> Parcel | Refusal:
     """Give a labelled parcel another carrier or number, up to its delivery; held or not, as nothing moves.
 
-    What it has already changes nothing. The journey so far was that of the former number.
+    What it has already changes nothing. The journey so far was that of the former number, whose label is to be
+    voided; one that stays alive may be taken up again.
     """
     if parcel.stage is Stage.CANCELLED:
         return Refusal("cancelled")
@@ -217,7 +227,33 @@ def replace_label(parcel: Parcel, carrier: str, waybill_no: str) -> Parcel | Ref
         return parcel
     if parcel.stage is Stage.DELIVERED:
         return Refusal("already_delivered")
-    return replace(parcel, carrier=carrier, waybill_no=waybill_no, tracking=None)
+    replaced = replace(parcel, carrier=carrier, waybill_no=waybill_no, tracking=None)
+    if waybill_no == parcel.waybill_no:
+        return replaced
+    taken_up = former_of(parcel, waybill_no)
+    if taken_up is not None and not (taken_up.left or taken_up.spared):
+        return Refusal("waybill_void")
+    spared = "by_hand" if parcel.by_hand else "scanned" if parcel.tracking is not None else ""
+    former = FormerLabel(carrier=parcel.carrier, waybill_no=parcel.waybill_no, spared=spared)
+    others = tuple(one for one in parcel.formers if one is not taken_up)
+    by_hand = taken_up is None or taken_up.spared == "by_hand"
+    return scheduled(replace(replaced, by_hand=by_hand, formers=(*others, former)), now)
+
+
+def former_of(parcel: Parcel, waybill_no: str) -> FormerLabel | None:
+    """Return the label of this number that the parcel once had."""
+    return next((one for one in parcel.formers if one.waybill_no == waybill_no), None)
+
+
+def label_to_void(parcel: Parcel) -> FormerLabel | None:
+    """Return the next label that is not used any more and whose end nobody knows yet."""
+    for former in parcel.formers:
+        if not former.settled:
+            return former
+    if parcel.stage is not Stage.CANCELLED or parcel.discarded or not parcel.waybill_no:
+        return None
+    spared = "by_hand" if parcel.by_hand else ""
+    return FormerLabel(carrier=parcel.carrier, waybill_no=parcel.waybill_no, spared=spared)
 
 
 def refuse_label(parcel: Parcel, reason: str, now: datetime) -> Parcel | Refusal:
@@ -230,8 +266,18 @@ def refuse_label(parcel: Parcel, reason: str, now: datetime) -> Parcel | Refusal
     return scheduled(refused, now)
 
 
-def discard(parcel: Parcel, waybill_no: str, now: datetime) -> Parcel | Refusal:
-    """Take note that a cancelled parcel's waybill is void, or that there never was one ("")."""
+def discard(parcel: Parcel, waybill_no: str, refusal: str, now: datetime) -> Parcel | Refusal:
+    """Take note that a label which is not used any more is void, or why it stays alive; the first word stands.
+
+    It is one that was replaced, or a cancelled parcel's; "" where that one never had any.
+    """
+    former = former_of(parcel, waybill_no)
+    if former is not None:
+        if former.settled:
+            return parcel
+        ended = replace(former, settled=True, left=refusal)
+        formers = tuple(ended if one is former else one for one in parcel.formers)
+        return scheduled(replace(parcel, formers=formers), now)
     if parcel.stage is not Stage.CANCELLED:
         return Refusal("not_cancelled")
     if parcel.waybill_no != waybill_no:

@@ -188,14 +188,13 @@ class ShippedLine(msgspec.Struct, frozen=True, kw_only=True):
     again: bool = False
 
 
-class Shipment(msgspec.Struct, frozen=True, kw_only=True):
-    """One parcel to tell the channel. `carrier` is our code (SF, YTO, ZTO, STO, YUNDA, EMS, JD, JT).
+class ToldParcel(msgspec.Struct, frozen=True, kw_only=True):
+    """A parcel as a channel is told of it. `carrier` is our code (SF, YTO, ZTO, STO, YUNDA, EMS, JD, JT).
 
     `whole`: the parcel holds everything of the order that ships. `additional`: the channel took an earlier
-    parcel of the order; `completes`: with those, everything has left. `request_id` is ours and stable
-    over retries, for channels which take one. `prepared` is the answer to `Channel.prepare_shipment`
-    where the channel has one. `carrier_code` is the platform's code of this carrier where the shop was told
-    it, "" where the channel's own list decides.
+    parcel of the order. `request_id` is ours and stable over retries, for channels which take one.
+    `prepared` is the answer to the channel's `prepare` call where it has one. `carrier_code` is the
+    platform's code of this carrier where the shop was told it, "" where the channel's own list decides.
     """
 
     order_no: str
@@ -207,34 +206,26 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     prepared: HttpAnswer | None = None
     carrier_code: str = ""
     additional: bool = False
-    completes: bool = False
 
     def carrier_in(self, known: Mapping[str, str]) -> str | None:
         """The platform's code of the carrier; None where neither the shop nor the channel has one."""
         return self.carrier_code or known.get(self.carrier)
 
 
-class NewWaybill(msgspec.Struct, frozen=True, kw_only=True):
+class Shipment(ToldParcel, frozen=True, kw_only=True):
+    """One parcel to tell the channel. `completes`: with those it took, everything has left."""
+
+    completes: bool = False
+
+
+class NewWaybill(ToldParcel, frozen=True, kw_only=True):
     """Another carrier or number of a parcel which the channel has taken.
 
     `whole` and `additional` as it was told, `lines` those it was told with. `former_waybill_no` is what the
-    channel has now. The rest is as in `Shipment`.
+    channel has now.
     """
 
-    order_no: str
-    lines: tuple[ShippedLine, ...]
-    whole: bool
-    carrier: str
-    waybill_no: str
     former_waybill_no: str
-    request_id: str
-    prepared: HttpAnswer | None = None
-    carrier_code: str = ""
-    additional: bool = False
-
-    def carrier_in(self, known: Mapping[str, str]) -> str | None:
-        """The platform's code of the carrier; None where neither the shop nor the channel has one."""
-        return self.carrier_code or known.get(self.carrier)
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,23 +4,25 @@ import hashlib
 import hmac
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from services.ingest.channels import (
+    Aftersale,
+    AftersalePage,
     Applied,
     ChannelError,
     Credentials,
     ErrorKind,
     HttpAnswer,
     HttpRequest,
-    NewWaybill,
     PageToken,
     Refused,
     Retry,
     Shipment,
     ShippedLine,
+    ToldParcel,
     Unsupported,
     WriteBack,
 )
@@ -30,6 +32,7 @@ from services.ingest.domain.model import Problem
 PAGES_MAX = 500  # at 100 rows, the 50,000 rows after which channels stop; ask a narrower window
 _SECONDS = re.compile(r"^([0-9]{1,9})(?:\.([0-9])[0-9]*)?$")  # some write "2.0"
 T = TypeVar("T")
+_R = TypeVar("_R")
 ALL_TOLD = Unsupported(reason="all of its lines were told with an earlier parcel")
 _FORM = (("content-type", "application/x-www-form-urlencoded;charset=utf-8"),)
 
@@ -132,18 +135,18 @@ def below_or_beyond(
     return None
 
 
-def outcome(fault: ChannelError, *, already_done: bool) -> WriteBack:
-    """Turn the error of a write-back into its result."""
-    if already_done:
+def outcome(fault: ChannelError, already: re.Pattern[str] | None = None) -> WriteBack:
+    """Turn the error of a write-back into its result; a refusal in words of `already` says that it was done."""
+    if fault.kind is not ErrorKind.REFUSED:
+        return Retry(error=fault)
+    if already is not None and already.search(fault.detail):
         return Applied(repeated=True)
-    if fault.kind is ErrorKind.REFUSED:
-        return Refused(code=fault.code, reason=fault.detail)
-    return Retry(error=fault)
+    return Refused(code=fault.code, reason=fault.detail)
 
 
-def lines_first_told(shipment: Shipment | NewWaybill) -> tuple[ShippedLine, ...] | Unsupported:
+def lines_first_told(parcel: ToldParcel) -> tuple[ShippedLine, ...] | Unsupported:
     """The lines of a parcel for a channel that takes lines and no pieces: those not told before."""
-    lines = tuple(line for line in shipment.lines if not line.again)
+    lines = tuple(line for line in parcel.lines if not line.again)
     return lines or ALL_TOLD
 
 
@@ -163,11 +166,23 @@ def refusal_number(credentials: Credentials) -> int | Unsupported:
     return int(code)
 
 
-def applied(opened: object) -> WriteBack:
-    """The result of a write-back whose answer says no more than that it was taken."""
-    if isinstance(opened, ChannelError):
-        return outcome(opened, already_done=False)
-    return Applied()
+def applied(opened: object, already: re.Pattern[str] | None = None) -> WriteBack:
+    """The result of a write-back whose answer says no more than that it was taken; `already` as in `outcome`."""
+    return outcome(opened, already) if isinstance(opened, ChannelError) else Applied()
+
+
+def aftersale_page(
+    raws: Sequence[_R],
+    read: Callable[[_R], Aftersale | None],
+    next_page: PageToken | ChannelError | None,
+) -> AftersalePage | ChannelError:
+    """A page of requests; how many could not be read is counted. Where there is no next page to name, the error."""
+    if isinstance(next_page, ChannelError):
+        return next_page
+    found = [aftersale for aftersale in map(read, raws) if aftersale is not None]
+    return AftersalePage(
+        aftersales=tuple(found), unreadable=len(raws) - len(found), next_page=next_page
+    )
 
 
 def page_below(

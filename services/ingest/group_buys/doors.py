@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chassis.http import Problem, problem_response, read_body, unauthorised
+from chassis.http import Problem, as_json, problem_response, read_body, unauthorised
 from chassis.metrics import DOOR_REQUESTS, DOOR_SECONDS
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY
 from services.ingest.domain.campaigns import Campaign, Refusal, Sku
@@ -148,13 +148,9 @@ async def _read(request: Request, kind: type[T], bytes_max: int) -> T:
         ) from None
 
 
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
-
-
 def _answered(value: Any, status: int = 200) -> Response:
     if not isinstance(value, Refusal):
-        return _json(value, status)
+        return as_json(value, status)
     code = 404 if value in {staff.UNKNOWN, NO_ORDER} else 409
     return problem_response(Problem(status=code, code=value.code, title=value.title))
 
@@ -172,7 +168,7 @@ def _day(request: Request) -> date | None:
 
 async def _list(entrance: Entrance, _request: Request) -> Response:
     async with entrance.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-        return _json(await staff.list_campaigns(connection))
+        return as_json(await staff.list_campaigns(connection))
 
 
 async def _open(entrance: Entrance, request: Request) -> Response:
@@ -275,7 +271,7 @@ async def _show(entrance: Entrance, request: Request) -> Response:
     showing = await entrance.showing(link)
     if isinstance(showing, Problem):
         raise Refused(showing)
-    return _json(showing)
+    return as_json(showing)
 
 
 async def _take(entrance: Entrance, request: Request) -> Response:
@@ -306,7 +302,7 @@ async def _taken(entrance: Entrance, request: Request) -> tuple[Response, str]:
     found = await entrance.taking.take(link, f"api:{key}", wanted, received_at=received_at)
     if isinstance(found, tuple):
         return _not_taken(found), "refused"
-    return _json(found, status_of(found)), "repeated" if found.repeated else "accepted"
+    return as_json(found, status_of(found)), "repeated" if found.repeated else "accepted"
 
 
 def _not_taken(errors: tuple[Refusal, ...]) -> Response:

@@ -69,7 +69,7 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `whole_unshipped`: it took every unit of the order before anything was shipped, so it is paid only
     once the order is cancelled. `goods` is "" until the warehouse saw what came back, then `good` or
-    `damaged`.
+    `damaged`; `returned` are these pieces by line number, empty where they are all of its lines'.
     """
 
     refund_id: str
@@ -88,6 +88,7 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     approvals: tuple[Approval, ...] = ()
     whole_unshipped: bool = False
     goods: str = ""
+    returned: dict[int, int] = {}
     ended_at: datetime | None = None
     end_reason: str = ""
 
@@ -112,6 +113,9 @@ class Account(Struct, frozen=True, kw_only=True, omit_defaults=True):
     refunded_by_channel: bool = False
     cancelled: bool = False
     shipped: bool = False
+    """All of it has left."""
+    gone: dict[int, int] = {}
+    """Pieces by line number that have left while other parcels of the order have not."""
     delivered_at: datetime | None = None
     cases: tuple[Case, ...] = ()
     early: tuple[RequestRefund, ...] = ()

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from chassis.rules.values import Kind as TableKind
 from schemas.events.commands_refunds import RefundRequestLine, RequestRefund
+from services.refunds.domain.leaving import any_left, gone_of
 from services.refunds.domain.model import (
     ENDED,
     GIVEN_BACK,
@@ -43,7 +44,7 @@ REASONS: Final[Mapping[str, str]] = {
     "maker_is_checker": "申请人不能审批自己的退款",
     "actor_already_approved": "同一人不能担任两个审批角色",
     "no_return_expected": "该退款不需要退货",
-    "not_shipped": "订单尚未发货，没有可退的货",
+    "not_shipped": "商品尚未发货，没有可退的货",
     "goods_already_checked": "退货已验收，结论不同",
     "not_paying": "退款单不在打款中",
 }
@@ -162,18 +163,22 @@ TIER_OUTPUTS: Final[Mapping[str, TableKind]] = {"tier": "text", "approvals": "te
 
 
 def tier_facts(
-    account: Account, request: RequestRefund, amount_fen: int, now: datetime
+    account: Account, request: RequestRefund, claimed: Claim, now: datetime
 ) -> dict[str, object]:
-    """What tables under `rules/refund-tier/` may ask; whole days since signing, -1 before it."""
-    signed_at = account.delivered_at
+    """What tables under `rules/refund-tier/` may ask; whole days since signing, -1 before it.
+
+    A refund of which no piece has left is unshipped, whatever else of the order has left.
+    """
+    shipped = bool(gone_of(account, request.refund_id, claimed.lines))
+    signed_at = account.delivered_at if shipped else None
     return {
-        "amount_fen": amount_fen,
+        "amount_fen": claimed.amount_fen,
         "paid_fen": account.paid_fen,
         "kind": request.kind,
         "reason": request.reason,
         "channel": account.channel,
         "damaged": request.damaged,
-        "shipped": account.shipped,
+        "shipped": shipped,
         "signed_days": max(0, (now - signed_at).days) if signed_at else -1,
     }
 
@@ -195,17 +200,17 @@ def opened(
         rule=tier.rule,
         requested_by=request.actor,
         requested_at=now,
-        whole_unshipped=claimed.whole and not account.shipped,
+        whole_unshipped=claimed.whole and not any_left(account),
     )
 
 
 def goods_secured(account: Account, case: Case) -> bool:
     """Whether money may go: what left the house is back, and what has not left will not leave."""
-    if case.goods:
+    if case.goods or not (case.whole_unshipped or case.kind is Kind.RETURN_AND_REFUND):
         return True
-    if case.whole_unshipped or case.kind is Kind.RETURN_AND_REFUND:
-        return account.cancelled and not account.shipped
-    return True
+    if any_left(account):
+        return not gone_of(account, case.refund_id, case.lines)
+    return account.cancelled
 
 
 def moved_on(account: Account, case: Case) -> Case:
@@ -257,7 +262,7 @@ def dissent(case: Case, role: str, actor: str, reason: str, now: datetime) -> Ca
 
 
 def goods_back(account: Account, case: Case, *, good: bool) -> Case | Refused:
-    """The warehouse saw what came back. The same finding again changes nothing."""
+    """The warehouse saw what came back, which is what has left. The same finding again changes nothing."""
     goods = "good" if good else "damaged"
     if case.goods:
         return case if case.goods == goods else Refused("goods_already_checked")
@@ -265,9 +270,10 @@ def goods_back(account: Account, case: Case, *, good: bool) -> Case | Refused:
         return Refused("already_ended")
     if case.kind is not Kind.RETURN_AND_REFUND and not case.whole_unshipped:
         return Refused("no_return_expected")
-    if not account.shipped:
+    returned = gone_of(account, case.refund_id, case.lines)
+    if not returned:
         return Refused("not_shipped")
-    return replace(case, goods=goods)
+    return replace(case, goods=goods, returned=dict(returned))
 
 
 def with_case(account: Account, case: Case) -> Account:

@@ -16,7 +16,9 @@ from schemas.events.shipments import (
     ParcelMoved,
     ParcelShipped,
     WaybillIssued,
+    WaybillNotVoided,
     WaybillReplaced,
+    WaybillVoided,
 )
 from simulators.carriers.tracking import SALT
 from simulators.signing import kuaidi100_sign
@@ -129,9 +131,18 @@ async def test_a_person_replaces_a_waybill_and_the_hand_over_tells_the_new_one(r
         assert (await http.post(door, json=asked | {"reason": ""})).status_code == 400
         refused = await http.post(door, json=asked | {"waybill_no": "?"})
         assert (refused.status_code, refused.json()["code"]) == (409, "waybill_malformed")
+        [made] = rig.carriers.waybills()
+        # The provider voids it, and its answer is lost.
+        rig.carriers.misbehave(act_then_timeout=1.0)
         for _ in range(2):
             done = await http.post(door, json=asked | {"command_id": "replace-1"})
             assert (done.status_code, done.json()["outcome"]) == (200, "done")
+        await rig.until(lambda: rig.carriers.simulation.plan.counts["cainiao:act_then_timeout"] > 1)
+        rig.carriers.misbehave()
+        await rig.until_row("SELECT bool_and(dispatch_due_at IS NULL) FROM fulfillment.parcels")
+        assert [one.discarded for one in rig.carriers.waybills()] == [True]
+        again = await http.post(door, json=asked | {"carrier": "ZTO", "waybill_no": made.waybill})
+        assert (again.status_code, again.json()["code"]) == (409, "waybill_void")
         shown = (await http.get(f"/parcels/{order_id}")).json()
         assert (shown["carrier"], shown["waybill_no"]) == ("SF", "SF20000001")
         steps = [{"order_id": order_id, "action": step, "actor": "测试仓管"} for step in STEPS]
@@ -143,6 +154,12 @@ async def test_a_person_replaces_a_waybill_and_the_hand_over_tells_the_new_one(r
         assert "运单号只有字母" in said
         code, said = await rig.cli(*words, "--number", "75000009", "--reason", "改派")
         assert (code, said.strip()) == (0, "已执行：75000009")
+        await rig.until_row("SELECT bool_and(dispatch_due_at IS NULL) FROM fulfillment.parcels")
+        shown = (await http.get(f"/parcels/{order_id}")).json()
+        assert [(one["waybill_no"], one["state"], one["why"]) for one in shown["formers"]] == [
+            (made.waybill, "void", ""),
+            ("SF20000001", "left", "by_hand"),
+        ]
 
     told = [event for event in await rig.told() if event.order_id == order_id]
     before, after = [event for event in told if isinstance(event, WaybillReplaced)]
@@ -150,6 +167,28 @@ async def test_a_person_replaces_a_waybill_and_the_hand_over_tells_the_new_one(r
     assert (after.former_waybill_no, after.actor, after.reason) == ("SF20000001", "bob", "改派")
     [shipped] = [event for event in told if isinstance(event, ParcelShipped)]
     assert (shipped.carrier, shipped.waybill_no) == ("SF", "SF20000001")
+    [voided] = [event for event in told if isinstance(event, WaybillVoided)]
+    assert (voided.carrier, voided.waybill_no) == ("ZTO", made.waybill)
+    [left] = [event for event in told if isinstance(event, WaybillNotVoided)]
+    assert (left.waybill_no, left.reason) == ("SF20000001", "by_hand")
+
+
+async def test_a_replaced_label_that_the_carrier_has_is_named_and_left(rig: Rig) -> None:
+    [order_id] = rig.orders(1)
+    async with rig.service() as fulfillment:
+        await rig.ready([order_id])
+        await rig.until_stages(labelled=1)
+        for step in STEPS:
+            assert await fulfillment.step_all(step, [order_id]) == ["done"]
+        [made] = rig.carriers.waybills()
+        assert rig.carriers.simulation.cainiao.hand_over(made.waybill)
+        asked = {"actor": "测试仓管", "carrier": "ZTO", "waybill_no": "75000009", "reason": "改派"}
+        door = f"/parcels/{order_id}/replace-waybill"
+        assert (await fulfillment.http.post(door, json=asked)).status_code == 200
+        await rig.until_row("SELECT bool_and(dispatch_due_at IS NULL) FROM fulfillment.parcels")
+        assert [one.discarded for one in rig.carriers.waybills()] == [False]
+    [left] = [event for event in await rig.told() if isinstance(event, WaybillNotVoided)]
+    assert (left.waybill_no, left.reason) == (made.waybill, "B21:快件已揽收，不能取消")
 
 
 async def test_a_cancelled_parcels_label_is_voided_whatever_became_of_its_call(rig: Rig) -> None:

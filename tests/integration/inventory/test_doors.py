@@ -10,15 +10,13 @@ import pytest
 import pytest_asyncio
 from typer.testing import CliRunner
 
-from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.commands import CommandDesk
 from cli.inventory import app as inventory_commands
-from services.inventory.doors import inventory_app
 from tests.integration.inventory.rig import House, Running
+from tests.integration.inventory.tills import open_doors
 from tests.unit.inventory.events import paid, placed
 
-TOKEN = "token-of-this-test"
 RECEIPT = {"document_no": "r1", "warehouse": "HZ", "lines": [{"sku": "A", "quantity": 5}]}
 
 
@@ -26,21 +24,8 @@ RECEIPT = {"document_no": "r1", "warehouse": "HZ", "lines": [{"sku": "A", "quant
 async def doors(inventory: House) -> AsyncIterator[tuple[House, Running, httpx2.AsyncClient]]:
     desk = CommandDesk(inventory.publisher, codec(), "inventory")
     await desk.listen(inventory.kafka, inventory.prefix)
-    async with inventory.running() as running:
-        app = inventory_app(
-            running.books,
-            desk,
-            SystemClock(),
-            running.reservations,
-            token=TOKEN,
-            receipt_timeout_s=20.0,
-        )
-        async with httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app=app),
-            base_url="http://inventory",
-            headers={"authorization": f"Bearer {TOKEN}"},
-        ) as client:
-            yield inventory, running, client
+    async with open_doors(inventory, desk) as (running, client):
+        yield inventory, running, client
     desk.close()
 
 

@@ -104,6 +104,7 @@ async def test_all_or_nothing_unless_a_part_is_asked_for(till: Till) -> None:
     lines = [{"sku": "A", "quantity": 2}, {"sku": "B", "quantity": 9}]
     short = await till.reserve("sale-0001", lines=lines)
     assert (short.status_code, short.json()["code"]) == (409, "insufficient_stock")
+    assert "never split" in short.json()["detail"]
     assert short.json()["missing"] == [{"sku": "B", "quantity": 9, "available": 3}]
     assert await level(till.house, "HZ", "A") == (5, 0)
     nothing = await till.act("confirm", reservation_id("sale-0001"))

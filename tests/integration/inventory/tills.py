@@ -51,9 +51,10 @@ class Till:
 
 
 @asynccontextmanager
-async def open_till(inventory: House) -> AsyncIterator[Till]:
-    """The till, in a house with some goods on the shelves."""
-    desk = CommandDesk(inventory.publisher, codec(), "inventory")
+async def open_doors(
+    inventory: House, desk: CommandDesk
+) -> AsyncIterator[tuple[Running, httpx2.AsyncClient]]:
+    """A running inventory, and a client at its doors who has the token."""
     async with inventory.running() as running:
         app = inventory_app(
             running.books,
@@ -68,8 +69,16 @@ async def open_till(inventory: House) -> AsyncIterator[Till]:
             base_url="http://inventory",
             headers={"authorization": f"Bearer {TOKEN}"},
         ) as client:
-            await inventory.publish(
-                [receipt("r1", "HZ", [("A", 5), ("B", 3)]), receipt("r2", "GZ", [("A", 1)])]
-            )
-            await inventory.drained()
-            yield Till(inventory, running, client)
+            yield running, client
+
+
+@asynccontextmanager
+async def open_till(inventory: House) -> AsyncIterator[Till]:
+    """The till, in a house with some goods on the shelves."""
+    desk = CommandDesk(inventory.publisher, codec(), "inventory")
+    async with open_doors(inventory, desk) as (running, client):
+        await inventory.publish(
+            [receipt("r1", "HZ", [("A", 5), ("B", 3)]), receipt("r2", "GZ", [("A", 1)])]
+        )
+        await inventory.drained()
+        yield Till(inventory, running, client)

@@ -190,10 +190,13 @@ class Ledger:
             )
         )
 
-    def discard(self, waybill_no: str, order_id: str = ORDER) -> str:
+    def discard(self, waybill_no: str, order_id: str = ORDER, refusal: str = "") -> str:
         return self.command(
             RecordWaybillDiscarded(
-                **self._envelope(order_id), parcel_id=parcel_id_of(order_id), waybill_no=waybill_no
+                **self._envelope(order_id),
+                parcel_id=parcel_id_of(order_id),
+                waybill_no=waybill_no,
+                refusal=refusal or None,
             )
         )
 

@@ -9,6 +9,7 @@ from typing import Any, cast, get_args
 from urllib.parse import parse_qsl
 
 import pytest
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from chassis.clock import ManualClock
@@ -16,11 +17,15 @@ from chassis.commands import CommandDesk
 from chassis.crypto import MasterKeys, PersonalSeal, new_master_key_text
 from chassis.errors import StartRefused
 from chassis.http import Came, Outgoing
-from schemas.events.commands_fulfillment import RecordWaybill, RecordWaybillRefused
+from schemas.events.commands_fulfillment import (
+    RecordWaybill,
+    RecordWaybillDiscarded,
+    RecordWaybillRefused,
+)
 from services.fulfillment.calls import Caller, peer_of
 from services.fulfillment.carriers.sf import DIGESTS
-from services.fulfillment.domain.model import Parcel, Stage, parcel_id_of
-from services.fulfillment.pacing import Get, Pace
+from services.fulfillment.domain.model import FormerLabel, Parcel, Stage, parcel_id_of
+from services.fulfillment.pacing import Discard, Get, Pace
 from services.fulfillment.settings import FulfillmentSettings
 from services.fulfillment.store import ParcelReader
 from tests.unit.fulfillment.parcels import NOON, ORDER
@@ -86,9 +91,13 @@ class Outside:
 
 
 async def after_asking_for(
-    answers: dict[str, object], *, carrier: str = "SF", phone: str = "13000000001"
+    answers: dict[str, object],
+    *,
+    carrier: str = "SF",
+    phone: str = "13000000001",
+    unused: FormerLabel | None = None,
 ) -> Outside:
-    """What came of asking for one parcel's waybill."""
+    """What came of asking for one parcel's waybill, or of having a label of it voided."""
     seal = PersonalSeal(MasterKeys.parse(new_master_key_text()))
     person = {"name": "测试收货人", "phone": phone, "address": "示例路 1 号"}
     block = seal.seal(json.dumps(person).encode(), ORDER)
@@ -103,6 +112,7 @@ async def after_asking_for(
         district="思明区",
         personal=block.ciphertext,
     )
+    job = Discard(parcels=(parcel,), label=unused) if unused else None
     outside = Outside(answers=answers, wrapped={ORDER: block.wrapped_key})
     caller = Caller(
         reader=cast("ParcelReader", outside),
@@ -113,7 +123,7 @@ async def after_asking_for(
         outgoing=cast("Outgoing", outside),
         pace=Pace(8),
     )
-    await caller.do(Get(warehouse="HZ", carrier=carrier, parcels=(parcel,)))
+    await caller.do(job or Get(warehouse="HZ", carrier=carrier, parcels=(parcel,)))
     return outside
 
 
@@ -157,3 +167,38 @@ async def test_a_parcel_the_provider_cannot_serve_is_refused_without_a_call(
     (command,) = outside.issued
     assert isinstance(command, RecordWaybillRefused)
     assert command.reason == reason
+
+
+CANCELLED = "EXP_RECE_UPDATE_ORDER"
+LABEL = FormerLabel(carrier="SF", waybill_no="SF0000000000001")
+
+
+@pytest.mark.parametrize(
+    ("answer", "spared", "asked", "refusal"),
+    [
+        (order(resStatus=2), "", [CANCELLED], ""),
+        (
+            {"success": False, "errorCode": "8252", "errorMsg": "已揽收"},
+            "",
+            [CANCELLED],
+            "8252:已揽收",
+        ),
+        ({}, "scanned", [], "scanned"),
+        ({}, "by_hand", [], "by_hand"),
+    ],
+)
+async def test_a_label_that_is_not_used_any_more_is_voided_or_named(
+    answer: dict[str, object], spared: str, asked: list[str], refusal: str
+) -> None:
+    unused = replace(LABEL, spared=spared)
+    outside = await after_asking_for({CANCELLED: answer}, unused=unused)
+    assert outside.asked == asked
+    (command,) = outside.issued
+    assert isinstance(command, RecordWaybillDiscarded)
+    assert (command.waybill_no, command.refusal) == (LABEL.waybill_no, refusal or None)
+
+
+async def test_a_label_whose_call_failed_is_not_recorded() -> None:
+    busy = {"success": False, "errorCode": "S0001", "errorMsg": ""}
+    outside = await after_asking_for({CANCELLED: busy}, unused=LABEL)
+    assert (outside.asked, outside.issued) == ([CANCELLED], [])

@@ -18,6 +18,7 @@ from schemas.events.shipments import (
     ParcelPlanned,
     ParcelShipped,
     WaybillIssued,
+    WaybillVoided,
 )
 from services.fulfillment.domain.model import REFUSALS, Stage
 from services.fulfillment.domain.rules import Step
@@ -303,8 +304,10 @@ _ACTS: dict[str, Callable[[Ledger], Any]] = {
     "label": lambda ledger: ledger.label(),
     "other label": lambda ledger: ledger.label("750002"),
     "replaced": lambda ledger: ledger.replace("750003"),
+    "replaced back": lambda ledger: ledger.replace("750001"),
     "no label": lambda ledger: ledger.refuse_label(),
     "discard": lambda ledger: ledger.discard("750001"),
+    "left": lambda ledger: ledger.discard("750001", refusal="B21:picked up"),
     "discard nothing": lambda ledger: ledger.discard(""),
     "pick": lambda ledger: ledger.step(PICK),
     "pack": lambda ledger: ledger.step(PACK),
@@ -336,10 +339,15 @@ def _assert_sound(ledger: Ledger) -> None:
     assert ("ParcelShipped" in kinds) == (parcel.stage in {Stage.SHIPPED, Stage.DELIVERED})
     waits = parcel.stage is Stage.PLANNED and not parcel.holds
     gives_back = parcel.stage is Stage.CANCELLED and not parcel.discarded
+    gives_back |= any(not former.settled for former in parcel.formers)
     assert (parcel.dispatch_due_at is not None) == (waits or gives_back)
+    voided = [event.waybill_no for event in ledger.told if isinstance(event, WaybillVoided)]
+    assert len(voided) == len(set(voided))
+    assert parcel.stage is Stage.CANCELLED or parcel.waybill_no not in voided
 
 
 @example(acts=[*_WAY, "cancel"])
+@example(acts=[*_WAY, "replaced", "left", "replaced back", "replaced", "discard", "replaced back"])
 @example(acts=["ready", "label", "pick", "pack", "cancel", "ship"])
 @example(acts=["hold", *_WAY, "lift", "pick", "pack", "ship"])
 @given(acts=st.lists(st.sampled_from(sorted(_ACTS)), max_size=25))

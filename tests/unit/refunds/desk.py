@@ -29,7 +29,7 @@ from schemas.events.orders import (
     OrderPaid,
     OrderPlaced,
 )
-from schemas.events.shipments import ParcelDelivered, ParcelShipped
+from schemas.events.shipments import ParcelDelivered, ParcelShipped, ShippedLine
 from services.refunds.domain.model import Account, Case, CaseState
 from services.refunds.handlers import HANDLERS
 from services.refunds.store import CaseChanged, RefundFacts, tier_table
@@ -121,8 +121,10 @@ def cancelled(order_id: str = ORDER) -> OrderClosed:
     )
 
 
-def shipped(order_id: str = ORDER) -> ParcelShipped:
-    """The parcel left the house."""
+def shipped(
+    order_id: str = ORDER, *pieces: tuple[int, int], parcels_left: int | None = None
+) -> ParcelShipped:
+    """A parcel of (line number, pieces) left the house; by default it is the order's only one."""
     return ParcelShipped(
         order_id=order_id,
         version=1,
@@ -131,8 +133,12 @@ def shipped(order_id: str = ORDER) -> ParcelShipped:
         warehouse="hz",
         carrier="SF",
         waybill_no="SF1",
-        lines=(),
+        lines=tuple(
+            ShippedLine(line_no=no, channel_line_id=f"L{no}", sku=f"SKU-{no}", quantity=count)
+            for no, count in pieces
+        ),
         actor="",
+        parcels_left=parcels_left,
     )
 
 

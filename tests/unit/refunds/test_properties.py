@@ -10,6 +10,7 @@ from schemas.events.refunds import RefundSettled
 from services.refunds.domain.model import GIVEN_BACK, Account, CaseState
 from services.refunds.store import COLUMNS
 from tests.unit.refunds.desk import (
+    ORDER,
     RefundDesk,
     cancelled,
     channel_closed,
@@ -20,6 +21,7 @@ from tests.unit.refunds.desk import (
 )
 
 ROLES = ("supervisor", "finance", "risk")
+FIRST_PARCEL = shipped(ORDER, (1, 1), parcels_left=1)
 CASES = st.integers(0, 7).map(lambda number: f"refund-{number}")
 
 
@@ -91,7 +93,11 @@ class AnySequence(RuleBasedStateMachine):
         """The gateway's word, also about cases it was never asked for."""
         self.desk.payout(outcome, refund_id)
 
-    @rule(event=st.sampled_from((shipped(), cancelled(), channel_closed(refunded=False))))
+    @rule(
+        event=st.sampled_from(
+            (FIRST_PARCEL, shipped(), cancelled(), channel_closed(refunded=False))
+        )
+    )
     def news(self, event: Struct) -> None:
         """Other services' facts."""
         self.desk.give(event)

@@ -15,7 +15,6 @@ from services.ingest.channels import (
     Channel,
     ChannelError,
     Credentials,
-    ErrorKind,
     HttpAnswer,
     HttpRequest,
     NewWaybill,
@@ -176,11 +175,7 @@ def shipment_request(
 
 def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     """Read a shipment's answer; "already shipped" is applied: a repeat after a lost answer."""
-    found = gateway.opened(answer, _decode_answer)
-    if isinstance(found, ChannelError):
-        already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
-        return calls.outcome(found, already_done=already)
-    return Applied()
+    return calls.applied(gateway.opened(answer, _decode_answer), _ALREADY)
 
 
 def waybill_request(
@@ -201,7 +196,7 @@ def waybill_request(
         return Retry(error=calls.no_answer("shop_order_detail"))
     found = gateway.opened(change.prepared, _decode_detail)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     order = found.data.shop_order_detail if found.data is not None else None
     packs = {text_of(p.tracking_no): text_of(p.delivery_id) for p in _parcels_of(order)}
     if change.waybill_no in packs:

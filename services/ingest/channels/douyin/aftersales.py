@@ -121,13 +121,8 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> AftersalePage | Cha
     if found.data is None:
         return calls.no_answer("data")
     raws = found.data.items or []
-    read = [aftersale for aftersale in map(_aftersale, raws) if aftersale is not None]
     next_page = calls.page_below(page, total=found.data.total or 0, size=gateway.PAGE_SIZE, first=0)
-    if isinstance(next_page, ChannelError):
-        return next_page
-    return AftersalePage(
-        aftersales=tuple(read), unreadable=len(raws) - len(read), next_page=next_page
-    )
+    return calls.aftersale_page(raws, _aftersale, next_page)
 
 
 def _aftersale(raw: msgspec.Raw) -> Aftersale | None:
@@ -183,7 +178,7 @@ def read_agree_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer to an agreement or a refusal: well as a whole, the one request in it may still be refused."""
     found = gateway.opened(answer, _decode_answer)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     for operated in (found.data and found.data.items) or ():
         code = text_of(operated.status_code)
         if code not in {"", "0", gateway.OK}:

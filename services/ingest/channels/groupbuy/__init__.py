@@ -15,7 +15,6 @@ from services.ingest.channels import (
     Channel,
     ChannelError,
     Credentials,
-    ErrorKind,
     HttpAnswer,
     HttpRequest,
     Page,
@@ -146,8 +145,7 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer; "already shipped" is applied: a repeat after a lost first answer."""
     found = gateway.opened(answer, _decode_created)
     if isinstance(found, ChannelError):
-        already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
-        return calls.outcome(found, already_done=already)
+        return calls.outcome(found, _ALREADY)
     created = found.ktt_order_logistic_create_response
     if created is None and isinstance(found.response, bool):
         created = _Created(success=found.response)

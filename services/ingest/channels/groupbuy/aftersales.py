@@ -100,12 +100,9 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> AftersalePage | Cha
     if listed is None or (raws is None and listed.has_next is None):
         return calls.no_answer("list")
     raws = raws or ()
-    read = [one for one in map(_aftersale, raws) if one is not None]
     number = page.number if page else 1
     next_page = PageToken(number=number + 1) if listed.has_next else None
-    return AftersalePage(
-        aftersales=tuple(read), unreadable=len(raws) - len(read), next_page=next_page
-    )
+    return calls.aftersale_page(raws, _aftersale, next_page)
 
 
 def _aftersale(body: bytes) -> Aftersale | None:
@@ -164,7 +161,7 @@ def read_agree_answer(answer: HttpAnswer) -> WriteBack:
     """Read an answer to what cannot be asked."""
     found = gateway.opened(answer, _decode_answer)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     return Retry(error=calls.no_answer("agreement"))
 
 

@@ -216,7 +216,7 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     """Read a shipment's answer; "already out" is applied: a repeat after a lost first answer."""
     found = gateway.opened(answer, _decode_shipment)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     shipped = found.jingdong_pop_order_shipment_responce
     result = shipped.sopjosshipment_result if shipped is not None else None
     if result is None or result.success is None:

@@ -122,13 +122,8 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> AftersalePage | Cha
     if not result.well:
         return gateway.result_fault(result)
     raws = result.result or []
-    read = [aftersale for aftersale in map(_aftersale, raws) if aftersale is not None]
     next_page = calls.page_below(page, total=result.totalCount or 0, size=PAGE_SIZE, first=1)
-    if isinstance(next_page, ChannelError):
-        return next_page
-    return AftersalePage(
-        aftersales=tuple(read), unreadable=len(raws) - len(read), next_page=next_page
-    )
+    return calls.aftersale_page(raws, _aftersale, next_page)
 
 
 def _aftersale(raw: msgspec.Raw) -> Aftersale | None:
@@ -191,7 +186,7 @@ def read_reply_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer to an approval or a disapproval."""
     found = gateway.opened(answer, _decode_reply)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     reply = found.jingdong_pop_afs_soa_refundapply_replyRefund_responce
     if reply is None or reply.replyResult is None:
         return Retry(error=calls.no_answer("replyResult"))

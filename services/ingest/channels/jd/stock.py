@@ -41,7 +41,7 @@ def read_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer; JOS also writes the flag as text."""
     found = gateway.opened(answer, _decode)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     written = found.jingdong_stock_write_updateSkuStock_responce
     if written is None or written.success is None:
         return Retry(error=calls.no_answer("success"))

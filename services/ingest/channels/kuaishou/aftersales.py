@@ -89,13 +89,8 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> AftersalePage | Cha
     if found.data is None or found.data.pcursor is None:
         return calls.no_answer("refundOrderInfoList")
     raws = sliced(found.data.refundOrderInfoList) or ()
-    read = [aftersale for aftersale in map(_aftersale, raws) if aftersale is not None]
     next_page = gateway.page_beyond(found.data.pcursor, page)
-    if isinstance(next_page, ChannelError):
-        return next_page
-    return AftersalePage(
-        aftersales=tuple(read), unreadable=len(raws) - len(read), next_page=next_page
-    )
+    return calls.aftersale_page(raws, _aftersale, next_page)
 
 
 def _aftersale(raw: bytes) -> Aftersale | None:

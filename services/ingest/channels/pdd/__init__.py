@@ -15,7 +15,6 @@ from services.ingest.channels import (
     Channel,
     ChannelError,
     Credentials,
-    ErrorKind,
     HttpAnswer,
     HttpRequest,
     NewWaybill,
@@ -207,8 +206,7 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     """Read a send's answer; "already shipped" is applied: a repeat after a lost first answer."""
     found = gateway.opened(answer, _decode_sent)
     if isinstance(found, ChannelError):
-        already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
-        return calls.outcome(found, already_done=already)
+        return calls.outcome(found, _ALREADY)
     beside = found.upload_extra_logistics_response
     if beside is not None and beside.success is not None:
         return Applied() if beside.success else Refused(code="success", reason="false")
@@ -240,7 +238,7 @@ def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer to another number: the one call of both has the one answer, but never "already"."""
     found = gateway.opened(answer, _decode_sent)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     return read_shipment_answer(answer)
 
 

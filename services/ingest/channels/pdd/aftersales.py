@@ -104,15 +104,10 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> AftersalePage | Cha
     if listed is None:
         return calls.no_answer("refund_list")
     raws = sliced(listed.refund_list) or ()
-    read = [aftersale for aftersale in map(_aftersale, raws) if aftersale is not None]
     next_page = calls.page_below(
         page, total=listed.total_count or 0, size=gateway.PAGE_SIZE, first=1
     )
-    if isinstance(next_page, ChannelError):
-        return next_page
-    return AftersalePage(
-        aftersales=tuple(read), unreadable=len(raws) - len(read), next_page=next_page
-    )
+    return calls.aftersale_page(raws, _aftersale, next_page)
 
 
 def _aftersale(raw: bytes) -> Aftersale | None:
@@ -162,7 +157,7 @@ def read_agree_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer to an agreement or a refusal."""
     found = gateway.opened(answer, _decode_agreed)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     result = found.response.result if found.response is not None else None
     if result is None or result.succ is None:
         return Retry(error=calls.no_answer("result"))

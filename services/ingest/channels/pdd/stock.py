@@ -56,7 +56,7 @@ def read_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer."""
     found = gateway.opened(answer, _decode)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     updated = found.goods_quantity_update_response
     if updated is None or updated.is_success is None:
         return Retry(error=calls.no_answer("is_success"))

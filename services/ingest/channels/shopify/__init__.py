@@ -18,7 +18,6 @@ from services.ingest.channels import (
     Channel,
     ChannelError,
     Credentials,
-    ErrorKind,
     HttpAnswer,
     HttpRequest,
     NewWaybill,
@@ -29,6 +28,7 @@ from services.ingest.channels import (
     Refused,
     Retry,
     Shipment,
+    ToldParcel,
     Unsupported,
     Waybills,
     WriteBack,
@@ -94,16 +94,13 @@ class _FulfillmentOrder(msgspec.Struct):
     line_items: list[_Fulfillable] | None = None
 
 
-class _PreparedAnswer(gateway.Envelope):
-    fulfillment_orders: list[_FulfillmentOrder] | None = None
-
-
 class _Fulfillment(msgspec.Struct):
     id: Id = None
     tracking_number: Text = None
 
 
-class _FulfillmentsAnswer(gateway.Envelope):
+class _PreparedAnswer(gateway.Envelope):
+    fulfillment_orders: list[_FulfillmentOrder] | None = None
     fulfillments: list[_Fulfillment] | None = None
 
 
@@ -120,7 +117,6 @@ _decode_row = msgspec.json.Decoder(_Row).decode
 _decode_list = msgspec.json.Decoder(_ListAnswer).decode
 _decode_detail = msgspec.json.Decoder(_DetailAnswer).decode
 _decode_prepared = msgspec.json.Decoder(_PreparedAnswer).decode
-_decode_fulfillments = msgspec.json.Decoder(_FulfillmentsAnswer).decode
 _decode_sent = msgspec.json.Decoder(_SentAnswer).decode
 
 
@@ -212,29 +208,42 @@ def shipment_request(
     carrier = shipment.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {shipment.carrier} has no name here")
-    if shipment.prepared is None:
-        return Retry(error=calls.no_answer("fulfillment_orders"))
-    found = gateway.opened(shipment.prepared, _decode_prepared)
-    if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
-    if found.fulfillment_orders is None:
+    found = _asked_for(shipment, "fulfillment_orders")
+    if not isinstance(found, _PreparedAnswer):
+        return found
+    orders = found.fulfillment_orders
+    if orders is None:
         return Retry(error=calls.no_answer("fulfillment_orders"))
     told = calls.lines_first_told(shipment)
     if isinstance(told, Unsupported) and not shipment.whole:
         return told
-    held = [one for one in found.fulfillment_orders if one.status in {"on_hold", "scheduled"}]
-    chosen = [lines for one in found.fulfillment_orders if (lines := _chosen(one, shipment))]
+    held = [one for one in orders if one.status in {"on_hold", "scheduled"}]
+    chosen = [lines for one in orders if (lines := _chosen(one, shipment))]
     if not chosen:
         if held:
             return Refused(code="on_hold", reason="the fulfilment order is on hold")
         return Applied(repeated=True)
     fulfillment = {
-        "tracking_info": {"number": shipment.waybill_no, "company": carrier},
-        "notify_customer": False,
+        **_tracking(shipment, carrier),
         "line_items_by_fulfillment_order": chosen,
     }
     body = msgspec.json.encode({"fulfillment": fulfillment})
     return gateway.call(credentials, "POST", "fulfillments.json", body)
+
+
+def _asked_for(parcel: ToldParcel, wanted: str) -> _PreparedAnswer | WriteBack:
+    """Return what was asked for before the call itself, or what follows where this was not answered."""
+    if parcel.prepared is None:
+        return Retry(error=calls.no_answer(wanted))
+    found = gateway.opened(parcel.prepared, _decode_prepared)
+    return calls.outcome(found) if isinstance(found, ChannelError) else found
+
+
+def _tracking(parcel: ToldParcel, carrier: str) -> dict[str, object]:
+    return {
+        "tracking_info": {"number": parcel.waybill_no, "company": carrier},
+        "notify_customer": False,
+    }
 
 
 def _chosen(order: _FulfillmentOrder, shipment: Shipment) -> dict[str, object]:
@@ -260,8 +269,7 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     """Read a fulfilment's answer."""
     found = gateway.opened(answer, _decode_sent)
     if isinstance(found, ChannelError):
-        already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
-        return calls.outcome(found, already_done=already)
+        return calls.outcome(found, _ALREADY)
     if found.fulfillment is None or not text_of(found.fulfillment.id):
         return Retry(error=calls.no_answer("fulfillment"))
     if found.fulfillment.status in {"failure", "error", "cancelled"}:
@@ -277,22 +285,16 @@ def waybill_request(
     carrier = change.carrier_in(CARRIERS)
     if carrier is None:
         return Unsupported(reason=f"carrier {change.carrier} has no name here")
-    if change.prepared is None:
-        return Retry(error=calls.no_answer("fulfillments"))
-    found = gateway.opened(change.prepared, _decode_fulfillments)
-    if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+    found = _asked_for(change, "fulfillments")
+    if not isinstance(found, _PreparedAnswer):
+        return found
     if found.fulfillments is None:
         return Retry(error=calls.no_answer("fulfillments"))
     numbers = {text_of(one.tracking_number): text_of(one.id) for one in found.fulfillments}
     number = numbers.get(change.former_waybill_no) or numbers.get(change.waybill_no)
     if not number:
         return Refused(code="no_parcel", reason=f"no parcel {change.former_waybill_no} there")
-    told = {
-        "tracking_info": {"number": change.waybill_no, "company": carrier},
-        "notify_customer": False,
-    }
-    body = msgspec.json.encode({"fulfillment": told})
+    body = msgspec.json.encode({"fulfillment": _tracking(change, carrier)})
     return gateway.call(credentials, "POST", f"fulfillments/{number}/update_tracking.json", body)
 
 
@@ -308,7 +310,7 @@ def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer to another number: the fulfilment as it is now."""
     found = gateway.opened(answer, _decode_sent)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     if found.fulfillment is None or not text_of(found.fulfillment.id):
         return Retry(error=calls.no_answer("fulfillment"))
     return Applied()

@@ -58,7 +58,7 @@ def read_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer: the level as it is now."""
     found = gateway.opened(answer, _decode)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     level = found.inventory_level
     if level is None or not text_of(level.inventory_item_id):
         return Retry(error=calls.no_answer("inventory_level"))

@@ -14,7 +14,6 @@ from services.ingest.channels import (
     Channel,
     ChannelError,
     Credentials,
-    ErrorKind,
     HttpAnswer,
     HttpRequest,
     NewWaybill,
@@ -26,6 +25,7 @@ from services.ingest.channels import (
     Refused,
     Retry,
     Shipment,
+    ToldParcel,
     Unsupported,
     Waybills,
     WriteBack,
@@ -197,7 +197,7 @@ def shipment_request(
 
 
 def _consignment(
-    credentials: Credentials, method: str, parcel: Shipment | NewWaybill, now: datetime
+    credentials: Credentials, method: str, parcel: ToldParcel, now: datetime
 ) -> HttpRequest | Unsupported:
     carrier = parcel.carrier_in(CARRIERS)
     if carrier is None:
@@ -220,8 +220,7 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     """Read a send's answer; "already shipped" is applied: a repeat after a lost first answer."""
     found = gateway.opened(answer, _decode_sent)
     if isinstance(found, ChannelError):
-        already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
-        return calls.outcome(found, already_done=already)
+        return calls.outcome(found, _ALREADY)
     sent = found.logistics_online_send_response
     if sent is None or sent.shipping is None or sent.shipping.is_success is None:
         return Retry(error=calls.no_answer("shipping"))
@@ -241,7 +240,7 @@ def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer to another number."""
     found = gateway.opened(answer, _decode_sent)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     sent = found.logistics_consign_resend_response
     if sent is None or sent.shipping is None or sent.shipping.is_success is None:
         return Retry(error=calls.no_answer("shipping"))

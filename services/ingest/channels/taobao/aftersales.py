@@ -127,7 +127,6 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> AftersalePage | Cha
     if listed is None:
         return calls.no_answer("refunds")
     raws = (listed.refunds and listed.refunds.refund) or []
-    read = [aftersale for aftersale in map(_aftersale, raws) if aftersale is not None]
     next_page = calls.below_or_beyond(
         page,
         total=listed.total_results,
@@ -135,11 +134,7 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> AftersalePage | Cha
         size=gateway.PAGE_SIZE,
         first=1,
     )
-    if isinstance(next_page, ChannelError):
-        return next_page
-    return AftersalePage(
-        aftersales=tuple(read), unreadable=len(raws) - len(read), next_page=next_page
-    )
+    return calls.aftersale_page(raws, _aftersale, next_page)
 
 
 def _aftersale(raw: msgspec.Raw) -> Aftersale | None:
@@ -189,7 +184,7 @@ def read_agree_answer(answer: HttpAnswer) -> WriteBack:
     """Read an agreement's answer."""
     found = gateway.opened(answer, _decode_agreed)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     agreed = found.rp_refunds_agree_response
     if agreed is None or agreed.succ is None:
         return Retry(error=calls.no_answer("result"))
@@ -221,7 +216,7 @@ def read_refuse_answer(answer: HttpAnswer) -> WriteBack:
     """Read a refusal's answer: the refund, or no more than that it was refused."""
     found = gateway.opened(answer, _decode_refused)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     refused = found.refund_refuse_response
     if refused is None or (refused.is_success is None and refused.refund is None):
         return Retry(error=calls.no_answer("refund"))

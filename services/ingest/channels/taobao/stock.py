@@ -53,7 +53,7 @@ def read_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer: the article as it is now."""
     found = gateway.opened(answer, _decode)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     updated = found.item_quantity_update_response
     if updated is None or updated.item is None or not text_of(updated.item.num_iid):
         return Retry(error=calls.no_answer("item"))

@@ -11,11 +11,9 @@ import msgspec
 
 from chassis.signatures import SignatureVector
 from services.ingest.channels import (
-    Applied,
     Channel,
     ChannelError,
     Credentials,
-    ErrorKind,
     HttpAnswer,
     HttpRequest,
     NewWaybill,
@@ -166,11 +164,7 @@ def _parcel(order_no: str, carrier: str, waybill_no: str, packed: _Packed) -> di
 
 def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     """Read a shipment's answer; "already shipped" is applied: a repeat after a lost answer."""
-    found = gateway.opened(answer, _decode_answer)
-    if isinstance(found, ChannelError):
-        already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
-        return calls.outcome(found, already_done=already)
-    return Applied()
+    return calls.applied(gateway.opened(answer, _decode_answer), _ALREADY)
 
 
 def waybill_request(

@@ -146,7 +146,7 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer: the order as it is now."""
     found = gateway.opened(answer, _decode_row)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     if not text_of(found.id) or found.status is None:
         return Retry(error=calls.no_answer("order"))
     if found.status == "completed":
@@ -174,7 +174,7 @@ def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer: the order as it is now."""
     found = gateway.opened(answer, _decode_row)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     if not text_of(found.id) or found.status is None:
         return Retry(error=calls.no_answer("order"))
     return Applied()

@@ -40,7 +40,7 @@ def read_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer: the product as it is now."""
     found = gateway.opened(answer, _decode)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     return Applied() if text_of(found.id) else Retry(error=calls.no_answer("id"))
 
 

@@ -13,11 +13,9 @@ import msgspec
 
 from chassis.signatures import SignatureVector
 from services.ingest.channels import (
-    Applied,
     Channel,
     ChannelError,
     Credentials,
-    ErrorKind,
     HttpAnswer,
     HttpRequest,
     NewWaybill,
@@ -160,11 +158,7 @@ def shipment_request(
 
 def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     """Read a shipment's answer; "already shipped" is applied: a repeat after a lost answer."""
-    found = gateway.opened(answer, _decode_answer)
-    if isinstance(found, ChannelError):
-        already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
-        return calls.outcome(found, already_done=already)
-    return Applied()
+    return calls.applied(gateway.opened(answer, _decode_answer), _ALREADY)
 
 
 def waybill_request(
@@ -185,10 +179,7 @@ def waybill_request(
 
 def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer to another number."""
-    found = gateway.opened(answer, _decode_answer)
-    if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
-    return Applied()
+    return calls.applied(gateway.opened(answer, _decode_answer))
 
 
 def recompute(vector: SignatureVector) -> str:

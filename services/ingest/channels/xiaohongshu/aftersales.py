@@ -8,7 +8,6 @@ from services.ingest.channels import (
     Aftersale,
     AftersalePage,
     Aftersales,
-    Applied,
     ChannelError,
     Credentials,
     HttpAnswer,
@@ -105,13 +104,8 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> AftersalePage | Cha
     if found.data is None:
         return calls.no_answer("afterSaleBasicInfos")
     raws = sliced(found.data.afterSaleBasicInfos) or ()
-    read = [aftersale for aftersale in map(_aftersale, raws) if aftersale is not None]
     next_page = calls.page_below(page, total=found.data.totalCount or 0, size=PAGE_SIZE, first=1)
-    if isinstance(next_page, ChannelError):
-        return next_page
-    return AftersalePage(
-        aftersales=tuple(read), unreadable=len(raws) - len(read), next_page=next_page
-    )
+    return calls.aftersale_page(raws, _aftersale, next_page)
 
 
 def _aftersale(raw: bytes) -> Aftersale | None:
@@ -162,10 +156,7 @@ def agree_request(
 
 def read_agree_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer to an agreement or a refusal."""
-    found = gateway.opened(answer, _decode_answer)
-    if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
-    return Applied()
+    return calls.applied(gateway.opened(answer, _decode_answer))
 
 
 def refuse_request(

@@ -16,7 +16,6 @@ from services.ingest.channels import (
     Channel,
     ChannelError,
     Credentials,
-    ErrorKind,
     HttpAnswer,
     HttpRequest,
     Page,
@@ -194,8 +193,7 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer; "already shipped" is applied: a repeat after a lost first answer."""
     found = gateway.opened(answer, _decode_sent)
     if isinstance(found, ChannelError):
-        already = found.kind is ErrorKind.REFUSED and bool(_ALREADY.search(found.detail))
-        return calls.outcome(found, already_done=already)
+        return calls.outcome(found, _ALREADY)
     sent = found.data.is_success if isinstance(found.data, _Result) else found.data
     if sent is None:
         return Retry(error=calls.no_answer("is_success"))

@@ -115,13 +115,8 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> AftersalePage | Cha
     if found.data is None or (raws is None and found.data.total is None):
         return calls.no_answer("refunds")
     raws = raws or ()
-    read = [one for one in map(_aftersale, raws) if one is not None]
     next_page = calls.page_below(page, total=found.data.total or 0, size=gateway.PAGE_SIZE, first=1)
-    if isinstance(next_page, ChannelError):
-        return next_page
-    return AftersalePage(
-        aftersales=tuple(read), unreadable=len(raws) - len(read), next_page=next_page
-    )
+    return calls.aftersale_page(raws, _aftersale, next_page)
 
 
 def _aftersale(body: bytes) -> Aftersale | None:
@@ -194,7 +189,7 @@ def read_agree_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer to an agreement or a refusal."""
     found = gateway.opened(answer, _decode_agreed)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     agreed = found.data.is_success if isinstance(found.data, _Result) else found.data
     if agreed is None:
         return Retry(error=calls.no_answer("is_success"))

@@ -55,7 +55,7 @@ def read_answer(answer: HttpAnswer) -> WriteBack:
     """Read the answer."""
     found = gateway.opened(answer, _decode)
     if isinstance(found, ChannelError):
-        return calls.outcome(found, already_done=False)
+        return calls.outcome(found)
     done = found.data.is_success if isinstance(found.data, _Result) else found.data
     if done is None:
         return Retry(error=calls.no_answer("is_success"))
