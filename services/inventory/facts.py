@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from chassis.direct import Answered
+from chassis.extension_facts import Told
 from chassis.processor import Kept
+from schemas.events.orders import ChannelExtension
 from services.inventory.approvals import Approvals
 from services.inventory.counters import Epoch
 from services.inventory.domain.adopting import offer_to_owner
@@ -95,6 +97,10 @@ class StockFacts(LockedRows):
         self._sourcing = sourcing
         self._approvals = approvals
         self._leases = leases
+
+    def sourcing_facts(self, channel: str, extension: ChannelExtension | None) -> Told:
+        """What the table of sourcing asks of an order's extension."""
+        return self._sourcing.told(channel, extension)
 
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
         """Who could send these goods now, by the numbers of Postgres."""

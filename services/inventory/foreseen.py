@@ -125,7 +125,7 @@ class Foreseen:
 
 def plan_for(sourcing: Sourcing, hold: Hold, goods: Goods) -> Plan:
     """The next attempt to hold an order."""
-    choice = sourcing.choice(hold.channel, hold.province, pieces_of(goods))
+    choice = sourcing.choice(hold.channel, hold.province, pieces_of(goods), hold.told)
     return Plan(hold.generation + 1, choice, goods)
 
 
@@ -144,7 +144,8 @@ def foresee(
         kind = type(event)
         if kind is OrderPlaced:
             if state is None and (goods := wanted(event.lines)) is not None:
-                choice = sourcing.choice(event.channel, event.province, pieces_of(goods))
+                told = sourcing.told(event.channel, event.extension)
+                choice = sourcing.choice(event.channel, event.province, pieces_of(goods), told)
                 _plan(foreseen, record.key, Plan(1, choice, goods))
                 if event.payment is None and event.receiver_key:
                     foreseen.buyers.add(event.receiver_key)

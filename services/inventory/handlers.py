@@ -22,7 +22,13 @@ from schemas.events.commands_inventory import (
     ReceiveStock,
 )
 from schemas.events.order_states import OrderClosed
-from schemas.events.orders import OrderLine, OrderLinesMatched, OrderPaid, OrderPlaced
+from schemas.events.orders import (
+    OrderAmended,
+    OrderLine,
+    OrderLinesMatched,
+    OrderPaid,
+    OrderPlaced,
+)
 from schemas.events.refunds import RefundSettled
 from schemas.events.shipments import ParcelShipped
 from schemas.events.stock import (
@@ -80,6 +86,7 @@ def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Mo
         paid=event.payment is not None,
         channel=event.channel,
         province=event.province,
+        told=stock.sourcing_facts(event.channel, event.extension),
         lines=_lines(event.lines),
         buyer="" if event.payment else event.receiver_key,
         reservation_id=event.reservation_id or "",
@@ -101,6 +108,13 @@ def lines_matched(
 
 def _lines(lines: Sequence[OrderLine]) -> tuple[Line, ...]:
     return tuple([Line(line.line_no, line.sku, line.quantity) for line in lines])
+
+
+def amended(state: Aggregate | None, event: OrderAmended, stock: Stock, _moment: Moment) -> Outcome:
+    """Keeps what its channel tells now for the next time that stock is asked for; what is held stays held."""
+    if not isinstance(state, Hold) or event.extension is None:
+        return Decision(state=state)
+    return Decision(state=replace(state, told=stock.sourcing_facts(state.channel, event.extension)))
 
 
 def paid(state: Aggregate | None, event: OrderPaid, stock: Stock, moment: Moment) -> Outcome:
@@ -428,3 +442,5 @@ HANDLERS: Mapping[type[Struct], Decide] = {
     RefundSettled: refund_settled,
     **telling({ReceiveStock: received, **DOCUMENTS}),
 }
+EXTENSION_HANDLERS: Mapping[type[Struct], Decide] = {OrderAmended: amended}
+"""Also listened to where the table of sourcing asks what only a channel tells."""

@@ -14,7 +14,7 @@ from services.refunds.dispatch import Dispatcher
 from services.refunds.domain.model import Account
 from services.refunds.doors import Doors
 from services.refunds.gateways import usable_gateway
-from services.refunds.handlers import HANDLERS
+from services.refunds.handlers import EXTENSION_HANDLERS, HANDLERS
 from services.refunds.notices import NoticeDoor
 from services.refunds.settings import RefundsSettings
 from services.refunds.store import COLUMNS, CasesOfBatch, Desk, Journal, tier_table
@@ -28,7 +28,7 @@ def processor(table: Table) -> Processor[Account]:
         name="refunds",
         table="refunds.accounts",
         state=Account,
-        handlers=HANDLERS,
+        handlers={**HANDLERS, **EXTENSION_HANDLERS} if table.optional else HANDLERS,
         columns=COLUMNS,
         facts=CasesOfBatch(table),
         # Shares are kept long before anybody asks for money back.

@@ -21,7 +21,13 @@ from schemas.events.commands_refunds import (
     RequestRefund,
 )
 from schemas.events.order_states import OrderClosed
-from schemas.events.orders import OrderCancelled, OrderLinesMatched, OrderPaid, OrderPlaced
+from schemas.events.orders import (
+    OrderAmended,
+    OrderCancelled,
+    OrderLinesMatched,
+    OrderPaid,
+    OrderPlaced,
+)
 from schemas.events.refunds import (
     RefundApproved,
     RefundFailed,
@@ -52,11 +58,22 @@ def place_order(
         channel_order_no=event.channel_order_no,
         lines=shares.announced(event.lines),
         freight_fen=event.freight_fen,
+        told=facts.told(event.channel, event.extension),
         unmatched=any([line.unmatched is not None for line in event.lines]),  # noqa: C419 — every order
     )
     if event.payment is None:
         return Decision(state=account)
     return _pay(account, event.order_id, event.payment.paid_fen, facts, at)
+
+
+def amend_order(
+    state: Account | None, event: OrderAmended, facts: RefundFacts, _at: Moment
+) -> Decided:
+    """Keeps what its channel tells now; cases that are open keep the tier they have."""
+    account = state or EMPTY
+    if event.extension is None:
+        return Decision(state=account)
+    return Decision(state=replace(account, told=facts.told(account.channel, event.extension)))
 
 
 def match_lines(
@@ -370,3 +387,5 @@ HANDLERS: Handlers = {
     ConfirmReturn: confirm_return,
     RecordPayout: record_payout,
 }
+EXTENSION_HANDLERS: Handlers = {OrderAmended: amend_order}
+"""Also listened to where the table of tiers asks what only a channel tells."""

@@ -15,9 +15,11 @@ from typing import Any, Final
 from msgspec import Struct
 
 from chassis.errors import StartRefused, Unavailable
+from chassis.extension_facts import Told, told_to
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool, named_queries
 from chassis.processor import Column, FactsSource, Kept, Record
 from chassis.rules import Table, load_tables, unmet
+from schemas.events.orders import ChannelExtension
 from services.refunds import metrics
 from services.refunds.domain.model import GIVEN_BACK, Account, Case, CaseState
 from services.refunds.domain.payout import Next, Payout, Stage
@@ -54,6 +56,10 @@ class RefundFacts:
             approvals=decision.texts("approvals"),
             rule=decision.rule,
         )
+
+    def told(self, channel: str, extension: ChannelExtension | None) -> Told:
+        """What the table asks of an order's extension."""
+        return told_to(self._table.optional, channel, extension)
 
     def apply(self, effect: object) -> None:
         """Keeps a changed case until the batch is saved."""

@@ -109,6 +109,7 @@ TEXTS = {
     "superseded_by": "",
     "task_id": "task-3f7kq2m5x4c6v7b8n9m1",
     "text": "快件已到达杭州转运中心",
+    "texts": "vip",
     "tier": "finance",
     "o2o_guide_id": "88",
     "step_trade_status": "FRONT_PAID_FINAL_PAID",

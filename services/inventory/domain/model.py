@@ -12,6 +12,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from chassis.extension_facts import Told
 from services.inventory.domain.batches import Portion
 
 Goods: TypeAlias = tuple[tuple[str, int], ...]
@@ -104,6 +105,8 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     paid: bool = False
     channel: str = ""
     province: str = ""
+    told: Told = ()
+    """What its channel alone tells and the table of sourcing asks for."""
     lines: tuple[Line, ...] = ()
     warehouse: str = ""
     """Empty where nothing was held, and where several warehouses hold it (`parts`)."""

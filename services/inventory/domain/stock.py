@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol, TypeAlias
 
+from chassis.extension_facts import Told
 from chassis.processor import Decision
+from schemas.events.orders import ChannelExtension
 from services.inventory.domain.batches import Batch, Portion, Standing, Unfit
 from services.inventory.domain.model import (
     RESERVATION,
@@ -53,6 +55,10 @@ class Batches(Protocol):
 
 class Stock(Batches, Protocol):
     """The facts of a batch, as decisions ask them."""
+
+    def sourcing_facts(self, channel: str, extension: ChannelExtension | None) -> Told:
+        """What the table of sourcing asks of an order's extension."""
+        ...
 
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
         """Who could send these goods now."""

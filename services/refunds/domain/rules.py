@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chassis.extension_facts import EXTENSION_FACTS
 from chassis.rules.values import Kind as TableKind
 from schemas.events.commands_refunds import RefundRequestLine, RequestRefund
 from services.refunds.domain.model import (
@@ -157,6 +158,7 @@ TIER_FACTS: Final[Mapping[str, TableKind]] = {
     "damaged": "bool",
     "shipped": "bool",
     "signed_days": "int",
+    **EXTENSION_FACTS,
 }
 TIER_OUTPUTS: Final[Mapping[str, TableKind]] = {"tier": "text", "approvals": "text list"}
 
@@ -175,6 +177,7 @@ def tier_facts(
         "damaged": request.damaged,
         "shipped": account.shipped,
         "signed_days": max(0, (now - signed_at).days) if signed_at else -1,
+        **dict(account.told),
     }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from chassis.extension_facts import Told
+from schemas.events.orders import ChannelExtension
 from services.inventory.domain.batches import Batch, Portion, Unfit
 from services.inventory.domain.model import Goods
 
@@ -14,6 +16,10 @@ class NoBatches:
     def spare(self, warehouse: str, sku: str) -> int:
         """Pieces promised to nobody."""
         raise NotImplementedError
+
+    def sourcing_facts(self, channel: str, extension: ChannelExtension | None) -> Told:
+        """None: the table asks for none."""
+        return ()
 
     def shelf(self, warehouse: str, sku: str) -> Mapping[str, Batch]:
         """None."""
