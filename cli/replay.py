@@ -89,6 +89,8 @@ class Shown(Struct, frozen=True, kw_only=True):
     region: tuple[str, str, str]
     receiver_kind: str
     lines: tuple[tuple[str, int], ...]
+    returns: str
+    """The sale whose goods it takes back, where it is a store's return and no order."""
     problems: tuple[str, ...]
     extension: dict[str, Any] | None
     """What only this channel has, as it was told; by today's mapping where the order was not taken in. What tells of a
@@ -329,6 +331,7 @@ def _shown(one: Stored, *, reveal: bool) -> Shown:
         region=known.region,
         receiver_kind=known.personal_kind,
         lines=known.lines,
+        returns=known.returns,
         problems=tuple(f"{p.code}: {p.detail}" for p in known.quarantine),
         extension=shown,
         snapshots=tuple(

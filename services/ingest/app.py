@@ -43,6 +43,7 @@ from services.ingest.mappings import Mappings
 from services.ingest.matching import Matcher
 from services.ingest.polling import Poller
 from services.ingest.quarantine_doors import QuarantineDoors
+from services.ingest.returns import Returns
 from services.ingest.settings import IngestSettings
 from services.ingest.shared import Shared
 from services.ingest.shop_states import ShopTeller
@@ -128,6 +129,7 @@ async def build(context: Context[IngestSettings]) -> Parts:
             Poller(shared, interval_s=settings.poll_interval_s).run,
             ShopTeller(shared).run,
             AftersalesPoller(shared, interval_s=settings.poll_interval_s).run,
+            Returns(shared, settings.merchant_codes).run,
             WriteBackDispatcher(
                 shared,
                 attempts_max=settings.write_back_attempts_max,

@@ -37,6 +37,10 @@ AFTERSALES_UNREADABLE = Counter(
     "Times that a channel named an after-sales request and then had none of that number. Worry when it grows.",
     ("channel",),
 )
+RETURNS_WAITING = Gauge(
+    "danshu_ingest_returns_waiting",
+    "Returns taken in at stores whose sale is not known yet, or whose goods have no SKU. Worry while it is above zero for a day.",
+)
 FETCHES_WAITING = Gauge(
     "danshu_ingest_fetches_waiting",
     "Orders whose detail is still to be fetched. Worry when it grows.",

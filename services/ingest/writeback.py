@@ -39,6 +39,7 @@ from services.ingest.domain.write_backs import (
 )
 from services.ingest.listing_stock import ListingStocks
 from services.ingest.pacing import Due, Pace, shop_rests_ms
+from services.ingest.returns import COUNTER
 from services.ingest.shared import Shared
 from services.ingest.telling import tell
 
@@ -90,7 +91,9 @@ def decide_waybill_replaced(
 def decide_settled(
     state: WriteBacks | None, event: RefundSettled, _facts: Any, _moment: Moment
 ) -> Decision[WriteBacks]:
-    """The channel has to learn of the refund."""
+    """The channel has to learn of the refund, unless it paid it itself."""
+    if event.gateway == COUNTER:
+        return Decision(state=state)
     told = Told(kind=REFUND, document_no=event.refund_id, amount_fen=event.amount_fen)
     return Decision(state=(state or NOTHING).intending(told))
 

@@ -144,6 +144,12 @@ class StockFacts(LockedRows):
             return None
         return plan.takes_over, state
 
+    def gone_with(self, order_id: str) -> Hold | None:
+        """The reservation that the order names and whose goods were handed over under it."""
+        reservation_id = self.foreseen.gone.get(order_id)
+        state = self._kept[reservation_id].state if reservation_id else None
+        return state if isinstance(state, Hold) else None
+
     def _several(self, plan: Plan, goods: Goods) -> Held | None:
         """What several warehouses together could send now, of what nobody else in the batch was promised."""
         if plan.choice.parcels_max < 2 or len(plan.locked) < 2:

@@ -48,6 +48,7 @@ from schemas.events.stock import (
 )
 from services.inventory.adopting import taking_over
 from services.inventory.batches import put_back
+from services.inventory.counter_sales import left_at_once, left_before
 from services.inventory.documents import DOCUMENTS
 from services.inventory.domain.batches import added
 from services.inventory.domain.extending import extended
@@ -90,6 +91,7 @@ def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Mo
         lines=_lines(event.lines),
         buyer="" if event.payment else event.receiver_key,
         reservation_id=event.reservation_id or "",
+        handed_over=bool(event.handed_over),
     )
     if any([line.unmatched is not None for line in event.lines]):  # noqa: C419 — every order passes here
         return Decision(state=replace(hold, state="unmatched", lines=()))
@@ -253,6 +255,14 @@ def _hold(state: Aggregate | None) -> Hold:
 
 
 def _ask(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
+    if not hold.handed_over:
+        return _asked(hold, order_id, stock, moment)
+    if (gone := stock.gone_with(order_id)) is not None:
+        return Decision(state=left_before(hold, gone))
+    return left_at_once(_asked(hold, order_id, stock, moment), order_id, stock, moment)
+
+
+def _asked(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
     goods = wanted(hold.lines)
     if goods is None:
         raise Invalid("lines_make_no_sense")

@@ -16,6 +16,7 @@ from chassis.processor import Decision, Handlers, Moment
 from schemas.events.commands_refunds import (
     ApproveRefund,
     ConfirmReturn,
+    PaidBack,
     RecordPayout,
     RefuseRefund,
     RequestRefund,
@@ -38,7 +39,7 @@ from schemas.events.refunds import (
     RestockLine,
 )
 from schemas.events.shipments import ParcelDelivered, ParcelShipped
-from services.refunds.domain import rules, shares
+from services.refunds.domain import paid_back, rules, shares
 from services.refunds.domain.model import ENDED, Account, Case, CaseState
 from services.refunds.domain.rules import Refused
 from services.refunds.store import CaseChanged, RefundFacts
@@ -61,6 +62,8 @@ def place_order(
         told=facts.told(event.channel, event.extension),
         unmatched=any([line.unmatched is not None for line in event.lines]),  # noqa: C419 — every order
     )
+    if event.handed_over:
+        account = replace(account, shipped=True, delivered_at=event.occurred_at)
     if event.payment is None:
         return Decision(state=account)
     return _pay(account, event.order_id, event.payment.paid_fen, facts, at)
@@ -184,13 +187,13 @@ def request_refund(
     if state is not None and state.case(command.refund_id) is not None:
         return Decision(state=state, result_id=command.refund_id)
     state = shares.fixed(state or EMPTY)
+    if command.taken_back is not None:
+        return _paid_back(state, command, command.taken_back, at)
     claimed = rules.claim(state, command)
     if isinstance(claimed, Refused):
         if not rules.overtook(command, claimed):
             return Decision(state=state, refusal=claimed.reason)
-        others = tuple(one for one in state.early if one.refund_id != command.refund_id)
-        state = replace(state, early=(*others, command))
-        return Decision(state=state, result_id=command.refund_id)
+        return _early(state, command)
     tier = facts.tier(rules.tier_facts(state, command, claimed.amount_fen, at.now))
     case = rules.opened(state, command, claimed, tier, at.now)
     case = rules.moved_on(state, case)
@@ -212,6 +215,47 @@ def request_refund(
     return Decision(
         state=account,
         events=tuple(events),
+        effects=(_changed(command.order_id, account, case, at.now),),
+        result_id=case.refund_id,
+    )
+
+
+def _early(state: Account, command: RequestRefund) -> Decided:
+    others = tuple(one for one in state.early if one.refund_id != command.refund_id)
+    return Decision(state=replace(state, early=(*others, command)), result_id=command.refund_id)
+
+
+def _paid_back(state: Account, command: RequestRefund, back: PaidBack, at: Moment) -> Decided:
+    """A case that is settled as it opens. What our books cannot take is told: the money is gone all the same."""
+    claimed = paid_back.claim_paid_back(state, back)
+    if isinstance(claimed, Refused):
+        if rules.overtook(command, claimed):
+            return _early(state, command)
+        refused = RefundRefused(
+            order_id=command.order_id,
+            version=0,
+            occurred_at=at.now,
+            refund_id=command.refund_id,
+            actor="refunds",
+            reason=claimed.reason,
+        )
+        return Decision(state=state, events=(refused,), result_id=claimed.reason)
+    case = paid_back.settled_at_once(state, command, claimed, at.now)
+    account = rules.with_case(state, case)
+    approved = RefundApproved(
+        order_id=command.order_id,
+        version=0,
+        occurred_at=at.now,
+        refund_id=case.refund_id,
+        actor=command.actor,
+        role=case.tier,
+        complete=True,
+        reason="paid_back",
+    )
+    settled = _settled(account, command.order_id, case, back.gateway, back.request_no, at.now)
+    return Decision(
+        state=account,
+        events=(_requested(command.order_id, case, at.now), approved, settled),
         effects=(_changed(command.order_id, account, case, at.now),),
         result_id=case.refund_id,
     )
@@ -296,17 +340,8 @@ def record_payout(
         )
         return _moved(state, command.order_id, ended, (failed,), at.now)
     account = rules.with_case(state, ended)
-    settled = RefundSettled(
-        order_id=command.order_id,
-        version=0,
-        occurred_at=at.now,
-        refund_id=case.refund_id,
-        amount_fen=case.amount_fen,
-        gateway=command.gateway,
-        gateway_request_no=command.gateway_request_no,
-        restock=_restock(case),
-        order_fully_refunded=rules.fully_refunded(account),
-        shipped=account.shipped,
+    settled = _settled(
+        account, command.order_id, case, command.gateway, command.gateway_request_no, at.now
     )
     return _moved(state, command.order_id, ended, (settled,), at.now)
 
@@ -352,6 +387,23 @@ def _requested(order_id: str, case: Case, now: datetime) -> RefundRequested:
         approvals_needed=case.approvals_needed,
         rule=case.rule,
         actor=case.requested_by,
+    )
+
+
+def _settled(  # noqa: PLR0917 — all that is told
+    account: Account, order_id: str, case: Case, gateway: str, request_no: str, now: datetime
+) -> RefundSettled:
+    return RefundSettled(
+        order_id=order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=case.refund_id,
+        amount_fen=case.amount_fen,
+        gateway=gateway,
+        gateway_request_no=request_no,
+        restock=_restock(case),
+        order_fully_refunded=rules.fully_refunded(account),
+        shipped=account.shipped,
     )
 
 

@@ -130,6 +130,8 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     """Returns whose parcel we have not seen leave yet: topics have no order among themselves."""
     reservation_id: str = ""
     """The reservation whose goods the order takes over, where it names one."""
+    handed_over: bool = False
+    """Whether the buyer took the goods along: they leave the books as soon as they are held."""
     asked: Asked | None = None
     """Set where this is no order but a reservation (domain/reservations.py)."""
 

@@ -68,6 +68,10 @@ class Stock(Batches, Protocol):
         """The reservation that is the order's to take over, by its id."""
         ...
 
+    def gone_with(self, order_id: str) -> Hold | None:
+        """The reservation that the order names and whose goods were handed over under it."""
+        ...
+
     def lease(self, hold: Hold, warehouse: str, goods: Goods) -> Lease:
         """How long they are kept there for somebody who has not paid."""
         ...

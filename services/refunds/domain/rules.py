@@ -35,6 +35,7 @@ REASONS: Final[Mapping[str, str]] = {
     "quantity_above_left": "超过该行可退件数",
     "lines_unmatched": "有商品行未匹配SKU，暂时只能整单全额退款",
     "nothing_left": "没有可退金额",
+    "paid_back_above_left": "门店已退的钱超过这些商品剩余的可退金额",
     "refund_unknown": "没有这个退款单",
     "already_ended": "退款单已结束",
     "already_paying": "正在打款，不能再改",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from chassis.extension_facts import Told
 from schemas.events.orders import ChannelExtension
 from services.inventory.domain.batches import Batch, Portion, Unfit
-from services.inventory.domain.model import Goods
+from services.inventory.domain.model import Goods, Hold
 
 
 class NoBatches:
@@ -20,6 +20,10 @@ class NoBatches:
     def sourcing_facts(self, channel: str, extension: ChannelExtension | None) -> Told:
         """None: the table asks for none."""
         return ()
+
+    def gone_with(self, order_id: str) -> Hold | None:
+        """None: no reservation was handed over."""
+        return None
 
     def shelf(self, warehouse: str, sku: str) -> Mapping[str, Batch]:
         """None."""
