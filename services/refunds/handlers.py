@@ -164,10 +164,26 @@ def order_closed(state: Account | None, event: OrderClosed, _facts: object, at: 
 
 
 def parcel_shipped(
-    state: Account | None, _event: ParcelShipped, _facts: object, _at: Moment
+    state: Account | None, event: ParcelShipped, facts: RefundFacts, at: Moment
 ) -> Decided:
-    """From now on goods have to come back before money that waits for them goes."""
-    return Decision(state=replace(state or EMPTY, shipped=True))
+    """From now on goods have to come back before money that waits for them goes.
+
+    A buyer's cancellation that could not stop the parcel is answered: the platform would give the money back by itself.
+    """
+    account = replace(state or EMPTY, shipped=True)
+    if not facts.refuses_late:
+        return Decision(state=account)
+    events: list[Struct] = []
+    effects: list[object] = []
+    for case in account.cases:
+        if rules.comes_too_late(case):
+            ended = replace(
+                case, state=CaseState.REFUSED, ended_at=at.now, end_reason=rules.TOO_LATE
+            )
+            account = rules.with_case(account, ended)
+            events.append(_refused(event.order_id, ended, "parcel", rules.TOO_LATE, at.now))
+            effects.append(_changed(event.order_id, account, ended, at.now))
+    return Decision(state=account, events=tuple(events), effects=tuple(effects))
 
 
 def parcel_delivered(

@@ -42,10 +42,12 @@ class CaseChanged(Struct, frozen=True, kw_only=True):
 class RefundFacts:
     """The tier table, and the cases a batch changed: the newest form of each."""
 
-    __slots__ = ("_table", "changed")
+    __slots__ = ("_table", "changed", "refuses_late")
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, *, refuses_late: bool = True) -> None:
         self._table = table
+        self.refuses_late = refuses_late
+        """Whether a cancellation that a buyer asked for on a channel is refused once the parcel has left."""
         self.changed: dict[tuple[str, str], list[CaseChanged]] = {}
 
     def tier(self, facts: Mapping[str, object]) -> Tier:
@@ -71,14 +73,15 @@ class RefundFacts:
 class CasesOfBatch(FactsSource[RefundFacts]):
     """Writes what a batch changed. Orders without a case cost nothing here."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, *, refuses_late: bool = True) -> None:
         self._table = table
+        self._refuses_late = refuses_late
 
     async def fetch(
         self, _work: object, _records: Sequence[Record], _kept: Mapping[str, Kept[Any]]
     ) -> RefundFacts:
         """The table, and room for changes."""
-        return RefundFacts(self._table)
+        return RefundFacts(self._table, refuses_late=self._refuses_late)
 
     async def save(self, work: Any, facts: RefundFacts, _kept: Mapping[str, Kept[Any]]) -> None:
         """Copies cases, opens payouts of those that may be paid now, closes those that ended."""

@@ -212,6 +212,17 @@ def goods_secured(account: Account, case: Case) -> bool:
     return True
 
 
+TOO_LATE: Final = "包裹已发出，请收到后申请退货退款"
+"""Why a cancellation is refused once the parcel has left; the buyer reads it."""
+
+
+def comes_too_late(case: Case) -> bool:
+    """Whether a buyer has asked on a channel, before anything had left, for all the money and to have no goods."""
+    asked = case.requested_by.startswith("channel:") and case.kind is Kind.REFUND_ONLY
+    waits = case.state in {CaseState.AWAITING_APPROVAL, CaseState.AWAITING_GOODS}
+    return asked and waits and case.whole_unshipped
+
+
 def moved_on(account: Account, case: Case) -> Case:
     """The case in the state that approvals and goods allow."""
     if case.state in ENDED or case.state is CaseState.PAYING:

@@ -153,7 +153,10 @@ def channel_closed(*, refunded: bool) -> OrderCancelled:
 class RefundDesk:
     """Gives events and commands of one order to the handlers and keeps what comes out."""
 
-    def __init__(self, *events: Struct, table: Table | None = None) -> None:
+    def __init__(
+        self, *events: Struct, table: Table | None = None, refuses_late: bool = True
+    ) -> None:
+        self._refuses_late = refuses_late
         self._table = table or tiers()
         self._handlers = processor(self._table).handlers
         self.state: Account | None = None
@@ -168,7 +171,7 @@ class RefundDesk:
         """Decides one event or command, like the chassis' fold."""
         self._sequence += 1
         record = Record("test", 0, self._sequence, ORDER, 0, event, b"")
-        facts = RefundFacts(self._table)
+        facts = RefundFacts(self._table, refuses_late=self._refuses_late)
         decision: Decision[Any] = self._handlers[type(event)](
             self.state, event, facts, Moment(self.now, record)
         )
