@@ -250,6 +250,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "shipment": "发货",
         "refund": "退款",
         "refund_refusal": "拒绝退款",
+        "cancellation": "取消订单",
         "waybill": "更换运单",
         # what a channel's amendment changed
         "region": "收货地区",

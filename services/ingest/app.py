@@ -49,7 +49,7 @@ from services.ingest.shared import Shared
 from services.ingest.shop_states import ShopTeller
 from services.ingest.shops import read_shops
 from services.ingest.skus import SkuReader, from_the_beginning
-from services.ingest.writeback import WRITE_BACKS, WriteBackDispatcher
+from services.ingest.writeback import WriteBackDispatcher, write_backs
 
 SKUS_GATHER_MS = 1_000
 """Nobody waits for a SKU within a second."""
@@ -122,7 +122,7 @@ async def build(context: Context[IngestSettings]) -> Parts:
         ]
     if "channels" in roles:
         fetcher = Fetcher(shared, concurrency=settings.fetch_concurrency)
-        processors += [WRITE_BACKS, AVAILABILITY]
+        processors += [write_backs(shared.channels.values()), AVAILABILITY]
         tasks += [
             _hint_reader(context, fetcher).run,
             fetcher.run,
