@@ -22,6 +22,7 @@ from chassis.storage import PostgresStorage
 from schemas.events.channel_hints import HintReceived
 from schemas.events.stock_levels import StockLevelChanged
 from services.ingest.aftersales import AftersalesPoller
+from services.ingest.archive import Archive
 from services.ingest.availability import AVAILABILITY
 from services.ingest.catalogue import CatalogueReader
 from services.ingest.channels import Channel
@@ -36,6 +37,7 @@ from services.ingest.handlers import normaliser
 from services.ingest.hints import HintReader
 from services.ingest.imports.door import ImportDoor
 from services.ingest.intake import KAFKA_TIMEOUT_MS, Intake
+from services.ingest.keeping import Keeping
 from services.ingest.listing_doors import listing_routes
 from services.ingest.listings import Listings
 from services.ingest.mapping_doors import MappingDoors
@@ -117,6 +119,7 @@ async def build(context: Context[IngestSettings]) -> Parts:
         processors.append(normaliser(NormaliserFactsSource(reader, catalogue)))
         tasks += [
             EvidenceKeeper(shared, days=settings.evidence_days).run,
+            *([_archive(context, shared).run] if settings.payload_days else []),
             _sku_reader(context).run,
             Matcher(shared, settings.merchant_codes).run,
         ]
@@ -138,6 +141,16 @@ async def build(context: Context[IngestSettings]) -> Parts:
             ).run,
         ]
     return Parts(processors=processors, tasks=tasks)
+
+
+def _archive(context: Context[IngestSettings], shared: Shared) -> Archive:
+    settings = context.settings
+    return Archive(
+        shared,
+        lambda: Keeping(settings.kafka(), settings.topic_prefix, context.codec),
+        days=settings.payload_days,
+        bytes_max=settings.payload_bytes_max,
+    )
 
 
 def _keys(settings: IngestSettings) -> MasterKeys:
