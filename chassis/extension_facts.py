@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType, NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeAlias, get_args, get_type_hints
 
 from msgspec import Struct
 
@@ -20,6 +20,8 @@ from schemas.events.orders import ChannelExtension, OrderPlaced
 from schemas.lock import newest, read_lock
 
 GROUP = "ext."
+Told: TypeAlias = tuple[tuple[str, Value], ...]
+"""(fact, value) of an order, as a service keeps what its table asks."""
 _BEIJING = timedelta(hours=8)
 _KINDS: Mapping[Any, Kind] = MappingProxyType(
     {str: "text", int: "int", bool: "bool", datetime: "text", tuple[str, ...]: "text list"}
@@ -75,6 +77,11 @@ def facts_of(
         if value is not None:
             found[name] = value
     return found
+
+
+def told_to(asked: Sequence[str], channel: str, extension: ChannelExtension | None) -> Told:
+    """What `facts_of` finds, to be kept; nothing asked costs nothing."""
+    return tuple(facts_of(asked, channel, extension).items()) if asked else ()
 
 
 def promised_ship_at(channel: str, extension: ChannelExtension | None) -> datetime | None:

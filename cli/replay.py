@@ -26,12 +26,14 @@ from chassis.commands import CommandDesk
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal
 from chassis.ids import request_id
 from chassis.plugins import load
+from chassis.postgres import Connection
 from chassis.processor import Kept
 from chassis.producer import Publisher
 from cli.reach import database, run, settings
 from schemas.events.command_results import CommandSettled
 from schemas.events.commands_ingest_payloads import ReadPayloadAgain
 from schemas.events.orders import ChannelExtension
+from services.ingest.archive import archived
 from services.ingest.channels import Channel
 from services.ingest.domain.evidence import Evidence
 from services.ingest.domain.extensions import as_json, personal_fields
@@ -59,7 +61,7 @@ _known: msgspec.json.Decoder[Kept[KnownOrder]] = msgspec.json.Decoder(Kept[Known
 
 
 class Seen(Struct, frozen=True, kw_only=True):
-    """One arrival. `kept`: the topic still has its payload."""
+    """One arrival. `kept`: the topic or the archive has its payload."""
 
     position: str
     sha256: str
@@ -89,6 +91,8 @@ class Shown(Struct, frozen=True, kw_only=True):
     region: tuple[str, str, str]
     receiver_kind: str
     lines: tuple[tuple[str, int], ...]
+    returns: str
+    """The sale whose goods it takes back, where it is a store's return and no order."""
     problems: tuple[str, ...]
     extension: dict[str, Any] | None
     """What only this channel has, as it was told; by today's mapping where the order was not taken in. What tells of a
@@ -164,7 +168,8 @@ async def _apply(
     try:
         await desk.listen(settings().kafka(), settings().topic_prefix)
         for one in asked:
-            taken = _newest(reader, one, keeping)
+            async with database(settings().postgres_url.get_secret_value()) as connection:
+                taken = _newest(reader, one, await _payloads(connection, keeping, one))
             if taken is None:
                 typer.echo(f"{one.key}: its newest payload is not kept any more", err=True)
                 all_done = False
@@ -181,9 +186,21 @@ async def _apply(
     return all_done
 
 
-def _newest(reader: Reader, one: Stored, keeping: Keeping) -> Taken | None:
+async def _payloads(connection: Connection, keeping: Keeping, one: Stored) -> tuple[Taken, ...]:
+    """What is kept of an order, in the order of its places: by the topic, or else by the archive."""
+    found = {
+        taken.position: taken
+        for taken in keeping.payloads_at({seen.position for seen in one.evidence})
+    }
+    left = [seen for seen in one.evidence if seen.position not in found]
+    if left:
+        found |= {taken.position: taken for taken in await archived(connection, one.key, left)}
+    return tuple(sorted(found.values(), key=lambda taken: taken.place))
+
+
+def _newest(reader: Reader, one: Stored, payloads: Sequence[Taken]) -> Taken | None:
     """The payload that is the order's newest snapshot: the last that says the time that is known."""
-    for taken in reversed(keeping.payloads_at({seen.position for seen in one.evidence})):
+    for taken in reversed(payloads):
         order = reader.arrival(taken.payload).normalised.order
         if order is not None and order.times.modified == one.known.modified_at:
             return taken
@@ -245,19 +262,21 @@ def _keys_between(since: datetime | None, until: datetime | None, channel: str) 
     keys: dict[str, None] = {}
 
     async def read() -> None:
-        keeping = _keeping()
-        try:
-            for taken in keeping.payloads_between(
-                since.replace(tzinfo=zone), until and until.replace(tzinfo=zone)
-            ):
-                if channel in {"", taken.payload.channel}:
-                    keys[taken.payload.source_key] = None
-        finally:
-            keeping.close()
+        async with database(settings().postgres_url.get_secret_value()) as connection:
+            rows = await connection.fetch(
+                "SELECT DISTINCT source_key FROM ingest.evidence WHERE taken_at >= $1 "
+                "AND ($2::timestamptz IS NULL OR taken_at < $2) "
+                "AND ($3 = '' OR starts_with(source_key, $3 || '|')) ORDER BY 1 LIMIT $4",
+                since.replace(tzinfo=zone),
+                until and until.replace(tzinfo=zone),
+                channel,
+                ORDERS_MAX + 1,
+            )
+        keys.update(dict.fromkeys(row["source_key"] for row in rows))
 
     run(read())
     if len(keys) > ORDERS_MAX:
-        raise typer.BadParameter(f"{len(keys)} orders; narrow it to at most {ORDERS_MAX}")
+        raise typer.BadParameter(f"narrow it: that is more than {ORDERS_MAX} orders")
     return list(keys)
 
 
@@ -271,22 +290,21 @@ def _replayed(stored: Sequence[Stored]) -> list[Replay]:
             since = min((e.taken_at for one in stored for e in one.evidence), default=now) - EARLY
             ids = {one.known.order_id for one in stored} - {""}
             told = keeping.placed_since(since, ids) if ids else {}
-            for one in stored:
-                positions = {seen.position for seen in one.evidence}
-                payloads = keeping.payloads_at(positions)
-                today = _today(reader, one, payloads, now)
-                missing = len(positions) - len(payloads)
-                found.append(
-                    Replay(
-                        source_key=one.key,
-                        order_id=one.known.order_id,
-                        payloads=len(payloads),
-                        missing=missing,
-                        differences=compared(
-                            one.known, told.get(one.known.order_id), today, whole=not missing
-                        ),
+            async with database(settings().postgres_url.get_secret_value()) as connection:
+                for one in stored:
+                    payloads = await _payloads(connection, keeping, one)
+                    today = _today(reader, one, payloads, now)
+                    missing = len({seen.position for seen in one.evidence}) - len(payloads)
+                    was = told.get(one.known.order_id)
+                    found.append(
+                        Replay(
+                            source_key=one.key,
+                            order_id=one.known.order_id,
+                            payloads=len(payloads),
+                            missing=missing,
+                            differences=compared(one.known, was, today, whole=not missing),
+                        )
                     )
-                )
         finally:
             keeping.close()
 
@@ -305,7 +323,8 @@ def _shown(one: Stored, *, reveal: bool) -> Shown:
         nonlocal payloads
         keeping = _keeping()
         try:
-            payloads = keeping.payloads_at({seen.position for seen in one.evidence})
+            async with database(settings().postgres_url.get_secret_value()) as connection:
+                payloads = await _payloads(connection, keeping, one)
         finally:
             keeping.close()
 
@@ -329,6 +348,7 @@ def _shown(one: Stored, *, reveal: bool) -> Shown:
         region=known.region,
         receiver_kind=known.personal_kind,
         lines=known.lines,
+        returns=known.returns,
         problems=tuple(f"{p.code}: {p.detail}" for p in known.quarantine),
         extension=shown,
         snapshots=tuple(

@@ -78,6 +78,8 @@ class InsideOrder(Struct, frozen=True, kw_only=True):
     """Pieces of ours in what was sold, where a mapping made others of them; None: as the channel counts."""
     waiting_for: frozenset[str] = frozenset()
     """Codes of what `orders` says it waits for."""
+    handed_over: bool = False
+    """Whether the buyer took the goods along: no parcel is sent, whatever stock says."""
 
 
 class InsideParcel(Struct, frozen=True, kw_only=True):
@@ -95,6 +97,8 @@ class InsideRefund(Struct, frozen=True, kw_only=True):
     refund_id: str
     state: str
     amount_fen: int
+    at_counter: bool = False
+    """Whether a store paid it: no gateway knows of it."""
     payout: str = ""
     """Where its payout stands and what the gateway last said."""
 
@@ -291,12 +295,21 @@ def _reservations(inside: Inside, findings: list[Finding], looked_at: dict[str, 
             wrong = "is cancelled and still holds stock"
         elif order.state in UNSHIPPED and reservation not in LIVE:
             wrong = f"is {order.state} and its reservation {reservation}"
-        elif order.state in SHIPPED and reservation != "shipped":
+        elif (
+            order.state in SHIPPED
+            and reservation != "shipped"
+            and not _unbooked(order, reservation)
+        ):
             wrong = f"has left and its reservation is {reservation}"
         elif order.waiting_for & {"stock", "stock_short"} and reservation in LIVE:
             wrong = "waits for the stock it holds"
         if wrong:
             findings.append(Finding("reservations", f"{order.order_id} {wrong}"))
+
+
+def _unbooked(order: InsideOrder, reservation: str) -> bool:
+    """Whether its goods were sold over the counter though the books do not have them."""
+    return order.handed_over and reservation in {"short", "unmatched"}
 
 
 def _claims(
@@ -306,6 +319,20 @@ def _claims(
     accepted = {(o.channel, o.order_no) for o in inside.orders if o.order_id}
     cases = {r.refund_id for r in inside.refunds}
     wanted = [c for c in outside.claims if c.asks and (c.channel, c.order_no) in accepted]
+    # What a store took back is told by its own receipt, of a sale whose goods we know.
+    ours = {
+        (o.channel, o.order_no)
+        for o in inside.orders
+        if o.order_id and inside.reservations.get(o.order_id) != "unmatched"
+    }
+    fine = {(o.channel, o.order_no) for o in outside.orders if o.expected == "ok"}
+    wanted += [
+        c
+        for c in outside.claims
+        if not c.asks
+        and (c.channel, c.claim_no) in inside.claims
+        and (c.channel, c.order_no) in ours & fine
+    ]
     looked_at["claims"] = len(wanted)
     findings += [
         Finding("claims", f"{claim.channel} {claim.claim_no} of {claim.order_no} is no refund")
@@ -363,7 +390,7 @@ def _parcels(
         for parcel_id, count in per_parcel.items()
         if count > 1
     ]
-    has_left = {p.order_id for p in left}
+    has_left = {p.order_id for p in left} | {o.order_id for o in inside.orders if o.handed_over}
     findings += [
         Finding("parcels", f"{order_id} is {what} without a parcel that left")
         for order_id, what in state.items()
@@ -375,8 +402,9 @@ def _money(
     outside: Outside, inside: Inside, findings: list[Finding], looked_at: dict[str, int]
 ) -> int:
     """The gateway moved exactly what was settled, once each, and never more than was paid."""
-    settled = [r for r in inside.refunds if r.state == "settled"]
-    looked_at["refunds"] = len(settled)
+    every = [r for r in inside.refunds if r.state == "settled"]
+    settled = [r for r in every if not r.at_counter]
+    looked_at["refunds"] = len(every)
     moved_fen = sum(r.amount_fen * r.moved for r in outside.refunds)
     settled_fen = sum(r.amount_fen for r in settled)
     findings += [
@@ -400,7 +428,7 @@ def _money(
         findings.append(Finding("money", f"moved {moved_fen} fen, settled {settled_fen} fen"))
     paid = {o.order_id: o.paid_fen for o in inside.orders if o.order_id}
     back: Counter[str] = Counter()
-    for refund in settled:
+    for refund in every:
         back[refund.order_id] += refund.amount_fen
     findings += [
         Finding("money", f"{order_id} got {fen} fen back of {paid.get(order_id, 0)}")
@@ -434,7 +462,7 @@ def _stock(
     sold = sum(
         units.get((o.channel, o.order_no), 0) if o.mapped_units is None else o.mapped_units
         for o in inside.orders
-        if o.state in SHIPPED
+        if o.state in SHIPPED and not _unbooked(o, inside.reservations.get(o.order_id, ""))
     )
     if sold != inside.units_deducted:
         findings.append(

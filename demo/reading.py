@@ -29,14 +29,17 @@ SELECT i.channel, i.shop, i.channel_order_no, coalesce(i.order_id, '') AS order_
            SELECT sum((line->>'quantity')::int)
            FROM json_array_elements(o.document->'state'->'content'->'lines') AS line
        ) END AS mapped_units,
-       coalesce(o.waiting_for, '') AS waiting_for
+       coalesce(o.waiting_for, '') AS waiting_for,
+       coalesce((r.document->'state'->>'handed_over')::boolean, false) AS handed_over
 FROM ingest.orders i LEFT JOIN orders.orders o ON o.key = i.order_id
+LEFT JOIN inventory.reservations r ON r.key = i.order_id
 """
 RESERVATIONS = """
 SELECT r.key, r.state FROM inventory.reservations r JOIN ingest.orders i ON i.order_id = r.key
 """
 CASES = """
 SELECT of_one.order_id, of_one.refund_id, of_one.state, of_one.amount_fen,
+    of_one.tier = 'counter' AS at_counter,
     coalesce(payout.stage || ', sent ' || payout.sends || ' times, asked ' || payout.asks || ' times: ' || payout.note, '')
     AS payout
 FROM refunds.cases AS of_one LEFT JOIN refunds.payouts AS payout USING (order_id, refund_id)
@@ -133,7 +136,8 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
             orders = await connection.fetch(ORDERS)
             reservations = await connection.fetch(RESERVATIONS)
             claims = await connection.fetch(
-                "SELECT channel, refund_no, refund_id FROM ingest.aftersales"
+                "SELECT channel, refund_no, refund_id FROM ingest.aftersales "
+                "UNION ALL SELECT channel, return_no, refund_id FROM ingest.returns"
             )
             parcels = await connection.fetch(
                 "SELECT key, stage, waybill_no FROM fulfillment.parcels"
@@ -173,6 +177,7 @@ def _by_whose(rows: Iterable[Any]) -> dict[str, int]:
 
 def _inside_order(row: Any) -> InsideOrder:
     return InsideOrder(
+        handed_over=row["handed_over"],
         channel=row["channel"],
         shop=row["shop"],
         order_no=row["channel_order_no"],

@@ -211,6 +211,16 @@ class World:
         self.records.store(cancelled, "cancelled", at_ms=at_ms)
         return True
 
+    def cancel_by_shop(self, key: Key) -> bool:
+        """Close an order of which nothing has left. What was paid for it the shop has to pay back by itself."""
+        order = self.records.orders.get(key)
+        if order is None or order.state not in {"unpaid", "paid"}:
+            return False
+        at_ms = self.records.next_time_ms(order)
+        cancelled = replace(order, state="cancelled", cancelled_at_ms=at_ms, ended_at_ms=at_ms)
+        self.records.store(cancelled, "cancelled", at_ms=at_ms)
+        return True
+
     def _move_receiver(self, order: Order) -> bool:
         if order.state != "paid" or order.refund_open or not self._amendable(order):
             return False

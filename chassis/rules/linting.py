@@ -27,14 +27,20 @@ def unmet(
     problems = []
     for name, column in table.facts.items():
         if facts.get(name) != column.kind:
-            given = facts.get(name, "not")
-            message = f"asks for {column.kind}, which is {given} given by the program"
+            message = f"asks for {column.kind}, {_given(name, column.group, facts)}"
             problems.append(_problem(table, "facts", name, message))
     for name, kind in outputs.items():
         found = table.outputs.get(name)
         if found is None or found.kind != kind:
             problems.append(_problem(table, "outputs", name, f"the program needs it as {kind}"))
     return tuple(problems)
+
+
+def _given(name: str, group: str, facts: Mapping[str, Kind]) -> str:
+    if name in facts:
+        return f"which is {facts[name]} given by the program"
+    like = [one for one in facts if one.rpartition(".")[0] == group] or facts
+    return f"which is not given by the program; it gives {', '.join(sorted(like))}"
 
 
 def _shadowed(table: Table) -> list[Problem]:

@@ -107,6 +107,28 @@ class RefundRequestLine(Struct, frozen=True, kw_only=True):
     """件数"""
 
 
+class PaidBackGoods(Struct, frozen=True, kw_only=True):
+    """退回的货."""
+
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数"""
+    amount_fen: int
+    """退了多少(分)"""
+
+
+class PaidBack(Struct, frozen=True, kw_only=True):
+    """已退 · goods that were taken back and paid back already: nobody is asked and no money moves."""
+
+    gateway: str
+    """支付渠道 · who paid: counter = a store"""
+    request_no: str
+    """退款请求号 · the number of the document that says so"""
+    goods: tuple[PaidBackGoods, ...]
+    """退回的货 · `lines` is empty then"""
+
+
 class RequestRefund(Struct, frozen=True, kw_only=True):
     """申请退款."""
 
@@ -133,6 +155,8 @@ class RequestRefund(Struct, frozen=True, kw_only=True):
     """是否破损"""
     reason: str
     """原因代码"""
+    taken_back: PaidBack | None = None
+    """已退 · null = the money is still to be paid"""
 
 
 RECORDS: tuple[type[Struct], ...] = (

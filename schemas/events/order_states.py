@@ -125,6 +125,21 @@ class FulfilPart(Struct, frozen=True, kw_only=True):
     """分仓行"""
 
 
+class ExtensionFact(Struct, frozen=True, kw_only=True):
+    """渠道扩展的一项 · one fact of what only a channel tells; of the values one is set."""
+
+    name: str
+    """名称 · ext.promised_ship_at, …"""
+    text: str | None = None
+    """文字"""
+    number: int | None = None
+    """整数"""
+    flag: bool | None = None
+    """是否"""
+    texts: tuple[str, ...] | None = None
+    """文字列表"""
+
+
 class OrderReadyToFulfil(Struct, frozen=True, kw_only=True):
     """订单待履约 · paid, held, risk passed, complete."""
 
@@ -163,6 +178,8 @@ class OrderReadyToFulfil(Struct, frozen=True, kw_only=True):
     """时效依据 · table@version#row"""
     parts: tuple[FulfilPart, ...] | None = None
     """分仓 · one parcel each; null = `warehouse` sends it all"""
+    told: tuple[ExtensionFact, ...] | None = None
+    """渠道扩展 · what the carrier table asks of it; null = it asks for nothing, or nothing was told"""
 
 
 class OrderStateChanged(Struct, frozen=True, kw_only=True):

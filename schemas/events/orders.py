@@ -612,6 +612,8 @@ class OrderPlaced(Struct, frozen=True, kw_only=True):
     """渠道扩展 · what only this channel tells; null = nothing: an imported order, or one told before these were"""
     reservation_id: str | None = None
     """预留号 · the reservation of an own store or a till whose goods this order takes over; null = none is named"""
+    handed_over: bool | None = None
+    """柜台交付 · the goods left over the counter with the buyer: nothing is to be shipped; null = no"""
 
 
 RECORDS: tuple[type[Struct], ...] = (

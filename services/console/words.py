@@ -175,7 +175,13 @@ SPLIT_REASONS: Mapping[str, str] = MappingProxyType(
 """Why a warehouse sends nothing of an order that several send."""
 
 TIERS: Mapping[str, str] = MappingProxyType(
-    {"auto": "自动审批", "supervisor": "客服主管", "finance": "财务经理", "risk": "风控复核"}
+    {
+        "auto": "自动审批",
+        "supervisor": "客服主管",
+        "finance": "财务经理",
+        "risk": "风控复核",
+        "counter": "门店已退",
+    }
 )
 
 CODES: Mapping[str, str] = MappingProxyType(
@@ -189,6 +195,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "refunded": "已退款",
         "closed_refunded": "平台已退款关闭",
         "channel_request": "买家在平台申请",
+        "returned_at_store": "门店退货",
+        "paid_back": "门店已退款",
         "refunded_by_channel": "平台已退款",
         "rule": "按规则自动通过",
         # triggers of the order's state, shown where no better reason was given
@@ -246,6 +254,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "shipment": "发货",
         "refund": "退款",
         "refund_refusal": "拒绝退款",
+        "cancellation": "取消订单",
         "waybill": "更换运单",
         # what a channel's amendment changed
         "region": "收货地区",

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from chassis.errors import StartRefused
+from chassis.extension_facts import EXTENSION_FACTS
 from chassis.postgres import Connection, Pool, named_queries
 from chassis.processor import Column, FactsSource, Kept, Record
 from chassis.regions import province_short
@@ -37,6 +38,7 @@ CARRIER_FACTS: Mapping[str, Kind] = {
     "weight_g": "int",
     "paid_fen": "int",
     "channel": "text",
+    **EXTENSION_FACTS,
 }
 CARRIER_OUTPUTS: Mapping[str, Kind] = {"carrier": "text", "service": "text", "reason": "text"}
 
@@ -65,6 +67,15 @@ def carrier_table(tables: Mapping[str, Table]) -> Table:
     return table
 
 
+def _carried(order: OrderReadyToFulfil) -> dict[str, object]:
+    """The facts of its extension that came along."""
+    facts: dict[str, object] = {}
+    for one in order.told or ():
+        values = (one.text, one.number, one.flag, one.texts)
+        facts[one.name] = next((value for value in values if value is not None), None)
+    return facts
+
+
 class Carriers:
     """The carrier table and what its rows say. Rows decide alone, so each is read out once."""
 
@@ -81,6 +92,7 @@ class Carriers:
                 "weight_g": weight_g,
                 "paid_fen": order.paid_fen,
                 "channel": order.channel,
+                **_carried(order),
             }
         )
         carriage = self._by_rows.get(chosen.row_ids)

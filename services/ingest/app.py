@@ -22,6 +22,7 @@ from chassis.storage import PostgresStorage
 from schemas.events.channel_hints import HintReceived
 from schemas.events.stock_levels import StockLevelChanged
 from services.ingest.aftersales import AftersalesPoller
+from services.ingest.archive import Archive
 from services.ingest.availability import AVAILABILITY
 from services.ingest.catalogue import CatalogueReader
 from services.ingest.channels import Channel
@@ -36,6 +37,7 @@ from services.ingest.handlers import normaliser
 from services.ingest.hints import HintReader
 from services.ingest.imports.door import ImportDoor
 from services.ingest.intake import KAFKA_TIMEOUT_MS, Intake
+from services.ingest.keeping import Keeping
 from services.ingest.listing_doors import listing_routes
 from services.ingest.listings import Listings
 from services.ingest.mapping_doors import MappingDoors
@@ -43,12 +45,13 @@ from services.ingest.mappings import Mappings
 from services.ingest.matching import Matcher
 from services.ingest.polling import Poller
 from services.ingest.quarantine_doors import QuarantineDoors
+from services.ingest.returns import Returns
 from services.ingest.settings import IngestSettings
 from services.ingest.shared import Shared
 from services.ingest.shop_states import ShopTeller
 from services.ingest.shops import read_shops
 from services.ingest.skus import SkuReader, from_the_beginning
-from services.ingest.writeback import WRITE_BACKS, WriteBackDispatcher
+from services.ingest.writeback import WriteBackDispatcher, write_backs
 
 SKUS_GATHER_MS = 1_000
 """Nobody waits for a SKU within a second."""
@@ -116,18 +119,20 @@ async def build(context: Context[IngestSettings]) -> Parts:
         processors.append(normaliser(NormaliserFactsSource(reader, catalogue)))
         tasks += [
             EvidenceKeeper(shared, days=settings.evidence_days).run,
+            *([_archive(context, shared).run] if settings.payload_days else []),
             _sku_reader(context).run,
             Matcher(shared, settings.merchant_codes).run,
         ]
     if "channels" in roles:
         fetcher = Fetcher(shared, concurrency=settings.fetch_concurrency)
-        processors += [WRITE_BACKS, AVAILABILITY]
+        processors += [write_backs(shared.channels.values()), AVAILABILITY]
         tasks += [
             _hint_reader(context, fetcher).run,
             fetcher.run,
             Poller(shared, interval_s=settings.poll_interval_s).run,
             ShopTeller(shared).run,
             AftersalesPoller(shared, interval_s=settings.poll_interval_s).run,
+            Returns(shared, settings.merchant_codes).run,
             WriteBackDispatcher(
                 shared,
                 attempts_max=settings.write_back_attempts_max,
@@ -136,6 +141,16 @@ async def build(context: Context[IngestSettings]) -> Parts:
             ).run,
         ]
     return Parts(processors=processors, tasks=tasks)
+
+
+def _archive(context: Context[IngestSettings], shared: Shared) -> Archive:
+    settings = context.settings
+    return Archive(
+        shared,
+        lambda: Keeping(settings.kafka(), settings.topic_prefix, context.codec),
+        days=settings.payload_days,
+        bytes_max=settings.payload_bytes_max,
+    )
 
 
 def _keys(settings: IngestSettings) -> MasterKeys:

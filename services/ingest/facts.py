@@ -40,6 +40,7 @@ from services.ingest.domain.snapshots import NEVER, KnownOrder, Since
 from services.ingest.domain.text import Label, label_of
 from services.ingest.imports import reader as imports
 from services.ingest.matching import Freed, Parked, UnmatchedRows
+from services.ingest.returns import Returned, keep_returns
 from services.ingest.shared import ABANDONED_DOOR
 from services.ingest.store import appended_evidence, load_entries, save_entries
 
@@ -210,6 +211,7 @@ class NormaliserFacts:
         self.new_keys: dict[str, bytes] = {}
         self.changed: dict[str, Entry] = {}
         self.deeds: list[Deed] = []
+        self.returns: list[Returned] = []
         self.seen: list[Evidence | WithoutPayload] = []
 
     def apply(self, effect: object) -> None:
@@ -219,6 +221,9 @@ class NormaliserFacts:
             return
         if isinstance(effect, Parked | Freed):
             self.unmatched.apply(effect)
+            return
+        if isinstance(effect, Returned):
+            self.returns.append(effect)
             return
         if isinstance(effect, Deed):
             self.deeds.append(effect)
@@ -350,6 +355,8 @@ class NormaliserFactsSource(FactsSource[NormaliserFacts]):
         """Keeps which lines wait, and the entries that changed."""
         del kept
         await facts.unmatched.save(work.connection)
+        if facts.returns:
+            await keep_returns(work.connection, facts.returns)
         if facts.changed or facts.deeds:
             await save_entries(work.connection, list(facts.changed.values()), facts.deeds)
 

@@ -1,6 +1,6 @@
-"""Reading what the topics still keep: payloads where they stand or since a time, and what was told of orders.
+"""Reading what the topics still keep: payloads where they stand, and what was told of orders.
 
-For commands and reports, outside the service's loop: blocking, without a group, nothing is committed.
+For commands and the archive, outside the service's loop: blocking, without a group, nothing is committed.
 """
 
 from __future__ import annotations
@@ -56,12 +56,19 @@ class Keeping:
                         found += self._taken(partition, at, value)
         return tuple(found)
 
-    def payloads_between(self, since: datetime, until: datetime | None) -> Iterator[Taken]:
-        """Payloads by the time they came to the topic. Raises Unavailable."""
-        for partition in range(TOPICS[PAYLOADS].partitions):
-            start, end = self._span(PAYLOADS, partition, since, until)
+    def payloads_among(self, positions: Collection[str]) -> tuple[Taken, ...]:
+        """The same of many that lie close together: each partition is read once over. Raises Unavailable."""
+        wanted: dict[int, set[int]] = {}
+        for partition, offset in map(place_of, positions):
+            wanted.setdefault(partition, set()).add(offset)
+        found = []
+        for partition, offsets in wanted.items():
+            low, high = self._ends(PAYLOADS, partition)
+            start, end = max(low, min(offsets)), min(high, max(offsets) + 1)
             for offset, value in self._read(PAYLOADS, partition, start, end):
-                yield from self._taken(partition, offset, value)
+                if offset in offsets:
+                    found += self._taken(partition, offset, value)
+        return tuple(found)
 
     def placed_since(self, since: datetime, order_ids: Collection[str]) -> dict[str, OrderPlaced]:
         """What was told of these orders when they were placed. Raises Unavailable."""

@@ -37,6 +37,18 @@ AFTERSALES_UNREADABLE = Counter(
     "Times that a channel named an after-sales request and then had none of that number. Worry when it grows.",
     ("channel",),
 )
+RETURNS_WAITING = Gauge(
+    "danshu_ingest_returns_waiting",
+    "Returns taken in at stores whose sale is not known yet, or whose goods have no SKU. Worry while it is above zero for a day.",
+)
+ARCHIVE_BYTES = Gauge(
+    "danshu_ingest_archive_bytes",
+    "Raw payloads kept beyond their topic, sealed. Worry at DANSHU_INGEST_PAYLOAD_BYTES_MAX: the oldest are deleted early.",
+)
+ARCHIVE_LAG_SECONDS = Gauge(
+    "danshu_ingest_archive_lag_seconds",
+    "Age of the oldest payload that is not in the archive yet. Worry over a day: after seven its topic lets it go.",
+)
 FETCHES_WAITING = Gauge(
     "danshu_ingest_fetches_waiting",
     "Orders whose detail is still to be fetched. Worry when it grows.",

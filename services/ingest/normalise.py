@@ -24,11 +24,14 @@ from schemas.events.orders import (
 from schemas.events.quarantine import PayloadQuarantined
 from services.ingest import metrics
 from services.ingest.domain.evidence import Evidence
+from services.ingest.domain.extensions import told
 from services.ingest.domain.matching import Told
 from services.ingest.domain.model import (
     CanonicalOrder,
     OrderSnapshotState,
     PiiKind,
+    Problem,
+    ProblemCode,
 )
 from services.ingest.domain.snapshots import (
     Change,
@@ -40,6 +43,7 @@ from services.ingest.domain.snapshots import (
 from services.ingest.domain.text import address_is_vague
 from services.ingest.facts import Arrival, NormaliserFacts, entry_key
 from services.ingest.matching import Freed, Parked, matched, placed_as, told_of
+from services.ingest.returns import Returned, returned
 from services.ingest.setting_aside import problems_of, set_aside, superseded
 from services.ingest.shanghai import business_day
 
@@ -55,7 +59,7 @@ def decide_payload(
     if entry is not None and entry.standing:
         standing = facts.opened_corrections(entry.standing, entry.order_id)
         arrival = facts.corrected(arrival, standing)
-    problems = problems_of(payload, arrival)
+    problems = (*problems_of(payload, arrival), *_number_reused(known, arrival))
     if any(problem.blocks for problem in problems):
         decision = set_aside(known, payload, arrival, problems, facts, moment)
     else:
@@ -64,6 +68,17 @@ def decide_payload(
         )
     position = moment.record.position()
     return witnessed(decision, payload, arrival, position, moment)
+
+
+def _number_reused(known: KnownOrder | None, arrival: Arrival) -> tuple[Problem, ...]:
+    """A receipt of taking back never changes: another content under its number is another one's."""
+    order = arrival.normalised.order
+    if known is None or order is None or known.digest in {"", arrival.digest} or known.order_id:
+        return ()
+    if not known.returns:
+        return ()
+    detail = "a return has this number already"
+    return (Problem(code=ProblemCode.ORDER_NO_REUSED, detail=detail, blocks=True),)
 
 
 def witnessed(
@@ -82,6 +97,8 @@ def witnessed(
         outcome = "changed" if about else "stale"
         if any(isinstance(event, OrderPlaced) for event in about):
             outcome = "placed"
+        elif any(isinstance(effect, Returned) for effect in decision.effects):
+            outcome = "returned"
         elif any(isinstance(event, PayloadQuarantined) for event in decision.events):
             outcome = "quarantined"
     seen = Evidence(
@@ -115,6 +132,8 @@ def taken_in(
     assert order is not None, "what has no order blocks"
     # The shop is ours to name: several spellings of one shop must not make two orders.
     order = replace(order, shop=payload.shop, channel=payload.channel)
+    if order.returns and not (known is not None and known.order_id):
+        return _taken_back(known, order, payload, arrival)
     reading = read_snapshot(
         known,
         order,
@@ -134,6 +153,29 @@ def taken_in(
         case Change():
             decision = _changed(reading, order, payload, arrival, facts, moment)
             return _waits(known, decision, payload.source_key, facts, moment)
+
+
+def _taken_back(
+    known: KnownOrder | None, order: CanonicalOrder, payload: PayloadReceived, arrival: Arrival
+) -> Decision[KnownOrder]:
+    """Goods of another order came back: no order, but what `returns` hands to refunds. The same once more is nothing."""
+    if known is not None and known.returns:
+        metrics.ARRIVALS.labels(payload.channel, "stale").inc()
+        return Decision(state=known)
+    metrics.ARRIVALS.labels(payload.channel, "returned").inc()
+    state = KnownOrder(
+        channel=order.channel,
+        shop=order.shop,
+        channel_order_no=order.order_no,
+        modified_at=order.times.modified,
+        state=order.state,
+        raw_state=order.raw_state,
+        digest=arrival.digest,
+        returns=order.returns,
+        set_aside=known is not None and known.set_aside,
+        extension=told(order.extensions),
+    )
+    return Decision(state=state, effects=(returned(payload.source_key, order),))
 
 
 def _waits(
@@ -253,6 +295,7 @@ def _placed(  # noqa: PLR0917
         ship_by=order.times.ship_by,
         extension=known.extension,
         reservation_id=order.reservation_id or None,
+        handed_over=order.handed_over or None,
     )
 
 

@@ -34,6 +34,10 @@ class IngestSettings(Settings):
     """How long the quarantine's doors wait for the result of a command."""
     evidence_days: int = Field(default=400, ge=7)
     """How long it is kept which payload made which version of an order: over a year of returns and audits."""
+    payload_days: int = Field(default=180, ge=0, le=3650)
+    """How long raw payloads are kept, sealed, in Postgres; 0 = no longer than their topic does (7 days)."""
+    payload_bytes_max: int = Field(default=50 * 1024**3, ge=1024 * 1024)
+    """So much of them at most, the oldest go first. An order of an average shop has 5 to 10 kB."""
     spool_dir: Path | None = None
     """Local disk that pushes go to while Kafka is away, one folder a process; none = they are answered 503."""
     spool_bytes_max: int = Field(default=1024 * 1024 * 1024, ge=1024 * 1024)

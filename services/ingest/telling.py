@@ -31,7 +31,14 @@ from services.ingest.channels import (
 from services.ingest.domain.imported import ImportedLine
 from services.ingest.domain.model import LineRefundState
 from services.ingest.domain.parcels import Earlier, OrderLines, Packed, packed
-from services.ingest.domain.write_backs import REFUND, SHIPMENT, WAYBILL, Told, WriteBacks
+from services.ingest.domain.write_backs import (
+    CANCELLATION,
+    REFUND,
+    SHIPMENT,
+    WAYBILL,
+    Told,
+    WriteBacks,
+)
 from services.ingest.fetching import send
 from services.ingest.shared import Shared
 from services.ingest.shops import Shop
@@ -58,6 +65,8 @@ async def tell(shared: Shared, row: Any, state: WriteBacks, told: Told) -> Write
         return await _tell_shipment(shared, shop, row, state, told)
     if told.kind == WAYBILL:
         return await _tell_waybill(shared, shop, row, state, told)
+    if told.kind == CANCELLATION:
+        return await _tell_closing(shared, shop, row["channel_order_no"])
     return await _tell_of_refund(shared, shop, told)
 
 
@@ -103,6 +112,14 @@ async def _tell_waybill(
         change = replace(change, prepared=prepared)
     request = calls.request(credentials, change, now)
     return await _ask(shared, channel, "waybill", request, calls.read_answer)
+
+
+async def _tell_closing(shared: Shared, shop: Shop, order_no: str) -> WriteBack:
+    channel = shared.channels[shop.channel]
+    if channel.cancelling is None:
+        return Unsupported(reason="the channel has no call that closes an order")
+    request = channel.cancelling.request(shop.credentials(), order_no, shared.clock.now())
+    return await _ask(shared, channel, "cancel", request, channel.cancelling.read_answer)
 
 
 def _named(shop: Shop, row: Any, parcel: Packed, told: Told, call: str) -> ToldParcel:

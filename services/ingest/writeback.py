@@ -1,4 +1,4 @@
-"""Telling the channels: parcels, their new waybills, refunds settled and refused, once each, the answers kept.
+"""Telling the channels: parcels, their new waybills, refunds settled and refused, closings, once each, the answers kept.
 
 The intent is part of the order's write-back aggregate; the dispatcher calls the channel outside any
 transaction and records the answer by a command. Repeating a call is safe: a channel that already has it says
@@ -9,7 +9,7 @@ which the aggregate refuses. Stock numbers go the same way behind them (`listing
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any, assert_never, cast
 
@@ -21,16 +21,18 @@ from chassis.failpoints import failpoint
 from chassis.ids import request_id
 from chassis.log import logger
 from chassis.postgres import AWAY, Connection, leading, named_queries
-from chassis.processor import Column, Decision, Handlers, Kept, Moment, Processor
+from chassis.processor import Column, Decide, Decision, Handlers, Kept, Moment, Processor
 from chassis.producer import DeliveryFailed
 from schemas.events.commands_ingest import RecordWriteBack
+from schemas.events.order_states import OrderClosed
 from schemas.events.refunds import RefundRefused, RefundSettled
 from schemas.events.shipments import ParcelShipped, WaybillReplaced
 from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
 from services.ingest import metrics
-from services.ingest.channels import Applied, Refused, Retry, Unsupported
+from services.ingest.channels import Applied, Channel, Refused, Retry, Unsupported
 from services.ingest.domain.matching import MerchantCodes
 from services.ingest.domain.write_backs import (
+    CANCELLATION,
     REFUND,
     REFUSAL,
     SHIPMENT,
@@ -40,6 +42,7 @@ from services.ingest.domain.write_backs import (
 )
 from services.ingest.listing_stock import ListingStocks
 from services.ingest.pacing import LINE_MAX, Due, Pace, shop_rests_ms
+from services.ingest.returns import COUNTER
 from services.ingest.shared import Shared
 from services.ingest.telling import tell
 
@@ -49,6 +52,8 @@ LEASE_RETRY_S = 2.0
 IDLE_MS = 500
 SQL = named_queries(Path(__file__).parent / "sql" / "write_backs.sql")
 NOTHING = WriteBacks()
+BY_CHANNEL = frozenset({"cancelled_on_channel", "closed_refunded"})
+"""Why an order was closed that its channel had closed before."""
 BY_BOOKS = "refunds"
 """Who refused a refund without a person: an early request that our books cannot take."""
 
@@ -91,7 +96,9 @@ def decide_waybill_replaced(
 def decide_settled(
     state: WriteBacks | None, event: RefundSettled, _facts: Any, _moment: Moment
 ) -> Decision[WriteBacks]:
-    """The channel has to learn of the refund."""
+    """The channel has to learn of the refund, unless it paid it itself."""
+    if event.gateway == COUNTER:
+        return Decision(state=state)
     told = Told(kind=REFUND, document_no=event.refund_id, amount_fen=event.amount_fen)
     return Decision(state=(state or NOTHING).intending(told))
 
@@ -155,6 +162,26 @@ def decide_recorded(
     return Decision(state=known.settled(told, command.outcome), events=(event,))
 
 
+def decide_closed(
+    state: WriteBacks | None, event: OrderClosed, _facts: Any, _moment: Moment
+) -> Decision[WriteBacks]:
+    """A shop has to learn that its order was closed here, unless it said so itself."""
+    if event.reason in BY_CHANNEL:
+        return Decision(state=state)
+    told = Told(kind=CANCELLATION, document_no=event.order_id)
+    return Decision(state=(state or NOTHING).intending(told))
+
+
+def _of_channels(decide: Decide, abbreviations: frozenset[str]) -> Decide:
+    """The decision for orders of these channels only, as their ids begin."""
+
+    def decided(state: WriteBacks | None, event: Any, facts: Any, moment: Moment) -> Any:
+        ours = event.order_id.rstrip("0123456789") in abbreviations
+        return decide(state, event, facts, moment) if ours else Decision(state=state)
+
+    return decided
+
+
 HANDLERS: Handlers = {
     ParcelShipped: decide_shipped,
     WaybillReplaced: decide_waybill_replaced,
@@ -163,15 +190,20 @@ HANDLERS: Handlers = {
     RecordWriteBack: decide_recorded,
 }
 
-WRITE_BACKS: Processor[WriteBacks] = Processor(
-    name="ingest-writeback",
-    table="ingest.write_backs",
-    state=WriteBacks,
-    handlers=HANDLERS,
-    columns=(Column("due", "boolean", lambda state: bool(state and state.due())),),
-    sources=("commands-ingest", "refunds", "shipments"),
-    gather_ms=200,
-)
+
+def write_backs(channels: Iterable[Channel]) -> Processor[WriteBacks]:
+    """The processor. Closings are of concern where a seller can close an order on the channel."""
+    closing = frozenset(one.abbreviation for one in channels if one.cancelling is not None)
+    return Processor(
+        name="ingest-writeback",
+        table="ingest.write_backs",
+        state=WriteBacks,
+        handlers={**HANDLERS, OrderClosed: _of_channels(decide_closed, closing)},
+        columns=(Column("due", "boolean", lambda state: bool(state and state.due())),),
+        sources=("commands-ingest", "order-closings", "refunds", "shipments"),
+        gather_ms=200,
+    )
+
 
 _decoder: msgspec.json.Decoder[Kept[WriteBacks]] = msgspec.json.Decoder(Kept[WriteBacks])
 

@@ -15,7 +15,7 @@ from chassis.processor import Decision, Kept, Moment, Record
 from schemas.events.orders import OrderPlaced
 from schemas.events.reservations import ReservationEnded
 from schemas.events.stock import StockReserved
-from services.inventory.domain.adopting import adoptable, adopted, apart
+from services.inventory.domain.adopting import adoptable, adopted, apart, handed_over
 from services.inventory.domain.model import Hold, Release, Reserve
 from services.inventory.domain.stock import Outcome, a_reservations
 from services.inventory.foreseen import Foreseen
@@ -48,6 +48,12 @@ def take_over(
     """
     for order_id, (reservation_id, channel) in named.items():
         known = kept.get(reservation_id)
+        gone = foreseen.plans.get(order_id)
+        if gone and gone.handed_over and known and handed_over(known.state, channel):
+            # Nothing is asked for: the goods left under the reservation.
+            del foreseen.plans[order_id]
+            foreseen.touched.discard(order_id)
+            foreseen.gone[order_id] = reservation_id
         own = adoptable(known.state, channel) if known else None
         if own is None or order_id not in foreseen.plans:
             continue

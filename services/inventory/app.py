@@ -29,7 +29,7 @@ from services.inventory.counters import ValkeyCounters
 from services.inventory.document_doors import document_routes
 from services.inventory.domain.model import Aggregate
 from services.inventory.doors import inventory_app
-from services.inventory.handlers import HANDLERS
+from services.inventory.handlers import EXTENSION_HANDLERS, HANDLERS
 from services.inventory.hold_doors import hold_routes
 from services.inventory.invariants import Books
 from services.inventory.leases import read_leases
@@ -70,7 +70,7 @@ def processor(source: StockSource) -> Processor[Aggregate]:
         name=NAME,
         table=TABLE,
         state=Aggregate,
-        handlers=HANDLERS,
+        handlers={**HANDLERS, **EXTENSION_HANDLERS} if source.asks_extensions else HANDLERS,
         columns=COLUMNS,
         facts=source,
         sources=consumed_by(NAME),

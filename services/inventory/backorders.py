@@ -105,6 +105,7 @@ class Backorders:
             generation=state.generation,
             channel=state.channel,
             province=state.province,
+            told=state.told,
             goods=goods,
             since=since,
             priority=self._line.priority(
@@ -113,5 +114,5 @@ class Backorders:
         )
 
     def _sources(self, one: Waiting) -> tuple[tuple[str, ...], int]:
-        choice = self._sourcing.choice(one.channel, one.province, pieces_of(one.goods))
+        choice = self._sourcing.choice(one.channel, one.province, pieces_of(one.goods), one.told)
         return choice.warehouses, choice.parcels_max

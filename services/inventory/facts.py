@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from chassis.direct import Answered
+from chassis.extension_facts import Told
 from chassis.processor import Kept
+from schemas.events.orders import ChannelExtension
 from services.inventory.approvals import Approvals
 from services.inventory.counters import Epoch
 from services.inventory.domain.adopting import offer_to_owner
@@ -96,6 +98,10 @@ class StockFacts(LockedRows):
         self._approvals = approvals
         self._leases = leases
 
+    def sourcing_facts(self, channel: str, extension: ChannelExtension | None) -> Told:
+        """What the table of sourcing asks of an order's extension."""
+        return self._sourcing.told(channel, extension)
+
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
         """Who could send these goods now, by the numbers of Postgres."""
         plan = self.foreseen.plans.get(order_id) or self.foreseen.adoptions.get(order_id)
@@ -137,6 +143,12 @@ class StockFacts(LockedRows):
         if plan is None or not isinstance(state, Hold) or state.state != "held":
             return None
         return plan.takes_over, state
+
+    def gone_with(self, order_id: str) -> Hold | None:
+        """The reservation that the order names and whose goods were handed over under it."""
+        reservation_id = self.foreseen.gone.get(order_id)
+        state = self._kept[reservation_id].state if reservation_id else None
+        return state if isinstance(state, Hold) else None
 
     def _several(self, plan: Plan, goods: Goods) -> Held | None:
         """What several warehouses together could send now, of what nobody else in the batch was promised."""

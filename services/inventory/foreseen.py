@@ -75,6 +75,8 @@ class Plan:
     """The warehouse in which Valkey has set the goods aside; empty = it has not."""
     partial: bool = False
     """Whether a part will do where the whole is not there."""
+    handed_over: bool = False
+    """Whether what is held for it has left already."""
     takes_over: str = ""
     """The reservation whose goods are the order's already, while it has them."""
 
@@ -92,6 +94,8 @@ class Foreseen:
     """By order: those that may ask for goods."""
     adoptions: dict[str, Plan] = field(default_factory=dict)
     """The same of orders that take over a reservation: Valkey is not asked."""
+    gone: dict[str, str] = field(default_factory=dict)
+    """Order → the reservation that it names and whose goods were handed over under it."""
     touched: set[str] = field(default_factory=set)
     """Orders whose live hold may change, or come to be without Valkey's word: held by several warehouses."""
     documents: set[str] = field(default_factory=set)
@@ -125,8 +129,8 @@ class Foreseen:
 
 def plan_for(sourcing: Sourcing, hold: Hold, goods: Goods) -> Plan:
     """The next attempt to hold an order."""
-    choice = sourcing.choice(hold.channel, hold.province, pieces_of(goods))
-    return Plan(hold.generation + 1, choice, goods)
+    choice = sourcing.choice(hold.channel, hold.province, pieces_of(goods), hold.told)
+    return Plan(hold.generation + 1, choice, goods, handed_over=hold.handed_over)
 
 
 def foresee(
@@ -144,8 +148,10 @@ def foresee(
         kind = type(event)
         if kind is OrderPlaced:
             if state is None and (goods := wanted(event.lines)) is not None:
-                choice = sourcing.choice(event.channel, event.province, pieces_of(goods))
-                _plan(foreseen, record.key, Plan(1, choice, goods))
+                told = sourcing.told(event.channel, event.extension)
+                choice = sourcing.choice(event.channel, event.province, pieces_of(goods), told)
+                gone = bool(event.handed_over)
+                _plan(foreseen, record.key, Plan(1, choice, goods, handed_over=gone))
                 if event.payment is None and event.receiver_key:
                     foreseen.buyers.add(event.receiver_key)
         elif kind is ReceiveStock:
@@ -211,7 +217,7 @@ def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing
 
 def _plan(foreseen: Foreseen, key: str, plan: Plan) -> None:
     foreseen.plans[key] = plan
-    if plan.choice.parcels_max > 1:
+    if plan.choice.parcels_max > 1 or plan.handed_over:
         foreseen.touched.add(key)
 
 

@@ -22,7 +22,13 @@ from schemas.events.commands_inventory import (
     ReceiveStock,
 )
 from schemas.events.order_states import OrderClosed
-from schemas.events.orders import OrderLine, OrderLinesMatched, OrderPaid, OrderPlaced
+from schemas.events.orders import (
+    OrderAmended,
+    OrderLine,
+    OrderLinesMatched,
+    OrderPaid,
+    OrderPlaced,
+)
 from schemas.events.refunds import RefundSettled
 from schemas.events.shipments import ParcelShipped
 from schemas.events.stock import (
@@ -42,6 +48,7 @@ from schemas.events.stock import (
 )
 from services.inventory.adopting import taking_over
 from services.inventory.batches import put_back
+from services.inventory.counter_sales import left_at_once, left_before
 from services.inventory.documents import DOCUMENTS
 from services.inventory.domain.batches import added
 from services.inventory.domain.extending import extended
@@ -80,9 +87,11 @@ def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Mo
         paid=event.payment is not None,
         channel=event.channel,
         province=event.province,
+        told=stock.sourcing_facts(event.channel, event.extension),
         lines=_lines(event.lines),
         buyer="" if event.payment else event.receiver_key,
         reservation_id=event.reservation_id or "",
+        handed_over=bool(event.handed_over),
     )
     if any([line.unmatched is not None for line in event.lines]):  # noqa: C419 — every order passes here
         return Decision(state=replace(hold, state="unmatched", lines=()))
@@ -101,6 +110,13 @@ def lines_matched(
 
 def _lines(lines: Sequence[OrderLine]) -> tuple[Line, ...]:
     return tuple([Line(line.line_no, line.sku, line.quantity) for line in lines])
+
+
+def amended(state: Aggregate | None, event: OrderAmended, stock: Stock, _moment: Moment) -> Outcome:
+    """Keeps what its channel tells now for the next time that stock is asked for; what is held stays held."""
+    if not isinstance(state, Hold) or event.extension is None:
+        return Decision(state=state)
+    return Decision(state=replace(state, told=stock.sourcing_facts(state.channel, event.extension)))
 
 
 def paid(state: Aggregate | None, event: OrderPaid, stock: Stock, moment: Moment) -> Outcome:
@@ -239,6 +255,14 @@ def _hold(state: Aggregate | None) -> Hold:
 
 
 def _ask(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
+    if not hold.handed_over:
+        return _asked(hold, order_id, stock, moment)
+    if (gone := stock.gone_with(order_id)) is not None:
+        return Decision(state=left_before(hold, gone))
+    return left_at_once(_asked(hold, order_id, stock, moment), order_id, stock, moment)
+
+
+def _asked(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
     goods = wanted(hold.lines)
     if goods is None:
         raise Invalid("lines_make_no_sense")
@@ -428,3 +452,5 @@ HANDLERS: Mapping[type[Struct], Decide] = {
     RefundSettled: refund_settled,
     **telling({ReceiveStock: received, **DOCUMENTS}),
 }
+EXTENSION_HANDLERS: Mapping[type[Struct], Decide] = {OrderAmended: amended}
+"""Also listened to where the table of sourcing asks what only a channel tells."""

@@ -188,7 +188,7 @@ async def read_on_the_way(connection: Connection, sourcing: Sourcing) -> OnTheWa
     """What purchase orders and transfers will bring, and what paid orders wait for."""
 
     def sends(order: Hold, goods: Goods) -> str:
-        choice = sourcing.choice(order.channel, order.province, pieces_of(goods))
+        choice = sourcing.choice(order.channel, order.province, pieces_of(goods), order.told)
         return next(iter(choice.warehouses), "")
 
     rows = await connection.fetch(SQL["on_the_way"])

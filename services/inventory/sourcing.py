@@ -12,12 +12,19 @@ from pathlib import Path
 from msgspec import Struct
 
 from chassis.errors import StartRefused
+from chassis.extension_facts import EXTENSION_FACTS, Told, told_to
 from chassis.regions import province_short
 from chassis.rules import Table, needed_table
 from chassis.rules.values import Kind
+from schemas.events.orders import ChannelExtension
 
 TABLE = "sourcing/default"
-FACTS: Mapping[str, Kind] = {"channel": "text", "province": "text", "total_quantity": "int"}
+FACTS: Mapping[str, Kind] = {
+    "channel": "text",
+    "province": "text",
+    "total_quantity": "int",
+    **EXTENSION_FACTS,
+}
 PARCELS = "parcels_max"
 """Output the table may leave out: the most warehouses that may send an order which none of them has whole."""
 PARCELS_MAX = 8
@@ -42,11 +49,17 @@ class Sourcing:
         self._table = table
         self.splits = any(parcels > 1 for _, parcels in _parcels(table))
         """Whether the table lets several warehouses send an order anywhere."""
-        self._choices: dict[tuple[str, str, int], Choice] = {}
+        self.asked = table.optional
+        """What the table asks of channels' extensions."""
+        self._choices: dict[tuple[str, str, int, Told], Choice] = {}
 
-    def choice(self, channel: str, province: str, total_quantity: int) -> Choice:
+    def told(self, channel: str, extension: ChannelExtension | None) -> Told:
+        """What an order's extension says of that."""
+        return told_to(self.asked, channel, extension)
+
+    def choice(self, channel: str, province: str, total_quantity: int, told: Told = ()) -> Choice:
         """Candidates for an order of so many pieces to this province, as its channel writes it."""
-        asked = (channel, province, total_quantity)
+        asked = (channel, province, total_quantity, told)
         choice = self._choices.get(asked)
         if choice is None:
             if len(self._choices) >= CHOICES_MAX:
@@ -54,13 +67,14 @@ class Sourcing:
             choice = self._choices[asked] = self._decide(asked)
         return choice
 
-    def _decide(self, asked: tuple[str, str, int]) -> Choice:
-        channel, province, total_quantity = asked
+    def _decide(self, asked: tuple[str, str, int, Told]) -> Choice:
+        channel, province, total_quantity, told = asked
         decision = self._table.decide(
             {
                 "channel": channel,
                 "province": province_short(province),
                 "total_quantity": total_quantity,
+                **dict(told),
             }
         )
         parcels_max = decision.integer(PARCELS) if PARCELS in decision.outputs else 1

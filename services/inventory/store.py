@@ -110,6 +110,11 @@ class StockSource(FactsSource[StockFacts]):
         self._also: set[Row] = set()
         self._telling: asyncio.Task[None] | None = None
 
+    @property
+    def asks_extensions(self) -> bool:
+        """Whether the table of sourcing asks what only a channel tells."""
+        return bool(self._sourcing.asked)
+
     async def fetch(
         self, work: Any, records: Sequence[Record], kept: dict[str, Kept[Any]]
     ) -> StockFacts:

@@ -90,17 +90,26 @@ def order_placed(known: Order | None, event: OrderPlaced, judge: Judge, moment: 
         content = _content(event)
         due_fen = payment.paid_fen if payment else event.payable_fen
         asked_at = payment.paid_at if payment else event.occurred_at
+        verdict = judge.verdict(event.order_id, content, due_fen, asked_at)
+        if event.handed_over:
+            # It has left: nothing can hold it back any more, nor would anything let it go again.
+            verdict = replace(verdict, outcome="passed")
+            content = replace(content, unmatched="")
+            order = replace(order, stock=Stock.UNKNOWN)
         order = replace(
             order,
             content=content,
             placed_at=event.occurred_at,
             unpaid_since=event.accepted_at,
-            verdict=judge.verdict(event.order_id, content, due_fen, asked_at),
+            verdict=verdict,
         )
         if payment is not None:
             order = _with_payment(order, content, payment.paid_fen, payment.paid_at, judge)
     step = Step(order, moment)
     step.take(Trigger.PLACED)
+    if fresh and event.handed_over:
+        # Before the payment: a paid order whose goods are held is ready for a warehouse at once.
+        step.take(Trigger.PARCEL_DELIVERED, "柜台交付")
     if fresh and payment is not None:
         step.take(Trigger.PAID)
     return step.decision()

@@ -14,7 +14,7 @@ from services.refunds.dispatch import Dispatcher
 from services.refunds.domain.model import Account
 from services.refunds.doors import Doors
 from services.refunds.gateways import usable_gateway
-from services.refunds.handlers import HANDLERS
+from services.refunds.handlers import EXTENSION_HANDLERS, HANDLERS
 from services.refunds.notices import NoticeDoor
 from services.refunds.settings import RefundsSettings
 from services.refunds.store import COLUMNS, CasesOfBatch, Desk, Journal, tier_table
@@ -22,15 +22,15 @@ from services.refunds.store import COLUMNS, CasesOfBatch, Desk, Journal, tier_ta
 MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 
 
-def processor(table: Table) -> Processor[Account]:
-    """Accounts and their decisions."""
+def processor(table: Table, *, refuses_late: bool = True) -> Processor[Account]:
+    """Accounts and their decisions. `refuses_late`: cancellations that could not stop a parcel are refused."""
     return Processor(
         name="refunds",
         table="refunds.accounts",
         state=Account,
-        handlers=HANDLERS,
+        handlers={**HANDLERS, **EXTENSION_HANDLERS} if table.optional else HANDLERS,
         columns=COLUMNS,
-        facts=CasesOfBatch(table),
+        facts=CasesOfBatch(table, refuses_late=refuses_late),
         # Shares are kept long before anybody asks for money back.
         gather_ms=200,
     )
@@ -65,8 +65,11 @@ async def build(context: Context[RefundsSettings]) -> Parts:
     notices = NoticeDoor(
         gateway=gateway, credentials=credentials, hurry=journal.hurry, clock=context.clock
     )
+    accounts = processor(
+        tier_table(settings.rules_dir), refuses_late=settings.refuse_late_cancellations
+    )
     return Parts(
-        processors=(processor(tier_table(settings.rules_dir)),),
+        processors=(accounts,),
         door=Starlette(routes=[*doors.routes(), *notices.routes()]),
         tasks=(dispatcher.run,),
     )

@@ -16,12 +16,19 @@ from chassis.processor import Decision, Handlers, Moment
 from schemas.events.commands_refunds import (
     ApproveRefund,
     ConfirmReturn,
+    PaidBack,
     RecordPayout,
     RefuseRefund,
     RequestRefund,
 )
 from schemas.events.order_states import OrderClosed
-from schemas.events.orders import OrderCancelled, OrderLinesMatched, OrderPaid, OrderPlaced
+from schemas.events.orders import (
+    OrderAmended,
+    OrderCancelled,
+    OrderLinesMatched,
+    OrderPaid,
+    OrderPlaced,
+)
 from schemas.events.refunds import (
     RefundApproved,
     RefundFailed,
@@ -32,7 +39,7 @@ from schemas.events.refunds import (
     RestockLine,
 )
 from schemas.events.shipments import ParcelDelivered, ParcelShipped
-from services.refunds.domain import leaving, rules, shares
+from services.refunds.domain import leaving, paid_back, rules, shares
 from services.refunds.domain.model import ENDED, Account, Case, CaseState
 from services.refunds.domain.rules import Refused
 from services.refunds.store import CaseChanged, RefundFacts
@@ -52,11 +59,24 @@ def place_order(
         channel_order_no=event.channel_order_no,
         lines=shares.announced(event.lines),
         freight_fen=event.freight_fen,
+        told=facts.told(event.channel, event.extension),
         unmatched=any([line.unmatched is not None for line in event.lines]),  # noqa: C419 — every order
     )
+    if event.handed_over:
+        account = replace(account, shipped=True, delivered_at=event.occurred_at)
     if event.payment is None:
         return Decision(state=account)
     return _pay(account, event.order_id, event.payment.paid_fen, facts, at)
+
+
+def amend_order(
+    state: Account | None, event: OrderAmended, facts: RefundFacts, _at: Moment
+) -> Decided:
+    """Keeps what its channel tells now; cases that are open keep the tier they have."""
+    account = state or EMPTY
+    if event.extension is None:
+        return Decision(state=account)
+    return Decision(state=replace(account, told=facts.told(account.channel, event.extension)))
 
 
 def match_lines(
@@ -137,15 +157,27 @@ def order_closed(state: Account | None, event: OrderClosed, _facts: object, at: 
 
 
 def parcel_shipped(
-    state: Account | None, event: ParcelShipped, _facts: object, at: Moment
+    state: Account | None, event: ParcelShipped, facts: RefundFacts, at: Moment
 ) -> Decided:
     """From now on its goods have to come back before money that waits for them goes.
 
-    What other parcels of the order still keep has nothing to come back, and no cancelling to wait for.
+    What other parcels of the order still keep has nothing to come back, and no cancelling to wait for. A buyer's
+    cancellation that could not stop the parcel is answered: the platform would give the money back by itself.
     """
     pieces = [(line.line_no, line.quantity) for line in event.lines]
     account = leaving.left(state or EMPTY, pieces, parcels_left=event.parcels_left or 0)
-    return _gone_on(account, event.order_id, at)
+    events: list[Struct] = []
+    effects: list[object] = []
+    for case in account.cases if facts.refuses_late else ():
+        if rules.comes_too_late(case):
+            ended = replace(
+                case, state=CaseState.REFUSED, ended_at=at.now, end_reason=rules.TOO_LATE
+            )
+            account = rules.with_case(account, ended)
+            events.append(_refused(event.order_id, ended, "parcel", rules.TOO_LATE, at.now))
+            effects.append(_changed(event.order_id, account, ended, at.now))
+    gone_on = _gone_on(account, event.order_id, at)
+    return replace(gone_on, events=tuple(events), effects=(*effects, *gone_on.effects))
 
 
 def _gone_on(account: Account, order_id: str, at: Moment) -> Decided:
@@ -175,13 +207,13 @@ def request_refund(
     if state is not None and state.case(command.refund_id) is not None:
         return Decision(state=state, result_id=command.refund_id)
     state = shares.fixed(state or EMPTY)
+    if command.taken_back is not None:
+        return _paid_back(state, command, command.taken_back, at)
     claimed = rules.claim(state, command)
     if isinstance(claimed, Refused):
         if not rules.overtook(command, claimed):
             return Decision(state=state, refusal=claimed.reason)
-        others = tuple(one for one in state.early if one.refund_id != command.refund_id)
-        state = replace(state, early=(*others, command))
-        return Decision(state=state, result_id=command.refund_id)
+        return _early(state, command)
     tier = facts.tier(rules.tier_facts(state, command, claimed, at.now))
     case = rules.opened(state, command, claimed, tier, at.now)
     case = rules.moved_on(state, case)
@@ -203,6 +235,47 @@ def request_refund(
     return Decision(
         state=account,
         events=tuple(events),
+        effects=(_changed(command.order_id, account, case, at.now),),
+        result_id=case.refund_id,
+    )
+
+
+def _early(state: Account, command: RequestRefund) -> Decided:
+    others = tuple(one for one in state.early if one.refund_id != command.refund_id)
+    return Decision(state=replace(state, early=(*others, command)), result_id=command.refund_id)
+
+
+def _paid_back(state: Account, command: RequestRefund, back: PaidBack, at: Moment) -> Decided:
+    """A case that is settled as it opens. What our books cannot take is told: the money is gone all the same."""
+    claimed = paid_back.claim_paid_back(state, back)
+    if isinstance(claimed, Refused):
+        if rules.overtook(command, claimed):
+            return _early(state, command)
+        refused = RefundRefused(
+            order_id=command.order_id,
+            version=0,
+            occurred_at=at.now,
+            refund_id=command.refund_id,
+            actor="refunds",
+            reason=claimed.reason,
+        )
+        return Decision(state=state, events=(refused,), result_id=claimed.reason)
+    case = paid_back.settled_at_once(state, command, claimed, at.now)
+    account = rules.with_case(state, case)
+    approved = RefundApproved(
+        order_id=command.order_id,
+        version=0,
+        occurred_at=at.now,
+        refund_id=case.refund_id,
+        actor=command.actor,
+        role=case.tier,
+        complete=True,
+        reason="paid_back",
+    )
+    settled = _settled(account, command.order_id, case, back.gateway, back.request_no, at.now)
+    return Decision(
+        state=account,
+        events=(_requested(command.order_id, case, at.now), approved, settled),
         effects=(_changed(command.order_id, account, case, at.now),),
         result_id=case.refund_id,
     )
@@ -287,17 +360,8 @@ def record_payout(
         )
         return _moved(state, command.order_id, ended, (failed,), at.now)
     account = rules.with_case(state, ended)
-    settled = RefundSettled(
-        order_id=command.order_id,
-        version=0,
-        occurred_at=at.now,
-        refund_id=case.refund_id,
-        amount_fen=case.amount_fen,
-        gateway=command.gateway,
-        gateway_request_no=command.gateway_request_no,
-        restock=_restock(case),
-        order_fully_refunded=rules.fully_refunded(account),
-        shipped=bool(leaving.gone_of(account, case.refund_id, case.lines)),
+    settled = _settled(
+        account, command.order_id, case, command.gateway, command.gateway_request_no, at.now
     )
     return _moved(state, command.order_id, ended, (settled,), at.now)
 
@@ -346,6 +410,23 @@ def _requested(order_id: str, case: Case, now: datetime) -> RefundRequested:
     )
 
 
+def _settled(  # noqa: PLR0917 — all that is told
+    account: Account, order_id: str, case: Case, gateway: str, request_no: str, now: datetime
+) -> RefundSettled:
+    return RefundSettled(
+        order_id=order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=case.refund_id,
+        amount_fen=case.amount_fen,
+        gateway=gateway,
+        gateway_request_no=request_no,
+        restock=_restock(case),
+        order_fully_refunded=rules.fully_refunded(account),
+        shipped=bool(leaving.gone_of(account, case.refund_id, case.lines)),
+    )
+
+
 def _refused(order_id: str, case: Case, actor: str, reason: str, now: datetime) -> RefundRefused:
     return RefundRefused(
         order_id=order_id,
@@ -383,3 +464,5 @@ HANDLERS: Handlers = {
     ConfirmReturn: confirm_return,
     RecordPayout: record_payout,
 }
+EXTENSION_HANDLERS: Handlers = {OrderAmended: amend_order}
+"""Also listened to where the table of tiers asks what only a channel tells."""

@@ -40,6 +40,9 @@ class RefundsSettings(Settings):
     """WeChat Pay: APIv3 key of 32 characters, which opens notices."""
     gateway_notice_url: str = ""
     """WeChat Pay: where notices go, this service's /notices/wechatpay as seen from outside; empty = as set there."""
+    refuse_late_cancellations: bool = True
+    """Whether a cancellation that a buyer asked for on a channel is refused there once the parcel has left. If not, it
+    waits until the goods are back; platforms give the money back by themselves after a while."""
     query_wait_s: float = Field(default=10.0, gt=0)
     """How long after an unknown outcome the gateway is asked: it books a moment after it answers."""
     sends_max: int = Field(default=5, ge=1, le=20)

@@ -15,9 +15,11 @@ from typing import Any, Final
 from msgspec import Struct
 
 from chassis.errors import StartRefused, Unavailable
+from chassis.extension_facts import Told, told_to
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool, named_queries
 from chassis.processor import Column, FactsSource, Kept, Record
 from chassis.rules import Table, load_tables, unmet
+from schemas.events.orders import ChannelExtension
 from services.refunds import metrics
 from services.refunds.domain.model import GIVEN_BACK, Account, Case, CaseState
 from services.refunds.domain.payout import Next, Payout, Stage
@@ -40,10 +42,12 @@ class CaseChanged(Struct, frozen=True, kw_only=True):
 class RefundFacts:
     """The tier table, and the cases a batch changed: the newest form of each."""
 
-    __slots__ = ("_table", "changed")
+    __slots__ = ("_table", "changed", "refuses_late")
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, *, refuses_late: bool = True) -> None:
         self._table = table
+        self.refuses_late = refuses_late
+        """Whether a cancellation that a buyer asked for on a channel is refused once the parcel has left."""
         self.changed: dict[tuple[str, str], list[CaseChanged]] = {}
 
     def tier(self, facts: Mapping[str, object]) -> Tier:
@@ -55,6 +59,10 @@ class RefundFacts:
             rule=decision.rule,
         )
 
+    def told(self, channel: str, extension: ChannelExtension | None) -> Told:
+        """What the table asks of an order's extension."""
+        return told_to(self._table.optional, channel, extension)
+
     def apply(self, effect: object) -> None:
         """Keeps a changed case until the batch is saved."""
         assert isinstance(effect, CaseChanged), effect
@@ -65,14 +73,15 @@ class RefundFacts:
 class CasesOfBatch(FactsSource[RefundFacts]):
     """Writes what a batch changed. Orders without a case cost nothing here."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, *, refuses_late: bool = True) -> None:
         self._table = table
+        self._refuses_late = refuses_late
 
     async def fetch(
         self, _work: object, _records: Sequence[Record], _kept: Mapping[str, Kept[Any]]
     ) -> RefundFacts:
         """The table, and room for changes."""
-        return RefundFacts(self._table)
+        return RefundFacts(self._table, refuses_late=self._refuses_late)
 
     async def save(self, work: Any, facts: RefundFacts, _kept: Mapping[str, Kept[Any]]) -> None:
         """Copies cases, opens payouts of those that may be paid now, closes those that ended."""

@@ -227,6 +227,44 @@ def test_an_unpaid_order_cannot_be_shipped(merchant: Merchant) -> None:
     assert isinstance(told(merchant, parcel), Refused)
 
 
+@pytest.mark.parametrize("state", ["unpaid", "paid"])
+def test_an_order_that_we_closed_is_closed_there_once_and_keeps_its_money(
+    merchant: Merchant, state: str
+) -> None:
+    calls = merchant.channel.cancelling
+    if calls is None:
+        return
+    native = next(
+        order
+        for order in merchant.simulation.world.records.orders.values()
+        if (order.shop, order.state) == (merchant.shop.shop, state)
+        if not order.refunds and not order.contradiction
+    )
+    for repeated in (False, merchant.channel.name not in NO_PARTS):
+        later(merchant)
+        request = calls.request(merchant.credentials, native.order_no, merchant.now)
+        assert calls.read_answer(merchant.send(request)) == Applied(repeated=repeated)
+    later(merchant)
+    closed = latest(merchant, native.order_no)
+    assert (closed.state, closed.paid_fen) == (
+        S.CANCELLED,
+        native.paid_fen if state == "paid" else 0,
+    )
+
+
+def test_an_order_that_has_left_is_not_closed(merchant: Merchant) -> None:
+    calls = merchant.channel.cancelling
+    if calls is None:
+        return
+    order = first(merchant, S.AWAITING_SHIPMENT)
+    assert told(merchant, parcel_of(order, slice(None), whole=True)) == Applied()
+    later(merchant)
+    request = calls.request(merchant.credentials, order.order_no, merchant.now)
+    assert isinstance(calls.read_answer(merchant.send(request)), Refused)
+    later(merchant)
+    assert latest(merchant, order.order_no).state in {S.SHIPPED, S.COMPLETED}
+
+
 def test_what_the_shop_paid_back_before_shipping_never_ships(merchant: Merchant) -> None:
     world, name = merchant.simulation.world, merchant.channel.name
     whole, part = (

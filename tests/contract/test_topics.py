@@ -78,15 +78,21 @@ def named(module_name: str, name: ast.expr) -> str:
 
 
 def handled(module_name: str, handlers: ast.expr) -> set[type[Struct]]:
-    """The keys of `handlers=…`, which is a table's name or a table."""
+    """The keys of `handlers=…`: a table's name, a table, one of two, or a function's which needs none of what it is given."""
     module = importlib.import_module(module_name)
     match handlers:
         case ast.Name(id=name):
             return set(getattr(module, name))
         case ast.Attribute(value=ast.Name(id=owner), attr=name):
             return set(getattr(getattr(module, owner), name))
-        case ast.Dict(keys=keys):
-            return {getattr(module, key.id) for key in keys if isinstance(key, ast.Name)}
+        case ast.Dict(keys=keys, values=values):
+            spread = [value for key, value in zip(keys, values, strict=True) if key is None]
+            found = {getattr(module, key.id) for key in keys if isinstance(key, ast.Name)}
+            return found.union(*(handled(module_name, value) for value in spread))
+        case ast.IfExp(body=one, orelse=other):
+            return handled(module_name, one) | handled(module_name, other)
+        case ast.Call(func=ast.Name(id=name)):
+            return set(getattr(module, name)(()))
         case _:
             raise AssertionError(f"{module_name}: handlers are a table or its name")
 

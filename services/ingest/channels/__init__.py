@@ -336,6 +336,14 @@ class Stock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelling:
+    """The call that closes an order of which nothing has left, by its number; it moves no money."""
+
+    request: Callable[[Credentials, str, datetime], HttpRequest]
+    read_answer: Callable[[HttpAnswer], WriteBack]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waybills:
     """The call that gives a parcel another waybill.
 
@@ -358,7 +366,7 @@ class Channel:
     `currency` is what an order is in which names none, `extension` the record of what its orders alone tell. `prepare_shipment` is None where shipping
     takes one call; else its answer goes into the `Shipment`, and what that answer already decides
     comes out of `shipment_request` without a second call. `stock` is None where a whole number cannot be
-    told, `waybills` where a parcel keeps the waybill it was told with. `recompute` gives the signature of a vector,
+    told, `waybills` where a parcel keeps the waybill it was told with, `cancelling` where a seller cannot close an order. `recompute` gives the signature of a vector,
     or for a verification "ACCEPT" or "REJECT".
     """
 
@@ -386,3 +394,4 @@ class Channel:
     prepare_shipment: Callable[[Credentials, Shipment, datetime], HttpRequest] | None = None
     stock: Stock | None = None
     waybills: Waybills | None = None
+    cancelling: Cancelling | None = None

@@ -76,7 +76,8 @@ class Draft(msgspec.Struct, kw_only=True):
     which shop they are of. `rounding_fen`: what list prices are too high because they have to be
     whole fen. `collected`: the buyer fetches it, or it is handed over already. `dated`: false where
     nobody tells when it was modified, so that it is older than whatever the channel tells.
-    `reservation_id`: the reservation of ours that the order names, as it stands there.
+    `reservation_id`: the reservation of ours that the order names, as it stands there. `handed_over`: the buyer took
+    the goods along from a store of ours. `returns`: the order whose goods it takes back.
     """
 
     order_no: str
@@ -105,6 +106,8 @@ class Draft(msgspec.Struct, kw_only=True):
     rounding_fen: int = 0
     dated: bool = True
     reservation_id: str = ""
+    handed_over: bool = False
+    returns: str = ""
 
 
 def finish(draft: Draft, problems: list[Problem]) -> Normalised:
@@ -147,6 +150,8 @@ def finish(draft: Draft, problems: list[Problem]) -> Normalised:
         seller_memo=draft.seller_memo,
         extensions=draft.extensions,
         reservation_id=_reservation(draft.reservation_id, problems),
+        handed_over=draft.handed_over,
+        returns=draft.returns,
     )
     return Normalised(order=order, problems=tuple(problems))
 

@@ -96,6 +96,7 @@ class ProblemCode(StrEnum):
     ORDER_NO_MISSING = "order_no_missing"
     ORDER_NO_MALFORMED = "order_no_malformed"
     ORDER_NO_REUSED = "order_no_reused"  # one number, two contents which cannot both be right
+    SALE_MISSING = "sale_missing"  # goods come back, and nobody says of which order
     SHOP_MISSING = "shop_missing"
     LINES_MISSING = "lines_missing"
     LINE_ID_MISSING = "line_id_missing"
@@ -237,6 +238,8 @@ class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     channel's own state. `hold` says why the order must not ship now ("" when nothing holds it); it
     may be set in a shippable state when only some lines are held. `discount_total_fen` = goods at
     list price + freight - payable. `reservation_id` is the reservation of ours whose goods the order takes over.
+    `handed_over`: the buyer has taken the goods along from a store of ours. `returns`: the number of the order whose goods
+    this receipt takes back; it is none of its own then.
     """
 
     order_no: str
@@ -259,6 +262,8 @@ class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     seller_memo: str
     extensions: Extension
     reservation_id: str = ""
+    handed_over: bool = False
+    returns: str = ""
 
     @property
     def line_count(self) -> int:

@@ -156,6 +156,8 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
     """The snapshot that told the region; None: the newest."""
     imported: tuple[ImportedLine, ...] = ()
     """The lines as an import told them, where it told the order first; else nothing."""
+    returns: str = ""
+    """The order whose goods it takes back; it has no order id of its own then."""
     extension: ChannelExtension | None = None
     """What only its channel tells; None: nothing yet, or known from before it was kept."""
 
@@ -202,6 +204,8 @@ def hold_of(order: CanonicalOrder) -> str:
     """Why a snapshot forbids shipping all of the order now; empty when it does not."""
     if order.hold:
         return order.hold
+    if order.handed_over:
+        return ""
     if order.state is OrderSnapshotState.UNKNOWN:
         return "state_unknown"
     if order.state is OrderSnapshotState.PAID_ON_HOLD:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 SHIPMENT, WAYBILL, REFUND, REFUSAL = "shipment", "waybill", "refund", "refund_refusal"
+CANCELLATION = "cancellation"
 """Kinds of what is told."""
 OF_PARCELS = frozenset({SHIPMENT, WAYBILL})
 

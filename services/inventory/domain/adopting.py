@@ -25,6 +25,13 @@ def adoptable(state: object, channel: str) -> Hold | None:
     return state if state.channel in {"", channel} else None
 
 
+def handed_over(state: object, channel: str) -> bool:
+    """Whether it is a reservation, of this channel or of none, whose goods are gone already."""
+    if not isinstance(state, Hold) or state.asked is None:
+        return False
+    return state.state == "shipped" and state.channel in {"", channel}
+
+
 def with_own(available: Available, own: Hold) -> Available:
     """What an order may be given that has these goods already.
 

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from chassis.extension_facts import Told
 from services.inventory.domain.model import Goods, Row
 from services.inventory.domain.splitting import places_for
 
@@ -25,6 +26,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
     province: str
     goods: Goods
     since: datetime
+    told: Told = ()
+    """What its channel alone tells and the table of sourcing asks for."""
     priority: int = 0
     """Higher is served first."""
 

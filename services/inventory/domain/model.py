@@ -12,6 +12,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from chassis.extension_facts import Told
 from services.inventory.domain.batches import Portion
 
 Goods: TypeAlias = tuple[tuple[str, int], ...]
@@ -104,6 +105,8 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     paid: bool = False
     channel: str = ""
     province: str = ""
+    told: Told = ()
+    """What its channel alone tells and the table of sourcing asks for."""
     lines: tuple[Line, ...] = ()
     warehouse: str = ""
     """Empty where nothing was held, and where several warehouses hold it (`parts`)."""
@@ -127,6 +130,8 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     """Returns whose parcel we have not seen leave yet: topics have no order among themselves."""
     reservation_id: str = ""
     """The reservation whose goods the order takes over, where it names one."""
+    handed_over: bool = False
+    """Whether the buyer took the goods along: they leave the books as soon as they are held."""
     asked: Asked | None = None
     """Set where this is no order but a reservation (domain/reservations.py)."""
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol, TypeAlias
 
+from chassis.extension_facts import Told
 from chassis.processor import Decision
+from schemas.events.orders import ChannelExtension
 from services.inventory.domain.batches import Batch, Portion, Standing, Unfit
 from services.inventory.domain.model import (
     RESERVATION,
@@ -54,12 +56,20 @@ class Batches(Protocol):
 class Stock(Batches, Protocol):
     """The facts of a batch, as decisions ask them."""
 
+    def sourcing_facts(self, channel: str, extension: ChannelExtension | None) -> Told:
+        """What the table of sourcing asks of an order's extension."""
+        ...
+
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
         """Who could send these goods now."""
         ...
 
     def own(self, order_id: str) -> tuple[str, Hold] | None:
         """The reservation that is the order's to take over, by its id."""
+        ...
+
+    def gone_with(self, order_id: str) -> Hold | None:
+        """The reservation that the order names and whose goods were handed over under it."""
         ...
 
     def lease(self, hold: Hold, warehouse: str, goods: Goods) -> Lease:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from chassis.extension_facts import Told
 from schemas.events.commands_refunds import RequestRefund
 
 
@@ -120,6 +121,8 @@ class Account(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cases: tuple[Case, ...] = ()
     early: tuple[RequestRefund, ...] = ()
     """Requests of the channel that overtook the order, its payment or its SKUs; opened when these are there."""
+    told: Told = ()
+    """What its channel alone tells and the table of tiers asks for."""
     unmatched: bool = False
     """A line has no SKU yet: only all the money can be asked back, because the lines will be other ones."""
 

@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chassis.extension_facts import EXTENSION_FACTS
 from chassis.rules.values import Kind as TableKind
 from schemas.events.commands_refunds import RefundRequestLine, RequestRefund
 from services.refunds.domain.leaving import any_left, gone_of
@@ -35,6 +36,7 @@ REASONS: Final[Mapping[str, str]] = {
     "quantity_above_left": "超过该行可退件数",
     "lines_unmatched": "有商品行未匹配SKU，暂时只能整单全额退款",
     "nothing_left": "没有可退金额",
+    "paid_back_above_left": "门店已退的钱超过这些商品剩余的可退金额",
     "refund_unknown": "没有这个退款单",
     "already_ended": "退款单已结束",
     "already_paying": "正在打款，不能再改",
@@ -158,6 +160,7 @@ TIER_FACTS: Final[Mapping[str, TableKind]] = {
     "damaged": "bool",
     "shipped": "bool",
     "signed_days": "int",
+    **EXTENSION_FACTS,
 }
 TIER_OUTPUTS: Final[Mapping[str, TableKind]] = {"tier": "text", "approvals": "text list"}
 
@@ -180,6 +183,7 @@ def tier_facts(
         "damaged": request.damaged,
         "shipped": shipped,
         "signed_days": max(0, (now - signed_at).days) if signed_at else -1,
+        **dict(account.told),
     }
 
 
@@ -211,6 +215,17 @@ def goods_secured(account: Account, case: Case) -> bool:
     if any_left(account):
         return not gone_of(account, case.refund_id, case.lines)
     return account.cancelled
+
+
+TOO_LATE: Final = "包裹已发出，请收到后申请退货退款"
+"""Why a cancellation is refused once the parcel has left; the buyer reads it."""
+
+
+def comes_too_late(case: Case) -> bool:
+    """Whether a buyer has asked on a channel, before anything had left, for all the money and to have no goods."""
+    asked = case.requested_by.startswith("channel:") and case.kind is Kind.REFUND_ONLY
+    waits = case.state in {CaseState.AWAITING_APPROVAL, CaseState.AWAITING_GOODS}
+    return asked and waits and case.whole_unshipped
 
 
 def moved_on(account: Account, case: Case) -> Case:

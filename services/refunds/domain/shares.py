@@ -92,9 +92,14 @@ def take(line: Line, held: Sequence[CaseLine], quantity: int) -> CaseLine | None
         odd_units -= part.amount_fen - part.quantity * each_fen
     if quantity > free:
         return None
-    return CaseLine(
-        line.line_no, line.sku, quantity, quantity * each_fen + min(quantity, odd_units)
-    )
+    # Where more than a unit's share was paid back already, the units that are left have less.
+    amount_fen = max(0, quantity * each_fen + min(quantity, odd_units))
+    return CaseLine(line.line_no, line.sku, quantity, amount_fen)
+
+
+def left_fen(line: Line, held: Sequence[CaseLine]) -> int:
+    """How much of what a line paid nobody has back."""
+    return line.share_fen - sum([part.amount_fen for part in held])
 
 
 def free_units(line: Line, held: Sequence[CaseLine]) -> int:

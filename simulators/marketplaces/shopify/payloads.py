@@ -234,6 +234,8 @@ def financial_status(order: Order) -> str:
     """Return what became of the money; it says nothing of the goods."""
     if order.refunds and order.state != "closed":
         return "partially_refunded"
+    if order.state == "cancelled" and order.paid_at_ms:
+        return "paid"
     return _FINANCIAL.get(order.state, "paid")
 
 

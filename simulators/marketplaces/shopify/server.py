@@ -128,7 +128,7 @@ class Shopify:
             case "GET", ["fulfillment_orders"]:
                 return ok({"fulfillment_orders": [fulfillment_order(order, shop)]})
             case "POST", ["cancel"]:
-                return self._writes.cancel(shop, order)
+                return self._writes.cancel(shop, order, body)
             case "POST", ["refunds"]:
                 return self._writes.refund(shop, order, body)
         return failure(404, "Not Found")

@@ -10,7 +10,6 @@ import msgspec
 
 from simulators.desk import Desk
 from simulators.doors import Answer
-from simulators.drawing import Step
 from simulators.marketplaces.shopify.fulfillment_orders import (
     fulfillment_line_no,
     fulfillment_order_no,
@@ -73,6 +72,10 @@ class _Transaction(msgspec.Struct):
 class _Refund(msgspec.Struct):
     refund_line_items: list[_RefundLine] = []
     transactions: list[_Transaction] = []
+
+
+class _CancelWanted(msgspec.Struct):
+    amount: str = ""
 
 
 class _Level(msgspec.Struct):
@@ -187,16 +190,23 @@ class Writes:
         level = msgspec.structs.asdict(wanted)
         return ok({"inventory_level": level}, wrote=outcome != "refused")
 
-    def cancel(self, shop: Shop, order: Order) -> Answer:
-        """POST orders/{id}/cancel.json: before anything has left; what was paid is paid back."""
+    def cancel(self, shop: Shop, order: Order, body: bytes) -> Answer:
+        """POST orders/{id}/cancel.json: before anything has left; what was paid is paid back where an amount is given."""
+        try:
+            wanted = msgspec.json.decode(body or b"{}", type=_CancelWanted)
+        except msgspec.MsgspecError as error:
+            return failure(400, {"order": str(error)})
         if order.state in {"cancelled", "closed"}:
             wrote = self._desk.note("cancel", "duplicate")
             return failure(422, "Order has already been cancelled", wrote=wrote)
         if order.shipments:
             self._desk.note("cancel", "refused")
             return failure(422, "Cannot cancel a paid and fulfilled order")
-        step: Step = "cancel" if order.state == "unpaid" else "cancel_paid"
-        if not self._desk.world.act(order.key, step):
+        pays_back = bool(wanted.amount) and order.state == "paid"
+        world = self._desk.world
+        if not (
+            world.act(order.key, "cancel_paid") if pays_back else world.cancel_by_shop(order.key)
+        ):
             self._desk.note("cancel", "refused")
             return failure(422, "Order cannot be cancelled")
         self._desk.note("cancel", "applied")

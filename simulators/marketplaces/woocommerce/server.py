@@ -231,9 +231,9 @@ class WooCommerce:
     def _cancel(self, shop: Shop, order: Order) -> Answer:
         if order.state == "cancelled":
             return _ok(store_order(order, shop), wrote=self._desk.note("cancel", "duplicate"))
-        if not self._desk.world.act(order.key, "cancel"):
+        if not self._desk.world.cancel_by_shop(order.key):
             self._desk.note("cancel", "refused")
-            message = "An order that was paid is refunded, not cancelled."
+            message = f"An order that is {status_of(order)} cannot be cancelled."
             return failure(400, "woocommerce_rest_invalid_order_status", message)
         self._desk.note("cancel", "applied")
         return _ok(store_order(self._desk.records.orders[order.key], shop), wrote=True)

@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
+from schemas.events.orders import OrderPlaced, Payment
 from schemas.events.reservations import ReservationEnded
 from schemas.events.stock import StockReserved, StockShort
 from services.inventory.domain.reservations import Reservation
 from tests.integration.inventory.rig import House
 from tests.integration.inventory.test_stock_flow import SOUND, level
 from tests.integration.inventory.tills import Till
-from tests.unit.inventory.events import cancelled, paid, placed, receipt
+from tests.unit.inventory.events import NOW, cancelled, paid, placed, receipt, refunded
 
 
 async def reserved(till: Till, key: str, goods: Sequence[tuple[str, int]], **more: Any) -> str:
@@ -144,3 +147,31 @@ async def test_an_order_and_its_till_race_and_one_of_them_has_the_goods(till: Ti
         assert await level(house, "HZ", "A") == (125 - gone, 80)
         await other.stock.told()
         assert await till.running.invariants() == SOUND
+
+
+async def test_what_a_till_handed_over_under_a_reservation_leaves_once(till: Till) -> None:
+    house = till.house
+    named = await reserved(till, "sale-0001", [("A", 2)])
+    assert (await till.act("confirm", named, {"handed_over": True})).status_code == 200
+    assert await level(house, "HZ", "A") == (3, 0)
+    sold = [
+        sale("o1", [("A", 2)], reservation_id=named),
+        sale("o2", [("A", 1)]),
+        sale("o3", [("A", 2)], reservation_id=await reserved(till, "sale-0002", [("A", 1)])),
+    ]
+    for order in (*sold, *sold):
+        await house.publish([order])
+        await house.drained()
+    assert await level(house, "HZ", "A") == (0, 0)
+    assert await outcomes(house) == {"o2": None, "o3": (sold[2].reservation_id)}
+    back = [refunded("o1", [("A", 2)]), refunded("o2", [("A", 1)])]
+    await house.publish([*back, *back])
+    await house.drained()
+    assert await level(house, "HZ", "A") == (3, 0)
+    assert await till.running.invariants() == SOUND
+
+
+def sale(key: str, goods: Sequence[tuple[str, int]], **more: Any) -> OrderPlaced:
+    """What a till sold over the counter."""
+    payment = Payment(paid_at=NOW, paid_fen=1_000)
+    return replace(placed(key, goods, **more), handed_over=True, payment=payment)

@@ -270,3 +270,33 @@ def test_what_a_platform_tells_nobody_or_cannot_be_told_is_no_disagreement() -> 
     assert "never arrived" in str(_lines(listed, INSIDE))
     expected = (replace(waits, takes_parcels=True, state="paid"), *outside.orders[1:])
     assert "left and the channel waits" in str(_lines(replace(outside, orders=expected), INSIDE))
+
+
+def test_what_a_till_sold_and_took_back_needs_no_parcel_and_no_gateway() -> None:
+    """Order 2 left over the counter, whether or not the books had it, and a part of it came back."""
+    receipt = OutsideClaim(channel="taobao", order_no="2", claim_no="R1", asks=False)
+    outside = replace(
+        OUTSIDE, claims=(*OUTSIDE.claims, receipt), waybills={"W1": "TB1-1"},
+        orders=_with(OUTSIDE.orders, 1, shipped_waybills=(), takes_parcels=False),
+    )  # fmt: skip
+    at_counter = InsideRefund(
+        order_id="TB2", refund_id="refund-r1", state="settled", amount_fen=600, at_counter=True
+    )
+    inside = replace(
+        _inside(1, handed_over=True),
+        parcels=INSIDE.parcels[:1],
+        claims={**INSIDE.claims, ("taobao", "R1"): "refund-r1"},
+        refunds=(*INSIDE.refunds, at_counter),
+    )
+    assert _lines(outside, inside) == []
+    unbooked = replace(
+        inside, reservations={**INSIDE.reservations, "TB2": "short"}, units_deducted=2,
+        units_on_hand=98,
+    )  # fmt: skip
+    assert _lines(outside, unbooked) == []
+    held = replace(inside, reservations={**INSIDE.reservations, "TB2": "held"})
+    assert "reservations: TB2 has left and its reservation is held" in _lines(outside, held)
+    lost = replace(inside, refunds=INSIDE.refunds)
+    assert "claims: taobao R1 of 2 is no refund" in _lines(outside, lost)
+    too_much = replace(inside, refunds=(*INSIDE.refunds, replace(at_counter, amount_fen=601)))
+    assert "money: TB2 got 1001 fen back of 1000" in _lines(outside, too_much)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from chassis.codec import codec
 from chassis.processor import Folded, Known, Record, fold
-from chassis.rules import load_tables
+from chassis.rules import Table, load_tables
 from schemas.events.commands_fulfillment import (
     RecordTracking,
     RecordWaybill,
@@ -112,9 +112,11 @@ def lifted(code: str = "risk", order_id: str = ORDER) -> OrderHoldLifted:
 class Ledger:
     """Applies events to parcels through the fold, and keeps what was told."""
 
-    def __init__(self, unit_weights_g: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, unit_weights_g: Mapping[str, int] | None = None, table: Table = TABLE
+    ) -> None:
         self._known = Known(
-            kept={}, facts=BatchFacts(Carriers(TABLE), unit_weights_g or {"CL01-01": 300}, {})
+            kept={}, facts=BatchFacts(Carriers(table), unit_weights_g or {"CL01-01": 300}, {})
         )
         self._offset = 0
         self.now = NOON

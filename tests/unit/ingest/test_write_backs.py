@@ -8,14 +8,19 @@ import pytest
 
 from chassis.processor import Decision, Moment, Record
 from schemas.events.commands_ingest import RecordWriteBack
+from schemas.events.order_states import OrderClosed
 from schemas.events.refunds import RefundRefused
 from schemas.events.shipments import WaybillReplaced
 from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
+from services.ingest.channels.shopify import CHANNEL as SHOPIFY
+from services.ingest.channels.taobao import CHANNEL as TAOBAO
+from services.ingest.channels.woocommerce import CHANNEL as WOOCOMMERCE
 from services.ingest.domain.write_backs import SHIPMENT, Told, WriteBacks
 from services.ingest.writeback import (
     decide_recorded,
     decide_refused,
     decide_waybill_replaced,
+    write_backs,
 )
 
 NOW = datetime(2026, 5, 20, 2, 0, tzinfo=UTC)
@@ -155,3 +160,31 @@ def test_what_a_channel_knows_of_a_parcel_is_what_it_took_last() -> None:
     known = state.taken_last(second)
     assert known is not None
     assert known.waybill_no == "SFP1"
+
+
+@pytest.mark.parametrize(
+    ("order_id", "reason", "told"),
+    [
+        ("SP2026052000001", "店员取消", True),
+        ("WC2026052000001", "expired", True),
+        ("SP2026052000001", "cancelled_on_channel", False),
+        ("SP2026052000001", "closed_refunded", False),
+        ("TB2026052000001", "店员取消", False),
+        ("SPX2026052000001", "店员取消", False),
+    ],
+)
+def test_a_closing_of_ours_is_told_once_where_a_shop_can_be_told(
+    order_id: str, reason: str, told: bool
+) -> None:
+    processor = write_backs([SHOPIFY, WOOCOMMERCE, TAOBAO])
+    closed = OrderClosed(
+        order_id=order_id, version=1, occurred_at=NOW, reason=reason, actor="alice", basis=""
+    )
+    moment = Moment(NOW, Record("order-closings", 0, 0, order_id, 1, closed, b""))
+    state: WriteBacks | None = None
+    for _ in range(2):
+        state = processor.handlers[OrderClosed](state, closed, None, moment).state
+    due = state.due() if state else ()
+    assert [(one.kind, one.document_no) for one in due] == (
+        [("cancellation", order_id)] if told else []
+    )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from chassis.extension_facts import Told
+from schemas.events.orders import ChannelExtension
 from services.inventory.domain.batches import Batch, Portion, Unfit
-from services.inventory.domain.model import Goods
+from services.inventory.domain.model import Goods, Hold
 
 
 class NoBatches:
@@ -14,6 +16,14 @@ class NoBatches:
     def spare(self, warehouse: str, sku: str) -> int:
         """Pieces promised to nobody."""
         raise NotImplementedError
+
+    def sourcing_facts(self, channel: str, extension: ChannelExtension | None) -> Told:
+        """None: the table asks for none."""
+        return ()
+
+    def gone_with(self, order_id: str) -> Hold | None:
+        """None: no reservation was handed over."""
+        return None
 
     def shelf(self, warehouse: str, sku: str) -> Mapping[str, Batch]:
         """None."""

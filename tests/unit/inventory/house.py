@@ -19,11 +19,12 @@ from services.inventory.domain.model import Aggregate, Hold, Line, Row
 from services.inventory.domain.rules import Book
 from services.inventory.facts import StockFacts
 from services.inventory.foreseen import Foreseen
-from services.inventory.handlers import HANDLERS
+from services.inventory.handlers import EXTENSION_HANDLERS, HANDLERS
 from services.inventory.leases import read_leases
 from services.inventory.shelf_life import read_shelf_life
 from services.inventory.sourcing import Sourcing, read_sourcing
 
+DECISIONS = {**HANDLERS, **EXTENSION_HANDLERS}
 RULES = Path(chassis.__path__[0]).parent / "rules"
 
 
@@ -50,11 +51,11 @@ ROWS: tuple[Row, ...] = (("HZ", "A"), ("HZ", "B"), ("GZ", "A"), ("HZ-NEAR", "A")
 class House:
     """The real facts over a book in memory, the real decisions, and every document that was made."""
 
-    def __init__(self) -> None:
+    def __init__(self, sourcing: Sourcing = SOURCING) -> None:
         self.facts = StockFacts(
             Foreseen(),
             {},
-            SOURCING,
+            sourcing,
             LEASES,
             {("HZ", "A")}.update,
             approvals=APPROVALS,
@@ -79,7 +80,7 @@ class House:
         """One event or command, decided and booked."""
         record = Record("", 0, 0, key, 1, event, raw=b"")
         moment = Moment(NOW + timedelta(days=days_later), record)
-        decision: Decision[Any] = HANDLERS[type(event)](
+        decision: Decision[Any] = DECISIONS[type(event)](
             self.states.get(key), event, self.facts, moment
         )
         if not decision.refusal:

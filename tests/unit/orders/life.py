@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chassis.codec import codec
-from chassis.processor import Folded, Kept, Known, Record, fold
+from chassis.processor import Folded, Kept, Known, Processor, Record, fold
 from schemas.events.commands_orders import (
     CancelOrder,
     CloseUnpaid,
@@ -313,6 +313,8 @@ def review(*, passed: bool) -> ReviewOrder:
 class Life:
     """One order under the real fold: each event is a batch of its own."""
 
+    processor: Processor[Order] = PROCESSOR
+
     def __init__(self, *events: Struct) -> None:
         self.kept: dict[str, Kept[Order]] = {}
         self.versions: dict[str, int] = {}
@@ -357,7 +359,7 @@ class Life:
         receivers, _ = wanted_receivers([record], self.kept)
         facts = OrderFacts(TABLES, receivers, self.kept)
         known = Known(facts=facts, kept=self.kept, settled=self.settled)
-        folded: Folded = fold(PROCESSOR, codec(), [record], known, self.now)
+        folded: Folded = fold(self.processor, codec(), [record], known, self.now)
         assert not folded.dead
         emitted = [codec().decode(out.value) for out in folded.emitted]
         self.events += emitted

@@ -30,8 +30,8 @@ from schemas.events.orders import (
     OrderPlaced,
 )
 from schemas.events.shipments import ParcelDelivered, ParcelShipped, ShippedLine
+from services.refunds.app import processor
 from services.refunds.domain.model import Account, Case, CaseState
-from services.refunds.handlers import HANDLERS
 from services.refunds.store import CaseChanged, RefundFacts, tier_table
 
 NOON = datetime(2026, 5, 20, 4, 0, tzinfo=UTC)
@@ -159,7 +159,12 @@ def channel_closed(*, refunded: bool) -> OrderCancelled:
 class RefundDesk:
     """Gives events and commands of one order to the handlers and keeps what comes out."""
 
-    def __init__(self, *events: Struct) -> None:
+    def __init__(
+        self, *events: Struct, table: Table | None = None, refuses_late: bool = True
+    ) -> None:
+        self._refuses_late = refuses_late
+        self._table = table or tiers()
+        self._handlers = processor(self._table).handlers
         self.state: Account | None = None
         self.events: list[Struct] = []
         self.changes: list[CaseChanged] = []
@@ -172,8 +177,8 @@ class RefundDesk:
         """Decides one event or command, like the chassis' fold."""
         self._sequence += 1
         record = Record("test", 0, self._sequence, ORDER, 0, event, b"")
-        facts = RefundFacts(tiers())
-        decision: Decision[Any] = HANDLERS[type(event)](
+        facts = RefundFacts(self._table, refuses_late=self._refuses_late)
+        decision: Decision[Any] = self._handlers[type(event)](
             self.state, event, facts, Moment(self.now, record)
         )
         if not decision.refusal:

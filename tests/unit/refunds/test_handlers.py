@@ -14,6 +14,7 @@ from schemas.events.refunds import (
 from services.refunds.domain.model import CaseState
 from services.refunds.domain.rules import REASONS
 from tests.unit.refunds.desk import (
+    NOON,
     RefundDesk,
     cancelled,
     channel_closed,
@@ -287,3 +288,13 @@ def test_news_that_overtake_their_order_are_kept_for_it() -> None:
     early = RefundDesk(cancelled(), placed(line(1, 1, 100)), paid(100))
     early.request()
     assert early.stands() is CaseState.PAYING
+
+
+def test_what_was_handed_over_at_a_till_has_left_and_arrived_when_it_was_sold() -> None:
+    sale = replace(placed(line(1, 1, 14_999)), channel="pos", handed_over=True)
+    desk = RefundDesk(sale, paid(14_999))
+    assert desk.state is not None
+    assert (desk.state.shipped, desk.state.delivered_at) == (True, NOON)
+    desk.pass_days(8)
+    desk.request(kind="return_and_refund")
+    assert desk.case().tier == "supervisor"

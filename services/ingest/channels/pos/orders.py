@@ -81,9 +81,8 @@ def _receipt(raw: bytes, batch: wire.Batch) -> Normalised:
         return Normalised(order=None, problems=(cause,))
     problems: list[Problem] = []
     kind = clean(receipt.type)
-    state = _STATES.get(kind, S.UNKNOWN)
-    if kind == "SALE" and receipt.delivery is not None:
-        state = S.AWAITING_SHIPMENT
+    to_be_sent = kind == "SALE" and receipt.delivery is not None
+    state = S.AWAITING_SHIPMENT if to_be_sent else _STATES.get(kind, S.UNKNOWN)
     # A return states what goes back as negative amounts: its order is what had been paid.
     sign = -1 if kind == "RETURN" else 1
     handed_over = state is S.COMPLETED
@@ -121,6 +120,8 @@ def _receipt(raw: bytes, batch: wire.Batch) -> Normalised:
         buyer_memo="",
         seller_memo=clean(receipt.note),
         reservation_id=text_of(receipt.reservation_id),
+        handed_over=handed_over,
+        returns=_taken_back(receipt, kind, problems),
         extensions=_extension(
             receipt,
             batch,
@@ -131,6 +132,15 @@ def _receipt(raw: bytes, batch: wire.Batch) -> Normalised:
         currency=clean(receipt.currency) or "CNY",
     )
     return orders.finish(draft, problems)
+
+
+def _taken_back(receipt: wire.Receipt, kind: str, problems: list[Problem]) -> str:
+    if kind != "RETURN":
+        return ""
+    original = text_of(receipt.original_receipt_no)
+    if not original:
+        problems.append(problem(ProblemCode.SALE_MISSING, "original_receipt_no", blocks=True))
+    return original
 
 
 def _check_header(

@@ -44,6 +44,7 @@ from services.ingest.channels._wire import (
     zoned_time,
 )
 from services.ingest.channels.shopify import gateway
+from services.ingest.channels.shopify.cancelling import CANCELLING
 from services.ingest.channels.shopify.extension import ShopifyExtension
 from services.ingest.channels.shopify.orders import normalise
 from services.ingest.channels.shopify.pushes import PUSH
@@ -351,6 +352,7 @@ CHANNEL = Channel(
     aftersales=None,
     recompute=recompute,
     stock=STOCK,
+    cancelling=CANCELLING,
     prepare_shipment=prepare_shipment,
     waybills=Waybills(
         request=waybill_request, read_answer=read_waybill_answer, prepare=prepare_waybill

@@ -11,6 +11,7 @@ import msgspec
 from chassis.signatures import SignatureVector
 from services.ingest.channels import (
     Applied,
+    Cancelling,
     Channel,
     ChannelError,
     Credentials,
@@ -180,6 +181,24 @@ def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
     return Applied()
 
 
+def cancel_request(credentials: Credentials, order_no: str, now: datetime) -> HttpRequest:
+    """Close the order, paid or not; a second call changes nothing more."""
+    body = msgspec.json.encode({"status": "cancelled"})
+    return gateway.call(credentials, "PUT", f"orders/{calls.path_part(order_no)}", now, body=body)
+
+
+def read_cancel_answer(answer: HttpAnswer) -> WriteBack:
+    """Read the answer: the order as it is now."""
+    found = gateway.opened(answer, _decode_row)
+    if isinstance(found, ChannelError):
+        return calls.outcome(found)
+    if not text_of(found.id) or found.status is None:
+        return Retry(error=calls.no_answer("order"))
+    if found.status == "cancelled":
+        return Applied()
+    return Refused(code="status", reason=found.status)
+
+
 def recompute(vector: SignatureVector) -> str:
     """Return the signature of a webhook's body, or the verdict on one."""
     body = vector.fields.get("raw_body", "").encode()
@@ -211,5 +230,6 @@ CHANNEL = Channel(
     aftersales=None,
     recompute=recompute,
     stock=STOCK,
+    cancelling=Cancelling(request=cancel_request, read_answer=read_cancel_answer),
     waybills=Waybills(request=waybill_request, read_answer=read_waybill_answer),
 )

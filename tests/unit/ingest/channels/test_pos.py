@@ -294,9 +294,17 @@ def test_a_return_is_what_went_back_and_points_to_its_sale() -> None:
 
 def test_goods_by_weight_come_back_too() -> None:
     weighed = pos_line(qty="-0.500", unit_price_fen=1000, amount_fen=-500)
-    found = pos(weighed, type="RETURN", total_fen=-500, payments=[{"amount_fen": -500}])
+    found = pos(weighed, type="RETURN", total_fen=-500, payments=[{"amount_fen": -500}],
+                original_receipt_no="S001-000001")  # fmt: skip
     nasty.assert_taken(found)
     assert only_item(found).paid_fen == 500
+
+
+def test_a_return_that_names_no_sale_is_quarantined_and_a_sale_returns_nothing() -> None:
+    back = pos(pos_line(qty="-2", amount_fen=-5000), type="RETURN", total_fen=-5000,
+               payments=[{"amount_fen": -5000}])  # fmt: skip
+    nasty.assert_refused(back, P.SALE_MISSING)
+    assert order_of(pos(original_receipt_no="S001-000001")).returns == ""
 
 
 @pytest.mark.parametrize("qty", ["1", "0", 2])

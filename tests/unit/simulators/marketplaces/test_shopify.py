@@ -217,13 +217,23 @@ def test_an_unpaid_order_is_on_hold(simulation: Simulation) -> None:
 
 def test_a_cancelled_order_was_paid_back_with_its_freight(simulation: Simulation) -> None:
     order = next(one for one in orders_of(simulation, YUAN, 60) if one.freight_fen)
-    answer = call(simulation, YUAN, f"orders/{order.order_no}/cancel.json", body={})
+    path = f"orders/{order.order_no}/cancel.json"
+    answer = call(simulation, YUAN, path, body={"amount": "1.00"})
     assert answer.status == 200
     row = shown(simulation, order)
     assert (row["financial_status"], row["current_total_price"]) == ("refunded", "0.00")
     assert row["cancelled_at"]
     again = call(simulation, YUAN, f"orders/{order.order_no}/cancel.json", body={})
     assert (again.status, again.wrote) == (422, True)
+
+
+def test_an_order_that_is_closed_without_an_amount_keeps_its_money(simulation: Simulation) -> None:
+    order = next(one for one in orders_of(simulation, YUAN, 60) if one.paid_fen)
+    path = f"orders/{order.order_no}/cancel.json"
+    assert call(simulation, YUAN, path, body={"reason": "other"}).status == 200
+    row = shown(simulation, order)
+    assert (row["financial_status"], bool(row["cancelled_at"])) == ("paid", True)
+    assert call(simulation, YUAN, path, body={"amount": 5}).status == 400
 
 
 def test_a_line_is_paid_back_and_total_price_stays(simulation: Simulation) -> None:
