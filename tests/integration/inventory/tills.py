@@ -12,7 +12,8 @@ from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.commands import CommandDesk
 from services.inventory.doors import inventory_app
-from tests.integration.inventory.rig import House, Running
+from services.inventory.quotas import Quotas
+from tests.integration.inventory.rig import QUOTAS, House, Running
 from tests.unit.inventory.events import receipt
 
 TOKEN = "token-of-this-test"
@@ -51,10 +52,10 @@ class Till:
 
 
 @asynccontextmanager
-async def open_till(inventory: House) -> AsyncIterator[Till]:
+async def open_till(inventory: House, quotas: Quotas = QUOTAS) -> AsyncIterator[Till]:
     """The till, in a house with some goods on the shelves."""
     desk = CommandDesk(inventory.publisher, codec(), "inventory")
-    async with inventory.running() as running:
+    async with inventory.running(quotas=quotas) as running:
         app = inventory_app(
             running.books,
             desk,
