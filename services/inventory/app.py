@@ -35,6 +35,7 @@ from services.inventory.invariants import Books
 from services.inventory.leases import read_leases
 from services.inventory.parameters import read_parameters
 from services.inventory.planning import PLAN_EVERY_MS, WATCH_EVERY_MS, Planner
+from services.inventory.quota_doors import quota_routes
 from services.inventory.quotas import Quotas, read_quotas
 from services.inventory.rebuild import EpochKeeper
 from services.inventory.reconciliation_doors import reconciliation_routes
@@ -101,7 +102,7 @@ def direct_worker(
     )
 
 
-def office_routes(context: Context[InventorySettings]) -> list[Route]:
+def office_routes(context: Context[InventorySettings], quotas: Quotas) -> list[Route]:
     """The doors of documents, of holds, of reconciliation and of replenishment."""
     settings, pool, clock = context.settings, context.pool, context.clock
     token = settings.api_token.get_secret_value()
@@ -115,6 +116,7 @@ def office_routes(context: Context[InventorySettings]) -> list[Route]:
         ),
         *hold_routes(context.desk, clock, token=token, answer_timeout_s=settings.receipt_timeout_s),
         *availability_routes(pool, token=token),
+        *quota_routes(pool, quotas, token=token),
         *reconciliation_routes(
             Reconciler(pool, read_thresholds(settings.rules_dir), clock),
             settings.stock_sources,
@@ -215,7 +217,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             reservations,
             token=settings.api_token.get_secret_value(),
             receipt_timeout_s=settings.receipt_timeout_s,
-            also=office_routes(context),
+            also=office_routes(context, quotas),
         ),
         tasks=[
             keeper.run,

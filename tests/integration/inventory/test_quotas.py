@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -19,6 +21,7 @@ from services.inventory import backorders
 from services.inventory.backorders import Backorders, read_line
 from services.inventory.shares import begin_counting
 from services.inventory.store import SQL
+from tests.integration.inventory.papers import office
 from tests.integration.inventory.rig import RULES, SOURCING, House, until
 from tests.integration.inventory.test_channel_availability import publisher, told
 from tests.integration.inventory.test_stock_flow import SOUND, level
@@ -249,6 +252,52 @@ async def test_a_count_that_was_spoilt_is_found_and_made_anew(inventory: House) 
         assert await uses(inventory) == {"taobao": (3, 1)}
         await inventory.fetch("UPDATE inventory.channel_uses SET held = 1, sent = 5")
         assert (await running.invariants()).quota_mismatch == 6
+
+
+async def test_a_person_sees_how_a_sku_is_shared_out_and_begins_anew(
+    inventory: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with office(inventory, tmp_path, monkeypatch, HARD) as desk:
+        await in_turn(
+            inventory,
+            [receipt("r1", "HZ", [("A", 10), ("SOFT", 1)])],
+            orders("taobao", range(7)),
+            [shipped("taobao-0", "HZ", ONE)],
+        )
+        code, output = await desk.at_terminal("quotas", "A", "--json")
+        (row,) = json.loads(output)
+        assert (code, row["warehouse"]) == (0, "HZ")
+        assert [tuple(share.values()) for share in row["shares"]] == [
+            ("online", 70, 6, 1, 0, 0),
+            ("stores", 30, 0, 0, 3, 3),
+            ("shared", 0, 0, 0, 0, 0),
+        ]
+        code, output = await desk.at_terminal("show", "A")
+        assert (code, "其中专留" in output) == (0, True)
+        code, output = await desk.at_terminal("quotas", "A", "--restart")
+        assert (code, output.endswith("已重新起算：HZ\n")) == (0, True)
+        assert await desk.at_terminal("quotas", "A", "--restart") == (0, "没有变化\n")
+        # Of the nine that are left six are online's, which it has; the odd one is nobody's.
+        await inventory.publish(orders("jd", range(3)))
+        await inventory.drained()
+        code, output = await desk.at_terminal("quotas", "A", "--json")
+        (row,) = json.loads(output)
+        assert [tuple(share.values()) for share in row["shares"]] == [
+            ("online", 70, 7, 0, 0, 0),
+            ("stores", 30, 0, 0, 2, 2),
+            ("shared", 0, 0, 0, 0, 0),
+        ]
+        assert (await desk.at_terminal("quotas", "SOFT", "--json"))[1] == "[]\n"
+        status, answer = await desk.post("/quotas/restart", {"sku": "A"})
+        assert (status, answer["code"]) == (422, "malformed")
+        code, output = await desk.at_terminal("verify")
+        assert code == 0
+        await inventory.fetch("UPDATE inventory.channel_uses SET held = 9 WHERE channel = 'jd'")
+        code, output = await desk.at_terminal("verify")
+        assert (code, "danshu inventory quotas SKU --restart" in output) == (1, True)
+        await desk.at_terminal("quotas", "A", "--restart")
+        code, output = await desk.at_terminal("verify")
+        assert code == 0
 
 
 async def test_channels_are_told_what_their_group_may_still_have(inventory: House) -> None:
