@@ -1,6 +1,7 @@
-"""`danshu inventory offers | safety`: what each channel may offer of a SKU, and what no channel is offered.
+"""`danshu inventory offers | safety | quotas`: what each channel may offer of a SKU, what no channel is offered, and
+what is kept for which group of channels.
 
-Guarantees: both speak to inventory's own doors; setting the same safety stock again changes nothing. Exit status 0:
+Guarantees: all speak to inventory's own doors; setting the same safety stock again changes nothing. Exit status 0:
 done; 1: refused, with the reason, or not reached.
 """
 
@@ -71,6 +72,39 @@ def safety(
     for one in said["stocks"]:
         table.add_row(one["warehouse"], str(one["pieces"]), one["actor"], one["changed_at"][:19])
     Console().print(table)
+
+
+@app.command()
+def quotas(
+    sku: Sku,
+    *,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Share out anew what lies there now.")
+    ] = False,
+    actor: Annotated[str, typer.Option("--actor", help="Who; your login unless given.")] = "",
+    as_json: AsJson = False,
+    url: Url = "",
+) -> None:
+    """Show how a SKU with hard quotas is shared out, or begin its count anew (`--restart`)."""
+    if restart:
+        body = {"sku": sku, "actor": actor or f"cli:{getpass.getuser()}"}
+        said = _call("POST", "/quotas/restart", url, body=body)
+        typer.echo(
+            f"已重新起算：{'、'.join(said['warehouses'])}" if said["warehouses"] else "没有变化"
+        )
+        return
+    said = _call("GET", "/quotas", url, query={"sku": sku})
+    if as_json:
+        typer.echo(msgspec.json.encode(said["rows"]).decode())
+        return
+    table = Table("仓库", "配额", "比例", "已占", "已发", "专留", "还可占", title=sku)
+    for row in said["rows"]:
+        for one in row["shares"]:
+            numbers = (str(one[name]) for name in ("held", "sent", "kept", "left"))
+            table.add_row(row["warehouse"], one["quota"], f"{one['percent']}%", *numbers)
+    Console().print(table)
+    if not said["rows"]:
+        typer.echo(f"{sku}：没有硬配额，或还没有占过货", err=True)
 
 
 def _call(method: str, path: str, url: str, **content: Any) -> Any:

@@ -134,6 +134,16 @@ def _print(verdict: Verdict) -> None:
             sums = (batch.on_hand, batch.booked, batch.withheld, batch.booked_withheld)
             table.add_row(batch.warehouse, batch.sku, batch.batch or "all", *map(str, sums))
         console.print(table)
+    if verdict.uses:
+        table = Table(
+            *("warehouse", "SKU", "channel", "counted held", "held", "counted sent", "sent"),
+            box=None,
+        )
+        for use in verdict.uses:
+            sums = (use.counted_held, use.held, use.counted_sent, use.sent)
+            table.add_row(use.warehouse, use.sku, use.channel, *map(str, sums))
+        console.print(table)
+        console.print("to count them anew: danshu inventory quotas SKU --restart")
     summary = f"{verdict.entries} entries, {verdict.rows} rows: "
     if verdict.closes:
         console.print(summary + "the books close")

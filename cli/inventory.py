@@ -69,9 +69,9 @@ def show(
         typer.echo(f"danshu: 没有 SKU {sku}", err=True)
         raise typer.Exit(UNKNOWN)
     console = Console()
-    table = Table("仓库", "实物", "预占", "不可售", "可用", title=sku)
+    table = Table("仓库", "实物", "预占", "不可售", "可用", "其中专留", title=sku)
     for level in levels:
-        numbers = (level[name] for name in ("on_hand", "reserved", "withheld", "available"))
+        numbers = (level[name] for name in ("on_hand", "reserved", "withheld", "available", "kept"))
         table.add_row(level["warehouse"], *map(str, numbers))
     console.print(table)
     if shelves:

@@ -27,6 +27,7 @@ BOOKS = {
     "reserved_mismatch": "预占差异",
     "ledger_mismatch": "台账差异",
     "batch_mismatch": "批次差异",
+    "quota_mismatch": "配额差异",
     "valkey_difference": "缓存差异",
 }
 WINDOW = 10

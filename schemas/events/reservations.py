@@ -114,6 +114,8 @@ class LackingLine(Struct, frozen=True, kw_only=True):
     """需要件数"""
     available: int
     """可用件数 · in the best warehouse"""
+    quota: str | None = None
+    """用完的配额 · of which group of channels, where more lies there and is kept for others; null = none is in the way"""
 
 
 class ReservationShort(Struct, frozen=True, kw_only=True):

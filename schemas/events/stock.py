@@ -99,6 +99,8 @@ class PassedOver(Struct, frozen=True, kw_only=True):
     """可用件数 · as it was seen when the goods were held"""
     why: str | None = None
     """为什么 · where several send the order: has_none, more_parcels or no_cheaper; null = it lacks what is named"""
+    quota: str | None = None
+    """用完的配额 · of which group of channels, where more lies there and is kept for others; null = none is in the way"""
 
 
 class PartLine(Struct, frozen=True, kw_only=True):
@@ -193,6 +195,8 @@ class ShortLine(Struct, frozen=True, kw_only=True):
     """需要件数"""
     available: int
     """可用件数 · in the best warehouse"""
+    quota: str | None = None
+    """用完的配额 · of which group of channels, where more lies there and is kept for others; null = none is in the way"""
 
 
 class StockShort(Struct, frozen=True, kw_only=True):

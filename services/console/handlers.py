@@ -164,7 +164,8 @@ def reserved(card: Card | None, event: StockReserved, _facts: Any, moment: Momen
 
 
 def _lacking(line: ShortLine | PassedOver) -> str:
-    return f"{line.sku} 需 {line.wanted} 仅 {line.available}"
+    used_up = f"（{words.quota(line.quota)}已用完）" if line.quota else ""
+    return f"{line.sku} 需 {line.wanted} 仅 {line.available}{used_up}"
 
 
 def _where_held(event: StockReserved) -> str:

@@ -174,6 +174,7 @@ SPLIT_REASONS: Mapping[str, str] = MappingProxyType(
 )
 """Why a warehouse sends nothing of an order that several send."""
 
+
 TIERS: Mapping[str, str] = MappingProxyType(
     {
         "auto": "自动审批",
@@ -316,6 +317,11 @@ def say(code: str) -> str:
 def channel(code: str) -> str:
     """A channel's name."""
     return CHANNELS.get(code) or say(code)
+
+
+def quota(group: str) -> str:
+    """The quota of a group of channels, as people call it."""
+    return "公共配额" if group == "shared" else f"{group} 的配额"
 
 
 def warehouse(code: str) -> str:

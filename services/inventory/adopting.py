@@ -16,7 +16,8 @@ from schemas.events.orders import OrderPlaced
 from schemas.events.reservations import ReservationEnded
 from schemas.events.stock import StockReserved
 from services.inventory.domain.adopting import adoptable, adopted, apart, handed_over
-from services.inventory.domain.model import Hold, Release, Reserve
+from services.inventory.domain.model import Hold, Release, Reserve, taken_from
+from services.inventory.domain.quotas import Recount
 from services.inventory.domain.stock import Outcome, a_reservations
 from services.inventory.foreseen import Foreseen
 
@@ -93,13 +94,16 @@ def taking_over(
         reason="adopted",
         order_id=order_id,
     )
-    let_go = (Release(own.warehouse, gone),) if gone else ()
+    let_go = (Release(own.warehouse, gone, channel=own.channel),) if gone else ()
+    kept = taken_from(own.held, gone) if own.channel != hold.channel else None
+    # What it asked for in addition was seen before what it keeps counts for another channel.
+    recount = (Recount(own.warehouse, kept, hold.channel, own.channel),) if kept else ()
     return Decision(
         state=hold,
         events=(
             replace(reserved, expires_at=hold.expires_at, reservation_id=reservation_id),
             ended,
         ),
-        effects=(*let_go, Reserve(hold.warehouse, more, hold.buyer)),
+        effects=(*let_go, Reserve(hold.warehouse, more, hold.buyer, hold.channel), *recount),
         others=((reservation_id, adopted(own, order_id)),),
     )

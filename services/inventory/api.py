@@ -280,18 +280,20 @@ def problem_of(answer: Shortage | Refused) -> Problem:
         title="库存不足",
         detail=IN_ONE_WAREHOUSE,
         missing=tuple(
-            Lacking(sku=one.sku, quantity=one.wanted, available=one.available)
+            Lacking(sku=one.sku, quantity=one.wanted, available=one.available, quota=one.quota)
             for one in answer.missing
         ),
     )
 
 
-class Lacking(Struct, frozen=True, kw_only=True):
+class Lacking(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is missing of a SKU in the warehouse that comes closest, in pieces."""
 
     sku: str
     quantity: int
     available: int
+    quota: str = ""
+    """The group of channels whose quota is used up, where more lies there and is kept for others."""
 
 
 class Short(Problem, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from chassis.topics import consumed_by
 from chassis.valkey import connect
 from chassis.worker import Worker
 from services.inventory.approvals import read_approvals
-from services.inventory.availability import AvailabilityPublisher, read_quotas
+from services.inventory.availability import AvailabilityPublisher
 from services.inventory.availability_doors import availability_routes
 from services.inventory.backorders import Backorders, read_line
 from services.inventory.counters import ValkeyCounters
@@ -35,6 +35,8 @@ from services.inventory.invariants import Books
 from services.inventory.leases import read_leases
 from services.inventory.parameters import read_parameters
 from services.inventory.planning import PLAN_EVERY_MS, WATCH_EVERY_MS, Planner
+from services.inventory.quota_doors import quota_routes
+from services.inventory.quotas import Quotas, read_quotas
 from services.inventory.rebuild import EpochKeeper
 from services.inventory.reconciliation_doors import reconciliation_routes
 from services.inventory.reconciling import Reconciler, read_thresholds
@@ -43,9 +45,10 @@ from services.inventory.replenishment_doors import replenishment_routes
 from services.inventory.reservations import Reservations
 from services.inventory.reserving import DIRECT_HANDLERS
 from services.inventory.settings import InventorySettings
-from services.inventory.shelf_life import read_shelf_life
+from services.inventory.shares import begin_counting
+from services.inventory.shelf_life import ShelfLife, read_shelf_life
 from services.inventory.shelf_life_watch import SHELF_LIFE_EVERY_MS, ShelfLifeWatch
-from services.inventory.sourcing import read_sourcing
+from services.inventory.sourcing import Sourcing, read_sourcing
 from services.inventory.store import COLUMNS, TABLE, EpochInForce, StockSource
 from services.inventory.telling_books import BooksTeller
 from services.inventory.timers import (
@@ -99,7 +102,7 @@ def direct_worker(
     )
 
 
-def office_routes(context: Context[InventorySettings]) -> list[Route]:
+def office_routes(context: Context[InventorySettings], quotas: Quotas) -> list[Route]:
     """The doors of documents, of holds, of reconciliation and of replenishment."""
     settings, pool, clock = context.settings, context.pool, context.clock
     token = settings.api_token.get_secret_value()
@@ -113,6 +116,7 @@ def office_routes(context: Context[InventorySettings]) -> list[Route]:
         ),
         *hold_routes(context.desk, clock, token=token, answer_timeout_s=settings.receipt_timeout_s),
         *availability_routes(pool, token=token),
+        *quota_routes(pool, quotas, token=token),
         *reconciliation_routes(
             Reconciler(pool, read_thresholds(settings.rules_dir), clock),
             settings.stock_sources,
@@ -136,15 +140,17 @@ def planner_of(context: Context[InventorySettings]) -> Planner:
     )
 
 
-def _telling(context: Context[InventorySettings]) -> list[Callable[[], Awaitable[None]]]:
-    """What tells others of the stock: its levels, and what channels may offer. Raises StartRefused."""
+def _telling(
+    context: Context[InventorySettings], quotas: Quotas
+) -> list[Callable[[], Awaitable[None]]]:
+    """What tells others of the stock: its levels, and what channels may offer."""
     settings = context.settings
     levels = LevelPublisher(context.pool, context.publisher, context.codec, NAME)
     offers = AvailabilityPublisher(
         context.pool,
         context.publisher,
         context.codec,
-        read_quotas(settings.rules_dir),
+        quotas,
         clock=context.clock,
         producer=NAME,
     )
@@ -152,6 +158,26 @@ def _telling(context: Context[InventorySettings]) -> list[Callable[[], Awaitable
         lambda: repeat(levels.look, settings.timer_ms, pause_times=LEVELS_PAUSE_TIMES),
         lambda: repeat(offers.look, settings.availability_ms),
     ]
+
+
+def _stock(
+    settings: InventorySettings,
+    counters: ValkeyCounters,
+    epochs: EpochInForce,
+    sourcing: Sourcing,
+    *,
+    shelf_life: ShelfLife,
+    quotas: Quotas,
+) -> Callable[..., StockSource]:
+    """Makes sources of facts over the same counters and tables. Raises StartRefused."""
+    leases = read_leases(settings.rules_dir, timedelta(seconds=settings.hold_s))
+    approvals = read_approvals(settings.rules_dir)
+    return partial(
+        StockSource,
+        *(counters, epochs, sourcing, leases, approvals),
+        shelf_life=shelf_life,
+        quotas=quotas,
+    )
 
 
 async def build(context: Context[InventorySettings]) -> Parts:
@@ -165,12 +191,10 @@ async def build(context: Context[InventorySettings]) -> Parts:
         await keeper.look()
     except Unavailable as error:
         logger.warning("starting without valkey", why=str(error))
-    sourcing = read_sourcing(settings.rules_dir)
-    leases = read_leases(settings.rules_dir, timedelta(seconds=settings.hold_s))
-    approvals, shelf_life = read_approvals(settings.rules_dir), read_shelf_life(settings.rules_dir)
-    stock = partial(
-        StockSource, counters, epochs, sourcing, leases, approvals, shelf_life=shelf_life
-    )
+    sourcing, quotas = read_sourcing(settings.rules_dir), read_quotas(settings.rules_dir)
+    shelf_life = read_shelf_life(settings.rules_dir)
+    await begin_counting(pool, quotas)
+    stock = _stock(settings, counters, epochs, sourcing, shelf_life=shelf_life, quotas=quotas)
     source, desk = stock(), DirectSource()
     direct = direct_worker(desk, stock(answer=desk.answer), pool, context.publisher, clock)
     reservations = Reservations(
@@ -178,7 +202,8 @@ async def build(context: Context[InventorySettings]) -> Parts:
     )
     books = Books(pool, counters, epochs)
     expiry = Expiry(pool, context.desk, clock)
-    backorders = Backorders(pool, context.desk, clock, sourcing, read_line(settings.rules_dir))
+    line = read_line(settings.rules_dir)
+    backorders = Backorders(pool, context.desk, clock, sourcing, line, quotas)
     sweeper = Sweeper(pool, counters, epochs, settings.sweep_after_ms)
     check = BookCheck(pool, books, BooksTeller(context.publisher, context.codec, clock, NAME))
     planner = planner_of(context)
@@ -192,7 +217,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             reservations,
             token=settings.api_token.get_secret_value(),
             receipt_timeout_s=settings.receipt_timeout_s,
-            also=office_routes(context),
+            also=office_routes(context, quotas),
         ),
         tasks=[
             keeper.run,
@@ -201,7 +226,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             lambda: repeat(expiry.look, settings.timer_ms),
             lambda: repeat(backorders.look, settings.timer_ms),
             lambda: repeat(sweeper.look, settings.timer_ms),
-            *_telling(context),
+            *_telling(context, quotas),
             lambda: repeat(check.look, CHECK_EVERY_MS),
             lambda: repeat(check.tell, settings.timer_ms),
             lambda: repeat(check.add_up, ADD_UP_EVERY_MS),

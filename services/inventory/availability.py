@@ -10,7 +10,7 @@ A new version of the table is a change of every number.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,20 +20,17 @@ import msgspec
 from chassis.clock import Clock
 from chassis.codec import Codec
 from chassis.commands import envelope
-from chassis.errors import StartRefused
 from chassis.postgres import Connection, Pool, named_queries
 from chassis.producer import Publisher
-from chassis.rules import Table, needed_table
-from chassis.rules.values import Kind
 from schemas.events.channel_availability import ChannelAvailabilityChanged, ChannelOffer
-from services.inventory.domain.availability import Level, Quota, for_sale, offered
+from services.inventory.domain.availability import Level, for_sale, offered
+from services.inventory.domain.rules import Book
+from services.inventory.quotas import Quotas
+from services.inventory.shares import unlocked
 from services.inventory.timers import LEAD_AVAILABILITY, leading
 
 _decode_offers = msgspec.json.Decoder(tuple[ChannelOffer, ...]).decode
 SQL = named_queries(Path(__file__).parent / "sql" / "availability.sql")
-TABLE = "channel-quota/default"
-FACTS: Mapping[str, Kind] = {"channel": "text", "sku": "text"}
-OUTPUTS: Mapping[str, Kind] = {"share_percent": "int", "buffer": "int", "close_at": "int"}
 OVERLAP = timedelta(seconds=30)
 """A change may become visible this long after its time: it is taken before the commit."""
 ROWS_MAX = 2_000
@@ -43,64 +40,6 @@ TURN_SKUS = 25
 TICK = timedelta(microseconds=1)
 T = TypeVar("T")
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Quotas:
-    """The table. `channels` are those it knows; `version` changes with its content."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-        # Most tables ask for the channel alone: then a hundred thousand SKUs are one question.
-        self._asks_sku = any(cell.fact == "sku" for row in table.rows for cell in row.cells)
-        self.channels = table.facts["channel"].one_of
-        self.version = f"{table.key}@{table.version}"
-        self._by_channel: dict[str, Quota] = {}
-
-    def of(self, channel: str, sku: str) -> Quota:
-        """What the channel may have of the SKU."""
-        if self._asks_sku:
-            return self._decided(channel, sku)
-        quota = self._by_channel.get(channel)
-        if quota is None:
-            quota = self._by_channel[channel] = self._decided(channel, "")
-        return quota
-
-    def _decided(self, channel: str, sku: str) -> Quota:
-        decision = self._table.decide({"channel": channel, "sku": sku})
-        return Quota(
-            share_percent=decision.integer("share_percent"),
-            buffer=decision.integer("buffer"),
-            close_at=decision.integer("close_at"),
-            rule=decision.rule,
-        )
-
-
-def read_quotas(rules_dir: Path) -> Quotas:
-    """The table of a folder of rules. Raises StartRefused, also for shares and pieces that make no sense."""
-    table = needed_table(rules_dir, TABLE, facts=FACTS, outputs=OUTPUTS)
-    if not table.facts["channel"].one_of:
-        problems: Sequence[str] = ["channel: one_of names the channels that are told"]
-    else:
-        problems = _nonsense(table)
-    if problems:
-        raise StartRefused(f"the decision table {TABLE} is not usable: {'; '.join(problems)}")
-    return Quotas(table)
-
-
-def _nonsense(table: Table) -> Sequence[str]:
-    said = {row.row_id: row.then for row in table.rows} | {"on_error": table.on_error}
-    if table.default is not None:
-        said["default"] = table.default.then
-    return [
-        f"row {row_id}: {name} is {value}, it can be {low} to {high}"
-        for row_id, then in said.items()
-        for name, low, high in (
-            ("share_percent", 0, 100),
-            ("buffer", 0, 1_000_000_000),
-            ("close_at", 0, 1_000_000_000),
-        )
-        if not isinstance(value := then[name], int) or not low <= value <= high
-    ]
 
 
 class AvailabilityPublisher:
@@ -165,17 +104,31 @@ class AvailabilityPublisher:
         rows: dict[str, list[Any]] = {}
         for row in await connection.fetch(SQL["levels_of"], skus):
             rows.setdefault(row["sku"], []).append(row)
+        limited = [sku for sku in rows if self._quotas.limits(sku)] if self._quotas.hard else ()
+        book = await unlocked(connection, limited, self._quotas) if limited else Book({})
         news = []
         async for part in _slowly(list(rows.items())):
             for sku, levels in part:
-                changed = self._worked_out(sku, levels, now)
+                changed = self._worked_out(sku, levels, book, now)
                 if told.get(sku) != _numbers(changed.offers):
                     news.append(changed)
         return news
 
     def _worked_out(
-        self, sku: str, rows: Sequence[Any], now: datetime
+        self, sku: str, rows: Sequence[Any], book: Book, now: datetime
     ) -> ChannelAvailabilityChanged:
+        def for_sale_to(channel: str) -> int:
+            available_to = book.available_to(channel)
+            return for_sale(
+                Level(
+                    on_hand=available_to((row["warehouse"], sku)),
+                    reserved=0,
+                    safety=row["safety"],
+                )
+                for row in rows
+            )
+
+        shared = any((row["warehouse"], sku) in book.shares for row in rows)
         pieces = for_sale(
             Level(on_hand=row["on_hand"], reserved=row["reserved"], safety=row["safety"])
             for row in rows
@@ -188,7 +141,11 @@ class AvailabilityPublisher:
             offers=tuple(
                 ChannelOffer(
                     channel=channel,
-                    quantity=offered(pieces, quota := self._quotas.of(channel, sku)),
+                    quantity=offered(
+                        for_sale_to(channel) if shared else pieces,
+                        quota := self._quotas.of(channel, sku),
+                        shared_out=shared,
+                    ),
                     rule=quota.rule,
                 )
                 for channel in self._quotas.channels

@@ -72,7 +72,7 @@ def availability_routes(pool: Pool, *, token: str) -> list[Route]:
             raise Unavailable(f"Postgres: {type(error).__name__}") from error
 
     async def offers(request: Request) -> Response:
-        skus = _asked(request)
+        skus = asked_skus(request)
         if isinstance(skus, Response):
             return skus
         rows = await fetched("offers", skus)
@@ -80,7 +80,7 @@ def availability_routes(pool: Pool, *, token: str) -> list[Route]:
         return as_json({"told": told})
 
     async def safety(request: Request) -> Response:
-        skus = _asked(request)
+        skus = asked_skus(request)
         if isinstance(skus, Response):
             return skus
         rows = await fetched("safety_of", skus)
@@ -112,7 +112,8 @@ def availability_routes(pool: Pool, *, token: str) -> list[Route]:
     ]
 
 
-def _asked(request: Request) -> list[str] | Response:
+def asked_skus(request: Request) -> list[str] | Response:
+    """The SKUs of a question, or what is wrong with it."""
     skus = request.query_params.getlist("sku")
     if 0 < len(skus) <= SKUS_MAX and all(skus) and not any("\0" in sku for sku in skus):
         return skus

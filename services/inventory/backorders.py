@@ -20,7 +20,9 @@ from schemas.events.commands_inventory import AllocateBackorder
 from services.inventory import metrics
 from services.inventory.domain.backorders import Waiting, served
 from services.inventory.domain.model import Hold, pieces_of, wanted
+from services.inventory.quotas import Quotas
 from services.inventory.rebuild import decode_kept
+from services.inventory.shares import unlocked
 from services.inventory.sourcing import Sourcing
 from services.inventory.store import SQL
 from services.inventory.timers import LEAD_BACKORDERS, Asking, leading
@@ -29,6 +31,8 @@ TABLE = "backorder/default"
 FACTS: Mapping[str, Kind] = {"channel": "text", "total_quantity": "int", "waited_hours": "int"}
 LOOK_MAX = 2_000
 """Orders looked at in one look, those that wait longest; the next look sees who is left."""
+FIRST = ("", "")
+"""Before everybody that waits: (since when, order)."""
 HOUR_S = 3600
 
 
@@ -57,14 +61,22 @@ def read_line(rules_dir: Path) -> Line:
 class Backorders:
     """Looks for paid orders that can be served now."""
 
-    def __init__(
-        self, pool: Pool, desk: CommandDesk, clock: Clock, sourcing: Sourcing, line: Line
+    def __init__(  # noqa: PLR0917 — wired once
+        self,
+        pool: Pool,
+        desk: CommandDesk,
+        clock: Clock,
+        sourcing: Sourcing,
+        line: Line,
+        quotas: Quotas,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._asking = Asking(desk, clock)
         self._sourcing = sourcing
         self._line = line
+        self._quotas = quotas
+        self._after = FIRST
 
     async def look(self) -> int:
         """Asks for each order whose turn it is; returns how many. Raises Unavailable."""
@@ -74,16 +86,21 @@ class Backorders:
                 return 0
             metrics.BACKORDERS.set(await connection.fetchval(SQL["count_backorders"]))
             splits = self._sourcing.splits
-            rows = await connection.fetch(SQL["servable_backorders"], LOOK_MAX, splits)
+            rows = await connection.fetch(
+                SQL["servable_backorders"], LOOK_MAX, splits, *self._after
+            )
             if not rows:
+                self._after = FIRST
                 return 0
             waiting = [
                 self._waiting(row["key"], decode_kept(row["document"]).state, now) for row in rows
             ]
             skus = {sku for one in waiting for sku, _ in one.goods}
-            levels = await connection.fetch(SQL["availability"], list(skus))
-            available = {(row["warehouse"], row["sku"]): row["available"] for row in levels}
-            turns = served(waiting, available, self._sources)
+            book = await unlocked(connection, sorted(skus), self._quotas)
+            turns = served(waiting, book, self._sources)
+            # As many as we look at have goods that are kept for others: whoever waits behind them has a look, too.
+            stuck = len(rows) == LOOK_MAX and not turns
+            self._after = (rows[-1]["since"], rows[-1]["key"]) if stuck else FIRST
             commands = [
                 AllocateBackorder(
                     order_id=one.order_id,

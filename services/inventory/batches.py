@@ -143,8 +143,8 @@ def standings_of(
     return tuple(found)
 
 
-def put_back(
-    part: Part, order_id: str, returned: Returned, stock: Stock, moment: Moment
+def put_back(  # noqa: PLR0917 — all of one return
+    part: Part, order_id: str, channel: str, returned: Returned, stock: Stock, moment: Moment
 ) -> tuple[tuple[Receive, ...], tuple[Portion, ...]]:
     """(what books goods in that came back to a warehouse, what of the batches it sent is still out).
 
@@ -161,7 +161,16 @@ def put_back(
             spoilt.append(replace(portion, quantity=-portion.quantity, held=-held))
     document = (returned.document_no, order_id, moment.actor)
     loose = unnumbered(returned.goods, back)
-    effects = [Receive(part.warehouse, loose, "return", *document, portions=tuple(arriving))]
+    effects = [
+        Receive(
+            part.warehouse,
+            loose,
+            "return",
+            *document,
+            portions=tuple(arriving),
+            channel=channel,
+        )
+    ]
     if spoilt:
         effects.append(Receive(part.warehouse, (), "write_off", *document, portions=tuple(spoilt)))
     return tuple(effects), out

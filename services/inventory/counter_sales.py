@@ -33,7 +33,15 @@ def left_at_once(outcome: Outcome, order_id: str, stock: Stock, moment: Moment) 
         )
         events.append(deducted)
         effects.append(
-            Deduct(part.warehouse, part.held, order_id, order_id, moment.actor, portions)
+            Deduct(
+                part.warehouse,
+                part.held,
+                order_id,
+                order_id,
+                moment.actor,
+                portions,
+                channel=hold.channel,
+            )
         )
         gone = replace(
             part,

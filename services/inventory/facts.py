@@ -37,7 +37,9 @@ from services.inventory.domain.model import (
     merged,
     pieces_of,
 )
+from services.inventory.domain.quotas import Recount
 from services.inventory.domain.rules import (
+    Available,
     choose,
     choose_part,
     passed_over,
@@ -104,36 +106,40 @@ class StockFacts(LockedRows):
 
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
         """Who could send these goods now, by the numbers of Postgres."""
-        plan = self.foreseen.plans.get(order_id) or self.foreseen.adoptions.get(order_id)
+        plan = self.foreseen.plan(order_id)
         if plan is None:
             # A parked event came free in this very batch.
             plan = self.foreseen.plans[order_id] = plan_for(self._sourcing, hold, goods)
             plan.locked = plan.choice.warehouses
             self._require(plan.rows)
+        available: Available = self.book.available
+        if self.book.shares:
+            available = self._available_to(order_id, hold.channel)
         own = self.own(order_id) if plan.takes_over else None
         if own is not None:
             answer = offer_to_owner(
-                self.book.available, own[1], plan.choice.warehouses, plan.choice.rule, goods
+                available, own[1], plan.choice.warehouses, plan.choice.rule, goods
             )
             self.results["short" if isinstance(answer, Short) else "held"] += 1
             return answer
         if self.promised and plan.promised:
             for sku, pieces in goods:
                 self.promised[plan.promised, sku] -= pieces
-        warehouse = choose(self.book.available, plan.locked, goods)
-        if not warehouse and (several := self._several(plan, goods)) is not None:
+        warehouse = choose(available, plan.locked, goods)
+        if not warehouse and (several := self._several(plan, hold.channel, goods)) is not None:
             self.results["held"] += 1
             return several
         self.results["held" if warehouse else "short"] += 1
-        if not warehouse:
-            return shortfall(self._shown, plan.choice.warehouses, goods)
         candidates = plan.choice.warehouses
-        if warehouse == candidates[0]:
+        if warehouse and warehouse == candidates[0]:
             return Held(warehouse=warehouse, rule=plan.choice.rule)
+        shown, quota = self._shown_to(order_id, hold.channel), self.book.quota_used_up(hold.channel)
+        if not warehouse:
+            return shortfall(shown, candidates, goods, quota)
         return Held(
             warehouse=warehouse,
             rule=plan.choice.rule,
-            passed_over=passed_over(self._shown, candidates, warehouse, goods),
+            passed_over=passed_over(shown, candidates, warehouse, goods, quota),
         )
 
     def own(self, order_id: str) -> tuple[str, Hold] | None:
@@ -150,11 +156,11 @@ class StockFacts(LockedRows):
         state = self._kept[reservation_id].state if reservation_id else None
         return state if isinstance(state, Hold) else None
 
-    def _several(self, plan: Plan, goods: Goods) -> Held | None:
+    def _several(self, plan: Plan, channel: str, goods: Goods) -> Held | None:
         """What several warehouses together could send now, of what nobody else in the batch was promised."""
         if plan.choice.parcels_max < 2 or len(plan.locked) < 2:
             return None
-        spare = spare_of(self.book.available, self.promised)
+        spare = spare_of(self.book.available_to(channel), self.promised)
         found = split(spare, by_rank(plan.locked), goods, plan.choice.parcels_max)
         if found is None:
             return None
@@ -167,23 +173,29 @@ class StockFacts(LockedRows):
 
     def lease(self, hold: Hold, warehouse: str, goods: Goods) -> Lease:
         """How long they are kept there for somebody who has not paid; the whole order's pieces count."""
-        left = min(self.book.available((warehouse, sku)) - pieces for sku, pieces in goods)
+        available = self.book.available_to(hold.channel)
+        left = min(available((warehouse, sku)) - pieces for sku, pieces in goods)
         others = self.buyer_holds.get(hold.buyer, 0)
         in_all = sum([line.quantity for line in hold.lines])
         return self._leases.lease(hold.channel, in_all, others, left)
 
     def extension(self, hold: Hold) -> Lease:
         """How long a payment in progress may keep what is held, as it would be judged now."""
-        left = min(map(self._shown, rows_of(hold, [sku for sku, _ in hold.held])))
+        shown = self._shown_to("", hold.channel)
+        left = min(map(shown, rows_of(hold, [sku for sku, _ in hold.held])))
         others = max(0, self.buyer_holds.get(hold.buyer, 0) - 1)
         return self._leases.lease(hold.channel, pieces_of(hold.held), others, left)
 
-    def part(self, order_id: str, goods: Goods) -> HeldPart | Short:
+    def part(self, order_id: str, hold: Hold, goods: Goods) -> HeldPart | Short:
         """Who could send most of these goods now, for who was just told that nobody has them all."""
-        plan = self.foreseen.plans[order_id]
-        warehouse, given, missing = choose_part(self.book.available, plan.locked, goods)
+        plan = self.foreseen.plan(order_id)
+        assert plan is not None, order_id
+        available = self._available_to(order_id, hold.channel)
+        quota = self.book.quota_used_up(hold.channel)
+        warehouse, given, missing = choose_part(available, plan.locked, goods, quota)
         if not given:
-            return shortfall(self._shown, plan.choice.warehouses, goods)
+            shown = self._shown_to(order_id, hold.channel)
+            return shortfall(shown, plan.choice.warehouses, goods, quota)
         self.results["short"] -= 1
         self.results["held"] += 1
         return HeldPart(warehouse=warehouse, rule=plan.choice.rule, goods=given, missing=missing)
@@ -216,7 +228,8 @@ class StockFacts(LockedRows):
             self.differing[effect.warehouse, effect.sku] = AGREEING
             return
         if kind is Reserve:
-            self.book.reserve(effect.warehouse, effect.goods)  # of rows that `offer` found locked
+            # Of rows that `offer` found locked.
+            self.book.reserve(effect.warehouse, effect.goods, effect.channel)
             if effect.buyer:
                 self.buyer_holds[effect.buyer] = self.buyer_holds.get(effect.buyer, 0) + 1
             return
@@ -226,11 +239,13 @@ class StockFacts(LockedRows):
             return
         self._require([(effect.warehouse, sku) for sku, _ in effect.goods])
         if kind is Release:
-            self.book.release(effect.warehouse, effect.goods)
+            self.book.release(effect.warehouse, effect.goods, effect.channel)
             # Of a part that left Valkey may not have heard: it would give back all it knows of.
             self.mended = self.mended or effect.partly
         elif kind is Deduct:
             self.book.deduct(effect)
+        elif kind is Recount:
+            self.book.recount(effect)
         elif kind is Receive:
             self._require([(effect.warehouse, portion.sku) for portion in effect.portions])
             self.book.receive(effect)
@@ -263,8 +278,20 @@ class StockFacts(LockedRows):
         nothing = self.foreseen.documents.difference(document_no for document_no, _ in arrived)
         self.forgotten = [(f"d:{one}", 0.0) for one in nothing]
 
-    def _shown(self, row: Row) -> int:
-        return self.book.available(row) if row in self.book.rows else self.seen.get(row, 0)
+    def _available_to(self, order_id: str, channel: str) -> Available:
+        """What it may be promised; an order Valkey was not asked about leaves others what it promised them."""
+        available = self.book.available_to(channel)
+        if self.promised and order_id in self.foreseen.limited:
+            return spare_of(available, self.promised)
+        return available
+
+    def _shown_to(self, order_id: str, channel: str) -> Available:
+        available = self._available_to(order_id, channel)
+
+        def shown(row: Row) -> int:
+            return available(row) if row in self.book.rows else self.seen.get(row, 0)
+
+        return shown
 
 
 def _keeps(target: Target, plan: Plan) -> bool:

@@ -5,7 +5,7 @@ Guarantees: duplicates and refusals ask for too much, never for too little.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -96,6 +96,8 @@ class Foreseen:
     """The same of orders that take over a reservation: Valkey is not asked."""
     gone: dict[str, str] = field(default_factory=dict)
     """Order → the reservation that it names and whose goods were handed over under it."""
+    limited: dict[str, Plan] = field(default_factory=dict)
+    """The same of orders of goods with quotas, which Valkey knows nothing of."""
     touched: set[str] = field(default_factory=set)
     """Orders whose live hold may change, or come to be without Valkey's word: held by several warehouses."""
     documents: set[str] = field(default_factory=set)
@@ -121,6 +123,19 @@ class Foreseen:
             Ask(order_id, plan.generation, plan.choice.warehouses, plan.goods)
             for order_id, plan in self.plans.items()
         ]
+
+    def plan(self, key: str) -> Plan | None:
+        """The plan of an order or a reservation, however it is decided."""
+        return self.plans.get(key) or self.adoptions.get(key) or self.limited.get(key)
+
+    def set_apart(self, limits: Callable[[str], bool]) -> None:
+        """Leaves orders of any SKU that `limits` names to Postgres alone, with all rows that could serve them."""
+        for key, plan in list(self.plans.items()):
+            if any(limits(sku) for sku, _ in plan.goods):
+                self.limited[key] = self.plans.pop(key)
+                plan.locked = plan.choice.warehouses
+                self.rows.update(plan.rows)
+                self.touched.add(key)
 
     def notes(self) -> list[str]:
         """What must be settled in Valkey even if we die after the commit."""

@@ -226,7 +226,15 @@ def shipped(state: Aggregate | None, event: ParcelShipped, stock: Stock, moment:
         warehouse=part.warehouse,
         lines=tuple(DeductedLine(sku=sku, quantity=quantity) for sku, quantity in goods),
     )
-    effect = Deduct(part.warehouse, goods, event.parcel_id, event.order_id, moment.actor, portions)
+    effect = Deduct(
+        part.warehouse,
+        goods,
+        event.parcel_id,
+        event.order_id,
+        moment.actor,
+        portions,
+        hold.channel,
+    )
     outcome: Outcome = Decision(state=hold, events=(deducted,), effects=(effect,))
     for returned in hold.early_returns:
         outcome = _take_back(outcome, event.order_id, returned, stock, moment)
@@ -326,6 +334,7 @@ def _held(  # noqa: PLR0917 — all of one answer
                     wanted=one.wanted,
                     available=one.available,
                     why=one.why or None,
+                    quota=one.quota or None,
                 )
                 for one in answer.passed_over
             ]
@@ -344,15 +353,16 @@ def _held(  # noqa: PLR0917 — all of one answer
         short_since=None,
     )
     if not answer.several:
-        effect = Reserve(answer.warehouse, goods, asked.buyer)
+        effect = Reserve(answer.warehouse, goods, asked.buyer, asked.channel)
         return Decision(state=held, events=(reserved,), effects=(effect,))
     (first, share), *others = answer.several
     return Decision(
         state=held_by(held, answer.several),
         events=(reserved,),
         effects=(
-            Reserve(first, share, asked.buyer),  # a buyer has one hold, however many parcels
-            *(Reserve(warehouse, share) for warehouse, share in others),
+            # A buyer has one hold, however many parcels.
+            Reserve(first, share, asked.buyer, asked.channel),
+            *(Reserve(warehouse, share, "", asked.channel) for warehouse, share in others),
         ),
     )
 
@@ -386,6 +396,7 @@ def _short(hold: Hold, order_id: str, answer: Short, moment: Moment) -> StockSho
                 sku=line.sku,
                 wanted=line.quantity,
                 available=missing[line.sku].available,
+                quota=missing[line.sku].quota or None,
             )
             for line in hold.lines
             if line.sku in missing
@@ -401,7 +412,9 @@ def _let_go(hold: Hold, order_id: str, reason: str, moment: Moment) -> Outcome:
     return Decision(
         state=ended,
         events=(released,),
-        effects=tuple(Release(part.warehouse, part.held, partly) for part in parts if part.held),
+        effects=tuple(
+            Release(part.warehouse, part.held, partly, hold.channel) for part in parts if part.held
+        ),
     )
 
 
@@ -430,7 +443,8 @@ def _take_back(
                 lines=tuple(ReturnedLine(sku=sku, quantity=pieces) for sku, pieces in goods),
             )
         )
-        booked, out = put_back(part, order_id, replace(returned, goods=goods), stock, moment)
+        came = replace(returned, goods=goods)
+        booked, out = put_back(part, order_id, hold.channel, came, stock, moment)
         effects += booked
         shipped = taken_from(part.shipped, goods) or ()
         hold = with_part(hold, replace(part, shipped=shipped, batches=out))

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from chassis.errors import Unavailable
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
-from services.inventory import metrics, shelves
+from services.inventory import metrics, shares, shelves
 from services.inventory.counters import ValkeyCounters
 from services.inventory.store import SQL, EpochInForce
 
@@ -28,11 +28,13 @@ class Invariants(Struct, frozen=True, kw_only=True):
     """Between `on_hand` and the ledger."""
     batch_mismatch: int = 0
     """Between batches and the ledger, and between rows and their batches."""
+    quota_mismatch: int = 0
+    """Between what channels are counted to hold and to have sent, and live holds and ledger."""
     valkey_difference: int | None
     """Between Valkey and Postgres; null while Valkey is not in force."""
 
 
-class Level(Struct, frozen=True, kw_only=True):
+class Level(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One SKU in one warehouse, in pieces."""
 
     warehouse: str
@@ -41,6 +43,8 @@ class Level(Struct, frozen=True, kw_only=True):
     reserved: int
     available: int
     """What may be promised: on hand, not reserved, and of a batch that is for sale. Negative when more was promised."""
+    kept: int = 0
+    """Of these, what only some group of channels may hold (hard quotas)."""
 
 
 class Books:
@@ -60,18 +64,21 @@ class Books:
             ):
                 row = await connection.fetchrow(SQL["invariants"])
                 batches = int(await connection.fetchval(shelves.SQL["mismatch"]))
+                uses = await shares.differences(connection)
         except AWAY as error:
             raise Unavailable(f"Postgres: {type(error).__name__}") from error
         assert row is not None, "an aggregate without GROUP BY always gives a row"
         sums = Invariants(
             **dict(row),
             batch_mismatch=batches,
+            quota_mismatch=sum(one.pieces for one in uses),
             valkey_difference=await self._valkey_difference(),
         )
         metrics.OVERSOLD_UNITS.set(sums.oversold_units)
         metrics.MISMATCH_UNITS.labels("reserved").set(sums.reserved_mismatch)
         metrics.MISMATCH_UNITS.labels("ledger").set(sums.ledger_mismatch)
         metrics.MISMATCH_UNITS.labels("batches").set(sums.batch_mismatch)
+        metrics.MISMATCH_UNITS.labels("quotas").set(sums.quota_mismatch)
         return sums
 
     async def _valkey_difference(self) -> int | None:

@@ -30,8 +30,8 @@ OVERSOLD_UNITS = Gauge(
 MISMATCH_UNITS = Gauge(
     "danshu_inventory_mismatch_units",
     "Pieces by which two books differ at the last check: reserved (stock and holds), ledger (stock and the "
-    "whole ledger), checkpoint (stock and what was booked since the last look) or batches (batches, their ledger "
-    "entries and their rows). Must be 0.",
+    "whole ledger), checkpoint (stock and what was booked since the last look), batches (batches, their ledger "
+    "entries and their rows) or quotas (what channels are counted to hold and to have sent, holds and ledger). Must be 0.",
     ("books",),
 )
 BROKEN_ROWS = Gauge(

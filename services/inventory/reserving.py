@@ -64,7 +64,7 @@ class Stock(Protocol):
         """Who could give all of these goods now."""
         ...
 
-    def part(self, key: str, goods: Goods) -> HeldPart | Short:
+    def part(self, key: str, hold: Hold, goods: Goods) -> HeldPart | Short:
         """Who could give most of them."""
         ...
 
@@ -101,7 +101,7 @@ def reserve(
     )
     answer: Held | HeldPart | Short = stock.offer(key, hold, goods)
     if isinstance(answer, Short) and command.partial:
-        answer = stock.part(key, goods)
+        answer = stock.part(key, hold, goods)
     if isinstance(answer, Short):
         hold = replace(hold, asked=replace(asked, missing=answer.missing))
         return Decision(
@@ -127,7 +127,10 @@ def reserve(
     return Decision(
         state=hold,
         events=(_made(hold, command, granted, moment),),
-        effects=(Reserve(answer.warehouse, granted), Answered(key, as_made(key, hold))),
+        effects=(
+            Reserve(answer.warehouse, granted, channel=hold.channel),
+            Answered(key, as_made(key, hold)),
+        ),
     )
 
 
@@ -238,7 +241,7 @@ def _sold(
         state=gone,
         events=(event,),
         effects=(
-            Deduct(hold.warehouse, hold.held, key, key, portions=portions),
+            Deduct(hold.warehouse, hold.held, key, key, portions=portions, channel=hold.channel),
             Answered(key, as_it_is(key, gone)),
         ),
     )
@@ -262,7 +265,10 @@ def _ended(key: str, hold: Hold, reason: str, moment: Moment) -> Outcome:
     return Decision(
         state=ended,
         events=(event,),
-        effects=(Release(hold.warehouse, hold.held), Answered(key, as_it_is(key, ended))),
+        effects=(
+            Release(hold.warehouse, hold.held, channel=hold.channel),
+            Answered(key, as_it_is(key, ended)),
+        ),
     )
 
 
@@ -291,7 +297,9 @@ def _short(hold: Hold, command: ReserveGoods, answer: Short, moment: Moment) -> 
         occurred_at=moment.now,
         reference=_reference(hold),
         lines=tuple(
-            LackingLine(sku=one.sku, wanted=one.wanted, available=one.available)
+            LackingLine(
+                sku=one.sku, wanted=one.wanted, available=one.available, quota=one.quota or None
+            )
             for one in answer.missing
         ),
     )

@@ -21,7 +21,7 @@ from chassis.failpoints import failpoint
 from chassis.log import logger
 from chassis.postgres import Connection, named_queries
 from chassis.processor import Appended, Column, FactsSource, Kept, Record, typed
-from services.inventory import metrics, shelves
+from services.inventory import metrics, shares, shelves
 from services.inventory.adopting import named_reservations, take_over
 from services.inventory.approvals import Approvals
 from services.inventory.counters import Answer, Epoch, ValkeyCounters
@@ -32,6 +32,7 @@ from services.inventory.domain.splitting import by_rank, split
 from services.inventory.facts import StockFacts
 from services.inventory.foreseen import Moment, Plan, foresee
 from services.inventory.leases import Leases
+from services.inventory.quotas import Quotas
 from services.inventory.shelf_life import ShelfLife
 from services.inventory.sourcing import Sourcing
 
@@ -98,6 +99,7 @@ class StockSource(FactsSource[StockFacts]):
         approvals: Approvals,
         *,
         shelf_life: ShelfLife,
+        quotas: Quotas,
         answer: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
         self._answer = answer
@@ -107,6 +109,7 @@ class StockSource(FactsSource[StockFacts]):
         self._leases = leases
         self._approvals = approvals
         self._shelf_life = shelf_life
+        self._quotas = quotas
         self._also: set[Row] = set()
         self._telling: asyncio.Task[None] | None = None
 
@@ -125,6 +128,8 @@ class StockSource(FactsSource[StockFacts]):
             kept.update(await work.load(reservations))
         foreseen = foresee(records, kept, self._sourcing)
         take_over(foreseen, kept, named)
+        if self._quotas.hard:
+            foreseen.set_apart(self._quotas.limits)
         foreseen.rows |= self._also
         facts = StockFacts(
             foreseen,
@@ -180,9 +185,13 @@ class StockSource(FactsSource[StockFacts]):
         connection: Connection = work.connection
         book = facts.book
         if book.changed:
-            rows = [(*row, *book.rows[row]) for row in book.changed]
-            written = await connection.execute(SQL["write_rows"], *_columns(rows))
-            assert written == f"UPDATE {len(rows)}", written
+            counted = book.changed & book.shares.keys()
+            rows = [(*row, *book.rows[row]) for row in book.changed if row not in counted]
+            if rows:
+                written = await connection.execute(SQL["write_rows"], *_columns(rows))
+                assert written == f"UPDATE {len(rows)}", written
+            if counted:
+                await shares.save(connection, book, sorted(counted))
             if book.reshelved:
                 await shelves.save(connection, book)
         facts.conclude()
@@ -273,6 +282,8 @@ class StockSource(FactsSource[StockFacts]):
         if looked_at:
             facts.seen |= await _look(connection, looked_at)
         spare = spare_of(lambda row: facts.seen.get(row, 0), promised)
+        if facts.foreseen.limited:
+            facts.promised = promised
         if any(_could_serve(spare, plan) for plan in refused):
             # Another worker's promise that is not committed yet, or news Valkey never had.
             await self._lock_all(connection, facts)
@@ -293,7 +304,9 @@ class StockSource(FactsSource[StockFacts]):
         for plan in facts.foreseen.plans.values():
             plan.locked = plan.choice.warehouses
             rows.update(plan.rows)
+        begun = facts.book.changed
         facts.book = await self._locked(connection, rows)
+        facts.book.changed |= begun
 
     async def _books_at(
         self, connection: Connection, moments: Iterable[Moment], book: Book
@@ -313,6 +326,9 @@ class StockSource(FactsSource[StockFacts]):
         on_hand, reserved = book.rows[row]
         held = int(await connection.fetchval(SQL["held_of_row"], *row))
         batches, withheld = await shelves.off(connection, row, book, ledger)
+        if row in book.shares:
+            await shares.recounted(connection, row, book.shares[row])
+            book.changed.add(row)
         return Off(
             entry=on_hand - balance.pieces,
             reserved=held - reserved,
@@ -330,7 +346,19 @@ class StockSource(FactsSource[StockFacts]):
         numbers = dict.fromkeys(wanted, (0, 0))
         numbers.update({(row[0], row[1]): (row[2], row[3]) for row in found})
         batched = [(row[0], row[1]) for row in found if row[4]]
-        return Book(numbers, await shelves.read(connection, batched) if batched else None)
+        on_shelves = await shelves.read(connection, batched) if batched else None
+        counted = [(row[0], row[1]) for row in found if row[5]]
+        uncounted = [
+            (row[0], row[1])
+            for row in (found if self._quotas.hard else ())
+            if not row[5] and self._quotas.limits(row[1])
+        ]
+        if not counted and not uncounted:
+            return Book(numbers, on_shelves)
+        shared = await shares.read(connection, counted, uncounted, self._quotas)
+        book = Book(numbers, on_shelves, shared)
+        book.changed.update(uncounted)  # so that what is kept is written
+        return book
 
 
 async def _look(connection: Connection, rows: Iterable[Row]) -> dict[Row, int]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from chassis.postgres import Connection
-from services.inventory import shelves
+from services.inventory import shares, shelves
 from services.inventory.domain.ledger import (
     BatchDifference,
     Booked,
@@ -22,6 +22,7 @@ from services.inventory.domain.ledger import (
     differences,
 )
 from services.inventory.domain.model import Row
+from services.inventory.shares import UseDifference
 from services.inventory.store import SQL
 
 ENTRIES_A_LOOK = 50_000
@@ -39,11 +40,13 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """Entries that do not follow from the one before: the first of each row, oldest first."""
     differences: tuple[Difference, ...]
     batches: tuple[BatchDifference, ...] = ()
+    uses: tuple[UseDifference, ...] = ()
+    """Channels that are counted to hold or to have sent other than holds and ledger say."""
 
     @property
     def closes(self) -> bool:
         """Whether all books agree and no entry is out of line."""
-        return not self.broken and not self.differences and not self.batches
+        return not (self.broken or self.differences or self.batches or self.uses)
 
     @property
     def rows_to_repair(self) -> tuple[Row, ...]:
@@ -76,6 +79,7 @@ async def verify(
             (row[0], row[1]): (row[2], row[3])
             for row in await connection.fetch(shelves.SQL["stock"])
         }
+        uses = await shares.differences(connection)
         held = {(row[0], row[1]): row[2] for row in await connection.fetch(SQL["held"])}
     return Verdict(
         entries=read,
@@ -83,4 +87,5 @@ async def verify(
         broken=ledger.broken(),
         differences=differences(ledger.balances, stock, held),
         batches=batch_differences(ledger.batches, batches, batched),
+        uses=uses,
     )

@@ -73,6 +73,7 @@ TEXTS = {
     "gateway": "alipay",
     "gateway_request_no": "refund-3f7kq2m5x4c6v7b8n9m1",
     "hint": "unbooked_out",
+    "quota": "online",
     "hold": "",
     "kind": "refund_only",
     "level_key": "hz-1|TEA-250G",

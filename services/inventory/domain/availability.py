@@ -24,13 +24,15 @@ class Quota(Struct, frozen=True, kw_only=True):
     """What a channel may have of what is for sale.
 
     `share_percent` of it, less `buffer` pieces for what is sold before the channel hears of a change; a listing of
-    `close_at` pieces or fewer closes. `rule` is the row that said so.
+    `close_at` pieces or fewer closes. `rule` is the row that said so. With a `group` the share is that group's alone
+    (domain/quotas.py).
     """
 
     share_percent: int
     buffer: int
     close_at: int
     rule: str
+    group: str = ""
 
 
 def for_sale(levels: Iterable[Level]) -> int:
@@ -41,7 +43,11 @@ def for_sale(levels: Iterable[Level]) -> int:
     return sum(max(0, level.on_hand - level.reserved - level.safety) for level in levels)
 
 
-def offered(pieces: int, quota: Quota) -> int:
-    """Pieces of `pieces` for sale that the channel may offer; fractions are left out."""
-    number = max(0, pieces * quota.share_percent // 100 - quota.buffer)
+def offered(pieces: int, quota: Quota, *, shared_out: bool = False) -> int:
+    """Pieces of `pieces` for sale that the channel may offer; fractions are left out.
+
+    `shared_out`: what is kept for other groups is not among them, so that of a hard share all may be offered.
+    """
+    share = pieces if shared_out and quota.group else pieces * quota.share_percent // 100
+    number = max(0, share - quota.buffer)
     return number if number > quota.close_at else 0

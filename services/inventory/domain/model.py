@@ -55,6 +55,8 @@ class Missing(Struct, frozen=True, kw_only=True):
     sku: str
     wanted: int
     available: int
+    quota: str = ""
+    """Whose quota is used up, where more lies there and is kept for others (domain/quotas.py)."""
 
 
 class Asked(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -296,6 +298,8 @@ class Lacking(Struct, frozen=True, kw_only=True):
     why: str = ""
     """Where several send the order: has_none (of its goods), more_parcels (with it there would be more), no_cheaper
     (as few with it, but at no less cost)."""
+    quota: str = ""
+    """As in `Missing`."""
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -343,6 +347,8 @@ class Reserve(Struct, frozen=True):
     goods: Goods
     buyer: str = ""
     """Who has them unpaid; empty where that is not counted."""
+    channel: str = ""
+    """Whose quota they come from."""
 
 
 class Release(Struct, frozen=True):
@@ -352,6 +358,7 @@ class Release(Struct, frozen=True):
     goods: Goods
     partly: bool = False
     """Whether others that were set aside with them have left."""
+    channel: str = ""
 
 
 class Deduct(Struct, frozen=True):
@@ -364,6 +371,7 @@ class Deduct(Struct, frozen=True):
     actor: str = ""
     portions: tuple[Portion, ...] = ()
     """Which batches give them (negative pieces); the rest of the goods has no batch."""
+    channel: str = ""
 
 
 class Receive(Struct, frozen=True):
@@ -379,6 +387,8 @@ class Receive(Struct, frozen=True):
     reason: str = ""
     portions: tuple[Portion, ...] = ()
     """Those of batches, besides `goods`."""
+    channel: str = ""
+    """Of a return: who had sent them."""
 
 
 class BatchOff(Struct, frozen=True, array_like=True):

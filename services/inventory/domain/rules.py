@@ -39,6 +39,7 @@ from services.inventory.domain.model import (
     merged,
     pieces_of,
 )
+from services.inventory.domain.quotas import SHARED, Recount, Share, Shares
 
 Available = Callable[[Row], int]
 
@@ -46,16 +47,20 @@ Available = Callable[[Row], int]
 class Book:
     """Numbers of the stock rows a batch works on: row → [on_hand, reserved], and what was booked.
 
-    `shelves` are the batches of those rows that have any.
+    `shelves` are the batches of those rows that have any, `shares` the uses of those whose channels are counted.
     """
 
-    __slots__ = ("changed", "changed_batches", "entries", "reshelved", "rows", "shelves")
+    __slots__ = ("changed", "changed_batches", "entries", "reshelved", "rows", "shares", "shelves")
 
     def __init__(
-        self, rows: Mapping[Row, tuple[int, int]], shelves: Mapping[Row, Shelf] | None = None
+        self,
+        rows: Mapping[Row, tuple[int, int]],
+        shelves: Mapping[Row, Shelf] | None = None,
+        shares: Mapping[Row, Shares] | None = None,
     ) -> None:
         self.rows: dict[Row, list[int]] = {row: [*numbers] for row, numbers in rows.items()}
         self.shelves: dict[Row, Shelf] = {row: {**shelf} for row, shelf in (shelves or {}).items()}
+        self.shares: dict[Row, Shares] = dict(shares or {})
         self.changed: set[Row] = set()
         self.changed_batches: set[tuple[Row, str]] = set()
         self.reshelved: set[Row] = set()
@@ -74,6 +79,42 @@ class Book:
         if self.shelves and row in self.shelves:
             return free - withheld(self.shelves[row])
         return free
+
+    def available_to(self, channel: str) -> Available:
+        """Pieces that may be promised to an order of this channel: without what is kept for others."""
+        if not self.shares:
+            return self.available
+
+        def available(row: Row) -> int:
+            shares = self.shares.get(row)
+            if shares is None:
+                return self.available(row)
+            return shares.left_for(channel, *self._for_sale(row))
+
+        return available
+
+    def kept(self, row: Row) -> int:
+        """Free pieces of a row that only some group of channels may have; they are never more than are free."""
+        return sum(self.shares[row].kept(*self._for_sale(row)).values())
+
+    def by_quota(self, row: Row) -> tuple[Share, ...]:
+        """How a counted row is shared out now."""
+        return self.shares[row].by_quota(*self._for_sale(row))
+
+    def quota_used_up(self, channel: str) -> Callable[[Row], str]:
+        """The quota that is in the channel's way: there is more of the row than it may have. Empty = none is."""
+
+        def used_up(row: Row) -> str:
+            shares = self.shares.get(row)
+            if shares is None or self.available(row) <= max(0, self.available_to(channel)(row)):
+                return ""
+            return shares.sharing.group(channel) or SHARED
+
+        return used_up
+
+    def _for_sale(self, row: Row) -> tuple[int, int]:
+        free = self.available(row)
+        return free + self.rows[row][1], free
 
     def objection(
         self, warehouse: str, goods: Goods, portions: Sequence[Portion], *, new: bool = False
@@ -101,8 +142,16 @@ class Book:
                 return Unfit("below_reserved", sku)
         return None
 
-    def reserve(self, warehouse: str, goods: Goods) -> None:
+    def reserve(self, warehouse: str, goods: Goods, channel: str = "") -> None:
         """Available → reserved."""
+        if self.shares:
+            available = self.available_to(channel)
+            for sku, quantity in goods:
+                if available((warehouse, sku)) < quantity:
+                    raise ValueError(
+                        f"{warehouse} {sku}: {quantity} is more than {channel} may hold"
+                    )
+            self._use(warehouse, goods, channel, 1)
         for sku, quantity in goods:
             row = (warehouse, sku)
             if self.shelves and row in self.shelves and self.available(row) < quantity:
@@ -120,10 +169,24 @@ class Book:
             for portion in first_expired(sku, self.shelves[row], self.rows[row][0], quantity)
         )
 
-    def release(self, warehouse: str, goods: Goods) -> None:
+    def release(self, warehouse: str, goods: Goods, channel: str = "") -> None:
         """Reserved → available."""
+        if self.shares:
+            self._use(warehouse, goods, channel, -1)
         for sku, quantity in goods:
             self._move((warehouse, sku), 0, -quantity)
+
+    def recount(self, effect: Recount) -> None:
+        """Reserved for one channel → for another."""
+        if self.shares:
+            self._use(effect.warehouse, effect.goods, effect.before, -1)
+            self._use(effect.warehouse, effect.goods, effect.channel, 1)
+            self.changed.update((effect.warehouse, sku) for sku, _ in effect.goods)
+
+    def _use(self, warehouse: str, goods: Goods, channel: str, held: int, sent: int = 0) -> None:
+        for sku, quantity in goods:
+            if (shares := self.shares.get((warehouse, sku))) is not None:
+                shares.use(channel, held * quantity, sent * quantity)
 
     def deduct(self, effect: Deduct) -> None:
         """Reserved → out of the house, with ledger entries."""
@@ -136,6 +199,8 @@ class Book:
             self._enter(effect, sku, -quantity, "deduction")
         for portion in effect.portions:
             self._shift(effect, portion, "deduction", portion.quantity)
+        if self.shares:
+            self._use(effect.warehouse, effect.goods, effect.channel, -1, 1)
 
     def receive(self, effect: Receive) -> None:
         """Into the house (negative: out of it), with ledger entries."""
@@ -144,6 +209,9 @@ class Book:
             self._enter(effect, sku, quantity, effect.kind, effect.reason)
         for portion in effect.portions:
             self._shift(effect, portion, effect.kind, 0, effect.reason)
+        if self.shares and effect.kind == "return":
+            came = merged([*effect.goods, *((one.sku, one.quantity) for one in effect.portions)])
+            self._use(effect.warehouse, came, effect.channel, 0, -1)
 
     def stand(self, effect: Stand) -> None:
         """A batch is for sale or not from now on; what lies there of it changes sides, with a ledger entry."""
@@ -297,14 +365,19 @@ def choose(available: Available, candidates: Iterable[str], goods: Goods) -> str
 
 
 def passed_over(
-    available: Available, candidates: Iterable[str], chosen: str, goods: Goods
+    available: Available,
+    candidates: Iterable[str],
+    chosen: str,
+    goods: Goods,
+    quota: Callable[[Row], str] = lambda _row: "",
 ) -> tuple[Lacking, ...]:
     """Why none of the candidates before the chosen one was taken."""
     found: list[Lacking] = []
     for warehouse in candidates:
         if warehouse == chosen:
             break
-        found.append(lacking(available, warehouse, goods))
+        one = lacking(available, warehouse, goods)
+        found.append(replace(one, quota=quota((warehouse, one.sku))))
     return tuple(found)
 
 
@@ -321,10 +394,15 @@ def lacking(available: Available, warehouse: str, goods: Goods) -> Lacking:
     )
 
 
-def shortfall(available: Available, candidates: Sequence[str], goods: Goods) -> Short:
+def shortfall(
+    available: Available,
+    candidates: Sequence[str],
+    goods: Goods,
+    quota: Callable[[Row], str] = lambda _row: "",
+) -> Short:
     """What is missing in the warehouse that lacks the fewest pieces; the earlier candidate on a tie.
 
-    Without candidates everything is missing.
+    Without candidates everything is missing. `quota` names the one that is in the way in a row, if any.
     """
     best: tuple[Missing, ...] = tuple(
         Missing(sku=sku, wanted=quantity, available=0) for sku, quantity in goods
@@ -332,7 +410,9 @@ def shortfall(available: Available, candidates: Sequence[str], goods: Goods) -> 
     fewest: int | None = None
     for warehouse in candidates:
         missing = tuple(
-            Missing(sku=sku, wanted=quantity, available=max(0, there))
+            Missing(
+                sku=sku, wanted=quantity, available=max(0, there), quota=quota((warehouse, sku))
+            )
             for sku, quantity in goods
             if (there := available((warehouse, sku))) < quantity
         )
@@ -343,7 +423,10 @@ def shortfall(available: Available, candidates: Sequence[str], goods: Goods) -> 
 
 
 def choose_part(
-    available: Available, candidates: Sequence[str], goods: Goods
+    available: Available,
+    candidates: Sequence[str],
+    goods: Goods,
+    quota: Callable[[Row], str] = lambda _row: "",
 ) -> tuple[str, Goods, tuple[Missing, ...]]:
     """What the warehouse that has most of it can give, and what is then missing; the earlier one on a tie.
 
@@ -357,7 +440,9 @@ def choose_part(
         pieces = pieces_of(given)
         if pieces > most:
             missing = tuple(
-                Missing(sku=sku, wanted=wanted, available=max(0, has))
+                Missing(
+                    sku=sku, wanted=wanted, available=max(0, has), quota=quota((warehouse, sku))
+                )
                 for sku, wanted, has in there
                 if has < wanted
             )

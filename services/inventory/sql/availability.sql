@@ -10,7 +10,7 @@ SELECT sku, changed_at FROM (
 
 -- name: levels_of
 -- What is withheld from sale is offered to nobody.
-SELECT sku, on_hand - withheld AS on_hand, reserved, coalesce(pieces, 0) AS safety,
+SELECT warehouse, sku, on_hand - withheld AS on_hand, reserved, coalesce(pieces, 0) AS safety,
        greatest(stock.changed_at, safety_stocks.changed_at) AS changed_at
 FROM inventory.stock LEFT JOIN inventory.safety_stocks USING (warehouse, sku)
 WHERE sku = ANY($1::text[])

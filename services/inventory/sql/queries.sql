@@ -8,7 +8,7 @@ ORDER BY warehouse, sku
 ON CONFLICT DO NOTHING
 
 -- name: lock_rows
-SELECT stock.warehouse, stock.sku, stock.on_hand, stock.reserved, stock.batched
+SELECT stock.warehouse, stock.sku, stock.on_hand, stock.reserved, stock.batched, stock.counted_from IS NOT NULL
 FROM inventory.stock
 JOIN unnest($1::text[], $2::text[]) AS wanted(warehouse, sku)
   ON stock.warehouse = wanted.warehouse AND stock.sku = wanted.sku
@@ -80,7 +80,7 @@ WHERE state = 'short' AND reference IS NULL AND (document->'state'->>'paid')::bo
 
 -- name: servable_backorders
 -- Each of its SKUs lies somewhere in the pieces it wants ($2: in all places together, where orders may be split);
--- whether in warehouses of its own is decided later.
+-- whether in warehouses of its own, and of its quota, is decided later. From ($3, $4) on: since when, and which order.
 WITH waiting AS (
     SELECT key, document FROM inventory.reservations
     WHERE state = 'short' AND reference IS NULL AND (document->'state'->>'paid')::boolean
@@ -95,9 +95,9 @@ WITH waiting AS (
     SELECT wishes.key FROM wishes LEFT JOIN most USING (sku)
     WHERE coalesce(most.pieces, 0) < wishes.pieces
 )
-SELECT key, document FROM waiting
-WHERE key NOT IN (SELECT key FROM lacking)
-ORDER BY document->'state'->>'short_since', key LIMIT $1
+SELECT key, document, coalesce(document->'state'->>'short_since', '') AS since FROM waiting
+WHERE key NOT IN (SELECT key FROM lacking) AND (coalesce(document->'state'->>'short_since', ''), key) > ($3, $4)
+ORDER BY since, key LIMIT $1
 
 -- name: try_lead
 SELECT pg_try_advisory_xact_lock(7266875, $1)
@@ -107,7 +107,8 @@ SELECT warehouse, sku, on_hand, reserved, withheld, changed_at FROM inventory.st
 WHERE changed_at > $1 ORDER BY changed_at
 
 -- name: availability
-SELECT warehouse, sku, on_hand, reserved, withheld, on_hand - reserved - withheld AS available FROM inventory.stock
+SELECT warehouse, sku, on_hand, reserved, withheld, on_hand - reserved - withheld AS available, kept
+FROM inventory.stock
 WHERE sku = ANY($1::text[]) ORDER BY sku, warehouse
 
 -- name: latest_entries

@@ -38,7 +38,8 @@ from services.ingest.mappings import Changed, Mappings
 from services.ingest.shared import Shared
 from services.ingest.shops import Shop
 from services.ingest.writeback import WriteBackDispatcher
-from services.inventory.availability import AvailabilityPublisher, read_quotas
+from services.inventory.availability import AvailabilityPublisher
+from services.inventory.quotas import read_quotas
 from simulators.app import build
 from simulators.orders import Shop as SimulatedShop
 from simulators.registry import SHOPS

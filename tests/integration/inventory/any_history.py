@@ -36,7 +36,13 @@ from services.inventory.store import MIGRATIONS
 from services.inventory.written import reservation_id
 from tests.integration.inventory.claims import Claim
 from tests.integration.inventory.clerk import AFTER_COMMIT, BEFORE_COMMIT, REBUILDING
-from tests.integration.inventory.street import SKUS, WAREHOUSES, Street
+from tests.integration.inventory.street import (
+    ALL_IN_GROUPS,
+    HALF_AND_A_THIRD,
+    SKUS,
+    WAREHOUSES,
+    Street,
+)
 from tests.support.rigs import CHASSIS_MIGRATIONS
 from tests.unit.inventory.events import (
     NOW,
@@ -57,12 +63,14 @@ times = st.sampled_from((0, 90, 86_400))
 goods = st.lists(st.tuples(st.sampled_from(SKUS), st.integers(1, 3)), min_size=1, max_size=2).map(
     merged
 )
+channels = st.sampled_from(("taobao", "taobao", "jd", "pos", "groupbuy"))
 points = st.one_of(st.just(""), st.sampled_from(("", *BEFORE_COMMIT, *AFTER_COMMIT)))
 deaths_after = st.sampled_from(("", "", *AFTER_COMMIT))
 wishes = st.fixed_dictionaries(
     {
         "goods": goods,
         "warehouse": st.sampled_from(("", "", *WAREHOUSES)),
+        "channel": st.sampled_from(("", "", "pos")),
         "partial": st.booleans(),
         "hold_s": st.sampled_from((60, 600)),
     }
@@ -95,20 +103,38 @@ class AnyHistory(RuleBasedStateMachine):
 
     # ---- what buyers, sellers and warehouses do, as it comes onto the topics --------------------
 
-    @rule(goods=goods, province=st.sampled_from(PROVINCES))
-    def order(self, goods: Goods, province: str) -> None:
+    @rule(goods=goods, province=st.sampled_from(PROVINCES), channel=channels)
+    def order(self, goods: Goods, province: str, channel: str = "taobao") -> None:
         self.orders.append(f"o{len(self.orders)}")
-        self.street.publish(placed(self.orders[-1], goods, province=province))
+        self.street.publish(placed(self.orders[-1], goods, province=province, channel=channel))
+
+    @rule(pieces=st.integers(1, 2), channel=channels)
+    def order_what_is_shared_out(self, pieces: int, channel: str) -> None:
+        self.order(goods=(("B|2", pieces),), province="浙江省", channel=channel)
 
     @precondition(lambda self: self.tills)
-    @rule(number=numbers, goods=goods, same=st.booleans(), province=st.sampled_from(PROVINCES))
-    def order_what_a_till_holds(self, number: int, goods: Goods, same: bool, province: str) -> None:
+    @rule(
+        number=numbers,
+        goods=goods,
+        same=st.booleans(),
+        province=st.sampled_from(PROVINCES),
+        channel=channels,
+    )
+    def order_what_a_till_holds(
+        self, number: int, goods: Goods, same: bool, province: str, channel: str = "taobao"
+    ) -> None:
         """All of it or something else; also what has ended, or went to another order."""
         till = self.tills[number % len(self.tills)]
         wanted = merged((line.sku, line.quantity) for line in till.lines) if same else goods
         self.orders.append(f"o{len(self.orders)}")
         self.street.publish(
-            placed(self.orders[-1], wanted, province=province, reservation_id=till.reservation_id)
+            placed(
+                self.orders[-1],
+                wanted,
+                province=province,
+                channel=channel,
+                reservation_id=till.reservation_id,
+            )
         )
 
     @rule(pieces=st.integers(1, 3), province=st.sampled_from(PROVINCES))
@@ -272,6 +298,14 @@ class AnyHistory(RuleBasedStateMachine):
     def the_epoch_ends(self) -> None:
         self.run(self.street.void_epoch())
 
+    @rule(in_groups=st.booleans())
+    def the_quotas_change(self, in_groups: bool) -> None:
+        self.run(self.street.share_out(ALL_IN_GROUPS if in_groups else HALF_AND_A_THIRD))
+
+    @rule()
+    def the_shares_are_counted_anew(self) -> None:
+        self.run(self.street.count_anew())
+
     @rule()
     def quiet(self) -> None:
         self.run(self.street.quiet())
@@ -300,7 +334,7 @@ class AnyHistory(RuleBasedStateMachine):
                     digest=f"{number}",
                     reference=f"till-{number}",
                     warehouse=wish["warehouse"],
-                    channel="",
+                    channel=wish.get("channel", ""),
                     province="浙江省",
                     lines=lines,
                     partial=wish["partial"],

@@ -43,6 +43,7 @@ from schemas.events.stock import (
     StockShort,
 )
 from schemas.events.stock_movements import StockMoved
+from services.inventory.domain.adopting import apart
 from services.inventory.domain.model import (
     Deduct,
     Goods,
@@ -51,7 +52,9 @@ from services.inventory.domain.model import (
     Receive,
     Row,
     merged,
+    taken_from,
 )
+from services.inventory.domain.quotas import Recount, Shares
 from services.inventory.domain.reservations import (
     ConfirmReservation,
     ExpireReservation,
@@ -61,7 +64,11 @@ from services.inventory.domain.reservations import (
 )
 from services.inventory.domain.rules import Book
 from services.inventory.domain.splitting import places_for
+from services.inventory.quotas import Quotas
 from services.inventory.sourcing import Sourcing
+
+CHANNELS = ("taobao", "jd", "pos", "groupbuy", "")
+"""Of which two are one group, one is another and two have none."""
 
 
 class Claim(Struct):
@@ -85,6 +92,7 @@ class Claim(Struct):
     partial: bool = False
     names: str = ""
     """The reservation whose goods an order is to take over."""
+    channel: str = ""
 
     @property
     def held(self) -> Goods:
@@ -113,16 +121,29 @@ class Claim(Struct):
 class Claims:
     """All of them, and the book they are held from."""
 
-    def __init__(self, sourcing: Sourcing, rows: Iterable[Row]) -> None:
-        self.book = Book(dict.fromkeys(rows, (0, 0)))
+    def __init__(self, sourcing: Sourcing, quotas: Quotas, rows: Sequence[Row]) -> None:
+        limited = [row for row in rows if quotas.limits(row[1])]
+        shares = {row: Shares(quotas.sharing(row[1]), {}) for row in limited}
+        self.book = Book(dict.fromkeys(rows, (0, 0)), None, shares)
         self.claims: dict[str, Claim] = {}
         self.documents: set[str] = set()
         self._sourcing = sourcing
         self._versions: dict[tuple[str, str], int] = {}
         self._settled: set[str] = set()
         self._told: dict[str, deque[Any]] = {}
-        self._before: dict[Row, int] = {}
+        self._before: dict[str, dict[Row, int]] = {}
         self._contested: Counter[str] = Counter()
+
+    def share_out(self, quotas: Quotas) -> None:
+        """Another table is in force."""
+        for row, shares in self.book.shares.items():
+            shares.sharing = quotas.sharing(row[1])
+
+    def count_anew(self) -> None:
+        """What was sent is forgotten."""
+        for shares in self.book.shares.values():
+            for use in shares.uses.values():
+                use.sent = 0
 
     def next_parcel(self, key: str) -> int:
         """The version of the next parcel of an order."""
@@ -133,7 +154,10 @@ class Claims:
         self._told = {}
         for event in told:
             self._told.setdefault(_key(event), deque()).append(event)
-        self._before = {row: self.book.available(row) for row in self.book.rows}
+        self._before = {
+            channel: {row: self.book.available_to(channel)(row) for row in self.book.rows}
+            for channel in CHANNELS
+        }
         self._contested = Counter()
         for record in records:
             self._contested.update(self._may_take(record))
@@ -214,7 +238,11 @@ class Claims:
         total = sum(pieces for _, pieces in wants)
         choice = self._sourcing.choice(event.channel, event.province, total)
         self.claims[key] = claim = Claim(
-            wants, choice.warehouses, choice.parcels_max, names=event.reservation_id or ""
+            wants,
+            choice.warehouses,
+            choice.parcels_max,
+            names=event.reservation_id or "",
+            channel=event.channel,
         )
         self._ask(key, claim)
 
@@ -291,7 +319,8 @@ class Claims:
         assert goods == claim.shipped, "the machine sends back what it has"
         for warehouse, back in claim.gone:
             assert self._next(key, StockReturned).warehouse == warehouse
-            self.book.receive(Receive(warehouse, back, "return", event.refund_id))
+            effect = Receive(warehouse, back, "return", event.refund_id, channel=claim.channel)
+            self.book.receive(effect)
         claim.gone = ()
 
     def _received(self, command: ReceiveStock) -> bool:
@@ -340,7 +369,9 @@ class Claims:
         total = sum(pieces for _, pieces in wants)
         named = (command.warehouse,) if command.warehouse else None
         candidates = named or self._sourcing.choice("", command.province, total).warehouses
-        self.claims[key] = claim = Claim(wants, candidates, partial=command.partial)
+        self.claims[key] = claim = Claim(
+            wants, candidates, partial=command.partial, channel=command.channel
+        )
         self._ask(key, claim, now + timedelta(seconds=command.hold_s))
 
     def _ask(self, key: str, claim: Claim, due: datetime | None = None) -> None:
@@ -366,17 +397,30 @@ class Claims:
             whence = (*whence, own.places[0][0])
             ended = self._next(claim.names, ReservationEnded)
             assert (ended.reason, ended.order_id) == ("adopted", key)
-            self._end(own, "adopted")
+            self._take_over(own, claim)
         for warehouse, goods in claim.places:
             assert warehouse in whence, f"{key} from {warehouse}"
-            self.book.reserve(warehouse, goods)
+            if not own:
+                self.book.reserve(warehouse, goods, claim.channel)
         claim.state = "held"
         claim.due = None if claim.paid else due
+
+    def _take_over(self, own: Claim, claim: Claim) -> None:
+        """The reservation's goods are the order's, or for sale; what it lacks is held in addition."""
+        ((home, had),) = own.places
+        ((warehouse, wants),) = claim.places
+        gone, more = apart(had, wants) if warehouse == home else (had, wants)
+        self.book.release(home, gone, own.channel)
+        self.book.reserve(warehouse, more, claim.channel)
+        self.book.recount(Recount(home, taken_from(had, gone) or (), claim.channel, own.channel))
+        own.state, own.places, own.due = "adopted", (), None
 
     def _own(self, claim: Claim) -> Claim | None:
         """The reservation that it has to take over: one whose goods are held still."""
         reservation = self.claims.get(claim.names)
-        return reservation if reservation and reservation.state == "held" else None
+        if reservation is None or reservation.state != "held":
+            return None
+        return reservation if reservation.channel in {"", claim.channel} else None
 
     def _could_have(
         self, claim: Claim, *, whole: bool, parcels_max: int = 0, own: Claim | None = None
@@ -391,7 +435,7 @@ class Claims:
 
         def left(row: Row) -> int:
             mine = has_already.get(row[1], 0) if row[0] == home else 0
-            others = self._before[row] - (self._contested[row[1]] - wants[row[1]])
+            others = self._before[claim.channel][row] - (self._contested[row[1]] - wants[row[1]])
             return mine + max(0, others) if mine else others
 
         candidates = (home, *claim.candidates) if own else claim.candidates
@@ -402,12 +446,12 @@ class Claims:
 
     def _end(self, claim: Claim, state: HoldState) -> None:
         for warehouse, goods in claim.places:
-            self.book.release(warehouse, goods)
+            self.book.release(warehouse, goods, claim.channel)
         claim.state, claim.places, claim.due = state, (), None
 
     def _deduct(self, key: str, claim: Claim, document_no: str, leaving: Places) -> None:
         for warehouse, goods in leaving:
-            self.book.deduct(Deduct(warehouse, goods, document_no, key))
+            self.book.deduct(Deduct(warehouse, goods, document_no, key, channel=claim.channel))
         claim.places = tuple(place for place in claim.places if place not in leaving)
         claim.gone = (*claim.gone, *leaving)
         if not claim.places:

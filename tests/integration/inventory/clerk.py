@@ -28,6 +28,7 @@ from chassis.worker import Worker, _Lost
 from services.inventory.app import direct_worker, processor
 from services.inventory.counters import ValkeyCounters
 from services.inventory.domain.reservations import Answer
+from services.inventory.quotas import Quotas
 from services.inventory.sourcing import Sourcing
 from services.inventory.store import StockSource
 from tests.integration.inventory.rig import Running
@@ -97,9 +98,10 @@ class Clerk:
         broker: MemoryBroker,
         clock: Clock,
         sourcing: Sourcing,
+        quotas: Quotas,
     ) -> None:
         self.counters = SlowCounters(connect(valkey_url), prefix)
-        self.running = Running(pool, self.counters, clock, sourcing)
+        self.running = Running(pool, self.counters, clock, sourcing, quotas)
         inventory = processor(self.running.stock)
         storage: Any = PostgresStorage(pool, inventory, codec())
         publisher: Any = MemoryPublisher(broker)

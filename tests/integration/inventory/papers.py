@@ -20,12 +20,14 @@ from services.inventory.availability_doors import availability_routes
 from services.inventory.document_doors import document_routes
 from services.inventory.doors import inventory_app
 from services.inventory.hold_doors import hold_routes
+from services.inventory.quota_doors import quota_routes
+from services.inventory.quotas import Quotas
 from services.inventory.reconciliation_doors import reconciliation_routes
 from services.inventory.reconciling import Reconciler, read_thresholds
 from services.inventory.replenishing import Replenishment
 from services.inventory.replenishment_doors import replenishment_routes
 from services.inventory.sourcing import read_sourcing
-from tests.integration.inventory.rig import RULES, House, Running
+from tests.integration.inventory.rig import QUOTAS, RULES, House, Running
 
 TOKEN = "token-of-this-test"
 
@@ -66,18 +68,19 @@ class Office:
 
 @asynccontextmanager
 async def office(
-    house: House, home: Path, monkeypatch: pytest.MonkeyPatch
+    house: House, home: Path, monkeypatch: pytest.MonkeyPatch, quotas: Quotas = QUOTAS
 ) -> AsyncIterator[Office]:
     """Opens the doors for the block, and points the terminal to this house."""
     desk = CommandDesk(house.publisher, codec(), "inventory")
     await desk.listen(house.kafka, house.prefix)
-    async with house.running() as running:
+    async with house.running(quotas=quotas) as running:
         clock = SystemClock()
         reconciler = Reconciler(running.pool, read_thresholds(RULES), clock)
         routes = [
             *document_routes(running.pool, desk, clock, token=TOKEN, answer_timeout_s=20.0),
             *hold_routes(desk, clock, token=TOKEN, answer_timeout_s=20.0),
             *availability_routes(running.pool, token=TOKEN),
+            *quota_routes(running.pool, quotas, token=TOKEN),
             *reconciliation_routes(reconciler, ("wms", "pos", "channel"), token=TOKEN),
             *replenishment_routes(Replenishment(running.pool, read_sourcing(RULES)), token=TOKEN),
         ]

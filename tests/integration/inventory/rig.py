@@ -31,6 +31,7 @@ from services.inventory.approvals import read_approvals
 from services.inventory.counters import ValkeyCounters
 from services.inventory.invariants import Books, Invariants
 from services.inventory.leases import read_leases
+from services.inventory.quotas import Quotas, read_quotas
 from services.inventory.rebuild import EpochKeeper
 from services.inventory.reservations import Reservations
 from services.inventory.shelf_life import read_shelf_life
@@ -44,6 +45,7 @@ SOURCING = read_sourcing(RULES)
 APPROVALS = read_approvals(RULES)
 LEASES = read_leases(RULES, timedelta(minutes=30))
 SHELF_LIFE = read_shelf_life(RULES)
+QUOTAS = read_quotas(RULES)
 SOURCES = topics.consumed_by(NAME)
 PRODUCED = (
     *("stock", "stock-levels", "reservations", "replenishment"),
@@ -56,7 +58,12 @@ class Running:
     """One worker of inventory, as its process would be wired."""
 
     def __init__(
-        self, pool: Pool, counters: ValkeyCounters, clock: Clock, sourcing: Sourcing = SOURCING
+        self,
+        pool: Pool,
+        counters: ValkeyCounters,
+        clock: Clock,
+        sourcing: Sourcing = SOURCING,
+        quotas: Quotas = QUOTAS,
     ) -> None:
         self.pool = pool
         self.counters = counters
@@ -70,6 +77,7 @@ class Running:
             LEASES,
             APPROVALS,
             shelf_life=SHELF_LIFE,
+            quotas=quotas,
         )
         self.desk = DirectSource()
         self.direct_stock = StockSource(
@@ -79,6 +87,7 @@ class Running:
             LEASES,
             APPROVALS,
             shelf_life=SHELF_LIFE,
+            quotas=quotas,
             answer=self.desk.answer,
         )
         self.reservations = Reservations(self.desk, pool, clock, hold_s=1800, timeout_s=PATIENCE_S)
@@ -121,12 +130,13 @@ class House:
         batch_records: int = 200,
         clock: Clock | None = None,
         sourcing: Sourcing = SOURCING,
+        quotas: Quotas = QUOTAS,
     ) -> AsyncIterator[Running]:
         """A worker that runs until the block ends; what it raised is raised here."""
         clock = clock or SystemClock()
         pool = await open_pool(self.url, 4)
         counters = ValkeyCounters(connect(self.valkey_url), self.prefix)
-        running = Running(pool, counters, clock, sourcing)
+        running = Running(pool, counters, clock, sourcing, quotas)
         publisher = Publisher(self.kafka, self.prefix)
         inventory = processor(running.stock)
         storage = PostgresStorage(pool, inventory, codec())

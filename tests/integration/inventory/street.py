@@ -19,6 +19,7 @@ from chassis.valkey import connect
 from services.inventory.backorders import Backorders, read_line
 from services.inventory.domain.model import Hold
 from services.inventory.domain.parts import parts_of
+from services.inventory.domain.quotas import Shares, Use
 from services.inventory.domain.reservations import (
     ExpireReservation,
     Refused,
@@ -27,23 +28,36 @@ from services.inventory.domain.reservations import (
     Shortage,
 )
 from services.inventory.invariants import Invariants
+from services.inventory.quotas import Quotas
 from services.inventory.rebuild import decode_kept
 from services.inventory.reservations import DUE_MAX
 from services.inventory.reservations import SQL as RESERVED
+from services.inventory.shares import differences, restart, unlocked
 from services.inventory.store import SQL
 from services.inventory.timers import Expiry
 from tests.integration.inventory.claims import Claims
 from tests.integration.inventory.clerk import Clerk, Taken
 from tests.integration.inventory.rig import RULES
 from tests.unit.inventory.events import NOW, receipt
-from tests.unit.inventory.house import splitting
+from tests.unit.inventory.house import sharing_out, splitting
 
 WAREHOUSES = ("HZ", "HF", "GZ")
 LINE = read_line(RULES)
 SOURCING = splitting(2)
 """So that a third of all goods far apart is one parcel too many."""
 SKUS = ("A", "B|2", "丙{3}")
-AT_FIRST = {("HZ", "A"): 4, ("GZ", "A"): 2, ("HZ", "B|2"): 3, ("HF", "丙{3}"): 3}
+OF_B = ("sku: SOFT", 'sku: ["A", "丙{3}"]')
+HALF_AND_A_THIRD = sharing_out(
+    OF_B,
+    ("share_percent: 70", "share_percent: 50"),
+    ("share_percent: 30", "share_percent: 34"),
+)
+ALL_IN_GROUPS = sharing_out(
+    OF_B,
+    ("share_percent: 70", "share_percent: 20"),
+    ("share_percent: 30", "share_percent: 80"),
+)
+AT_FIRST = {("HZ", "A"): 4, ("GZ", "A"): 2, ("HZ", "B|2"): 6, ("HF", "丙{3}"): 3}
 SOUND = Invariants(
     oversold_units=0,
     negative_rows=0,
@@ -54,7 +68,7 @@ SOUND = Invariants(
 NOT_LONGER = {("held", code) for code in ("expired", "key_reused", "extension_limit")}
 EMPTIED = """
 ALTER TABLE inventory.ledger DISABLE TRIGGER USER;
-TRUNCATE inventory.stock, inventory.reservations, inventory.ledger, chassis.consumer_offsets, chassis.outbox,
+TRUNCATE inventory.stock, inventory.channel_uses, inventory.reservations, inventory.ledger, chassis.consumer_offsets, chassis.outbox,
     chassis.parked, chassis.dead_letters, chassis.commands_settled CASCADE;
 ALTER TABLE inventory.ledger ENABLE TRIGGER USER;
 UPDATE inventory.epoch SET epoch = 0, run_id = '', state = 'REBUILDING';
@@ -70,7 +84,8 @@ class Street:
         self.clock = ManualClock(NOW)
         self.broker = MemoryBroker()
         rows = [(warehouse, sku) for warehouse in WAREHOUSES for sku in SKUS]
-        self.claims = Claims(SOURCING, rows)
+        self.quotas = HALF_AND_A_THIRD
+        self.claims = Claims(SOURCING, self.quotas, rows)
         self.clerks: list[Clerk] = []
         self.published: list[Struct] = []
         self.first_answers: dict[str, object] = {}
@@ -141,7 +156,21 @@ class Street:
     async def allocate(self) -> None:
         """A timer asks again for paid orders that wait for goods."""
         desk: Any = _Topic(self)
-        await Backorders(self.pool, desk, self.clock, SOURCING, LINE).look()
+        await Backorders(self.pool, desk, self.clock, SOURCING, LINE, self.quotas).look()
+
+    async def share_out(self, quotas: Quotas) -> None:
+        """Another table of quotas, at every clerk's."""
+        self.quotas = quotas
+        self.claims.share_out(quotas)
+        for clerk in self.clerks:
+            clerk.running.stock._quotas = clerk.running.direct_stock._quotas = quotas
+
+    async def count_anew(self) -> None:
+        """The shares of the SKU with quotas are of what lies there now."""
+        async with self.pool.acquire() as connection:
+            await restart(connection, "B|2")
+        self.claims.count_anew()
+        await self.agree()
 
     async def expire(self, number: int) -> None:
         """A clerk's timers ask for the end of what is due."""
@@ -192,6 +221,12 @@ class Street:
         sums = await self.pool.fetchrow(SQL["invariants"])
         assert sums is not None
         assert set(sums.values()) == {0}, dict(sums)
+        async with self.pool.acquire() as connection:
+            seen = await unlocked(connection, SKUS, self.quotas)
+            assert await differences(connection) == ()
+        assert {row: _uses(shares) for row, shares in seen.shares.items()} == {
+            row: _uses(self.claims.book.shares[row]) for row in seen.shares
+        }
 
     async def _count(self, number: int, taken: Taken) -> None:
         """The model hears of a batch; who died of it is replaced."""
@@ -228,7 +263,15 @@ class Street:
         self.clerks[number] = self._hired()
 
     def _hired(self) -> Clerk:
-        return Clerk(self.pool, self._valkey_url, self._prefix, self.broker, self.clock, SOURCING)
+        return Clerk(
+            self.pool,
+            self._valkey_url,
+            self._prefix,
+            self.broker,
+            self.clock,
+            SOURCING,
+            self.quotas,
+        )
 
 
 class _Topic:
@@ -240,6 +283,10 @@ class _Topic:
     async def issue(self, commands: Sequence[Struct]) -> None:
         for command in commands:
             self._street.publish(command)
+
+
+def _uses(shares: Shares) -> dict[str, Use]:
+    return {channel: use for channel, use in shares.uses.items() if use != Use()}
 
 
 def _described(hold: Hold) -> tuple[object, ...]:

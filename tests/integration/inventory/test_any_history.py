@@ -8,10 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from chassis.postgres import Connection
-from services.inventory import adopting, handlers, store, targets
+from services.inventory import adopting, handlers, shares, store, targets
 from services.inventory.counters import ValkeyCounters
 from services.inventory.domain import parts
 from services.inventory.domain.model import Hold
+from services.inventory.domain.quotas import Shares
 from services.inventory.domain.reservations import ReleaseReservation
 from services.inventory.reserving import DIRECT_HANDLERS
 from services.inventory.store import SQL, EpochInForce
@@ -99,6 +100,38 @@ def document_repeated_and_its_news_lost(history: AnyHistory) -> None:
     history.valkey_will_not_answer(clerk=0, acts=False)
 
 
+def left_with_a_parcel(history: AnyHistory) -> None:
+    history.order(goods=(("B|2", 1),), province="浙江省")
+    history.pay(number=0)
+    history.work(clerk=0, point="")
+    history.ship(number=0)
+    history.work(clerk=1, point="")
+
+
+def counted_anew_with_goods_promised(history: AnyHistory) -> None:
+    history.order_what_is_shared_out(pieces=2, channel="taobao")
+    history.work(clerk=0, point="")
+    history.the_shares_are_counted_anew()
+    history.order_what_is_shared_out(pieces=1, channel="pos")
+    history.work(clerk=1, point="")
+
+
+def a_parcel_gives_its_quota_back(plant: pytest.MonkeyPatch) -> None:
+    """What a channel has sent counts for it no more."""
+    use = Shares.use
+
+    def forgetful(self: Shares, channel: str, held: int, sent: int = 0) -> None:
+        use(self, channel, held, min(sent, 0))
+
+    plant.setattr(Shares, "use", forgetful)
+
+
+def counted_without_what_is_held(plant: pytest.MonkeyPatch) -> None:
+    """A count begins with nothing."""
+    queries: Any = shares.SQL
+    plant.setitem(queries, "begin", queries["begin"].replace("GROUP BY", "WHERE false GROUP BY"))
+
+
 def release_repeated(plant: pytest.MonkeyPatch) -> None:
     """What was let go is let go again whenever somebody asks for it again."""
     direct: Any = DIRECT_HANDLERS
@@ -160,6 +193,8 @@ def every_booking_counted_again(plant: pytest.MonkeyPatch) -> None:
         (taken_over, held_apart),
         (split_whose_news_were_lost, what_left_forgotten),
         (document_repeated_and_its_news_lost, every_booking_counted_again),
+        (left_with_a_parcel, a_parcel_gives_its_quota_back),
+        (counted_anew_with_goods_promised, counted_without_what_is_held),
     ],
 )
 def test_a_history_of_its_own_finds_each_planted_bug(

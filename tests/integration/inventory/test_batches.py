@@ -21,7 +21,7 @@ from services.inventory.shelf_life_watch import ShelfLifeWatch
 from services.inventory.sourcing import read_sourcing
 from services.inventory.timers import LevelPublisher
 from tests.integration.inventory.papers import Office
-from tests.integration.inventory.rig import RULES, House, Running, until
+from tests.integration.inventory.rig import QUOTAS, RULES, House, Running, until
 from tests.unit.inventory.events import cancelled, paid, placed, receipt, refunded, shipped
 
 DAY_MS = 86_400_000
@@ -151,7 +151,7 @@ async def test_goods_leave_sale_when_their_time_has_come_and_valkey_agrees(
         assert await answers(inventory, "o2", "o3") == {"o2": StockShort, "o3": StockReserved}
         await inventory.publish([placed("o4", [("A", 5)]), paid("o4")])
         await inventory.drained()
-        line = Backorders(running.pool, desk, clock, read_sourcing(RULES), read_line(RULES))
+        line = Backorders(running.pool, desk, clock, read_sourcing(RULES), read_line(RULES), QUOTAS)
         assert await line.look() == 0, "a paid order does not wait for what is not for sale"
         await close(inventory, running)
         entries = await inventory.fetch(

@@ -5,18 +5,21 @@ from pathlib import Path
 from chassis.clock import SystemClock
 from chassis.codec import codec
 from schemas.events.channel_availability import ChannelAvailabilityChanged
-from services.inventory.availability import AvailabilityPublisher, read_quotas
+from services.inventory.availability import AvailabilityPublisher
+from services.inventory.quotas import Quotas, read_quotas
 from tests.integration.inventory.papers import Office
 from tests.integration.inventory.rig import RULES, House, Running
 from tests.unit.inventory.events import cancelled, placed, receipt
 
 
-def publisher(running: Running, house: House, rules: Path = RULES) -> AvailabilityPublisher:
+def publisher(
+    running: Running, house: House, rules: Path = RULES, quotas: Quotas | None = None
+) -> AvailabilityPublisher:
     return AvailabilityPublisher(
         running.pool,
         house.publisher,
         codec(),
-        read_quotas(rules),
+        quotas or read_quotas(rules),
         clock=SystemClock(),
         producer="inventory",
     )

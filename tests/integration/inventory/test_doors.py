@@ -57,6 +57,7 @@ async def test_goods_come_in_are_seen_and_the_books_agree(
         "reserved_mismatch",
         "ledger_mismatch",
         "batch_mismatch",
+        "quota_mismatch",
         "valkey_difference",
     }
 

@@ -6,7 +6,7 @@ from chassis.commands import CommandDesk
 from schemas.events.stock import StockDeducted, StockReserved, StockReturned, StockShort
 from services.inventory.backorders import Backorders, read_line
 from services.inventory.reservations import SQL as RESERVATIONS
-from tests.integration.inventory.rig import RULES, House, until
+from tests.integration.inventory.rig import QUOTAS, RULES, House, until
 from tests.integration.inventory.test_stock_flow import SOUND, level
 from tests.unit.inventory.events import NOW, cancelled, paid, placed, receipt, refunded, shipped
 from tests.unit.inventory.house import splitting
@@ -57,7 +57,7 @@ async def test_goods_that_come_apart_go_to_who_waits_and_back_when_it_is_cancell
         await inventory.publish([placed("o1", GOODS), paid("o1")])
         await inventory.drained()
         desk = CommandDesk(inventory.publisher, codec(), "inventory")
-        line = Backorders(running.pool, desk, ManualClock(NOW), SOURCING, read_line(RULES))
+        line = Backorders(running.pool, desk, ManualClock(NOW), SOURCING, read_line(RULES), QUOTAS)
         assert await line.look() == 0
         await inventory.publish(SHELVES)
         await inventory.drained()

@@ -24,7 +24,7 @@ from services.inventory.backorders import Backorders, read_line
 from services.inventory.invariants import Invariants
 from services.inventory.sourcing import read_sourcing
 from services.inventory.timers import FAR_BACK_EVERY, Expiry, LevelPublisher
-from tests.integration.inventory.rig import RULES, House
+from tests.integration.inventory.rig import QUOTAS, RULES, House
 from tests.unit.inventory.events import NOW, cancelled, paid, placed, receipt, refunded, shipped
 
 SOUND = Invariants(
@@ -264,7 +264,7 @@ async def test_levels_are_published_when_they_change_and_only_then(inventory: Ho
 
 def backorders(pool: Pool, house: House, clock: ManualClock) -> Backorders:
     desk = CommandDesk(house.publisher, codec(), "inventory")
-    return Backorders(pool, desk, clock, read_sourcing(RULES), read_line(RULES))
+    return Backorders(pool, desk, clock, read_sourcing(RULES), read_line(RULES), QUOTAS)
 
 
 async def test_goods_that_come_go_to_paid_orders_that_wait_in_line(inventory: House) -> None:

@@ -12,7 +12,8 @@ from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.commands import CommandDesk
 from services.inventory.doors import inventory_app
-from tests.integration.inventory.rig import House, Running
+from services.inventory.quotas import Quotas
+from tests.integration.inventory.rig import QUOTAS, House, Running
 from tests.unit.inventory.events import receipt
 
 TOKEN = "token-of-this-test"
@@ -52,10 +53,10 @@ class Till:
 
 @asynccontextmanager
 async def open_doors(
-    inventory: House, desk: CommandDesk
+    inventory: House, desk: CommandDesk, quotas: Quotas = QUOTAS
 ) -> AsyncIterator[tuple[Running, httpx2.AsyncClient]]:
     """A running inventory, and a client at its doors who has the token."""
-    async with inventory.running() as running:
+    async with inventory.running(quotas=quotas) as running:
         app = inventory_app(
             running.books,
             desk,
@@ -73,10 +74,10 @@ async def open_doors(
 
 
 @asynccontextmanager
-async def open_till(inventory: House) -> AsyncIterator[Till]:
+async def open_till(inventory: House, quotas: Quotas = QUOTAS) -> AsyncIterator[Till]:
     """The till, in a house with some goods on the shelves."""
     desk = CommandDesk(inventory.publisher, codec(), "inventory")
-    async with open_doors(inventory, desk) as (running, client):
+    async with open_doors(inventory, desk, quotas) as (running, client):
         await inventory.publish(
             [receipt("r1", "HZ", [("A", 5), ("B", 3)]), receipt("r2", "GZ", [("A", 1)])]
         )

@@ -262,6 +262,16 @@ def test_what_waits_for_its_payment_is_not_short_and_names_the_rule() -> None:
     assert ("付款后再占" in str(line), "hold@1#budget" in str(line)) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("quota", "words"), [("online", "（online 的配额已用完）"), ("shared", "（公共配额已用完）")]
+)
+def test_goods_that_are_kept_for_other_channels_name_the_quota(quota: str, words: str) -> None:
+    short: Any = Story("DS1").short()[0]
+    kept = replace(short, lines=(replace(short.lines[0], quota=quota),))
+    (line,) = project([kept])[1].entries
+    assert f"TS-WHITE-L 需 2 仅 0{words}" in str(line)
+
+
 def test_a_warehouse_that_was_passed_over_is_told_with_the_reason() -> None:
     reserved: Any = Story("DS1").paid()[0]
     lacking = PassedOver(warehouse="HZ", sku="A", wanted=2, available=1)

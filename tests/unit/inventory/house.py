@@ -21,6 +21,7 @@ from services.inventory.facts import StockFacts
 from services.inventory.foreseen import Foreseen
 from services.inventory.handlers import EXTENSION_HANDLERS, HANDLERS
 from services.inventory.leases import read_leases
+from services.inventory.quotas import Quotas, read_quotas
 from services.inventory.shelf_life import read_shelf_life
 from services.inventory.sourcing import Sourcing, read_sourcing
 
@@ -37,6 +38,54 @@ def splitting(parcels_max: int | str) -> Sourcing:
         allowed = f"parcels_max: {parcels_max}"
         table.write_text(shipped.replace("parcels_max: 1", allowed), encoding="utf-8")
         return read_sourcing(Path(folder))
+
+
+QUOTA_TABLE = """
+name: default
+purpose: channel-quota
+version: 1
+note: 门店、线上各有一份
+policy: first
+facts:
+  channel: {type: text, label: 渠道, one_of: [taobao, jd, pos]}
+  sku: {type: text, label: 商家SKU}
+outputs:
+  share_percent: {type: int, label: 百分之几}
+  buffer: {type: int, label: 缓冲件数}
+  close_at: {type: int, label: 不多于几件就下架}
+  quota_group: {type: text, label: 独享的渠道组}
+rows:
+  - id: soft
+    note: 这个 SKU 不分
+    when: {sku: SOFT}
+    then: {share_percent: 50, buffer: 0, close_at: 0, quota_group: ""}
+  - id: stores
+    note: 门店
+    when: {channel: pos}
+    then: {share_percent: 30, buffer: 0, close_at: 0, quota_group: stores}
+default:
+  note: 线上
+  then: {share_percent: 70, buffer: 0, close_at: 0, quota_group: online}
+on_error: {share_percent: 0, buffer: 0, close_at: 0, quota_group: ""}
+samples:
+  - note: 门店
+    facts: {channel: pos, sku: A}
+    rows: [stores]
+    outputs: {quota_group: stores}
+"""
+
+
+def sharing_out(*changes: tuple[str, str]) -> Quotas:
+    """A table that keeps 70 % of every SKU but SOFT for taobao and jd, 30 % for pos; with changes of its text."""
+    text = QUOTA_TABLE
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    with TemporaryDirectory() as folder:
+        table = Path(folder) / "channel-quota" / "default.yaml"
+        table.parent.mkdir()
+        table.write_text(text, encoding="utf-8")
+        return read_quotas(Path(folder))
 
 
 NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)

@@ -22,6 +22,7 @@ from services.inventory.domain.model import (
     Short,
     merged,
 )
+from services.inventory.domain.quotas import Recount
 from services.inventory.domain.rules import choose
 from tests.unit.inventory.events import placed
 from tests.unit.inventory.test_handlers import GOODS, NO, PAID_ORDER, Shelf, decide
@@ -74,7 +75,8 @@ def test_what_differs_is_held_or_let_go_in_addition() -> None:
     decision = decide(None, ORDER, Till(Held(warehouse="HZ", rule="asked")))
     assert decision.effects == (
         Release("HZ", (("C", 1),)),
-        Reserve("HZ", (("A", 1), ("B", 1))),
+        Reserve("HZ", (("A", 1), ("B", 1)), channel="taobao"),
+        Recount("HZ", (("A", 1),), "taobao", ""),
     )
     assert isinstance(decision.state, Hold)
     assert decision.state.held == GOODS
@@ -89,7 +91,7 @@ def test_what_differs_is_held_or_let_go_in_addition() -> None:
 
 def test_from_another_warehouse_all_of_it_is_held_and_all_let_go() -> None:
     decision = decide(None, ORDER, Till(Held(warehouse="GZ", rule="t@1#r")))
-    assert decision.effects == (Release("HZ", OWN.held), Reserve("GZ", GOODS))
+    assert decision.effects == (Release("HZ", OWN.held), Reserve("GZ", GOODS, channel="taobao"))
 
 
 def test_an_order_that_is_short_leaves_the_reservation_to_the_till() -> None:
@@ -114,7 +116,7 @@ def test_a_paid_order_keeps_them_for_ever() -> None:
 def test_an_order_whose_reservation_is_gone_is_held_for_itself() -> None:
     decision: Decision[Hold] = decide(None, ORDER, Shelf(Held(warehouse="GZ", rule="t@1#r")))
     assert decision.others == ()
-    assert decision.effects == (Reserve("GZ", GOODS),)
+    assert decision.effects == (Reserve("GZ", GOODS, channel="taobao"),)
 
 
 @given(own=goods, wants=goods, free=goods, elsewhere=goods)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import StartRefused
-from services.inventory.availability import read_quotas
 from services.inventory.domain.availability import Level, Quota, for_sale, offered
+from services.inventory.quotas import read_quotas
 
 RULES = Path(__file__).parents[3] / "rules"
 PIECES = st.integers(0, 10_000)

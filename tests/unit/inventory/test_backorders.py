@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import chassis
 from services.inventory.backorders import read_line
 from services.inventory.domain.backorders import Waiting, served
+from services.inventory.domain.rules import Book
 
 RULES = Path(chassis.__path__[0]).parent / "rules"
 NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
@@ -31,7 +32,8 @@ def waiting(order_id: str, *goods: tuple[str, int], priority: int = 0, hours: in
 
 
 def turns(orders: list[Waiting], available: dict[tuple[str, str], int]) -> list[str]:
-    return [one.order_id for one in served(orders, available, lambda _: (WAREHOUSES, 1))]
+    book = Book({row: (pieces, 0) for row, pieces in available.items()})
+    return [one.order_id for one in served(orders, book, lambda _: (WAREHOUSES, 1))]
 
 
 def test_priority_comes_before_waiting_and_waiting_before_the_number() -> None:
@@ -80,7 +82,8 @@ LEVELS = st.fixed_dictionaries(
 def test_never_more_than_there_is_and_nobody_is_left_who_could_have_been_served(
     orders: list[Waiting], levels: dict[tuple[str, str], int]
 ) -> None:
-    named = served(orders, levels, lambda _: (WAREHOUSES, 1))
+    book = Book({row: (pieces, 0) for row, pieces in levels.items()})
+    named = served(orders, book, lambda _: (WAREHOUSES, 1))
     for sku in SKUS:
         given_away = sum(dict(one.goods).get(sku, 0) for one in named)
         assert given_away <= sum(levels[warehouse, sku] for warehouse in WAREHOUSES)

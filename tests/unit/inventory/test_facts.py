@@ -14,7 +14,16 @@ from chassis.processor import Kept, Record
 from schemas.events.commands_inventory import RecallBatch
 from services.inventory.approvals import read_approvals
 from services.inventory.domain.counters import Arrival, Target
-from services.inventory.domain.model import Aggregate, Hold, Receive, Reserve, Returned
+from services.inventory.domain.model import (
+    Aggregate,
+    Held,
+    Hold,
+    Receive,
+    Reserve,
+    Returned,
+    Short,
+)
+from services.inventory.domain.quotas import Shares, Sharing
 from services.inventory.domain.rules import Book
 from services.inventory.facts import StockFacts
 from services.inventory.foreseen import Foreseen, foresee
@@ -224,6 +233,35 @@ def test_valkey_is_told_what_postgres_decided_about_each_promise(
     facts, _ = facts_of(sourcing, foreseen, state)
     facts.conclude()
     assert (facts.confirmed, facts.targets) == (confirmed, targets)
+
+
+def test_an_order_of_goods_with_a_quota_is_left_to_postgres_and_takes_no_promise_from_others(
+    sourcing: Sourcing,
+) -> None:
+    foreseen = foresee([record(placed("o1", [("A", 2), ("B", 1)]))], {}, sourcing)
+    foreseen.set_apart(lambda sku: sku == "B")
+    assert (foreseen.asks(), foreseen.notes()) == ([], ["o:o1"])
+    assert foreseen.rows == {(w, sku) for w in ("HZ", "HF", "GZ") for sku in "AB"}
+    facts, _ = facts_of(sourcing, foreseen, HELD)
+    numbers = dict.fromkeys(foreseen.rows, (2, 0))
+    of_b = {
+        row: Shares(Sharing({"stores": 50}, {"pos": "stores"}), {})
+        for row in numbers
+        if row[1] == "B"
+    }
+    facts.book = Book(numbers, None, of_b)
+    facts.promised = {("HZ", "A"): 2}
+    answer = facts.offer("o1", SHORT, GOODS)
+    assert isinstance(answer, Held)
+    assert answer.warehouse == "HF", "those of HZ are promised to somebody else"
+    facts.book.reserve("HF", (("B", 1),), "taobao")
+    facts.book.reserve("GZ", (("B", 1),), "taobao")
+    refused = facts.offer("o1", SHORT, GOODS)
+    assert isinstance(refused, Short)
+    assert [(one.sku, one.available) for one in refused.missing] == [("B", 0)]
+    assert refused.missing[0].quota == "shared"
+    facts.conclude()
+    assert facts.targets == [KEPT]
 
 
 def test_a_hold_that_ended_and_was_asked_for_again_in_one_batch_is_told(

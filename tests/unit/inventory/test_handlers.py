@@ -151,7 +151,7 @@ def test_every_event_is_one_the_topic_map_gives_inventory() -> None:
 def test_a_new_order_is_held_until_it_must_be_paid() -> None:
     decision = decide(None, ORDER, YES)
     assert decision.state == replace(HELD, warehouse="GZ")
-    assert decision.effects == (Reserve("GZ", GOODS),)
+    assert decision.effects == (Reserve("GZ", GOODS, channel="taobao"),)
     (event,) = decision.events
     assert isinstance(event, StockReserved)
     assert event.expires_at == NOW + timedelta(minutes=30)
@@ -175,7 +175,7 @@ def test_an_order_with_a_line_that_has_no_sku_asks_for_nothing() -> None:
 def test_its_goods_are_held_when_its_lines_are_matched() -> None:
     decision = decide(replace(UNMATCHED, paid=True), MATCHED, YES)
     assert decision.state == replace(PAID, warehouse="GZ")
-    assert decision.effects == (Reserve("GZ", GOODS),)
+    assert decision.effects == (Reserve("GZ", GOODS, channel="taobao"),)
 
 
 def test_who_has_too_much_unpaid_gets_it_once_it_is_paid() -> None:
@@ -198,12 +198,12 @@ def test_who_has_too_much_unpaid_gets_it_once_it_is_paid() -> None:
 
 def test_an_unpaid_order_names_who_keeps_its_goods_and_by_which_rule_how_long() -> None:
     decision = decide(None, replace(ORDER, receiver_key="k1"), YES)
-    assert decision.effects == (Reserve("GZ", GOODS, "k1"),)
+    assert decision.effects == (Reserve("GZ", GOODS, "k1", "taobao"),)
     assert isinstance(decision.state, Hold)
     assert decision.state.buyer == "k1"
     assert decision.events[0].hold_rule == "h@1#r"  # type: ignore[attr-defined]
     at_once = decide(None, replace(PAID_ORDER, receiver_key="k1"), YES)
-    assert at_once.effects == (Reserve("GZ", GOODS),)
+    assert at_once.effects == (Reserve("GZ", GOODS, channel="taobao"),)
     assert at_once.events[0].hold_rule is None  # type: ignore[attr-defined]
 
 
@@ -216,7 +216,7 @@ def turn(generation: int = 1) -> AllocateBackorder:
 def test_goods_that_came_are_held_for_a_paid_order_that_waits() -> None:
     decision = decide(replace(SHORT, paid=True), turn(), YES)
     assert decision.state == replace(PAID, warehouse="GZ", generation=2)
-    assert decision.effects == (Reserve("GZ", GOODS),)
+    assert decision.effects == (Reserve("GZ", GOODS, channel="taobao"),)
     (event,) = decision.events
     assert isinstance(event, StockReserved)
     assert (event.generation, event.expires_at) == (2, None)
@@ -316,7 +316,7 @@ def test_payment_after_the_end_moves_no_stock(state: Hold) -> None:
 @pytest.mark.parametrize("state", [HELD, PAID])
 def test_cancellation_lets_go_what_is_held(state: Hold) -> None:
     decision = decide(state, cancelled("o1"))
-    assert decision.effects == (Release("HZ", GOODS),)
+    assert decision.effects == (Release("HZ", GOODS, channel="taobao"),)
     (event,) = decision.events
     assert isinstance(event, StockReleased)
     assert event.reason == "cancelled"
@@ -340,7 +340,7 @@ def test_cancellation_where_nothing_is_held_moves_nothing(
 def test_an_unpaid_hold_expires() -> None:
     decision = decide(HELD, expiry())
     assert decision.state == EXPIRED
-    assert decision.effects == (Release("HZ", GOODS),)
+    assert decision.effects == (Release("HZ", GOODS, channel="taobao"),)
     (event,) = decision.events
     assert isinstance(event, StockReleased)
     assert event.reason == "expired"
@@ -366,7 +366,7 @@ def test_expiry_is_refused_where_there_is_nothing_to_end(
 def test_a_parcel_takes_what_was_held() -> None:
     decision = decide(PAID, shipped("o1", "HZ", [("B", 1), ("A", 2)]))
     assert decision.state == SENT
-    assert decision.effects == (Deduct("HZ", GOODS, "Po1-1", "o1", "test"),)
+    assert decision.effects == (Deduct("HZ", GOODS, "Po1-1", "o1", "test", channel="taobao"),)
     assert isinstance(decision.events[0], StockDeducted)
 
 
@@ -398,7 +398,9 @@ def test_goods_nobody_held_do_not_leave_the_books(
 
 def test_what_comes_back_is_booked_where_it_left() -> None:
     decision = decide(SENT, refunded("o1", [("A", 1)]))
-    assert decision.effects == (Receive("HZ", (("A", 1),), "return", "Fo1-1", "o1"),)
+    assert decision.effects == (
+        Receive("HZ", (("A", 1),), "return", "Fo1-1", "o1", channel="taobao"),
+    )
     assert isinstance(decision.events[0], StockReturned)
     assert isinstance(decision.state, Hold)
     assert decision.state.shipped == (("A", 1), ("B", 1))
@@ -418,8 +420,8 @@ def test_a_waiting_return_is_booked_with_its_parcel() -> None:
     )
     decision = decide(waiting, shipped("o1", "HZ", [("A", 2), ("B", 1)]))
     assert decision.effects == (
-        Deduct("HZ", GOODS, "Po1-1", "o1", "test"),
-        Receive("HZ", (("A", 2),), "return", "F1", "o1", "test"),
+        Deduct("HZ", GOODS, "Po1-1", "o1", "test", channel="taobao"),
+        Receive("HZ", (("A", 2),), "return", "F1", "o1", "test", channel="taobao"),
     )
     assert isinstance(decision.state, Hold)
     assert decision.state.early_returns == (Returned("F2", (("A", 1),)),)

@@ -113,8 +113,8 @@ class Shelf:
         assert (key, goods, hold.generation) == (ID, GOODS, 1)
         return self._whole
 
-    def part(self, key: str, goods: Goods) -> HeldPart | Short:
-        assert (key, goods) == (ID, GOODS)
+    def part(self, key: str, hold: Hold, goods: Goods) -> HeldPart | Short:
+        assert (key, goods, hold.channel) == (ID, GOODS, "pos")
         assert self._part is not None, "a part was not asked for"
         return self._part
 
@@ -142,7 +142,7 @@ def decided(
 def test_all_of_it_is_held_for_the_time_that_was_asked() -> None:
     decision, answer = decided(None, ASK, Shelf(Held(warehouse="HZ", rule="asked")))
     assert decision.state == HELD
-    assert decision.effects[0] == Reserve("HZ", GOODS)
+    assert decision.effects[0] == Reserve("HZ", GOODS, channel="pos")
     (event,) = decision.events
     assert isinstance(event, ReservationMade)
     assert [(line.sku, line.wanted, line.held) for line in event.lines] == [
@@ -165,7 +165,7 @@ def test_a_part_is_held_only_where_it_was_asked_for() -> None:
     part = HeldPart(warehouse="GZ", rule="asked", goods=PART, missing=LACKING)
     partial = replace(ASK, partial=True)
     decision, answer = decided(None, partial, Shelf(Short(missing=LACKING), part))
-    assert decision.effects[0] == Reserve("GZ", PART)
+    assert decision.effects[0] == Reserve("GZ", PART, channel="pos")
     assert isinstance(answer, Reservation)
     assert [line.held for line in answer.lines] == [1, 0]
     assert isinstance(decision.state, Hold)
@@ -237,11 +237,32 @@ def test_what_changes_nothing_is_only_answered(
     ("state", "command", "now", "then", "event", "effect"),
     [
         (HELD, CONFIRM, NOW, SOLD, ReservationConfirmed, None),
-        (HELD, HAND_OVER, NOW, GONE, ReservationConfirmed, Deduct("HZ", GOODS, ID, ID)),
-        (SOLD, HAND_OVER, END, GONE, ReservationConfirmed, Deduct("HZ", GOODS, ID, ID)),
-        (HELD, RELEASE, END, RELEASED, ReservationEnded, Release("HZ", GOODS)),
-        (SOLD, RELEASE, NOW, replace(RELEASED, paid=True), ReservationEnded, Release("HZ", GOODS)),
-        (HELD, EXPIRE, END, EXPIRED, ReservationEnded, Release("HZ", GOODS)),
+        (
+            HELD,
+            HAND_OVER,
+            NOW,
+            GONE,
+            ReservationConfirmed,
+            Deduct("HZ", GOODS, ID, ID, channel="pos"),
+        ),
+        (
+            SOLD,
+            HAND_OVER,
+            END,
+            GONE,
+            ReservationConfirmed,
+            Deduct("HZ", GOODS, ID, ID, channel="pos"),
+        ),
+        (HELD, RELEASE, END, RELEASED, ReservationEnded, Release("HZ", GOODS, channel="pos")),
+        (
+            SOLD,
+            RELEASE,
+            NOW,
+            replace(RELEASED, paid=True),
+            ReservationEnded,
+            Release("HZ", GOODS, channel="pos"),
+        ),
+        (HELD, EXPIRE, END, EXPIRED, ReservationEnded, Release("HZ", GOODS, channel="pos")),
     ],
 )
 def test_what_changes_a_reservation(

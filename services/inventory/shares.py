@@ -1,0 +1,146 @@
+"""The uses of rows with quotas in Postgres, for rows of stock that the caller has locked.
+
+Guarantees: a row is counted from the first time that it is locked and its SKU has a quota, holds made before included;
+from then on it stays counted, whatever the table says. What is kept is written in the very statement that writes what is
+reserved, so that the CHECK of the row holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from chassis.postgres import Connection, Pool, named_queries
+from services.inventory import shelves
+from services.inventory.domain.model import Row
+from services.inventory.domain.quotas import Shares, Use
+from services.inventory.domain.rules import Book
+from services.inventory.quotas import Quotas
+
+SQL = named_queries(Path(__file__).parent / "sql" / "quotas.sql")
+STOCK = named_queries(Path(__file__).parent / "sql" / "queries.sql")
+ROWS_A_LOOK = 2_000
+"""Locked at once while the count of all begins: orders of theirs wait meanwhile."""
+
+
+class UseDifference(Struct, frozen=True, kw_only=True):
+    """A channel whose counted uses of a row are not what holds and ledger come to, in pieces."""
+
+    warehouse: str
+    sku: str
+    channel: str
+    counted_held: int
+    held: int
+    """Sum of its live holds."""
+    counted_sent: int
+    sent: int
+    """What the ledger says it sent out since the count began, less what came back."""
+
+    @property
+    def pieces(self) -> int:
+        """By how many it is off."""
+        return abs(self.counted_held - self.held) + abs(self.counted_sent - self.sent)
+
+
+async def read(
+    connection: Connection, rows: Sequence[Row], uncounted: Sequence[Row], quotas: Quotas
+) -> dict[Row, Shares]:
+    """The shares of counted rows, and of those whose count begins now: they must exist."""
+    if uncounted:
+        await connection.execute(SQL["begin"], *_columns(uncounted))
+    uses: dict[Row, dict[str, Use]] = {row: {} for row in (*rows, *uncounted)}
+    if uses:
+        for row in await connection.fetch(SQL["read"], *_columns(list(uses))):
+            uses[row["warehouse"], row["sku"]][row["channel"]] = Use(row["held"], row["sent"])
+    return {row: Shares(quotas.sharing(row[1]), used) for row, used in uses.items()}
+
+
+async def save(connection: Connection, book: Book, rows: Sequence[Row]) -> None:
+    """Writes changed rows that are counted, with what is kept of them, and the uses that changed."""
+    numbers = [(*row, *book.rows[row], book.kept(row)) for row in rows]
+    written = await connection.execute(SQL["write_rows"], *_columns(numbers))
+    assert written == f"UPDATE {len(rows)}", written
+    uses = [
+        (*row, channel, shares.uses[channel].held, shares.uses[channel].sent)
+        for row in rows
+        for shares in (book.shares[row],)
+        for channel in sorted(shares.changed)
+    ]
+    if uses:
+        await connection.execute(SQL["save"], *_columns(uses))
+
+
+async def recounted(connection: Connection, row: Row, shares: Shares) -> None:
+    """What the channels hold of a locked row, counted anew from its holds: for a row that is repaired."""
+    held = {one["channel"]: one["held"] for one in await connection.fetch(SQL["held_now"], *row)}
+    for channel in shares.uses.keys() | held.keys():
+        off = held.get(channel, 0) - shares.uses.get(channel, Use()).held
+        if off:
+            shares.use(channel, off)
+
+
+async def differences(connection: Connection) -> tuple[UseDifference, ...]:
+    """Uses that are not what holds and ledger come to, by row and channel."""
+    return tuple(UseDifference(**dict(row)) for row in await connection.fetch(SQL["mismatch"]))
+
+
+async def unlocked(connection: Connection, skus: Sequence[str], quotas: Quotas) -> Book:
+    """What is for sale of these SKUs and who may have it, to be looked at: nothing is locked, and may be other by then."""
+    rows: dict[Row, tuple[int, int]] = {}
+    uses: dict[Row, dict[str, Use]] = {}
+    for one in await connection.fetch(SQL["of_skus"], skus):
+        row = (one["warehouse"], one["sku"])
+        rows[row] = (one["for_sale"], one["reserved"])
+        if one["counted"]:
+            used = uses.setdefault(row, {})
+            if one["channel"] is not None:
+                used[one["channel"]] = Use(one["held"], one["sent"])
+    shares = {row: Shares(quotas.sharing(row[1]), used) for row, used in uses.items()}
+    return Book(rows, None, shares)
+
+
+async def restart(connection: Connection, sku: str) -> list[str]:
+    """Forgets what was sent of the SKU: its shares are of what lies there now. Returns the warehouses.
+
+    Its rows are counted again when they are next locked; a second call before that does nothing.
+    """
+    async with connection.transaction():
+        rows = await connection.fetch(SQL["forget_rows"], sku)
+        await connection.execute(SQL["forget_uses"], sku)
+    return sorted(row["warehouse"] for row in rows)
+
+
+async def begin_counting(pool: Pool, quotas: Quotas, rows_a_look: int = ROWS_A_LOOK) -> int:
+    """Begins the count of all rows whose SKU has a quota and that are not counted yet; returns how many.
+
+    Rows that come later are counted when they are first locked. Several processes may do it: a row is begun once.
+    """
+    begun, last = 0, ("", "")
+    while quotas.hard:
+        async with pool.acquire() as connection, connection.transaction():
+            found = await connection.fetch(SQL["uncounted"], *last, rows_a_look)
+            if not found:
+                break
+            last = (found[-1]["warehouse"], found[-1]["sku"])
+            rows = [(row["warehouse"], row["sku"]) for row in found if quotas.limits(row["sku"])]
+            if rows:
+                begun += await _begin(connection, rows, quotas)
+    return begun
+
+
+async def _begin(connection: Connection, rows: Sequence[Row], quotas: Quotas) -> int:
+    locked = await connection.fetch(STOCK["lock_rows"], *_columns(rows))
+    numbers = {(row[0], row[1]): (row[2], row[3]) for row in locked if not row[5]}
+    if numbers:
+        batched = [(row[0], row[1]) for row in locked if row[4] and not row[5]]
+        on_shelves = await shelves.read(connection, batched) if batched else None
+        book = Book(numbers, on_shelves, await read(connection, (), list(numbers), quotas))
+        await save(connection, book, sorted(numbers))
+    return len(numbers)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
