@@ -80,6 +80,8 @@ class InsideOrder(Struct, frozen=True, kw_only=True):
     """Codes of what `orders` says it waits for."""
     handed_over: bool = False
     """Whether the buyer took the goods along: no parcel is sent, whatever stock says."""
+    news_set_aside: bool = False
+    """Whether what the channel said last is in quarantine, after something older was taken in."""
 
 
 class InsideParcel(Struct, frozen=True, kw_only=True):
@@ -315,8 +317,10 @@ def _unbooked(order: InsideOrder, reservation: str) -> bool:
 def _claims(
     outside: Outside, inside: Inside, findings: list[Finding], looked_at: dict[str, int]
 ) -> None:
-    """Each refund a buyer asked for is a refund here. A quarantined order's waits with it."""
-    accepted = {(o.channel, o.order_no) for o in inside.orders if o.order_id}
+    """Each refund a buyer asked for is a refund here. A quarantined order's waits with it, or with its payment."""
+    accepted = {
+        (o.channel, o.order_no) for o in inside.orders if o.order_id and not o.news_set_aside
+    }
     cases = {r.refund_id for r in inside.refunds}
     wanted = [c for c in outside.claims if c.asks and (c.channel, c.order_no) in accepted]
     # What a store took back is told by its own receipt, of a sale whose goods we know.

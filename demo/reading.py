@@ -22,6 +22,7 @@ from demo.checker import (
 
 ORDERS = """
 SELECT i.channel, i.shop, i.channel_order_no, coalesce(i.order_id, '') AS order_id, i.quarantined,
+       coalesce(json_array_length(i.document->'state'->'quarantine'), 0) > 0 AS news_set_aside,
        coalesce(o.state, '') AS state,
        coalesce((o.document->'state'->>'paid_fen')::bigint, 0) AS paid_fen,
        coalesce(i.document->'state'->>'state', '') AS channel_state,
@@ -183,6 +184,7 @@ def _inside_order(row: Any) -> InsideOrder:
         order_no=row["channel_order_no"],
         order_id=row["order_id"],
         quarantined=row["quarantined"],
+        news_set_aside=row["news_set_aside"],
         state=row["state"],
         paid_fen=row["paid_fen"],
         channel_state=row["channel_state"],

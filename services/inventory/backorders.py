@@ -19,7 +19,8 @@ from chassis.rules.values import Kind
 from schemas.events.commands_inventory import AllocateBackorder
 from services.inventory import metrics
 from services.inventory.domain.backorders import Waiting, served
-from services.inventory.domain.model import Hold, pieces_of, wanted
+from services.inventory.domain.model import Hold, pieces_of
+from services.inventory.domain.wanted import wanted
 from services.inventory.quotas import Quotas
 from services.inventory.rebuild import decode_kept
 from services.inventory.shares import unlocked

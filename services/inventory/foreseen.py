@@ -42,7 +42,6 @@ from services.inventory.domain.model import (
     StockCount,
     merged,
     pieces_of,
-    wanted,
 )
 from services.inventory.domain.reservations import (
     ConfirmReservation,
@@ -52,6 +51,7 @@ from services.inventory.domain.reservations import (
     ReserveGoods,
 )
 from services.inventory.domain.stock import arrival_document
+from services.inventory.domain.wanted import wanted
 from services.inventory.sourcing import Choice, Sourcing
 
 Moment: TypeAlias = tuple[str, str, datetime]

@@ -67,10 +67,10 @@ from services.inventory.domain.model import (
     Short,
     merged,
     taken_from,
-    wanted,
 )
 from services.inventory.domain.parts import held_by, let_go, parts_of, with_part
 from services.inventory.domain.stock import Outcome, Stock
+from services.inventory.domain.wanted import wanted
 from services.inventory.movements import telling
 from services.inventory.receipts import received
 

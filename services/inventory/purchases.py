@@ -20,7 +20,6 @@ from services.inventory.domain.model import (
     PurchaseReceipt,
     Receive,
     merged,
-    wanted,
 )
 from services.inventory.domain.stock import (
     PIECES_MAX,
@@ -32,6 +31,7 @@ from services.inventory.domain.stock import (
     refused,
     unwritable,
 )
+from services.inventory.domain.wanted import wanted
 
 
 def opened(

@@ -12,16 +12,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from services.inventory.domain.model import (
-    Aggregate,
-    Goods,
-    Hold,
-    Purchase,
-    Row,
-    Transfer,
-    wanted,
-)
+from services.inventory.domain.model import Aggregate, Goods, Hold, Purchase, Row, Transfer
 from services.inventory.domain.replenishment import Plan, Position, ordered
+from services.inventory.domain.wanted import wanted
 
 CLASSES = {
     "smooth": "平稳",

@@ -31,7 +31,6 @@ from services.inventory.domain.model import (
     merged,
     taken_from,
     unnumbered,
-    wanted,
 )
 from services.inventory.domain.stock import (
     Outcome,
@@ -42,6 +41,7 @@ from services.inventory.domain.stock import (
     refused,
     unwritable,
 )
+from services.inventory.domain.wanted import wanted
 
 
 def transferred(

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from services.inventory.domain.model import Goods, Hold, Part, Places, merged, wanted
+from services.inventory.domain.model import Goods, Hold, Part, Places, merged
+from services.inventory.domain.wanted import wanted
 
 
 def parts_of(hold: Hold) -> tuple[Part, ...]:

@@ -23,7 +23,8 @@ from msgspec import Struct
 from chassis.codec import codec
 from schemas.events.orders import OrderPlaced
 from schemas.events.stock import ReservedLine, ShortLine, StockReserved, StockShort
-from services.inventory.domain.model import Goods, wanted
+from services.inventory.domain.model import Goods
+from services.inventory.domain.wanted import wanted
 from services.inventory.sourcing import Choice, Sourcing, read_sourcing
 
 SCRIPT = Path(__file__).with_name("reserve.lua")

@@ -272,6 +272,12 @@ def test_what_a_platform_tells_nobody_or_cannot_be_told_is_no_disagreement() -> 
     assert "left and the channel waits" in str(_lines(replace(outside, orders=expected), INSIDE))
 
 
+def test_a_claim_waits_with_a_payment_that_is_in_quarantine() -> None:
+    paid_unread = replace(_inside(1, news_set_aside=True), claims={})
+    assert "claims: taobao C2 of 2 is no refund" not in _lines(OUTSIDE, paid_unread)
+    assert "claims: taobao C2 of 2 is no refund" in _lines(OUTSIDE, replace(INSIDE, claims={}))
+
+
 def test_what_a_till_sold_and_took_back_needs_no_parcel_and_no_gateway() -> None:
     """Order 2 left over the counter, whether or not the books had it, and a part of it came back."""
     receipt = OutsideClaim(channel="taobao", order_no="2", claim_no="R1", asks=False)

@@ -24,9 +24,9 @@ from services.inventory.domain.model import (
     Receive,
     merged,
     taken_from,
-    wanted,
 )
 from services.inventory.domain.rules import Book, choose, passed_over, shortfall
+from services.inventory.domain.wanted import wanted
 
 LEVELS = {
     ("HZ", "A"): 2,
