@@ -78,14 +78,16 @@ class Archive:
         since = max(reach, state["copied_until"])
         metrics.ARCHIVE_BYTES.set(state["bytes"])
         metrics.ARCHIVE_LAG_SECONDS.set((now - since).total_seconds())
-        if since >= now - BEHIND:
+        ends = now - BEHIND
+        if since >= ends:
             return False
         first = await connection.fetchval(SQL["first_arrival"], since, since + LEAP)
-        until = min(now - BEHIND, since + LEAP if first is None else first + WINDOW)
+        until = min(ends, since + LEAP if first is None else first + WINDOW)
         if first is not None and first < until:
             await self._copy(connection, first, until)
         await connection.execute(SQL["copied"], until)
-        return True
+        # What has become old enough meanwhile is the next round's, or this one would never end.
+        return until < ends
 
     async def _copy(self, connection: Connection, since: datetime, until: datetime) -> None:
         rows = await connection.fetch(SQL["arrivals"], since, until)
