@@ -82,7 +82,7 @@ class Archive:
         if since >= ends:
             return False
         first = await connection.fetchval(SQL["first_arrival"], since, since + LEAP)
-        until = min(ends, since + LEAP if first is None else first + WINDOW)
+        until: datetime = min(ends, since + LEAP if first is None else first + WINDOW)
         if first is not None and first < until:
             await self._copy(connection, first, until)
         await connection.execute(SQL["copied"], until)
