@@ -8,7 +8,6 @@ either: an order that could be matched and still waits is asked for again, by wh
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Protocol
@@ -17,10 +16,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chassis.commands import envelope
-from chassis.log import logger
-from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY
+from chassis.postgres import ACQUIRE_TIMEOUT_S
 from chassis.processor import Decision, Moment
-from chassis.producer import DeliveryFailed
 from schemas.events.channel_payloads import MatchRequested
 from schemas.events.orders import OrderLine, OrderLinesMatched
 from services.ingest import metrics
@@ -29,6 +26,7 @@ from services.ingest.domain.evidence import WithoutPayload
 from services.ingest.domain.matching import Catalogue, ChannelLine, MerchantCodes, Told, told
 from services.ingest.domain.model import CanonicalOrder
 from services.ingest.domain.snapshots import KnownOrder, Waiting
+from services.ingest.looking import look_on
 from services.ingest.shared import Shared
 
 LOOK_S = 1.0
@@ -198,14 +196,7 @@ class Matcher:
 
     async def run(self) -> None:
         """Works until cancelled."""
-        while True:
-            try:
-                asked = await self.look()
-            except (*AWAY, DeliveryFailed) as away:
-                logger.warning("waiting", part="matching", why=type(away).__name__)
-                asked = 0
-            if asked < ORDERS_MAX:
-                await asyncio.sleep(LOOK_S)
+        await look_on("matching", self.look, most=ORDERS_MAX, pause_s=LOOK_S)
 
     async def look(self) -> int:
         """One look; returns how many orders were asked for. Two processes may ask for the same: it does no harm."""

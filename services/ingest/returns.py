@@ -7,7 +7,6 @@ from its number, so that asking again changes nothing. What refunds cannot take 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,13 @@ import msgspec
 from msgspec import Struct
 
 from chassis.ids import request_id
-from chassis.log import logger
-from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, named_queries
-from chassis.producer import DeliveryFailed
+from chassis.postgres import ACQUIRE_TIMEOUT_S, named_queries
 from schemas.events.commands_refunds import PaidBack, PaidBackGoods, RequestRefund
 from services.ingest import metrics
 from services.ingest.catalogue import CatalogueReader
 from services.ingest.domain.matching import Catalogue, ChannelLine, MerchantCodes, told
 from services.ingest.domain.model import CanonicalOrder
+from services.ingest.looking import look_on
 from services.ingest.matching import channel_lines
 from services.ingest.shared import Shared
 
@@ -102,14 +100,7 @@ class Returns:
 
     async def run(self) -> None:
         """Works until cancelled. Two processes may hand over the same: it does no harm."""
-        while True:
-            try:
-                looked = await self.look()
-            except (*AWAY, DeliveryFailed) as away:
-                logger.warning("waiting", part="returns", why=type(away).__name__)
-                looked = 0
-            if looked < ROWS_MAX:
-                await asyncio.sleep(LOOK_S)
+        await look_on("returns", self.look, most=ROWS_MAX, pause_s=LOOK_S)
 
     async def look(self) -> int:
         """One look; returns how many could have been handed over."""
