@@ -33,7 +33,7 @@ class Staff:
     async def run(self) -> None:
         """Rounds through the desks."""
         while True:
-            for desk in (self._warehouse, self._approvals, self._returns):
+            for desk in (self._warehouse, self._approvals, self._returns, self._payouts):
                 try:
                     await desk()
                 except (httpx2.HTTPError, KeyError, ValueError):
@@ -130,6 +130,14 @@ class Staff:
                     f"{base}/refunds/{case['order_id']}/{case['refund_id']}/returned",
                     {"good": True, "actor": "退货验收"},
                 )
+
+    async def _payouts(self) -> None:
+        """Payouts that the service has given up on: the gateway was away each time, and is there again by now."""
+        base = self._platform.door("refunds")
+        for case in (await self._get(f"{base}/refunds?state=needs_person&limit=100"))["refunds"]:
+            await self._post(
+                f"{base}/refunds/{case['order_id']}/{case['refund_id']}/look-again", {}
+            )
 
     async def _has_left(self, order_id: str) -> bool:
         """Whether the goods are on their way, so that only a return can bring them back."""
