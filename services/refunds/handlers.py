@@ -221,16 +221,7 @@ def request_refund(
     events: list[Struct] = [_requested(command.order_id, case, at.now)]
     if case.approved:
         events.append(
-            RefundApproved(
-                order_id=command.order_id,
-                version=0,
-                occurred_at=at.now,
-                refund_id=case.refund_id,
-                actor=case.rule,
-                role=case.tier,
-                complete=True,
-                reason="rule",
-            )
+            _approved(command.order_id, case, at.now, who=(case.rule, case.tier), reason="rule")
         )
     return Decision(
         state=account,
@@ -262,16 +253,8 @@ def _paid_back(state: Account, command: RequestRefund, back: PaidBack, at: Momen
         return Decision(state=state, events=(refused,), result_id=claimed.reason)
     case = paid_back.settled_at_once(state, command, claimed, at.now)
     account = rules.with_case(state, case)
-    approved = RefundApproved(
-        order_id=command.order_id,
-        version=0,
-        occurred_at=at.now,
-        refund_id=case.refund_id,
-        actor=command.actor,
-        role=case.tier,
-        complete=True,
-        reason="paid_back",
-    )
+    who = (command.actor, case.tier)
+    approved = _approved(command.order_id, case, at.now, who=who, reason="paid_back")
     settled = _settled(account, command.order_id, case, back.gateway, back.request_no, at.now)
     return Decision(
         state=account,
@@ -293,16 +276,8 @@ def approve_refund(
         return Decision(state=state, refusal=agreed.reason)
     if agreed is case:
         return Decision(state=state, result_id=case.refund_id)
-    approved = RefundApproved(
-        order_id=command.order_id,
-        version=0,
-        occurred_at=at.now,
-        refund_id=case.refund_id,
-        actor=command.actor,
-        role=command.role,
-        complete=agreed.approved,
-        reason=command.reason,
-    )
+    who = (command.actor, command.role)
+    approved = _approved(command.order_id, agreed, at.now, who=who, reason=command.reason)
     return _moved(state, command.order_id, agreed, (approved,), at.now)
 
 
@@ -382,6 +357,23 @@ def _moved(
 def _changed(order_id: str, account: Account, case: Case, now: datetime) -> CaseChanged:
     trade_no = f"{account.channel}:{account.channel_order_no}"
     return CaseChanged(order_id=order_id, trade_no=trade_no, case=case, changed_at=now)
+
+
+def _approved(
+    order_id: str, case: Case, now: datetime, *, who: tuple[str, str], reason: str
+) -> RefundApproved:
+    """`who`: actor and role."""
+    actor, role = who
+    return RefundApproved(
+        order_id=order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=case.refund_id,
+        actor=actor,
+        role=role,
+        complete=case.approved,
+        reason=reason,
+    )
 
 
 def _requested(order_id: str, case: Case, now: datetime) -> RefundRequested:
