@@ -82,6 +82,7 @@ class Worker:
         publisher: Any,
         codec: Codec,
         clock: Clock,
+        publishing_max: int = PUBLISHING_MAX,
     ) -> None:
         self._processor = processor
         self._source = source
@@ -89,6 +90,7 @@ class Worker:
         self._publisher = publisher
         self._codec = codec
         self._clock = clock
+        self._publishing_max = publishing_max
         self._limit = InvalidLimit()
         self._publishing: deque[asyncio.Task[None]] = deque()
         self._delivered: list[int] = []
@@ -189,9 +191,10 @@ class Worker:
         self._source.report_progress(
             {(move.source, move.partition): move.next for move in batch.advances}
         )
-        await self._publish(emitted, outbox_id)
         if self._processor.facts is not None:
+            # First: who asked waits for the commit, not for what Kafka still has to take of earlier batches.
             await self._processor.facts.committed(known.facts)
+        await self._publish(emitted, outbox_id)
         self._measure(folded, records, self._clock.monotonic_ms() - started_ms)
 
     async def _begin(self, work: Any, batch: Batch, known: Known) -> None:
@@ -264,7 +267,7 @@ class Worker:
     async def _publish(self, emitted: list[Emitted], outbox_id: int) -> None:
         if not emitted:
             return
-        while len(self._publishing) >= PUBLISHING_MAX:
+        while len(self._publishing) >= self._publishing_max:
             await self._publishing.popleft()
         delivered = self._publisher.publish(emitted, in_line=True)
         self._publishing.append(asyncio.create_task(self._mark(delivered, outbox_id)))

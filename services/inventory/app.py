@@ -65,6 +65,8 @@ from services.inventory.timers import (
 NAME = "inventory"
 DIRECT_NAME = "inventory-direct"
 """Owner of the outbox rows and metrics of what is asked at the doors."""
+DIRECT_PUBLISHING_MAX = 64
+"""Batches of a few reservations each: a till does not wait until Kafka has taken those of others."""
 
 
 def processor(source: StockSource) -> Processor[Aggregate]:
@@ -99,6 +101,7 @@ def direct_worker(
         publisher=publisher,
         codec=codec(),
         clock=clock,
+        publishing_max=DIRECT_PUBLISHING_MAX,
     )
 
 
