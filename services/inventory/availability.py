@@ -83,11 +83,12 @@ class AvailabilityPublisher:
             until = _read_to(rows, since)
             if until > since or told_to["rules"] != self._quotas.version:
                 await connection.execute(SQL["keep_told_to"], self._quotas.version, until)
-            await self._publisher.publish(
-                [
-                    envelope(self._codec, one, self._producer)
+            await asyncio.gather(
+                *[
+                    self._publisher.publish(
+                        [envelope(self._codec, one, self._producer) for one in part]
+                    )
                     async for part in _slowly(news)
-                    for one in part
                 ]
             )
         seen = self._seen | changed
@@ -98,8 +99,7 @@ class AvailabilityPublisher:
         self, connection: Connection, skus: Sequence[str], now: datetime
     ) -> list[ChannelAvailabilityChanged]:
         told = {
-            row["sku"]: _numbers(_decode_offers(row["offers"]))
-            for row in await connection.fetch(SQL["offered_of"], skus)
+            row["sku"]: row["offers"] for row in await connection.fetch(SQL["offered_of"], skus)
         }
         rows: dict[str, list[Any]] = {}
         for row in await connection.fetch(SQL["levels_of"], skus):
@@ -110,7 +110,7 @@ class AvailabilityPublisher:
         async for part in _slowly(list(rows.items())):
             for sku, levels in part:
                 changed = self._worked_out(sku, levels, book, now)
-                if told.get(sku) != _numbers(changed.offers):
+                if _numbers(_decode_offers(told.get(sku, "[]"))) != _numbers(changed.offers):
                     news.append(changed)
         return news
 
@@ -180,7 +180,7 @@ async def _keep(
         SQL["keep_offered"],
         [one.sku for one in news],
         [one.for_sale for one in news],
-        [msgspec.json.encode(one.offers).decode() for one in news],
+        [msgspec.json.encode(one.offers).decode() async for part in _slowly(news) for one in part],
         [one.stock_changed_at for one in news],
         now,
     )
