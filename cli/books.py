@@ -144,6 +144,13 @@ def _print(verdict: Verdict) -> None:
             table.add_row(use.warehouse, use.sku, use.channel, *map(str, sums))
         console.print(table)
         console.print("to count them anew: danshu inventory quotas SKU --restart")
+    if verdict.promises:
+        names = ("promised", "live", "outstanding", "ordered", "set_aside", "came")
+        table = Table("warehouse", "SKU", "purchase order", *names, box=None)
+        for line in verdict.promises:
+            sums = tuple(getattr(line, name) for name in names)
+            table.add_row(line.warehouse, line.sku, line.purchase_no, *map(str, sums))
+        console.print(table)
     summary = f"{verdict.entries} entries, {verdict.rows} rows: "
     if verdict.closes:
         console.print(summary + "the books close")

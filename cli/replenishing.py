@@ -1,4 +1,5 @@
-"""`danshu inventory suggest | plan | supply | purchase | purchase-receive | purchase-cancel | purchases`.
+"""`danshu inventory suggest | plan | supply | purchase | purchase-receive | purchase-redate | purchase-cancel |
+purchases`.
 
 Guarantees: nothing here writes stock; purchase orders go through the service's doors to its single writer and are opened
 once by their number, however often they are sent. Exit status 0: done; 1: refused, with the reason, or no answer; 2: no
@@ -210,6 +211,20 @@ def purchase_receive(
         warehouse=warehouse,
         lines=written_lines(line, file),
     )
+
+
+@app.command("purchase-redate")
+def purchase_redate(
+    document: Number,
+    expected: Annotated[str, typer.Argument(metavar="TIME", help="When the rest comes.")],
+    *,
+    reason: Reason,
+    actor: Actor = "",
+    url: Url = "",
+) -> None:
+    """Say that what has not come in of a purchase order comes at another time; its promises move with it."""
+    at = moment(expected).isoformat()
+    send("/purchase-redates", document, actor, url, expected_at=at, reason=reason)
 
 
 @app.command("purchase-cancel")

@@ -28,6 +28,7 @@ BOOKS = {
     "ledger_mismatch": "台账差异",
     "batch_mismatch": "批次差异",
     "quota_mismatch": "配额差异",
+    "promise_mismatch": "预售差异",
     "valkey_difference": "缓存差异",
 }
 WINDOW = 10

@@ -402,6 +402,26 @@ class RecordCount(Struct, frozen=True, kw_only=True):
     """盘点行"""
 
 
+class RedatePurchase(Struct, frozen=True, kw_only=True):
+    """采购单改期 · what is still to come is expected at another time."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.RedatePurchase"
+
+    document_no: str
+    """单据号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    expected_at: datetime
+    """新的预计到货"""
+    reason: str
+    """原因 · in a person's words"""
+
+
 class RejectStockDocument(Struct, frozen=True, kw_only=True):
     """驳回 · an adjustment or a count."""
 
@@ -440,6 +460,24 @@ class RepairStock(Struct, frozen=True, kw_only=True):
     """商家SKU"""
     reason: str
     """原因 · in a person's words, kept with the ledger entry"""
+
+
+class ReviewPromise(Struct, frozen=True, kw_only=True):
+    """复核预售 · what an order was promised may be carried no more, or come at another time."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.ReviewPromise"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    promise_no: int
+    """第几次答应 · as it was seen: a newer promise is not touched"""
 
 
 class TransferLine(Struct, frozen=True, kw_only=True):
@@ -493,7 +531,9 @@ RECORDS: tuple[type[Struct], ...] = (
     ReceiveStock,
     ReceiveTransfer,
     RecordCount,
+    RedatePurchase,
     RejectStockDocument,
     RepairStock,
+    ReviewPromise,
     TransferStock,
 )

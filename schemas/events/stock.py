@@ -59,6 +59,45 @@ class StockHoldExtended(Struct, frozen=True, kw_only=True):
     """原因"""
 
 
+class PromisedLine(Struct, frozen=True, kw_only=True):
+    """预售行 · pieces of one SKU that an order is to have."""
+
+    warehouse: str
+    """仓库 · where it is to be"""
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数"""
+    purchase_no: str | None = None
+    """采购单号 · out of which it is to come; null = it lies there and is set aside"""
+    expected_at: datetime | None = None
+    """预计到货 · null = it lies there"""
+
+
+class StockPromiseChanged(Struct, frozen=True, kw_only=True):
+    """预售日期变更 · a promise moved to other receipts or another date, or is withdrawn."""
+
+    TOPIC: ClassVar[str] = "stock"
+    FULL_NAME: ClassVar[str] = "danshu.stock.StockPromiseChanged"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    was_promised_for: datetime | None = None
+    """原答应日期 · null = nothing was promised"""
+    promised_for: datetime | None = None
+    """新答应日期 · null = withdrawn: the order waits like any that is short"""
+    promised: tuple[PromisedLine, ...] | None = None
+    """预售明细 · null = withdrawn"""
+    why: str
+    """原因 · redated (the receipt has another date) or not_coming (less is to come than was said)"""
+    rule: str | None = None
+    """预售依据 · table@version#row where it was promised anew; null = only its date moved, or it is withdrawn"""
+
+
 class StockReleased(Struct, frozen=True, kw_only=True):
     """预占已释放."""
 
@@ -215,11 +254,18 @@ class StockShort(Struct, frozen=True, kw_only=True):
     """缺货行"""
     withheld_by: str | None = None
     """不予占货的依据 · table@version#row where the goods are there and are held only once it is paid; null = goods lack"""
+    promised_for: datetime | None = None
+    """答应的发货日期 · when the goods that are to come can be sent; null = nothing is promised"""
+    promised: tuple[PromisedLine, ...] | None = None
+    """预售明细 · what makes the order whole by then; null = nothing is promised"""
+    promise_rule: str | None = None
+    """预售依据 · table@version#row; null = nothing is promised"""
 
 
 RECORDS: tuple[type[Struct], ...] = (
     StockDeducted,
     StockHoldExtended,
+    StockPromiseChanged,
     StockReleased,
     StockReserved,
     StockReturned,

@@ -56,6 +56,7 @@ from schemas.events.stock import (
     ShortLine,
     StockDeducted,
     StockHoldExtended,
+    StockPromiseChanged,
     StockReleased,
     StockReserved,
     StockReturned,
@@ -65,6 +66,7 @@ from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
 from services.console import words, write_backs
 from services.console.domain.model import EMPTY, Card, with_flag, without_flag
 from services.console.entries import entry, only_told, raises
+from services.console.promises import kept_in, promise_changed, told_of, without_promise
 from services.console.words import CODES, STATES, say, yuan
 
 Decided = Decision[Card]
@@ -150,7 +152,7 @@ def amended(card: Card | None, event: OrderAmended, _facts: Any, moment: Moment)
 
 def reserved(card: Card | None, event: StockReserved, _facts: Any, moment: Moment) -> Decided:
     """Goods are held; the first time counts."""
-    known = card or EMPTY
+    known = without_promise(card or EMPTY)
     return Decision(
         state=replace(
             known,
@@ -191,6 +193,13 @@ def short(card: Card | None, event: StockShort, _facts: Any, moment: Moment) -> 
             state=replace(known, updated_at=moment.now),
             effects=entry(event, moment, "有货，付款后再占", "", event.withheld_by),
         )
+    if event.promised_for is not None:
+        told = f"{missing}；{told_of(event.promised_for, event.promised or ())}"
+        return Decision(
+            state=kept_in(known, event.promised_for, moment),
+            effects=entry(event, moment, told, "", event.promise_rule or ""),
+        )
+    known = without_promise(known)
     return Decision(
         state=replace(known, flags=with_flag(known.flags, "short"), updated_at=moment.now),
         effects=entry(event, moment, missing),
@@ -414,6 +423,7 @@ HANDLERS: Handlers = {
     WriteBackRefused: write_backs.refused,
     StockReserved: reserved,
     StockShort: short,
+    StockPromiseChanged: promise_changed,
     StockHoldExtended: only_told(_reason),
     StockReleased: only_told(_reason),
     StockDeducted: only_told(lambda event: words.warehouse(event.warehouse)),

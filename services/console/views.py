@@ -70,6 +70,7 @@ class OrderItem(Shown):
     routed_at: datetime | None
     updated_at: datetime | None
     ship_by: datetime | None
+    promised_for: datetime | None = Field(description="预售答应的发货日期；没有预售时为空")
     promise: str = Field(description="距承诺发货时间；不需要发货时为空")
     promise_tone: str = Field(description="late 已超时，soon 临近，calm 充裕；不需要发货时为空")
     warehouse: str
@@ -322,6 +323,9 @@ class Views:
             routed_at=card.routed_at,
             updated_at=card.updated_at,
             ship_by=card.ship_by,
+            promised_for=card.promised_for
+            if "presale" in card.flags and card.state != "cancelled"
+            else None,
             promise=promise.text if promise else "",
             promise_tone=promise.tone if promise else "",
             warehouse=card.warehouse,

@@ -49,6 +49,7 @@ CHANNELS: Mapping[str, str] = MappingProxyType(
 FLAGS: Mapping[str, str] = MappingProxyType(
     {
         "short": "缺货",
+        "presale": "预售",
         "unmatched": "未匹配SKU",
         "risk": "风控",
         "channel": "平台冻结",
@@ -92,6 +93,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "WriteBackRefused": "平台拒绝回传",
         "StockReserved": "库存已预占",
         "StockShort": "库存不足",
+        "StockPromiseChanged": "预售日期变更",
         "StockHoldExtended": "预占已延长",
         "StockReleased": "预占已释放",
         "StockDeducted": "库存已扣减",

@@ -35,6 +35,8 @@ from services.inventory.invariants import Books
 from services.inventory.leases import read_leases
 from services.inventory.parameters import read_parameters
 from services.inventory.planning import PLAN_EVERY_MS, WATCH_EVERY_MS, Planner
+from services.inventory.presale import read_presale
+from services.inventory.promise_watch import PromiseWatch
 from services.inventory.quota_doors import quota_routes
 from services.inventory.quotas import Quotas, read_quotas
 from services.inventory.rebuild import EpochKeeper
@@ -180,6 +182,7 @@ def _stock(
         *(counters, epochs, sourcing, leases, approvals),
         shelf_life=shelf_life,
         quotas=quotas,
+        presale=read_presale(settings.rules_dir),
     )
 
 
@@ -207,6 +210,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
     expiry = Expiry(pool, context.desk, clock)
     line = read_line(settings.rules_dir)
     backorders = Backorders(pool, context.desk, clock, sourcing, line, quotas)
+    promises = PromiseWatch(pool, context.desk, clock)
     sweeper = Sweeper(pool, counters, epochs, settings.sweep_after_ms)
     check = BookCheck(pool, books, BooksTeller(context.publisher, context.codec, clock, NAME))
     planner = planner_of(context)
@@ -228,6 +232,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             lambda: repeat(reservations.expire_due, settings.timer_ms),
             lambda: repeat(expiry.look, settings.timer_ms),
             lambda: repeat(backorders.look, settings.timer_ms),
+            lambda: repeat(promises.look, settings.timer_ms),
             lambda: repeat(sweeper.look, settings.timer_ms),
             *_telling(context, quotas),
             lambda: repeat(check.look, CHECK_EVERY_MS),

@@ -17,7 +17,7 @@ from chassis.postgres import Pool
 from chassis.rules import Table, needed_table
 from chassis.rules.values import Kind
 from schemas.events.commands_inventory import AllocateBackorder
-from services.inventory import metrics
+from services.inventory import expectations, metrics
 from services.inventory.domain.backorders import Waiting, served
 from services.inventory.domain.model import Hold, pieces_of
 from services.inventory.domain.wanted import wanted
@@ -98,7 +98,9 @@ class Backorders:
             ]
             skus = {sku for one in waiting for sku, _ in one.goods}
             book = await unlocked(connection, sorted(skus), self._quotas)
-            turns = served(waiting, book, self._sources)
+            promised = {promise.sku for one in waiting for promise in one.promises}
+            came = await expectations.came_for(connection, sorted(promised), book)
+            turns = served(waiting, book, self._sources, came)
             # As many as we look at have goods that are kept for others: whoever waits behind them has a look, too.
             stuck = len(rows) == LOOK_MAX and not turns
             self._after = (rows[-1]["since"], rows[-1]["key"]) if stuck else FIRST
@@ -129,6 +131,8 @@ class Backorders:
             priority=self._line.priority(
                 state.channel, pieces_of(goods), (now - since).total_seconds()
             ),
+            promises=state.promises,
+            promised_at=state.promised_at,
         )
 
     def _sources(self, one: Waiting) -> tuple[tuple[str, ...], int]:

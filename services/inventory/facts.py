@@ -37,6 +37,7 @@ from services.inventory.domain.model import (
     merged,
     pieces_of,
 )
+from services.inventory.domain.presale import EndPromise, Expect, MakePromise, Promised
 from services.inventory.domain.quotas import Recount
 from services.inventory.domain.rules import (
     Available,
@@ -49,13 +50,14 @@ from services.inventory.domain.rules import (
 from services.inventory.domain.splitting import by_rank, split
 from services.inventory.foreseen import Foreseen, Moment, Plan, plan_for, rows_of
 from services.inventory.leases import Leases
-from services.inventory.locked import LockedRows
+from services.inventory.presale import NO_PRESALE, Presale
+from services.inventory.promised_facts import PromisedFacts
 from services.inventory.shelf_life import ShelfLife
 from services.inventory.sourcing import Sourcing
 from services.inventory.targets import hold_target
 
 
-class StockFacts(LockedRows):
+class StockFacts(PromisedFacts):
     """The facts of one batch. Decisions ask it, effects change it; nothing else does."""
 
     def __init__(
@@ -68,15 +70,13 @@ class StockFacts(LockedRows):
         *,
         approvals: Approvals,
         shelf_life: ShelfLife,
+        presale: Presale = NO_PRESALE,
     ) -> None:
-        super().__init__(remember, shelf_life)
-        self.foreseen = foreseen
+        super().__init__(foreseen, remember, shelf_life, presale)
         self.buyer_holds: dict[str, int] = {}
         """How many unpaid holds each of them has."""
         self.seen: dict[Row, int] = {}
         """Available pieces of rows that were looked at and not locked."""
-        self.promised: dict[Row, int] = {}
-        """Pieces that orders of this batch still to be decided were promised, where others may be split."""
         self.books_at: dict[Moment, int] = {}
         """Pieces on hand by the book, as they were asked for."""
         self.batches_at: dict[Moment, dict[str, int]] = {}
@@ -105,7 +105,16 @@ class StockFacts(LockedRows):
         return self._sourcing.told(channel, extension)
 
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
-        """Who could send these goods now, by the numbers of Postgres."""
+        """Who could send these goods now, by the numbers of Postgres; what came for its promise is its own."""
+        with self.without(hold.promises, drawn=True):
+            return self._offer(order_id, hold, goods)
+
+    def promise(self, hold: Hold, goods: Goods, now: datetime) -> Promised | None:
+        """What is to come that makes a short order whole, its own promise taken back; None where nothing is."""
+        choice = plan_for(self._sourcing, hold, goods).choice
+        return self.promise_from(choice.warehouses, hold, goods, now)
+
+    def _offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
         plan = self.foreseen.plan(order_id)
         if plan is None:
             # A parked event came free in this very batch.
@@ -232,6 +241,9 @@ class StockFacts(LockedRows):
             self.book.reserve(effect.warehouse, effect.goods, effect.channel)
             if effect.buyer:
                 self.buyer_holds[effect.buyer] = self.buyer_holds.get(effect.buyer, 0) + 1
+            return
+        if isinstance(effect, MakePromise | EndPromise | Expect):
+            self.take(effect)
             return
         if kind is Stand:
             self._require([(effect.warehouse, effect.sku)])

@@ -15,17 +15,21 @@ from schemas.events.commands_inventory import (
     AdjustStock,
     AllocateBackorder,
     ApproveStockDocument,
+    CancelPurchase,
     ExpireHold,
     ExtendHold,
     InspectBatch,
     JudgeBatch,
     OpenCount,
+    OpenPurchase,
     RecallBatch,
     ReceivePurchase,
     ReceiveStock,
     ReceiveTransfer,
     RecordCount,
+    RedatePurchase,
     RepairStock,
+    ReviewPromise,
     TransferStock,
 )
 from schemas.events.order_states import OrderClosed
@@ -35,6 +39,7 @@ from schemas.events.shipments import ParcelShipped
 from services.inventory.domain.batches import Portion
 from services.inventory.domain.counters import Ask
 from services.inventory.domain.model import (
+    RESERVATION,
     Adjustment,
     Goods,
     Hold,
@@ -43,6 +48,7 @@ from services.inventory.domain.model import (
     merged,
     pieces_of,
 )
+from services.inventory.domain.promise import ExpectedKey
 from services.inventory.domain.reservations import (
     ConfirmReservation,
     ExpireReservation,
@@ -117,6 +123,15 @@ class Foreseen:
     batches: set[tuple[str, str]] = field(default_factory=set)
     """(sku, batch) that may lie somewhere else, too, and be recalled there."""
 
+    promises: set[ExpectedKey] = field(default_factory=set)
+    """Lines of what is expected of which promises may end or move."""
+    purchases: set[str] = field(default_factory=set)
+    """Purchase orders that may change, or of which other receipts may come."""
+    reviewed: set[str] = field(default_factory=set)
+    """SKUs of orders whose promises may move."""
+    wished: set[str] = field(default_factory=set)
+    """SKUs that may come to be promised before they have come."""
+
     def asks(self) -> list[Ask]:
         """The plans as Valkey is asked."""
         return [
@@ -137,6 +152,13 @@ class Foreseen:
                 self.rows.update(plan.rows)
                 self.touched.add(key)
 
+    def wish(self, sells_ahead: Callable[[str], bool]) -> None:
+        """Notes what may be promised out of what is expected: SKUs that `sells_ahead` names."""
+        for key, plan in self.limited.items():
+            if not plan.handed_over and not key.startswith(RESERVATION):
+                self.wished.update(sku for sku, _ in plan.goods if sells_ahead(sku))
+        self.wished.update(filter(sells_ahead, self.reviewed))
+
     def notes(self) -> list[str]:
         """What must be settled in Valkey even if we die after the commit."""
         return [*(f"o:{one}" for one in self.touched), *(f"d:{one}" for one in self.documents)]
@@ -152,7 +174,7 @@ def foresee(
     records: Sequence[Record], kept: Mapping[str, Kept[Any]], sourcing: Sourcing
 ) -> Foreseen:
     """What the batch may come to need. Duplicates and refusals ask for too much, never for too little."""
-    foreseen = Foreseen()
+    foreseen = Foreseen(purchases={one.key for one in records if type(one.event) in PURCHASES})
     for record in records:
         event: Any = record.event
         if event is None:
@@ -202,6 +224,8 @@ def _plan_of_reservation(command: ReserveGoods, sourcing: Sourcing) -> Plan:
 def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing: Sourcing) -> None:
     kind = type(event)
     leaves: Goods = ()
+    if hold.promises:
+        _foresee_promise(foreseen, kind, hold, sourcing)
     if kind is OrderPaid or kind is AllocateBackorder:
         goods = wanted(hold.lines) if hold.state in {"short", "expired"} else None
         if goods is not None:
@@ -228,6 +252,15 @@ def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing
     if leaves:
         foreseen.touched.add(key)
         foreseen.rows.update(rows_of(hold, [sku for sku, _ in leaves]))
+
+
+def _foresee_promise(foreseen: Foreseen, kind: type, hold: Hold, sourcing: Sourcing) -> None:
+    foreseen.promises.update(one.key for one in hold.promises)
+    foreseen.rows.update((one.warehouse, one.sku) for one in hold.promises)
+    if kind is ReviewPromise:
+        goods = wanted(hold.lines) or ()
+        foreseen.rows.update(plan_for(sourcing, hold, goods).rows)
+        foreseen.reviewed.update(sku for sku, _ in goods)
 
 
 def _plan(foreseen: Foreseen, key: str, plan: Plan) -> None:
@@ -259,6 +292,8 @@ DOCUMENTS = frozenset(
     }
 )
 """Commands about documents that may lock rows of stock."""
+PURCHASES = frozenset({OpenPurchase, ReceivePurchase, RedatePurchase, CancelPurchase})
+"""Commands about purchase orders."""
 
 
 def _foresee_document(foreseen: Foreseen, key: str, event: Any, state: object) -> None:

@@ -8,7 +8,6 @@ time (a cancellation before the order, a return before the parcel).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,6 +19,7 @@ from schemas.events.commands_inventory import (
     ExpireHold,
     ExtendHold,
     ReceiveStock,
+    ReviewPromise,
 )
 from schemas.events.order_states import OrderClosed
 from schemas.events.orders import (
@@ -38,7 +38,6 @@ from schemas.events.stock import (
     ReservedLine,
     ReservedPart,
     ReturnedLine,
-    ShortLine,
     StockDeducted,
     StockHoldExtended,
     StockReleased,
@@ -72,6 +71,7 @@ from services.inventory.domain.parts import held_by, let_go, parts_of, with_part
 from services.inventory.domain.stock import Outcome, Stock
 from services.inventory.domain.wanted import wanted
 from services.inventory.movements import telling
+from services.inventory.promising import left_short, promise_ended, review
 from services.inventory.receipts import received
 
 
@@ -136,7 +136,7 @@ def closed(state: Aggregate | None, event: OrderClosed, _stock: Stock, moment: M
         return _let_go(hold, event.order_id, "cancelled", moment)
     if hold.state == "shipped":
         return Decision(state=hold)
-    return Decision(state=replace(hold, state="cancelled"))
+    return promise_ended(Decision(state=replace(hold, state="cancelled")))
 
 
 def expire(state: Aggregate | None, command: ExpireHold, _stock: Stock, moment: Moment) -> Outcome:
@@ -193,7 +193,9 @@ def allocate(
     if not state.paid:
         return Decision(state=state, refusal="not_paid")
     outcome = _ask(state, command.order_id, stock, moment)
-    if isinstance(outcome.state, Hold) and outcome.state.state == "short":
+    if isinstance(outcome.state, Hold) and (
+        outcome.state.state == "short" and outcome.state.promises == state.promises
+    ):
         return Decision(state=outcome.state, result_id="still_short")
     return outcome
 
@@ -264,7 +266,7 @@ def _hold(state: Aggregate | None) -> Hold:
 
 def _ask(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
     if not hold.handed_over:
-        return _asked(hold, order_id, stock, moment)
+        return promise_ended(_asked(hold, order_id, stock, moment))
     if (gone := stock.gone_with(order_id)) is not None:
         return Decision(state=left_before(hold, gone))
     return left_at_once(_asked(hold, order_id, stock, moment), order_id, stock, moment)
@@ -278,10 +280,7 @@ def _asked(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
     answer = stock.offer(order_id, hold, goods)
     own = stock.own(order_id) if hold.reservation_id else None
     if isinstance(answer, Short):
-        return Decision(
-            state=_without(asked, short_since=hold.short_since or moment.now),
-            events=(_short(hold, order_id, answer, moment),),
-        )
+        return left_short(asked, order_id, answer, goods, stock, moment)
     lease = None if hold.paid else _lease(hold, answer, goods, stock)
     if own is not None:
         held = _held(asked, order_id, answer, goods, lease, moment)
@@ -292,7 +291,8 @@ def _asked(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
     event = StockShort(
         order_id=order_id, version=0, occurred_at=moment.now, lines=(), withheld_by=lease.rule
     )
-    return Decision(state=_without(asked, short_since=None), events=(event,))
+    withheld = replace(asked, state="short", warehouse="", held=(), parts=(), short_since=None)
+    return Decision(state=withheld, events=(event,))
 
 
 def _lease(hold: Hold, answer: Held, goods: Goods, stock: Stock) -> Lease:
@@ -301,10 +301,6 @@ def _lease(hold: Hold, answer: Held, goods: Goods, stock: Stock) -> Lease:
         return stock.lease(hold, answer.warehouse, goods)
     leases = [stock.lease(hold, warehouse, share) for warehouse, share in answer.several]
     return min(leases, key=lambda one: one.time)
-
-
-def _without(asked: Hold, short_since: datetime | None) -> Hold:
-    return replace(asked, state="short", warehouse="", held=(), parts=(), short_since=short_since)
 
 
 def _held(  # noqa: PLR0917 — all of one answer
@@ -384,26 +380,6 @@ def _lines_by_part(lines: Sequence[Line], places: Places) -> tuple[ReservedPart,
     return tuple(parts)
 
 
-def _short(hold: Hold, order_id: str, answer: Short, moment: Moment) -> StockShort:
-    missing = {one.sku: one for one in answer.missing}
-    return StockShort(
-        order_id=order_id,
-        version=0,
-        occurred_at=moment.now,
-        lines=tuple(
-            ShortLine(
-                line_no=line.line_no,
-                sku=line.sku,
-                wanted=line.quantity,
-                available=missing[line.sku].available,
-                quota=missing[line.sku].quota or None,
-            )
-            for line in hold.lines
-            if line.sku in missing
-        ),
-    )
-
-
 def _let_go(hold: Hold, order_id: str, reason: str, moment: Moment) -> Outcome:
     released = StockReleased(order_id=order_id, version=0, occurred_at=moment.now, reason=reason)
     parts = parts_of(hold)
@@ -462,6 +438,7 @@ HANDLERS: Mapping[type[Struct], Decide] = {
     ExpireHold: expire,
     ExtendHold: extend,
     AllocateBackorder: allocate,
+    ReviewPromise: review,
     ParcelShipped: shipped,
     RefundSettled: refund_settled,
     **telling({ReceiveStock: received, **DOCUMENTS}),

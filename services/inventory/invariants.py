@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from chassis.errors import Unavailable
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
-from services.inventory import metrics, shares, shelves
+from services.inventory import expectations, metrics, shares, shelves
 from services.inventory.counters import ValkeyCounters
 from services.inventory.store import SQL, EpochInForce
 
@@ -30,6 +30,8 @@ class Invariants(Struct, frozen=True, kw_only=True):
     """Between batches and the ledger, and between rows and their batches."""
     quota_mismatch: int = 0
     """Between what channels are counted to hold and to have sent, and live holds and ledger."""
+    promise_mismatch: int = 0
+    """Between what is promised, outstanding and set aside, and live promises, purchase orders and what came."""
     valkey_difference: int | None
     """Between Valkey and Postgres; null while Valkey is not in force."""
 
@@ -65,6 +67,7 @@ class Books:
                 row = await connection.fetchrow(SQL["invariants"])
                 batches = int(await connection.fetchval(shelves.SQL["mismatch"]))
                 uses = await shares.differences(connection)
+                promises = await expectations.differences(connection)
         except AWAY as error:
             raise Unavailable(f"Postgres: {type(error).__name__}") from error
         assert row is not None, "an aggregate without GROUP BY always gives a row"
@@ -72,6 +75,7 @@ class Books:
             **dict(row),
             batch_mismatch=batches,
             quota_mismatch=sum(one.pieces for one in uses),
+            promise_mismatch=sum(one.pieces for one in promises),
             valkey_difference=await self._valkey_difference(),
         )
         metrics.OVERSOLD_UNITS.set(sums.oversold_units)
@@ -79,6 +83,7 @@ class Books:
         metrics.MISMATCH_UNITS.labels("ledger").set(sums.ledger_mismatch)
         metrics.MISMATCH_UNITS.labels("batches").set(sums.batch_mismatch)
         metrics.MISMATCH_UNITS.labels("quotas").set(sums.quota_mismatch)
+        metrics.MISMATCH_UNITS.labels("promises").set(sums.promise_mismatch)
         return sums
 
     async def _valkey_difference(self) -> int | None:

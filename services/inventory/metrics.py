@@ -13,6 +13,14 @@ BACKORDERS = Gauge(
     "danshu_inventory_backorders",
     "Paid orders that wait for goods. Worry when it grows: what they want is to be bought or moved.",
 )
+PROMISED_ORDERS = Gauge(
+    "danshu_inventory_promised_orders",
+    "Paid orders that were promised goods which are to come. Worry when it grows without a presale.",
+)
+PROMISES_LATE = Gauge(
+    "danshu_inventory_promises_late",
+    "Promised orders whose date has passed. Worry over 0: their purchase orders are late.",
+)
 ADMISSIONS = Counter(
     "danshu_inventory_admissions_total",
     "Batches by who admitted them: valkey, or postgres alone (correct, but slower under contention). "
@@ -31,7 +39,8 @@ MISMATCH_UNITS = Gauge(
     "danshu_inventory_mismatch_units",
     "Pieces by which two books differ at the last check: reserved (stock and holds), ledger (stock and the "
     "whole ledger), checkpoint (stock and what was booked since the last look), batches (batches, their ledger "
-    "entries and their rows) or quotas (what channels are counted to hold and to have sent, holds and ledger). Must be 0.",
+    "entries and their rows), quotas (what channels are counted to hold and to have sent, holds and ledger) or promises "
+    "(what is promised, live promises and purchase orders). Must be 0.",
     ("books",),
 )
 BROKEN_ROWS = Gauge(

@@ -24,6 +24,7 @@ from services.inventory.purchase_papers import (
     WrittenPurchase,
     WrittenPurchaseEnd,
     WrittenPurchaseReceipt,
+    WrittenPurchaseRedate,
 )
 from services.inventory.replenishing import KeptSupply, PurchaseOnTheWay, Suggestions
 from services.inventory.replenishment_doors import Kept, PlanAgain, WrittenSupply
@@ -228,6 +229,13 @@ OPERATIONS |= {
             **PAPER,
             409: "already_booked, not_ordered, other_warehouse, over_receipt, purchase_cancelled",
         },
+        pointed=False,
+    ),
+    ("POST", "/purchase-redates"): Operation(
+        summary="采购单改期：还没到的部分换一个预计到货时间",
+        body=WrittenPurchaseRedate,
+        answer=Settled,
+        refusals={**PAPER, 409: "already_decided"},
         pointed=False,
     ),
     ("POST", "/purchase-cancellations"): Operation(

@@ -14,6 +14,7 @@ from schemas.events.commands_inventory import (
     PurchaseLine,
     PurchaseReceiptLine,
     ReceivePurchase,
+    RedatePurchase,
 )
 from services.inventory.doors import Code
 from services.inventory.papers import LINES_MAX, Paper, Pieces, Reason, When, Written
@@ -60,8 +61,20 @@ class WrittenPurchaseEnd(Paper, frozen=True, kw_only=True, forbid_unknown_fields
         return CancelPurchase(**self._with(clock))
 
 
+class WrittenPurchaseRedate(Paper, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is still to come of the purchase order `document_no` is expected at another time."""
+
+    expected_at: When
+    reason: Reason
+
+    def command(self, clock: Clock) -> RedatePurchase:
+        """The command."""
+        return RedatePurchase(**self._with(clock))
+
+
 PURCHASE_DOORS: Mapping[str, type[Written]] = {
     "/purchases": WrittenPurchase,
     "/purchase-receipts": WrittenPurchaseReceipt,
+    "/purchase-redates": WrittenPurchaseRedate,
     "/purchase-cancellations": WrittenPurchaseEnd,
 }

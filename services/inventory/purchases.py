@@ -12,7 +12,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chassis.processor import Decide, Decision, Moment
-from schemas.events.commands_inventory import CancelPurchase, OpenPurchase, ReceivePurchase
+from schemas.events.commands_inventory import (
+    CancelPurchase,
+    OpenPurchase,
+    ReceivePurchase,
+    RedatePurchase,
+)
 from services.inventory.domain.model import (
     Aggregate,
     Goods,
@@ -21,6 +26,8 @@ from services.inventory.domain.model import (
     Receive,
     merged,
 )
+from services.inventory.domain.presale import Expect
+from services.inventory.domain.promise import Redate
 from services.inventory.domain.stock import (
     PIECES_MAX,
     Outcome,
@@ -74,7 +81,15 @@ def opened(
         opened_at=moment.now,
         reason=command.reason,
     )
-    return Decision(state=purchase, result_id=purchase.state)
+    expect = _expecting(command.document_no, purchase)
+    return Decision(state=purchase, effects=(expect,), result_id=purchase.state)
+
+
+def _expecting(document_no: str, purchase: Purchase, came: Goods = ()) -> Expect:
+    skus = tuple(sku for sku, _ in purchase.goods)
+    return Expect(
+        document_no, purchase.warehouse, skus, purchase.outstanding, purchase.expected_at, came
+    )
 
 
 def _said(purchase: Purchase) -> tuple[object, ...]:
@@ -82,7 +97,7 @@ def _said(purchase: Purchase) -> tuple[object, ...]:
         purchase.warehouse,
         purchase.supplier,
         purchase.goods,
-        purchase.expected_at,
+        purchase.redates[0].was if purchase.redates else purchase.expected_at,
         purchase.over_receipt_percent,
         purchase.opened_by,
         purchase.reason,
@@ -140,7 +155,8 @@ def received(
         actor=moment.actor,
         reason=state.reason,
     )
-    return Decision(state=purchase, effects=(effect,), result_id=purchase.state)
+    expect = _expecting(command.document_no, purchase, goods)
+    return Decision(state=purchase, effects=(effect, expect), result_id=purchase.state)
 
 
 def _came(purchase: Purchase) -> Goods:
@@ -167,7 +183,26 @@ def cancelled(
         cancelled_by=moment.actor,
         cancel_reason=command.reason,
     )
-    return Decision(state=purchase, result_id=purchase.state)
+    expect = _expecting(command.document_no, purchase)
+    return Decision(state=purchase, effects=(expect,), result_id=purchase.state)
+
+
+def redated(
+    state: Aggregate | None, command: RedatePurchase, _stock: Stock, moment: Moment
+) -> Outcome:
+    """What is still to come of an order is expected at another time. The same again changes nothing."""
+    if not isinstance(state, Purchase):
+        return refused(state, "unknown_document")
+    if state.state in {"cancelled", "received"}:
+        return _decided(state)
+    if unwritable(command.reason):
+        return refused(state, "unusable_code")
+    if state.expected_at == command.expected_at:
+        return Decision(state=state, result_id=state.state)
+    redate = Redate(state.expected_at, command.expected_at, moment.actor, command.reason)
+    purchase = replace(state, expected_at=command.expected_at, redates=(*state.redates, redate))
+    expect = _expecting(command.document_no, purchase)
+    return Decision(state=purchase, effects=(expect,), result_id=purchase.state)
 
 
 def _decided(purchase: Purchase) -> Outcome:
@@ -177,5 +212,6 @@ def _decided(purchase: Purchase) -> Outcome:
 PURCHASES: Mapping[type[Struct], Decide] = {
     OpenPurchase: opened,
     ReceivePurchase: received,
+    RedatePurchase: redated,
     CancelPurchase: cancelled,
 }

@@ -91,15 +91,18 @@ async def unlocked(connection: Connection, skus: Sequence[str], quotas: Quotas) 
     """What is for sale of these SKUs and who may have it, to be looked at: nothing is locked, and may be other by then."""
     rows: dict[Row, tuple[int, int]] = {}
     uses: dict[Row, dict[str, Use]] = {}
+    aside: dict[Row, int] = {}
     for one in await connection.fetch(SQL["of_skus"], skus):
         row = (one["warehouse"], one["sku"])
         rows[row] = (one["for_sale"], one["reserved"])
+        if one["set_aside"]:
+            aside[row] = one["set_aside"]
         if one["counted"]:
             used = uses.setdefault(row, {})
             if one["channel"] is not None:
                 used[one["channel"]] = Use(one["held"], one["sent"])
     shares = {row: Shares(quotas.sharing(row[1]), used) for row, used in uses.items()}
-    return Book(rows, None, shares)
+    return Book(rows, None, shares, aside)
 
 
 async def restart(connection: Connection, sku: str) -> list[str]:
@@ -137,7 +140,9 @@ async def _begin(connection: Connection, rows: Sequence[Row], quotas: Quotas) ->
     if numbers:
         batched = [(row[0], row[1]) for row in locked if row[4] and not row[5]]
         on_shelves = await shelves.read(connection, batched) if batched else None
-        book = Book(numbers, on_shelves, await read(connection, (), list(numbers), quotas))
+        counted = await read(connection, (), list(numbers), quotas)
+        aside = {(row[0], row[1]): row[6] for row in locked if row[6]}
+        book = Book(numbers, on_shelves, counted, aside)
         await save(connection, book, sorted(numbers))
     return len(numbers)
 

@@ -21,7 +21,7 @@ from chassis.failpoints import failpoint
 from chassis.log import logger
 from chassis.postgres import Connection, named_queries
 from chassis.processor import Appended, Column, FactsSource, Kept, Record, typed
-from services.inventory import metrics, shares, shelves
+from services.inventory import expectations, metrics, shares, shelves
 from services.inventory.adopting import named_reservations, take_over
 from services.inventory.approvals import Approvals
 from services.inventory.counters import Answer, Epoch, ValkeyCounters
@@ -32,6 +32,7 @@ from services.inventory.domain.splitting import by_rank, split
 from services.inventory.facts import StockFacts
 from services.inventory.foreseen import Moment, Plan, foresee
 from services.inventory.leases import Leases
+from services.inventory.presale import NO_PRESALE, Presale
 from services.inventory.quotas import Quotas
 from services.inventory.shelf_life import ShelfLife
 from services.inventory.sourcing import Sourcing
@@ -58,6 +59,7 @@ COLUMNS = (
     Column("expires_at", "timestamptz", lambda state: getattr(state, "expires_at", None)),
     Column("reference", "text", _reference),
     Column("buyer", "text", _buyer),
+    Column("promised_for", "timestamptz", lambda state: getattr(state, "promised_for", None)),
 )
 
 
@@ -90,7 +92,7 @@ class EpochInForce:
 class StockSource(FactsSource[StockFacts]):
     """The facts source of inventory's processor."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 — wired once
         self,
         counters: ValkeyCounters,
         epochs: EpochInForce,
@@ -100,6 +102,7 @@ class StockSource(FactsSource[StockFacts]):
         *,
         shelf_life: ShelfLife,
         quotas: Quotas,
+        presale: Presale = NO_PRESALE,
         answer: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
         self._answer = answer
@@ -110,6 +113,7 @@ class StockSource(FactsSource[StockFacts]):
         self._approvals = approvals
         self._shelf_life = shelf_life
         self._quotas = quotas
+        self._presale = presale
         self._also: set[Row] = set()
         self._telling: asyncio.Task[None] | None = None
 
@@ -130,6 +134,9 @@ class StockSource(FactsSource[StockFacts]):
         take_over(foreseen, kept, named)
         if self._quotas.hard:
             foreseen.set_apart(self._quotas.limits)
+        if self._presale.sells:
+            foreseen.set_apart(self._presale.concerns)
+            foreseen.wish(self._presale.concerns)
         foreseen.rows |= self._also
         facts = StockFacts(
             foreseen,
@@ -139,12 +146,21 @@ class StockSource(FactsSource[StockFacts]):
             self._also.update,
             approvals=self._approvals,
             shelf_life=self._shelf_life,
+            presale=self._presale,
         )
         connection: Connection = work.connection
         if foreseen.glances:
             facts.seen = await _look(connection, foreseen.glances)
         if foreseen.plans or foreseen.rows or foreseen.new_rows:
             await self._lock(connection, facts)
+        if foreseen.promises or foreseen.purchases or foreseen.wished or self._also:
+            facts.expected = await expectations.lock(
+                connection,
+                keys=foreseen.promises,
+                purchases=foreseen.purchases,
+                coming=foreseen.wished,
+                whole={sku for _, sku in self._also},
+            )
         if foreseen.buyers:
             counted = await connection.fetch(SQL["unpaid_holds"], list(foreseen.buyers))
             facts.buyer_holds = {row["buyer"]: row["holds"] for row in counted}
@@ -184,7 +200,9 @@ class StockSource(FactsSource[StockFacts]):
         del kept  # the facts hold all aggregates of the batch, also those that did not change
         connection: Connection = work.connection
         book = facts.book
+        await expectations.save(connection, facts.expected)
         if book.changed:
+            await expectations.save_aside(connection, book, more=False)
             counted = book.changed & book.shares.keys()
             rows = [(*row, *book.rows[row]) for row in book.changed if row not in counted]
             if rows:
@@ -192,6 +210,7 @@ class StockSource(FactsSource[StockFacts]):
                 assert written == f"UPDATE {len(rows)}", written
             if counted:
                 await shares.save(connection, book, sorted(counted))
+            await expectations.save_aside(connection, book, more=True)
             if book.reshelved:
                 await shelves.save(connection, book)
         facts.conclude()
@@ -282,7 +301,7 @@ class StockSource(FactsSource[StockFacts]):
         if looked_at:
             facts.seen |= await _look(connection, looked_at)
         spare = spare_of(lambda row: facts.seen.get(row, 0), promised)
-        if facts.foreseen.limited:
+        if facts.foreseen.limited or facts.foreseen.wished:
             facts.promised = promised
         if any(_could_serve(spare, plan) for plan in refused):
             # Another worker's promise that is not committed yet, or news Valkey never had.
@@ -347,6 +366,7 @@ class StockSource(FactsSource[StockFacts]):
         numbers.update({(row[0], row[1]): (row[2], row[3]) for row in found})
         batched = [(row[0], row[1]) for row in found if row[4]]
         on_shelves = await shelves.read(connection, batched) if batched else None
+        aside = {(row[0], row[1]): row[6] for row in found if row[6]}
         counted = [(row[0], row[1]) for row in found if row[5]]
         uncounted = [
             (row[0], row[1])
@@ -354,9 +374,9 @@ class StockSource(FactsSource[StockFacts]):
             if not row[5] and self._quotas.limits(row[1])
         ]
         if not counted and not uncounted:
-            return Book(numbers, on_shelves)
+            return Book(numbers, on_shelves, None, aside)
         shared = await shares.read(connection, counted, uncounted, self._quotas)
-        book = Book(numbers, on_shelves, shared)
+        book = Book(numbers, on_shelves, shared, aside)
         book.changed.update(uncounted)  # so that what is kept is written
         return book
 

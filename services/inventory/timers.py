@@ -21,7 +21,7 @@ from chassis.log import logger
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool
 from chassis.processor import Emitted, headers
 from chassis.producer import Publisher
-from schemas.events.commands_inventory import AllocateBackorder, ExpireHold
+from schemas.events.commands_inventory import AllocateBackorder, ExpireHold, ReviewPromise
 from schemas.events.stock_levels import StockLevelChanged
 from services.inventory import metrics
 from services.inventory.checking import LedgerCheck
@@ -51,7 +51,7 @@ CHECK_EVERY_MS = 30_000
 ADD_UP_EVERY_MS = 600_000
 """The sums over the whole ledger cost more each day; what is new is checked by checkpoint."""
 LEAD_EXPIRY, LEAD_LEVELS, LEAD_CHECK, LEAD_ADD_UP, LEAD_BACKORDERS, LEAD_TELL = 1, 2, 3, 4, 9, 12
-LEAD_SHELF_LIFE, LEAD_AVAILABILITY = 7, 10
+LEAD_SHELF_LIFE, LEAD_AVAILABILITY, LEAD_PROMISES = 7, 10, 14
 
 
 async def repeat(
@@ -94,7 +94,9 @@ class Asking:
         self._clock = clock
         self._asked_ms: dict[str, int] = {}
 
-    async def issue(self, commands: Sequence[ExpireHold | AllocateBackorder]) -> int:
+    async def issue(
+        self, commands: Sequence[ExpireHold | AllocateBackorder | ReviewPromise]
+    ) -> int:
         """Issues those that were not issued lately; returns how many."""
         now_ms = self._clock.monotonic_ms()
         self._asked_ms = {

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from chassis.postgres import Connection
-from services.inventory import shares, shelves
+from services.inventory import expectations, shares, shelves
 from services.inventory.domain.ledger import (
     BatchDifference,
     Booked,
@@ -22,6 +22,7 @@ from services.inventory.domain.ledger import (
     differences,
 )
 from services.inventory.domain.model import Row
+from services.inventory.expectations import PromiseDifference
 from services.inventory.shares import UseDifference
 from services.inventory.store import SQL
 
@@ -43,10 +44,13 @@ class Verdict(Struct, frozen=True, kw_only=True):
     uses: tuple[UseDifference, ...] = ()
     """Channels that are counted to hold or to have sent other than holds and ledger say."""
 
+    promises: tuple[PromiseDifference, ...] = ()
+    """Lines of what is expected, and rows of stock, whose promises do not come to what they say."""
+
     @property
     def closes(self) -> bool:
         """Whether all books agree and no entry is out of line."""
-        return not (self.broken or self.differences or self.batches or self.uses)
+        return not (self.broken or self.differences or self.batches or self.uses or self.promises)
 
     @property
     def rows_to_repair(self) -> tuple[Row, ...]:
@@ -80,6 +84,7 @@ async def verify(
             for row in await connection.fetch(shelves.SQL["stock"])
         }
         uses = await shares.differences(connection)
+        promises = await expectations.differences(connection)
         held = {(row[0], row[1]): row[2] for row in await connection.fetch(SQL["held"])}
     return Verdict(
         entries=read,
@@ -88,4 +93,5 @@ async def verify(
         differences=differences(ledger.balances, stock, held),
         batches=batch_differences(ledger.batches, batches, batched),
         uses=uses,
+        promises=promises,
     )

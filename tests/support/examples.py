@@ -31,6 +31,8 @@ TEXTS = {
     "explanation": "在库 300 件，低于订货点 420 件，补到 600 件",
     "forecaster": "seasonal-drift",
     "receipt_no": "RK2026111100001",
+    "purchase_no": "CG2026111100001",
+    "promise_rule": "presale/default@1#spring-tea",
     "request_no": "S001-R1",
     "supplier": "longjing-tea",
     "to_warehouse": "gz-1",

@@ -45,6 +45,8 @@ class Card(Struct, frozen=True, kw_only=True, array_like=True):
     open_refunds: tuple[str, ...] = ()
     write_backs: tuple[tuple[datetime, bool], ...] = ()
     """The channel's answers to write-backs: minute, and whether it took it."""
+    promised_for: datetime | None = None
+    """When goods that are to come can be sent, by inventory's word; None where nothing is promised."""
 
 
 EMPTY = Card()

@@ -17,6 +17,7 @@ _BLOCKED: Mapping[str, str] = MappingProxyType(
     {
         "risk": "等待风控复核",
         "short": "缺货，等待补货后自动预占",
+        "presale": "预售，等待到货后自动预占",
         "unmatched": "有商品未匹配SKU，等待映射",
         "channel": "平台暂不允许发货",
         "address": "收件信息有变更，等待人工确认",

@@ -2,18 +2,20 @@
 
 Guarantees: who is named can be served by the goods given, all of them together; an order is passed over only where
 its own goods are not all in one of its warehouses, nor in as many as may send it together, or its quota is used up.
-The line is by priority, then by how long they wait.
+The line is by priority; among equals who was promised goods comes before who was not, in the order of the promises, and
+then who waits longest. What came for promises only they may have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from msgspec import Struct
 
 from chassis.extension_facts import Told
 from services.inventory.domain.model import Goods
+from services.inventory.domain.promise import ExpectedKey, Promise
 from services.inventory.domain.rules import Book
 from services.inventory.domain.splitting import places_for
 
@@ -31,23 +33,49 @@ class Waiting(Struct, frozen=True, kw_only=True):
     """What its channel alone tells and the table of sourcing asks for."""
     priority: int = 0
     """Higher is served first."""
+    promises: tuple[Promise, ...] = ()
+    promised_at: datetime | None = None
+
+    @property
+    def turn(self) -> tuple[int, bool, datetime, str]:
+        """Where it stands in line, the least first."""
+        unpromised = self.promised_at is None
+        return (-self.priority, unpromised, self.promised_at or self.since, self.order_id)
 
 
 def served(
     waiting: Iterable[Waiting],
     book: Book,
     sources: Callable[[Waiting], tuple[tuple[str, ...], int]],
+    came: Mapping[ExpectedKey, int] | None = None,
 ) -> list[Waiting]:
     """Those whose turn it is, in line, each held from the book. `sources` are an order's warehouses and how many of them
-    may send it together.
+    may send it together, `came` is what is set aside for their promises.
     """
     turns = []
-    for one in sorted(waiting, key=lambda w: (-w.priority, w.since, w.order_id)):
+    left = dict(came or {})
+    for one in sorted(waiting, key=lambda w: w.turn):
         warehouses, parcels_max = sources(one)
+        own = [
+            (promise.key, min(promise.quantity, left.get(promise.key, 0)))
+            for promise in one.promises
+        ]
+        _set_aside(book, left, own, -1)
         places = places_for(book.available_to(one.channel), warehouses, one.goods, parcels_max)
         if not places:
+            _set_aside(book, left, own, 1)
             continue
         turns.append(one)
         for warehouse, goods in places:
             book.reserve(warehouse, goods, one.channel)
     return turns
+
+
+def _set_aside(
+    book: Book, left: dict[ExpectedKey, int], own: Iterable[tuple[ExpectedKey, int]], sign: int
+) -> None:
+    for key, pieces in own:
+        if pieces:
+            sku, warehouse, _ = key
+            book.set_aside((warehouse, sku), sign * pieces)
+            left[key] += sign * pieces

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from chassis.extension_facts import Told
 from services.inventory.domain.batches import Portion
+from services.inventory.domain.promise import Promise, Redate
 
 Goods: TypeAlias = tuple[tuple[str, int], ...]
 """(sku, pieces) with every SKU once, sorted; pieces > 0 unless a field says otherwise."""
@@ -134,6 +135,14 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     """The reservation whose goods the order takes over, where it names one."""
     handed_over: bool = False
     """Whether the buyer took the goods along: they leave the books as soon as they are held."""
+    promises: tuple[Promise, ...] = ()
+    """What it is to have, while it is short (domain/presale.py)."""
+    promised_for: datetime | None = None
+    """When that can be sent."""
+    promised_at: datetime | None = None
+    """Since when it is promised: who was promised first is served first."""
+    promise_no: int = 0
+    """How often its promise was made or changed."""
     asked: Asked | None = None
     """Set where this is no order but a reservation (domain/reservations.py)."""
 
@@ -210,6 +219,7 @@ class Purchase(Struct, frozen=True, kw_only=True, tag="purchase", tag_field="kin
     """What it was ordered by."""
     cancelled_by: str = ""
     cancel_reason: str = ""
+    redates: tuple[Redate, ...] = ()
 
 
 class Adjustment(Struct, frozen=True, kw_only=True, tag="adjustment", tag_field="kind"):

@@ -47,20 +47,27 @@ Available = Callable[[Row], int]
 class Book:
     """Numbers of the stock rows a batch works on: row → [on_hand, reserved], and what was booked.
 
-    `shelves` are the batches of those rows that have any, `shares` the uses of those whose channels are counted.
+    `shelves` are the batches of those rows that have any, `shares` the uses of those whose channels are counted, `aside`
+    what of them came for promised orders, and is for nobody else (domain/presale.py).
     """
 
-    __slots__ = ("changed", "changed_batches", "entries", "reshelved", "rows", "shares", "shelves")
+    __slots__ = (
+        *("aside", "aside_before", "changed", "changed_batches", "entries"),
+        *("reshelved", "rows", "shares", "shelves"),
+    )
 
     def __init__(
         self,
         rows: Mapping[Row, tuple[int, int]],
         shelves: Mapping[Row, Shelf] | None = None,
         shares: Mapping[Row, Shares] | None = None,
+        aside: Mapping[Row, int] | None = None,
     ) -> None:
         self.rows: dict[Row, list[int]] = {row: [*numbers] for row, numbers in rows.items()}
         self.shelves: dict[Row, Shelf] = {row: {**shelf} for row, shelf in (shelves or {}).items()}
         self.shares: dict[Row, Shares] = dict(shares or {})
+        self.aside: dict[Row, int] = dict(aside or {})
+        self.aside_before: Mapping[Row, int] = dict(self.aside)
         self.changed: set[Row] = set()
         self.changed_batches: set[tuple[Row, str]] = set()
         self.reshelved: set[Row] = set()
@@ -76,6 +83,8 @@ class Book:
         if not numbers:
             return 0
         free = numbers[0] - numbers[1]
+        if self.aside:
+            free -= self.aside.get(row, 0)
         if self.shelves and row in self.shelves:
             return free - withheld(self.shelves[row])
         return free
@@ -137,10 +146,20 @@ class Book:
                     return after
                 shelf[portion.batch] = after
                 on_hand += portion.quantity
+            reserved += self.aside.get(row, 0)
             spare = on_hand + plain - reserved - withheld(shelf)
             if on_hand + plain < reserved or spare < min(0, self.available(row)):
                 return Unfit("below_reserved", sku)
         return None
+
+    def set_aside(self, row: Row, pieces: int) -> None:
+        """So many pieces more (or, negative, less) are for promised orders. ValueError when they are not free."""
+        after = self.aside.get(row, 0) + pieces
+        on_hand, reserved = self.rows[row]
+        if not 0 <= after <= on_hand - reserved:
+            raise ValueError(f"{row}: {after} set aside of {on_hand - reserved}")
+        self.aside[row] = after
+        self.changed.add(row)
 
     def reserve(self, warehouse: str, goods: Goods, channel: str = "") -> None:
         """Available → reserved."""
@@ -293,7 +312,7 @@ class Book:
         numbers = self.rows[row]
         on_hand += numbers[0]
         reserved += numbers[1]
-        if not 0 <= reserved <= on_hand:
+        if not 0 <= reserved <= on_hand - self.aside.get(row, 0):
             raise ValueError(f"{row}: {reserved} reserved of {on_hand}")
         if (
             self.shelves

@@ -20,6 +20,8 @@ from services.inventory.domain.model import (
     Off,
     Short,
 )
+from services.inventory.domain.presale import Promised
+from services.inventory.domain.promise import Promise
 
 Outcome: TypeAlias = Decision[Aggregate]
 
@@ -70,6 +72,18 @@ class Stock(Batches, Protocol):
 
     def gone_with(self, order_id: str) -> Hold | None:
         """The reservation that the order names and whose goods were handed over under it."""
+        ...
+
+    def promise(self, hold: Hold, goods: Goods, now: datetime) -> Promised | None:
+        """What is to come that makes a short order whole, its own promise taken back."""
+        ...
+
+    def promise_carried(self, hold: Hold) -> bool:
+        """Whether all that it was promised is still to come, or lies there."""
+        ...
+
+    def redated(self, hold: Hold) -> tuple[Promise, ...]:
+        """What it was promised, with the dates that hold now."""
         ...
 
     def lease(self, hold: Hold, warehouse: str, goods: Goods) -> Lease:

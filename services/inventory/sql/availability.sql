@@ -9,8 +9,8 @@ SELECT sku, changed_at FROM (
 ) AS changed ORDER BY changed_at LIMIT $2
 
 -- name: levels_of
--- What is withheld from sale is offered to nobody.
-SELECT warehouse, sku, on_hand - withheld AS on_hand, reserved, coalesce(pieces, 0) AS safety,
+-- What is withheld from sale or came for promised orders is offered to nobody.
+SELECT warehouse, sku, on_hand - withheld - set_aside AS on_hand, reserved, coalesce(pieces, 0) AS safety,
        greatest(stock.changed_at, safety_stocks.changed_at) AS changed_at
 FROM inventory.stock LEFT JOIN inventory.safety_stocks USING (warehouse, sku)
 WHERE sku = ANY($1::text[])

@@ -8,7 +8,8 @@ ORDER BY warehouse, sku
 ON CONFLICT DO NOTHING
 
 -- name: lock_rows
-SELECT stock.warehouse, stock.sku, stock.on_hand, stock.reserved, stock.batched, stock.counted_from IS NOT NULL
+SELECT stock.warehouse, stock.sku, stock.on_hand, stock.reserved, stock.batched, stock.counted_from IS NOT NULL,
+       stock.set_aside
 FROM inventory.stock
 JOIN unnest($1::text[], $2::text[]) AS wanted(warehouse, sku)
   ON stock.warehouse = wanted.warehouse AND stock.sku = wanted.sku
@@ -16,7 +17,7 @@ ORDER BY stock.warehouse, stock.sku
 FOR UPDATE OF stock
 
 -- name: look_at_rows
-SELECT stock.warehouse, stock.sku, stock.on_hand - stock.reserved - stock.withheld AS available
+SELECT stock.warehouse, stock.sku, stock.on_hand - stock.reserved - stock.withheld - stock.set_aside AS available
 FROM inventory.stock
 JOIN unnest($1::text[], $2::text[]) AS wanted(warehouse, sku)
   ON stock.warehouse = wanted.warehouse AND stock.sku = wanted.sku
@@ -103,11 +104,12 @@ ORDER BY since, key LIMIT $1
 SELECT pg_try_advisory_xact_lock(7266875, $1)
 
 -- name: changed_levels
-SELECT warehouse, sku, on_hand, reserved, withheld, changed_at FROM inventory.stock
+SELECT warehouse, sku, on_hand, reserved, withheld + set_aside AS withheld, changed_at FROM inventory.stock
 WHERE changed_at > $1 ORDER BY changed_at
 
 -- name: availability
-SELECT warehouse, sku, on_hand, reserved, withheld, on_hand - reserved - withheld AS available, kept
+SELECT warehouse, sku, on_hand, reserved, withheld, on_hand - reserved - withheld - set_aside AS available, kept,
+       set_aside
 FROM inventory.stock
 WHERE sku = ANY($1::text[]) ORDER BY sku, warehouse
 

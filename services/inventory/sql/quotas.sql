@@ -59,7 +59,7 @@ ORDER BY 1, 2, 3
 
 -- name: of_skus
 -- Once a row and channel; a row that is not counted has neither.
-SELECT warehouse, sku, on_hand - withheld AS for_sale, reserved, counted_from IS NOT NULL AS counted,
+SELECT warehouse, sku, on_hand - withheld AS for_sale, reserved, set_aside, counted_from IS NOT NULL AS counted,
        channel, held, sent
 FROM inventory.stock LEFT JOIN inventory.channel_uses USING (warehouse, sku)
 WHERE sku = ANY($1::text[])

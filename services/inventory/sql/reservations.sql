@@ -16,7 +16,8 @@ SELECT 'warehouse', warehouse FROM unnest($2::text[]) AS warehouse
 WHERE EXISTS (SELECT FROM inventory.stock WHERE stock.warehouse = warehouse.warehouse)
 
 -- name: availability_in
-SELECT warehouse, sku, on_hand, reserved, on_hand - reserved - withheld AS available, kept FROM inventory.stock
+SELECT warehouse, sku, on_hand, reserved, on_hand - reserved - withheld - set_aside AS available, kept
+FROM inventory.stock
 WHERE sku = ANY($1::text[]) AND ($2::text[] = '{}' OR warehouse = ANY($2::text[])) ORDER BY sku, warehouse
 
 -- name: holds_of

@@ -28,6 +28,7 @@ from chassis.worker import Worker, _Lost
 from services.inventory.app import direct_worker, processor
 from services.inventory.counters import ValkeyCounters
 from services.inventory.domain.reservations import Answer
+from services.inventory.presale import NO_PRESALE, Presale
 from services.inventory.quotas import Quotas
 from services.inventory.sourcing import Sourcing
 from services.inventory.store import StockSource
@@ -99,9 +100,10 @@ class Clerk:
         clock: Clock,
         sourcing: Sourcing,
         quotas: Quotas,
+        presale: Presale = NO_PRESALE,
     ) -> None:
         self.counters = SlowCounters(connect(valkey_url), prefix)
-        self.running = Running(pool, self.counters, clock, sourcing, quotas)
+        self.running = Running(pool, self.counters, clock, sourcing, quotas, presale)
         inventory = processor(self.running.stock)
         storage: Any = PostgresStorage(pool, inventory, codec())
         publisher: Any = MemoryPublisher(broker)

@@ -31,6 +31,7 @@ from services.inventory.approvals import read_approvals
 from services.inventory.counters import ValkeyCounters
 from services.inventory.invariants import Books, Invariants
 from services.inventory.leases import read_leases
+from services.inventory.presale import NO_PRESALE, Presale
 from services.inventory.quotas import Quotas, read_quotas
 from services.inventory.rebuild import EpochKeeper
 from services.inventory.reservations import Reservations
@@ -64,6 +65,7 @@ class Running:
         clock: Clock,
         sourcing: Sourcing = SOURCING,
         quotas: Quotas = QUOTAS,
+        presale: Presale = NO_PRESALE,
     ) -> None:
         self.pool = pool
         self.counters = counters
@@ -78,6 +80,7 @@ class Running:
             APPROVALS,
             shelf_life=SHELF_LIFE,
             quotas=quotas,
+            presale=presale,
         )
         self.desk = DirectSource()
         self.direct_stock = StockSource(
@@ -88,6 +91,7 @@ class Running:
             APPROVALS,
             shelf_life=SHELF_LIFE,
             quotas=quotas,
+            presale=presale,
             answer=self.desk.answer,
         )
         self.reservations = Reservations(self.desk, pool, clock, hold_s=1800, timeout_s=PATIENCE_S)
@@ -131,12 +135,13 @@ class House:
         clock: Clock | None = None,
         sourcing: Sourcing = SOURCING,
         quotas: Quotas = QUOTAS,
+        presale: Presale = NO_PRESALE,
     ) -> AsyncIterator[Running]:
         """A worker that runs until the block ends; what it raised is raised here."""
         clock = clock or SystemClock()
         pool = await open_pool(self.url, 4)
         counters = ValkeyCounters(connect(self.valkey_url), self.prefix)
-        running = Running(pool, counters, clock, sourcing, quotas)
+        running = Running(pool, counters, clock, sourcing, quotas, presale)
         publisher = Publisher(self.kafka, self.prefix)
         inventory = processor(running.stock)
         storage = PostgresStorage(pool, inventory, codec())

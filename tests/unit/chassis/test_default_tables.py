@@ -26,7 +26,7 @@ def test_the_default_tables_cover_every_purpose() -> None:
     purposes = (
         *("risk", "sourcing", "carrier", "refund-tier", "sla"),
         *("stock-adjustment", "stock-reconciliation", "backorder", "hold", "replenishment"),
-        *("batch-selling", "batch-return", "channel-quota"),
+        *("batch-selling", "batch-return", "channel-quota", "presale"),
     )
     assert set(TABLES) == {f"{purpose}/default" for purpose in purposes}
 

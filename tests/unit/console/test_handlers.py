@@ -23,7 +23,13 @@ from schemas.events.order_states import OrderHeld, OrderHoldLifted
 from schemas.events.orders import OrderAmended, OrderPlaced, Payment
 from schemas.events.quarantine import QuarantineEnded
 from schemas.events.shipments import WaybillReplaced
-from schemas.events.stock import PartLine, PassedOver, ReservedPart
+from schemas.events.stock import (
+    PartLine,
+    PassedOver,
+    PromisedLine,
+    ReservedPart,
+    StockPromiseChanged,
+)
 from services.console import words
 from services.console.domain.model import Card, bucket_of
 from services.console.entries import Entry
@@ -252,6 +258,45 @@ def test_short_goods_are_flagged_until_they_are_held() -> None:
     assert card_of([short], "DS1").flags == ("short",)
     reserved = story.paid()[0]
     assert card_of([short, reserved], "DS1").flags == ()
+
+
+def test_an_order_that_is_sold_ahead_shows_its_date_until_it_is_held_or_the_promise_is_withdrawn() -> (
+    None
+):
+    story = Story("DS1")
+    short: Any = story.short()[0]
+    first, later = NOON + timedelta(days=7), NOON + timedelta(days=11)
+    line = PromisedLine(
+        warehouse="HZ", sku="TS-WHITE-L", quantity=2, purchase_no="P1", expected_at=NOON
+    )
+    promised = replace(short, promised_for=first, promised=(line,), promise_rule="presale@1#tea")
+    moved = StockPromiseChanged(
+        order_id="DS1",
+        version=short.version + 1,
+        occurred_at=NOON,
+        was_promised_for=first,
+        promised_for=later,
+        promised=(line,),
+        why="redated",
+    )
+    withdrawn = replace(
+        moved, version=moved.version + 1, promised_for=None, promised=None, why="not_coming"
+    )
+    card = card_of([promised, moved], "DS1")
+    assert (card.flags, card.promised_for) == (("presale",), later)
+    card = card_of([promised, moved, withdrawn], "DS1")
+    assert (card.flags, card.promised_for) == (("short",), None)
+    reserved: Any = replace(story.paid()[0], version=short.version + 1)
+    assert card_of([promised, reserved], "DS1").flags == ()
+    told = [str(one) for one in project([promised, moved, withdrawn])[1].entries]
+    assert f"预售，答应 {words.minute(first)} 前发货：TS-WHITE-L 2 件等采购单 P1" in told[0]
+    assert "presale@1#tea" in told[0]
+    assert (
+        f"采购单改期，原答应 {words.minute(first)}，预售，答应 {words.minute(later)} 前发货"
+        in told[1]
+    )
+    assert "采购单的货不来了" in told[2]
+    assert "已撤回，等待补货" in told[2]
 
 
 def test_what_waits_for_its_payment_is_not_short_and_names_the_rule() -> None:

@@ -91,6 +91,9 @@ class Shelf(NoBatches):
     def own(self, order_id: str) -> tuple[str, Hold] | None:
         return None
 
+    def promise(self, hold: Hold, goods: Goods, now: datetime) -> None:
+        return None
+
     def lease(self, hold: Hold, warehouse: str, goods: Goods) -> Lease:
         return self.kept
 

@@ -1,6 +1,6 @@
 """Purchase orders: rows of (state, command) → (state, goods, answer), and what no sequence of them may break."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,8 +15,11 @@ from schemas.events.commands_inventory import (
     PurchaseLine,
     PurchaseReceiptLine,
     ReceivePurchase,
+    RedatePurchase,
 )
 from services.inventory.domain.model import Aggregate, Purchase, Receipt, Receive, merged
+from services.inventory.domain.presale import Expect
+from services.inventory.domain.promise import Redate
 from services.inventory.handlers import HANDLERS
 
 NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
@@ -70,7 +73,7 @@ def cancel(**fields: Any) -> CancelPurchase:
 def booked(decision: Decision[Aggregate]) -> list[tuple[str, int]]:
     """Goods that came in by it."""
     effects: Any = decision.effects
-    return [good for effect in effects for good in effect.goods]
+    return [good for effect in effects if type(effect) is Receive for good in effect.goods]
 
 
 OPEN = decide(None, order(("A", 20), ("B", 5))).state
@@ -83,9 +86,13 @@ def test_an_order_comes_in_by_parts_and_is_done_when_all_of_it_came() -> None:
     opened = decide(None, order(("B", 5), ("A", 15), ("A", 5)))
     assert isinstance(opened.state, Purchase)
     assert opened.state.goods == opened.state.outstanding == (("A", 20), ("B", 5))
-    assert (opened.effects, opened.result_id) == ((), "open")
+    assert (booked(opened), opened.result_id) == ([], "open")
+    (expect,) = opened.effects
+    assert expect == Expect("P1", "HZ", ("A", "B"), (("A", 20), ("B", 5)), None)
     part = decide(opened.state, came("r1", ("A", 12)))
-    assert part.effects == (Receive("HZ", (("A", 12),), "receipt", "P1/r1", "", "li", "autumn"),)
+    receive = Receive("HZ", (("A", 12),), "receipt", "P1/r1", "", "li", "autumn")
+    expect = Expect("P1", "HZ", ("A", "B"), (("A", 8), ("B", 5)), None, (("A", 12),))
+    assert part.effects == (receive, expect)
     assert (part.result_id, part.state.outstanding) == (  # type: ignore[union-attr]
         "partly_received",
         (("A", 8), ("B", 5)),
@@ -111,7 +118,28 @@ def test_the_rest_of_an_order_may_be_cancelled_and_what_came_stays() -> None:
     assert isinstance(CANCELLED, Purchase)
     assert (CANCELLED.state, CANCELLED.outstanding) == ("cancelled", ())
     assert [one.goods for one in CANCELLED.receipts] == [(("A", 12),)]
+    assert decide(PARTLY, cancel()).effects == (Expect("P1", "HZ", ("A", "B"), (), None),)
     assert (CANCELLED.cancelled_by, CANCELLED.cancel_reason) == ("li", "sold out there")
+
+
+def redate(when: datetime) -> RedatePurchase:
+    return say(RedatePurchase, expected_at=when, reason="the ship is late")  # type: ignore[no-any-return]
+
+
+def test_what_is_to_come_may_be_expected_at_another_time_and_the_order_stays_the_same_paper() -> (
+    None
+):
+    first, later = NOW + timedelta(days=3), NOW + timedelta(days=9)
+    opened = order(("A", 20), expected_at=first)
+    moved = decide(decide(None, opened).state, redate(later))
+    assert isinstance(moved.state, Purchase)
+    assert moved.state.redates == (Redate(first, later, "li", "the ship is late"),)
+    assert moved.effects == (Expect("P1", "HZ", ("A",), (("A", 20),), later),)
+    assert decide(moved.state, redate(later)) == Decision(state=moved.state, result_id="open")
+    assert decide(moved.state, opened).result_id == "open"
+    assert decide(moved.state, order(("A", 20), expected_at=later)).refusal == "already_booked"
+    for done in (RECEIVED, CANCELLED):
+        assert decide(done, redate(later)).refusal == "already_decided"
 
 
 @pytest.mark.parametrize(

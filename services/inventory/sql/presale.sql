@@ -1,0 +1,93 @@
+-- name: lock
+-- By key, all of some purchase orders, what is to come of some SKUs, and everything of others.
+SELECT sku, warehouse, purchase_no, outstanding, promised, came, uncarried, percent, expected_at FROM inventory.expected
+WHERE (sku, warehouse, purchase_no) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))
+   OR (purchase_no <> '' AND purchase_no = ANY($4::text[]))
+   OR (sku = ANY($5::text[]) AND outstanding > 0)
+   OR sku = ANY($6::text[])
+ORDER BY sku, warehouse, purchase_no FOR UPDATE
+
+-- name: add
+INSERT INTO inventory.expected (sku, warehouse, purchase_no)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING
+
+-- name: change
+-- By differences: what another has written meanwhile is added to, and the CHECKs hold against the sum.
+UPDATE inventory.expected
+SET outstanding = expected.outstanding + new.outstanding, promised = expected.promised + new.promised,
+    came = expected.came + new.came, uncarried = expected.uncarried + new.uncarried,
+    percent = greatest(expected.percent, new.percent), expected_at = new.expected_at
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::int[],
+            $9::timestamptz[])
+    AS new(sku, warehouse, purchase_no, outstanding, promised, came, uncarried, percent, expected_at)
+WHERE expected.sku = new.sku AND expected.warehouse = new.warehouse AND expected.purchase_no = new.purchase_no
+
+-- name: set_aside
+UPDATE inventory.stock SET set_aside = new.pieces, changed_at = clock_timestamp()
+FROM unnest($1::text[], $2::text[], $3::bigint[]) AS new(warehouse, sku, pieces)
+WHERE stock.warehouse = new.warehouse AND stock.sku = new.sku
+
+-- name: came
+SELECT sku, warehouse, purchase_no, came FROM inventory.expected WHERE sku = ANY($1::text[]) AND came > 0
+
+-- name: mismatch
+-- Lines whose promised pieces are not their live promises or whose outstanding ones are not their purchase order's, and rows
+-- of stock that do not set aside what came for them.
+WITH live AS (
+    SELECT sku, warehouse, purchase_no, sum(pieces) AS pieces FROM inventory.promised_goods GROUP BY 1, 2, 3
+), ordered AS (
+    SELECT good->>0 AS sku, warehouse, key AS purchase_no, (good->>1)::bigint AS pieces
+    FROM inventory.reservations, json_array_elements(document->'state'->'outstanding') AS good
+    WHERE state IN ('open', 'partly_received') AND document->'state'->>'kind' = 'purchase'
+), lines AS (
+    SELECT sku, warehouse, purchase_no, coalesce(expected.promised, 0) AS promised, coalesce(live.pieces, 0)::bigint AS live,
+           coalesce(expected.outstanding, 0) AS outstanding, coalesce(ordered.pieces, 0)::bigint AS ordered
+    FROM inventory.expected
+    FULL JOIN live USING (sku, warehouse, purchase_no) FULL JOIN ordered USING (sku, warehouse, purchase_no)
+), aside AS (
+    SELECT sku, warehouse, coalesce(set_aside, 0) AS set_aside, coalesce(came, 0)::bigint AS came
+    FROM inventory.stock
+    FULL JOIN (SELECT sku, warehouse, sum(came) AS came FROM inventory.expected GROUP BY 1, 2) AS there
+    USING (sku, warehouse)
+)
+SELECT sku, warehouse, purchase_no, promised, live, outstanding, ordered, 0::bigint AS set_aside, 0::bigint AS came
+FROM lines WHERE promised <> live OR outstanding <> ordered
+UNION ALL
+SELECT sku, warehouse, '', 0, 0, 0, 0, set_aside, came FROM aside WHERE set_aside <> came
+ORDER BY 1, 2, 3
+
+-- name: to_review
+-- Orders whose receipts have another date, and of those that wait for what a line carries no more the newest promises, as
+-- many as come to what it does not carry.
+WITH promises AS (
+    SELECT key, sku, warehouse, purchase_no, sum(pieces) AS pieces, max(goods.expected_at) AS was_expected_at
+    FROM inventory.promised_goods AS goods WHERE purchase_no <> '' GROUP BY 1, 2, 3, 4
+), newest_first AS (
+    SELECT promises.key, uncarried, pieces, sum(pieces) OVER (
+        PARTITION BY promises.sku, promises.warehouse, promises.purchase_no ORDER BY document->'state'->>'promised_at' DESC, promises.key DESC) AS so_far
+    FROM promises JOIN inventory.expected USING (sku, warehouse, purchase_no)
+    JOIN inventory.reservations USING (key) WHERE uncarried > 0
+), wanted AS (
+    SELECT key, 'uncarried ' || uncarried AS basis FROM newest_first WHERE so_far - pieces < uncarried
+    UNION ALL
+    SELECT key, purchase_no || ' ' || expected_at
+    FROM promises JOIN inventory.expected USING (sku, warehouse, purchase_no)
+    WHERE outstanding > 0 AND expected_at IS DISTINCT FROM was_expected_at
+)
+SELECT key, (document->'state'->>'promise_no')::int AS promise_no, string_agg(basis, ' ' ORDER BY basis) AS basis
+FROM wanted JOIN inventory.reservations USING (key)
+GROUP BY key, document->'state'->>'promise_no', document->'state'->>'promised_at'
+ORDER BY document->'state'->>'promised_at', key LIMIT $1
+
+-- name: count_promises
+SELECT count(*) AS promised, count(*) FILTER (WHERE promised_for < $1) AS late
+FROM inventory.reservations WHERE promised_for IS NOT NULL
+
+-- name: promised_orders
+SELECT key AS order_id, sku, warehouse, purchase_no, pieces, expected_at, promised_for FROM inventory.promised_goods
+WHERE ($1 = '' OR sku = $1) AND ($2::timestamptz IS NULL OR promised_for < $2)
+ORDER BY promised_for, key, sku, purchase_no LIMIT $3
+
+-- name: expected_of
+SELECT sku, warehouse, purchase_no, outstanding, promised, came, uncarried, percent, expected_at FROM inventory.expected
+WHERE sku = $1 AND (outstanding > 0 OR promised > 0) ORDER BY expected_at NULLS LAST, warehouse, purchase_no

@@ -1,0 +1,268 @@
+"""Presale over real Kafka, Postgres and Valkey: promises, receipts that serve them, dates that move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from msgspec import Struct
+from msgspec.structs import replace
+
+from chassis.clock import Clock, ManualClock
+from chassis.codec import codec
+from chassis.commands import CommandDesk
+from chassis.postgres import Pool, open_pool
+from chassis.testing.memory import MemoryBroker
+from schemas.events.commands_inventory import (
+    CancelPurchase,
+    OpenPurchase,
+    PurchaseLine,
+    PurchaseReceiptLine,
+    ReceivePurchase,
+    RedatePurchase,
+)
+from schemas.events.orders import OrderPlaced, Payment
+from schemas.events.stock import StockPromiseChanged, StockReserved, StockShort
+from services.inventory.backorders import Backorders, read_line
+from services.inventory.expectations import differences
+from services.inventory.promise_watch import PromiseWatch
+from tests.integration.inventory.clerk import AFTER_COMMIT, BEFORE_COMMIT, Clerk
+from tests.integration.inventory.rig import QUOTAS, RULES, SOURCING, House
+from tests.integration.inventory.test_stock_flow import SOUND, level
+from tests.unit.inventory.ahead import selling_ahead
+from tests.unit.inventory.events import NOW, cancelled, placed
+
+AHEAD = selling_ahead()
+DAY = timedelta(days=1)
+
+
+def ordered(order_id: str, pieces: int, *, channel: str = "taobao") -> OrderPlaced:
+    """A paid order of so many of A."""
+    order = placed(order_id, [("A", pieces)], channel=channel)
+    return replace(order, payment=Payment(paid_at=NOW, paid_fen=1_000 * pieces))
+
+
+def paper(kind: type[Struct], number: str, again: str = "", /, **fields: Any) -> Any:
+    command_id = f"{kind.__name__}-{number}{again}"
+    named = {"document_no": number, "command_id": command_id, "issued_at": NOW, "actor": "li"}
+    return kind(**named | fields)
+
+
+def bought(number: str, pieces: int, days: int) -> Any:
+    line = PurchaseLine(sku="A", quantity=pieces)
+    said = {"warehouse": "HZ", "supplier": "S1", "over_receipt_percent": 0, "reason": "spring"}
+    return paper(OpenPurchase, number, lines=(line,), expected_at=NOW + days * DAY, **said)
+
+
+def came(number: str, receipt_no: str, pieces: int) -> Any:
+    line = PurchaseReceiptLine(sku="A", quantity=pieces)
+    said = {"receipt_no": receipt_no, "warehouse": "HZ", "lines": (line,)}
+    return paper(ReceivePurchase, number, receipt_no, **said)
+
+
+async def in_turn(house: House, *parts: Sequence[Struct]) -> None:
+    for part in parts:
+        await house.publish(part)
+        await house.drained()
+
+
+async def shorts(house: House) -> dict[str, StockShort]:
+    return {one.order_id: one for one in await house.emitted() if isinstance(one, StockShort)}
+
+
+async def changes(house: House, order_id: str) -> list[StockPromiseChanged]:
+    return [
+        one
+        for one in await house.emitted()
+        if isinstance(one, StockPromiseChanged) and one.order_id == order_id
+    ]
+
+
+async def line(house: House, number: str) -> tuple[int, int, int, int]:
+    """(outstanding, promised, came, uncarried) of A in HZ."""
+    (row,) = await house.fetch(
+        "SELECT outstanding, promised, came, uncarried FROM inventory.expected"
+        " WHERE purchase_no = $1 AND sku = 'A' AND warehouse = 'HZ'",
+        number,
+    )
+    return tuple(row)
+
+
+def line_of_waiting(pool: Pool, house: House, clock: Clock) -> Backorders:
+    desk = CommandDesk(house.publisher, codec(), "inventory")
+    return Backorders(pool, desk, clock, SOURCING, read_line(RULES), QUOTAS)
+
+
+def watch(pool: Pool, house: House, clock: Clock) -> PromiseWatch:
+    return PromiseWatch(pool, CommandDesk(house.publisher, codec(), "inventory"), clock)
+
+
+async def test_orders_are_promised_and_served_by_their_receipt_before_anybody_else(
+    inventory: House,
+) -> None:
+    clock = ManualClock(NOW)
+    async with inventory.running(presale=AHEAD, clock=clock) as running:
+        await in_turn(inventory, [bought("P1", 10, 5)])
+        # The last expected piece is for one of two; the same event twice is once.
+        events = [ordered(f"o{number}", 3) for number in range(4)]
+        await in_turn(inventory, [*events, *events, bought("P1", 10, 5)])
+        told = await shorts(inventory)
+        promised = sorted(key for key, one in told.items() if one.promised_for)
+        assert len(promised) == 3
+        assert {told[key].promised_for for key in promised} == {NOW + 7 * DAY}
+        assert await line(inventory, "P1") == (10, 9, 0, 0)
+        assert await running.invariants() == SOUND
+
+        timer = line_of_waiting(running.pool, inventory, clock)
+        await in_turn(inventory, [came("P1", "r1", 7), came("P1", "r1", 7)])
+        assert await line(inventory, "P1") == (3, 9, 7, 0)
+        # Nobody has what came for them, however near the shelf he stands.
+        await in_turn(inventory, [ordered("new", 1, channel="jd")])
+        assert isinstance((await shorts(inventory))["new"], StockShort)
+        assert await running.invariants() == SOUND
+        assert await timer.look() == 2
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (7, 6)
+        assert await line(inventory, "P1") == (3, 3, 1, 0)
+        held = [one.order_id for one in await inventory.emitted() if isinstance(one, StockReserved)]
+        assert held == [key for key in told if key in held], "in the order of their promises"
+        assert await running.invariants() == SOUND
+
+        # A promise ends with its order, once; what came for it is anybody's.
+        (waits,) = set(promised) - set(held)
+        await in_turn(inventory, [cancelled(waits)], [cancelled(waits)])
+        assert await line(inventory, "P1") == (3, 0, 0, 0)
+        assert await timer.look() == 1
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (7, 7)
+        assert await running.invariants() == SOUND
+
+
+async def test_a_receipt_that_is_late_or_does_not_come_moves_or_withdraws_its_promises(
+    inventory: House,
+) -> None:
+    clock = ManualClock(NOW)
+    async with inventory.running(presale=AHEAD, clock=clock) as running:
+        await in_turn(inventory, [bought("P1", 10, 5)], [ordered("o1", 4)], [ordered("o2", 4)])
+        timer = watch(running.pool, inventory, clock)
+        assert await timer.look() == 0
+        later = NOW + 9 * DAY
+        await in_turn(
+            inventory, [paper(RedatePurchase, "P1", expected_at=later, reason="the ship is late")]
+        )
+        assert await timer.look() == 2
+        assert await timer.look() == 0, "asked once is enough for a while"
+        await inventory.drained()
+        for order_id in ("o1", "o2"):
+            (moved,) = await changes(inventory, order_id)
+            assert (moved.was_promised_for, moved.promised_for, moved.why) == (
+                NOW + 7 * DAY,
+                NOW + 11 * DAY,
+                "redated",
+            )
+        await in_turn(inventory, [bought("P2", 5, 20), came("P1", "r1", 4)])
+        await in_turn(inventory, [paper(CancelPurchase, "P1", reason="sold out there")])
+        assert await line(inventory, "P1") == (0, 8, 4, 4)
+        assert await running.invariants() == SOUND
+        assert await timer.look() == 1, "who was promised last moves"
+        await inventory.drained()
+        moved = (await changes(inventory, "o2"))[-1]
+        assert (moved.promised_for, moved.why) == (NOW + 22 * DAY, "not_coming")
+        await in_turn(inventory, [paper(CancelPurchase, "P2", reason="sold out there")])
+        assert await timer.look() == 1
+        await inventory.drained()
+        withdrawn = (await changes(inventory, "o2"))[-1]
+        assert (withdrawn.promised_for, withdrawn.promised) == (None, None)
+        assert await line(inventory, "P1") == (0, 4, 4, 0)
+        assert await line(inventory, "P2") == (0, 0, 0, 0)
+        assert await line_of_waiting(running.pool, inventory, clock).look() == 1
+        await inventory.drained()
+        assert await level(inventory, "HZ", "A") == (4, 4)
+        assert await running.invariants() == SOUND
+
+
+async def test_postgres_refuses_who_promises_an_expected_piece_twice_or_takes_what_came(
+    inventory: House,
+) -> None:
+    async with inventory.running(presale=AHEAD, clock=ManualClock(NOW)):
+        await in_turn(inventory, [bought("P1", 10, 5)], [ordered("o1", 9)], [came("P1", "r1", 5)])
+    for statement in (
+        "UPDATE inventory.expected SET promised = promised + 1",
+        "UPDATE inventory.expected SET outstanding = outstanding - 2",
+        "UPDATE inventory.expected SET came = promised + 1",
+        "UPDATE inventory.stock SET reserved = 1 WHERE sku = 'A' AND warehouse = 'HZ'",
+    ):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await inventory.fetch(statement)
+
+
+async def test_two_processes_at_once_promise_the_last_piece_once(inventory: House) -> None:
+    clock = ManualClock(NOW)
+    async with (
+        inventory.running(20, presale=AHEAD, clock=clock) as running,
+        inventory.running(20, presale=AHEAD, clock=clock),
+    ):
+        await in_turn(inventory, [bought("P1", 10, 5), bought("P2", 10, 9)])
+        await in_turn(inventory, [ordered(f"o{number}", 1) for number in range(60)])
+        told = await shorts(inventory)
+        assert len(told) == 60
+        assert sum(one.promised_for is not None for one in told.values()) == 18
+        assert await line(inventory, "P1") == (10, 9, 0, 0)
+        await in_turn(
+            inventory,
+            [
+                came("P1", "r1", 6),
+                came("P2", "r1", 10),
+                *(cancelled(f"o{number}") for number in range(0, 60, 2)),
+                *(ordered(f"n{number}", 1, channel="jd") for number in range(20)),
+            ],
+        )
+        assert await running.invariants() == SOUND
+
+
+@pytest.mark.parametrize("point", [*BEFORE_COMMIT, *AFTER_COMMIT])
+async def test_a_death_anywhere_makes_and_ends_each_promise_once(
+    inventory: House, valkey_url: str, point: str
+) -> None:
+    clock = ManualClock(NOW)
+    pool = await open_pool(inventory.url, 8)
+    broker = MemoryBroker()
+    await inventory.fetch("DELETE FROM chassis.consumer_offsets")
+
+    def hired() -> Clerk:
+        return Clerk(pool, valkey_url, inventory.prefix, broker, clock, SOURCING, QUOTAS, AHEAD)
+
+    def write(*events: Any) -> None:
+        for event in events:
+            (key,) = [
+                getattr(event, name) for name in ("order_id", "document_no") if hasattr(event, name)
+            ]
+            broker.append(event.TOPIC, key, codec().encode(event))
+
+    async def dying_once(*events: Any) -> None:
+        write(*events)
+        first, second = hired(), hired()
+        try:
+            await first.look()
+            await first.take(point)
+            await second.look()
+            while (await second.take()).records:
+                pass
+        finally:
+            await first.end()
+            await second.end()
+
+    try:
+        await dying_once(bought("P1", 10, 5))
+        await dying_once(*(ordered(f"o{number}", 2) for number in range(8)))
+        assert await line(inventory, "P1") == (10, 8, 0, 0)
+        promised = await inventory.fetch("SELECT key FROM inventory.promised_goods")
+        await dying_once(came("P1", "r1", 3), cancelled(promised[0]["key"]))
+        assert await line(inventory, "P1") == (7, 6, 3, 0)
+        async with pool.acquire() as connection:
+            assert await differences(connection) == ()
+    finally:
+        await pool.close()

@@ -1,0 +1,379 @@
+"""Promises against expected receipts: what is promised, when, and what no sequence of events may break."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+import chassis
+from chassis.errors import StartRefused
+from chassis.processor import Kept, Record
+from schemas.events.commands_inventory import (
+    AllocateBackorder,
+    CancelPurchase,
+    OpenPurchase,
+    PurchaseLine,
+    PurchaseReceiptLine,
+    ReceivePurchase,
+    RedatePurchase,
+    ReviewPromise,
+)
+from schemas.events.orders import Payment
+from schemas.events.stock import StockPromiseChanged, StockReserved, StockShort
+from services.inventory.domain.backorders import Waiting, served
+from services.inventory.domain.model import Hold, Purchase
+from services.inventory.domain.presale import ExpectedLine, Terms, promised
+from services.inventory.domain.promise import ExpectedKey, Promise
+from services.inventory.domain.rules import Book
+from services.inventory.facts import StockFacts
+from services.inventory.foreseen import Foreseen, foresee
+from services.inventory.presale import read_presale
+from tests.unit.inventory.ahead import selling_ahead
+from tests.unit.inventory.events import cancelled, placed
+from tests.unit.inventory.house import APPROVALS, LEASES, NOW, ROWS, SHELF_LIFE, SOURCING, House
+
+RULES = Path(chassis.__path__[0]).parent / "rules"
+DAY = timedelta(days=1)
+TERMS_OF_A = selling_ahead().terms("taobao", "A")
+assert TERMS_OF_A is not None
+RULE = TERMS_OF_A.rule
+TERMS = Terms(percent=90, handling_days=2, days_max=45, rule="t@1#r")
+
+
+class Presold(House):
+    """A house that sells A ahead, with all its rows locked and every line known."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.facts = StockFacts(
+            Foreseen(wished={"A"}),
+            {},
+            SOURCING,
+            LEASES,
+            {("HZ", "A")}.update,
+            approvals=APPROVALS,
+            shelf_life=SHELF_LIFE,
+            presale=selling_ahead(),
+        )
+        rows = dict.fromkeys((*ROWS, ("HF", "A"), ("HF", "B"), ("GZ", "B")), (0, 0))
+        self.facts.book = Book(rows)
+
+    def buy(self, number: str, pieces: int, days: int, sku: str = "A") -> None:
+        line = PurchaseLine(sku=sku, quantity=pieces)
+        said = {"warehouse": "HZ", "supplier": "S", "over_receipt_percent": 50, "reason": "spring"}
+        expected_at = NOW + days * DAY
+        self.say(OpenPurchase, number, lines=(line,), expected_at=expected_at, **said)
+
+    def came(self, number: str, receipt: str, pieces: int, sku: str = "A") -> None:
+        line = PurchaseReceiptLine(sku=sku, quantity=pieces)
+        self.say(ReceivePurchase, number, receipt_no=receipt, warehouse="HZ", lines=(line,))
+
+    def wants(self, order_id: str, *goods: tuple[str, int], channel: str = "taobao") -> Any:
+        order = replace(
+            placed(order_id, goods, channel=channel), payment=Payment(paid_at=NOW, paid_fen=1)
+        )
+        self.foresee(order_id, goods)
+        return self.take(order, order_id).events[0]
+
+    def foresee(self, order_id: str, goods: Sequence[tuple[str, int]]) -> None:
+        """Every row locked, whatever was foreseen."""
+        for plans in (self.facts.foreseen.plans, self.facts.foreseen.limited):
+            plans.pop(order_id, None)
+
+    def allocate(self, order_id: str) -> Any:
+        hold = self.hold(order_id)
+        self.foresee(order_id, ())
+        named = {"order_id": order_id, "command_id": "c", "issued_at": NOW, "actor": "t"}
+        return self.take(AllocateBackorder(**named, generation=hold.generation), order_id)  # type: ignore[arg-type]
+
+    def review(self, order_id: str) -> Any:
+        hold = self.hold(order_id)
+        named = {"order_id": order_id, "command_id": "c", "issued_at": NOW, "actor": "t"}
+        return self.take(ReviewPromise(**named, promise_no=hold.promise_no), order_id)  # type: ignore[arg-type]
+
+    def hold(self, order_id: str) -> Hold:
+        hold = self.states[order_id]
+        assert isinstance(hold, Hold)
+        return hold
+
+    def line(self, number: str, sku: str = "A") -> ExpectedLine:
+        return self.facts.expected.lines[sku, "HZ", number]
+
+    def sound(self) -> None:
+        """Promised = Σ live promises, set aside = Σ what came for them, nothing beyond what is to come."""
+        live: dict[ExpectedKey, int] = {}
+        for state in self.states.values():
+            for one in state.promises if isinstance(state, Hold) else ():
+                live[one.key] = live.get(one.key, 0) + one.quantity
+        aside: dict[tuple[str, str], int] = {}
+        for key, line in self.facts.expected.lines.items():
+            assert line.promised == live.pop(key, 0)
+            assert 0 <= line.came <= line.promised
+            carried = line.promised - line.came - line.uncarried
+            assert carried * 100 <= line.outstanding * line.percent
+            aside[key[1], key[0]] = aside.get((key[1], key[0]), 0) + line.came
+            purchase = self.states.get(key[2])
+            if isinstance(purchase, Purchase):
+                assert line.outstanding == dict(purchase.outstanding).get(key[0], 0)
+        assert not live
+        for row, (on_hand, reserved) in self.book.rows.items():
+            assert self.book.aside.get(row, 0) == aside.get(row, 0)
+            assert reserved + aside.get(row, 0) <= on_hand
+        self.check()
+
+
+def test_a_short_paid_order_is_promised_out_of_what_is_expected_first_and_no_piece_twice() -> None:
+    house = Presold()
+    house.buy("late", 10, 20)
+    house.buy("soon", 10, 5)
+    first = house.wants("o1", ("A", 8))
+    assert isinstance(first, StockShort)
+    assert first.promised_for == NOW + 7 * DAY
+    assert [(one.purchase_no, one.quantity) for one in first.promised or ()] == [("soon", 8)]
+    assert first.promise_rule == RULE
+    both = house.wants("o2", ("A", 3))
+    assert [(one.purchase_no, one.quantity) for one in both.promised or ()] == [
+        ("soon", 1),
+        ("late", 2),
+    ]
+    assert both.promised_for == NOW + 22 * DAY
+    none = house.wants("o3", ("A", 8))
+    assert (none.promised_for, none.promised) == (None, None)
+    assert house.wants("o4", ("A", 7)).promised_for == NOW + 22 * DAY
+    house.sound()
+
+
+@pytest.mark.parametrize(
+    ("channel", "goods"), [("jd", ("A", 1)), ("douyin", ("A", 1)), ("taobao", ("B", 1))]
+)
+def test_who_may_not_sell_ahead_is_short_as_ever(channel: str, goods: tuple[str, int]) -> None:
+    house = Presold()
+    house.buy("p", 10, 5, sku=goods[0])
+    short = house.wants("o1", goods, channel=channel)
+    assert isinstance(short, StockShort)
+    assert short.promised is None
+
+
+def test_what_lies_there_is_set_aside_for_an_order_that_waits_for_the_rest() -> None:
+    house = Presold()
+    house.buy("p", 10, 5)
+    house.receive(None, 3)
+    house.receive(None, 1, sku="B")
+    promised_to = house.wants("o1", ("A", 5), ("B", 1)).promised
+    assert [(one.sku, one.quantity, one.purchase_no) for one in promised_to] == [
+        ("A", 3, None),
+        ("A", 2, "p"),
+        ("B", 1, None),
+    ]
+    other = house.wants("o2", ("B", 1))
+    assert isinstance(other, StockShort)
+    house.came("p", "r1", 2)
+    house.sound()
+    held = house.allocate("o1")
+    assert isinstance(held.events[0], StockReserved)
+    assert house.book.rows["HZ", "A"] == [5, 5]
+    assert house.book.aside == {("HZ", "A"): 0, ("HZ", "B"): 0}
+    house.sound()
+
+
+def test_what_came_for_a_promise_nobody_else_gets_and_what_is_beyond_it_anybody() -> None:
+    house = Presold()
+    house.buy("p", 10, 5)
+    house.wants("o1", ("A", 4))
+    house.came("p", "r1", 5)
+    assert house.book.available(("HZ", "A")) == 1
+    assert isinstance(house.wants("new", ("A", 1), channel="jd"), StockReserved)
+    assert isinstance(house.wants("newer", ("A", 1), channel="jd"), StockShort)
+    house.take(cancelled("o1"), "o1")
+    assert house.book.available(("HZ", "A")) == 4
+    assert house.take(cancelled("o1"), "o1").effects == (), "once"
+    house.sound()
+
+
+def test_what_an_order_was_promised_stays_while_it_asks_again_and_is_not_told_twice() -> None:
+    house = Presold()
+    house.buy("p", 10, 5)
+    house.wants("o1", ("A", 4))
+    again = house.allocate("o1")
+    assert (again.events, again.effects, again.result_id) == ((), (), "still_short")
+    assert house.hold("o1").promised_for == NOW + 7 * DAY
+    house.sound()
+
+
+def test_a_receipt_with_another_date_moves_its_promises_and_a_nearer_one_takes_over() -> None:
+    house = Presold()
+    house.buy("p", 10, 5)
+    house.wants("o1", ("A", 4))
+    assert house.review("o1").result_id == "unchanged"
+    house.say(RedatePurchase, "p", expected_at=NOW + 9 * DAY, reason="late")
+    (moved,) = house.review("o1").events
+    assert isinstance(moved, StockPromiseChanged)
+    assert (moved.was_promised_for, moved.promised_for, moved.why) == (
+        NOW + 7 * DAY,
+        NOW + 11 * DAY,
+        "redated",
+    )
+    house.buy("other", 10, 12)
+    house.say(RedatePurchase, "p", expected_at=NOW + 30 * DAY, reason="later")
+    (moved,) = house.review("o1").events
+    assert [one.purchase_no for one in moved.promised] == ["other"]
+    assert (moved.promised_for, moved.rule) == (NOW + 14 * DAY, RULE)
+    house.sound()
+
+
+def test_what_is_not_coming_moves_to_the_next_receipt_or_is_withdrawn() -> None:
+    house = Presold()
+    house.buy("p", 10, 5)
+    house.buy("q", 5, 12)
+    house.wants("o1", ("A", 4))
+    house.wants("o2", ("A", 4))
+    house.came("p", "r1", 4)
+    house.say(CancelPurchase, "p", reason="sold out there")
+    assert house.line("p").uncarried == 4
+    house.sound()
+    (moved,) = house.review("o2").events
+    assert (moved.promised_for, moved.why) == (NOW + 14 * DAY, "not_coming")
+    assert house.line("p").uncarried == 0
+    assert house.review("o1").result_id == "unchanged", "what came is its"
+    house.say(CancelPurchase, "q", reason="sold out there")
+    (withdrawn,) = house.review("o2").events
+    assert (withdrawn.promised_for, withdrawn.promised) == (None, None)
+    assert isinstance(house.allocate("o1").events[0], StockReserved)
+    house.sound()
+
+
+def test_an_overdue_receipt_one_without_a_date_and_one_too_far_ahead_promise_nothing() -> None:
+    def asked(expected_at: datetime | None) -> object:
+        lines = {("A", "HZ", "p"): ExpectedLine(outstanding=10, expected_at=expected_at)}
+        return promised(lines, lambda _: 0, ["HZ"], (("A", 1),), lambda _: TERMS, NOW)
+
+    assert asked(NOW + 43 * DAY) is not None
+    for expected_at in (None, NOW, NOW - DAY, NOW + 43 * DAY + timedelta(seconds=1)):
+        assert asked(expected_at) is None
+
+
+def test_among_equals_who_was_promised_first_is_served_first_and_has_what_came_for_it() -> None:
+    def one(order_id: str, days: int | None, priority: int = 0) -> Waiting:
+        promises = () if days is None else (Promise("HZ", "A", 2, "p", NOW, 0),)
+        return Waiting(
+            order_id=order_id,
+            generation=1,
+            channel="taobao",
+            province="浙江省",
+            goods=(("A", 2),),
+            since=NOW - 99 * DAY if days is None else NOW,
+            priority=priority,
+            promises=promises,
+            promised_at=None if days is None else NOW + days * DAY,
+        )
+
+    line = [one("waits", None), one("urgent", None, 9), one("second", 2), one("first", 1)]
+
+    def turns(on_hand: int, aside: int) -> list[str]:
+        book = Book({("HZ", "A"): (on_hand, 0)}, None, None, {("HZ", "A"): aside})
+        came = {("A", "HZ", "p"): aside}
+        return [one.order_id for one in served(line, book, lambda _: (("HZ",), 1), came)]
+
+    assert turns(2, 2) == ["first"]
+    assert turns(4, 2) == ["urgent", "first"]
+    assert turns(6, 4) == ["urgent", "first", "second"]
+    assert turns(8, 4) == ["urgent", "first", "second", "waits"]
+
+
+STEP = st.one_of(
+    st.tuples(st.just("buy"), st.sampled_from("pqr"), st.integers(1, 12), st.integers(1, 40)),
+    st.tuples(st.just("came"), st.sampled_from("pqr"), st.integers(1, 12), st.integers(1, 99)),
+    st.tuples(st.just("cancel"), st.sampled_from("pqr"), st.just(0), st.just(0)),
+    st.tuples(st.just("redate"), st.sampled_from("pqr"), st.just(0), st.integers(1, 60)),
+    st.tuples(st.just("order"), st.sampled_from("123456"), st.integers(1, 6), st.just(0)),
+    st.tuples(st.just("close"), st.sampled_from("123456"), st.just(0), st.just(0)),
+    st.tuples(st.just("allocate"), st.sampled_from("123456"), st.just(0), st.just(0)),
+    st.tuples(st.just("review"), st.sampled_from("123456"), st.just(0), st.just(0)),
+)
+
+
+@given(st.lists(STEP, max_size=40))
+def test_no_sequence_of_receipts_and_orders_promises_a_piece_twice(
+    steps: list[tuple[str, str, int, int]],
+) -> None:
+    house = Presold()
+    for kind, key, pieces, number in steps:
+        short = isinstance(state := house.states.get(key), Hold) and state.state == "short"
+        match kind:
+            case "buy":
+                house.buy(key, pieces, number)
+            case "came":
+                house.came(key, f"r{number}", pieces)
+            case "cancel":
+                house.say(CancelPurchase, key, reason="sold out there")
+            case "redate":
+                house.say(RedatePurchase, key, expected_at=NOW + number * DAY, reason="late")
+            case "order" if state is None:
+                house.wants(key, ("A", pieces))
+            case "close" if state is not None:
+                house.take(cancelled(key), key)
+            case "allocate" if short:
+                house.allocate(key)
+            case "review" if isinstance(state, Hold):
+                house.review(key)
+        house.sound()
+    # Whatever happened, one look at each leaves nobody with a promise that nothing carries.
+    for key, state in sorted(house.states.items()):
+        if isinstance(state, Hold) and state.promises:
+            house.review(key)
+    house.sound()
+    assert all(not line.uncarried for line in house.facts.expected.lines.values())
+
+
+def test_a_batch_foresees_the_lines_of_what_it_may_release_or_promise() -> None:
+    promise = Promise("HZ", "A", 2, "p", NOW, 0)
+    hold = Hold(
+        state="short",
+        paid=True,
+        channel="taobao",
+        promises=(promise,),
+        promised_for=NOW,
+        promise_no=1,
+    )
+    record = Record("", 0, 0, "o1", 2, cancelled("o1"), raw=b"")
+    foreseen = foresee([record], {"o1": Kept(hold)}, SOURCING)
+    assert foreseen.promises == {("A", "HZ", "p")}
+    assert ("HZ", "A") in foreseen.rows
+    fresh = foresee(
+        [Record("", 0, 0, "o2", 1, placed("o2", [("A", 1), ("B", 1)]), raw=b"")], {}, SOURCING
+    )
+    concerns = selling_ahead().concerns
+    fresh.set_apart(concerns)
+    fresh.wish(concerns)
+    assert (set(fresh.limited), fresh.wished) == ({"o2"}, {"A"})
+
+
+def test_the_shipped_table_sells_nothing_ahead_and_costs_nothing() -> None:
+    shipped = read_presale(RULES)
+    assert not shipped.sells
+    assert shipped.terms("taobao", "TEA-250G") is None
+    assert not shipped.concerns("TEA-250G")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (
+            "then: {percent: 90",
+            "then: {percent: 101",
+            "row spring: percent is 101, it can be 0 to 100",
+        ),
+        ("days_max: 45", "days_max: -1", "row spring: days_max is -1, it can be 0 to 1000"),
+        (", one_of: [taobao, douyin]", "", "channel: one_of names the channels"),
+    ],
+)
+def test_a_table_that_makes_no_sense_is_refused_at_the_start(old: str, new: str, why: str) -> None:
+    with pytest.raises(StartRefused, match=why.replace("(", r"\(")):
+        selling_ahead((old, new))
