@@ -178,7 +178,8 @@ class Clerk:
 
     async def _apply(self, worker: Worker, stock: StockSource, batch: Batch, point: str) -> Taken:
         if stock._telling is not None:
-            await self.let_go()
+            with _armed(""):
+                await self.let_go()
         try:
             with _armed(point):
                 await worker._patiently(lambda: worker._apply(batch))
@@ -187,6 +188,9 @@ class Clerk:
         except FailpointHit as hit:
             committed = batch.records if str(hit) in AFTER_COMMIT else ()
             return Taken(records=committed, died=True)
+        if not self.counters.news_may_go.is_set():
+            with _armed(""):
+                await asyncio.sleep(0)  # its telling begins, and waits to go
         return Taken(records=batch.records)
 
 
