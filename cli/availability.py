@@ -97,11 +97,12 @@ def quotas(
     if as_json:
         typer.echo(msgspec.json.encode(said["rows"]).decode())
         return
-    table = Table("仓库", "配额", "比例", "已占", "已发", "专留", "还可占", title=sku)
+    table = Table("仓库", "配额", "份额", "已占", "已发", "专留", "还可占", title=sku)
     for row in said["rows"]:
         for one in row["shares"]:
             numbers = (str(one[name]) for name in ("held", "sent", "kept", "left"))
-            table.add_row(row["warehouse"], one["quota"], f"{one['percent']}%", *numbers)
+            share = f"{one['pieces']} 件" if "pieces" in one else f"{one['percent']}%"
+            table.add_row(row["warehouse"], one["quota"], share, *numbers)
     Console().print(table)
     if not said["rows"]:
         typer.echo(f"{sku}：没有硬配额，或还没有占过货", err=True)

@@ -134,14 +134,26 @@ def _print(verdict: Verdict) -> None:
             sums = (batch.on_hand, batch.booked, batch.withheld, batch.booked_withheld)
             table.add_row(batch.warehouse, batch.sku, batch.batch or "all", *map(str, sums))
         console.print(table)
+    _print_kept(console, verdict)
+    summary = f"{verdict.entries} entries, {verdict.rows} rows: "
+    if verdict.closes:
+        console.print(summary + "the books close")
+    else:
+        console.print(summary + f"{len(verdict.rows_to_repair)} rows do not close")
+        console.print("to see the entries that would: danshu inventory repair --reason …")
+
+
+def _print_kept(console: Console, verdict: Verdict) -> None:
+    """What is kept for channels, orders and campaigns, where it is off."""
     if verdict.uses:
         table = Table(
-            *("warehouse", "SKU", "channel", "counted held", "held", "counted sent", "sent"),
+            *("warehouse", "SKU", "campaign", "channel"),
+            *("counted held", "held", "counted sent", "sent"),
             box=None,
         )
         for use in verdict.uses:
             sums = (use.counted_held, use.held, use.counted_sent, use.sent)
-            table.add_row(use.warehouse, use.sku, use.channel, *map(str, sums))
+            table.add_row(use.warehouse, use.sku, use.campaign, use.channel, *map(str, sums))
         console.print(table)
         console.print("to count them anew: danshu inventory quotas SKU --restart")
     if verdict.promises:
@@ -151,12 +163,12 @@ def _print(verdict: Verdict) -> None:
             sums = tuple(getattr(line, name) for name in names)
             table.add_row(line.warehouse, line.sku, line.purchase_no, *map(str, sums))
         console.print(table)
-    summary = f"{verdict.entries} entries, {verdict.rows} rows: "
-    if verdict.closes:
-        console.print(summary + "the books close")
-    else:
-        console.print(summary + f"{len(verdict.rows_to_repair)} rows do not close")
-        console.print("to see the entries that would: danshu inventory repair --reason …")
+    if verdict.allotted:
+        table = Table("warehouse", "SKU", "set aside otherwise", "kept too little", box=None)
+        for allotted in verdict.allotted:
+            pieces = (str(allotted.differing), str(allotted.lacking))
+            table.add_row(allotted.warehouse, allotted.sku, *pieces)
+        console.print(table)
 
 
 def _verdict() -> Verdict:

@@ -1,5 +1,5 @@
 """`danshu inventory show | receive`: what is there, who holds it, and what came in, from a terminal. More in
-`cli.availability`, `cli.backtesting`, `cli.batches`, `cli.books`, `cli.holds`, `cli.papers`, `cli.reconciling`, `cli.replenishing`.
+`cli.availability`, `cli.backtesting`, `cli.batches`, `cli.books`, `cli.campaigns`, `cli.holds`, `cli.papers`, `cli.reconciling`, `cli.replenishing`.
 
 Guarantees: nothing here writes stock; a receipt is a command to the inventory service, whose answer is
 printed. A document is booked once, however often its file is sent. Exit status 0: done; 1: refused, or a
@@ -29,7 +29,17 @@ from chassis.errors import StartRefused
 from chassis.postgres import AWAY, CONNECT_TIMEOUT_S
 from chassis.producer import DeliveryFailed, Publisher
 from chassis.settings import Settings, read
-from cli import availability, backtesting, batches, books, holds, papers, reconciling, replenishing
+from cli import (
+    availability,
+    backtesting,
+    batches,
+    books,
+    campaigns,
+    holds,
+    papers,
+    reconciling,
+    replenishing,
+)
 from deploy.embedded import stack
 from services.inventory.doors import REFUSALS, WrittenLine, WrittenReceipt
 from services.inventory.replenishing import PurchaseOnTheWay, purchases_on_the_way
@@ -43,6 +53,7 @@ app.add_typer(availability.app)
 app.add_typer(backtesting.app)
 app.add_typer(batches.app)
 app.add_typer(books.app)
+app.add_typer(campaigns.app)
 app.add_typer(holds.app)
 app.add_typer(papers.app)
 app.add_typer(reconciling.app)

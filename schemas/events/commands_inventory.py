@@ -8,6 +8,39 @@ from typing import ClassVar
 from msgspec import Struct
 
 
+class CampaignAdjustmentLine(Struct, frozen=True, kw_only=True):
+    """增减行."""
+
+    warehouse: str
+    """仓库"""
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数 · signed"""
+
+
+class AdjustCampaign(Struct, frozen=True, kw_only=True):
+    """增减活动库存 · more pieces are set aside for a campaign, or fewer."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.AdjustCampaign"
+
+    document_no: str
+    """活动号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    adjustment_no: str
+    """增减单号 · the same number twice has one effect"""
+    lines: tuple[CampaignAdjustmentLine, ...]
+    """增减行"""
+    reason: str
+    """原因 · in a person's words"""
+
+
 class AdjustmentLine(Struct, frozen=True, kw_only=True):
     """调整行."""
 
@@ -75,6 +108,22 @@ class ApproveStockDocument(Struct, frozen=True, kw_only=True):
     """操作人、规则或定时器"""
 
 
+class BeginCampaign(Struct, frozen=True, kw_only=True):
+    """活动开始 · its time has come; asked by a timer."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.BeginCampaign"
+
+    document_no: str
+    """活动号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+
+
 class CancelPurchase(Struct, frozen=True, kw_only=True):
     """取消采购单 · what has not come in is expected no more."""
 
@@ -91,6 +140,24 @@ class CancelPurchase(Struct, frozen=True, kw_only=True):
     """操作人、规则或定时器"""
     reason: str
     """原因 · in a person's words"""
+
+
+class CloseCampaign(Struct, frozen=True, kw_only=True):
+    """结束活动库存 · what was not sold is free again."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.CloseCampaign"
+
+    document_no: str
+    """活动号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    reason: str
+    """原因 · in a person's words, or that its time is over"""
 
 
 class ExpireHold(Struct, frozen=True, kw_only=True):
@@ -183,6 +250,49 @@ class JudgeBatch(Struct, frozen=True, kw_only=True):
     """商家SKU"""
     batch: str
     """批次号"""
+
+
+class CampaignLine(Struct, frozen=True, kw_only=True):
+    """活动行."""
+
+    warehouse: str
+    """仓库"""
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数"""
+
+
+class OpenCampaign(Struct, frozen=True, kw_only=True):
+    """开活动库存 · pieces are set aside that only the channels of a campaign may sell while it runs."""
+
+    TOPIC: ClassVar[str] = "commands-inventory"
+    FULL_NAME: ClassVar[str] = "danshu.commands_inventory.OpenCampaign"
+
+    document_no: str
+    """活动号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    name: str
+    """活动名称"""
+    channels: tuple[str, ...]
+    """参加的渠道"""
+    begins_at: datetime
+    """开始时间 · UTC; from then on its channels may sell the pieces"""
+    ends_at: datetime
+    """结束时间 · UTC; then what was not sold is free again"""
+    exclusive: bool
+    """限量 · its channels may sell nothing else of these rows while it runs"""
+    partial: bool
+    """有多少留多少 · a line that is not all free is set aside as far as it is"""
+    lines: tuple[CampaignLine, ...]
+    """活动行"""
+    reason: str
+    """原因 · in a person's words; empty = the campaign's name says it"""
 
 
 class OpenCount(Struct, frozen=True, kw_only=True):
@@ -516,14 +626,18 @@ class TransferStock(Struct, frozen=True, kw_only=True):
 
 
 RECORDS: tuple[type[Struct], ...] = (
+    AdjustCampaign,
     AdjustStock,
     AllocateBackorder,
     ApproveStockDocument,
+    BeginCampaign,
     CancelPurchase,
+    CloseCampaign,
     ExpireHold,
     ExtendHold,
     InspectBatch,
     JudgeBatch,
+    OpenCampaign,
     OpenCount,
     OpenPurchase,
     RecallBatch,

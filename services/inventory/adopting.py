@@ -94,16 +94,23 @@ def taking_over(
         reason="adopted",
         order_id=order_id,
     )
-    let_go = (Release(own.warehouse, gone, channel=own.channel),) if gone else ()
-    kept = taken_from(own.held, gone) if own.channel != hold.channel else None
+    let_go = Release(own.warehouse, gone, channel=own.channel, campaigns=own.campaigns)
+    other = (own.channel, own.campaigns) != (hold.channel, hold.campaigns)
+    kept = taken_from(own.held, gone) if other else None
     # What it asked for in addition was seen before what it keeps counts for another channel.
-    recount = (Recount(own.warehouse, kept, hold.channel, own.channel),) if kept else ()
+    recount = Recount(
+        *(own.warehouse, kept or (), hold.channel, own.channel), hold.campaigns, own.campaigns
+    )
     return Decision(
         state=hold,
         events=(
             replace(reserved, expires_at=hold.expires_at, reservation_id=reservation_id),
             ended,
         ),
-        effects=(*let_go, Reserve(hold.warehouse, more, hold.buyer, hold.channel), *recount),
+        effects=(
+            *((let_go,) if gone else ()),
+            Reserve(hold.warehouse, more, hold.buyer, hold.channel),
+            *((recount,) if kept else ()),
+        ),
         others=((reservation_id, adopted(own, order_id)),),
     )

@@ -25,6 +25,8 @@ from services.inventory.approvals import read_approvals
 from services.inventory.availability import AvailabilityPublisher
 from services.inventory.availability_doors import availability_routes
 from services.inventory.backorders import Backorders, read_line
+from services.inventory.campaign_doors import campaign_routes
+from services.inventory.campaign_watch import CampaignWatch
 from services.inventory.counters import ValkeyCounters
 from services.inventory.document_doors import document_routes
 from services.inventory.domain.model import Aggregate
@@ -47,7 +49,7 @@ from services.inventory.replenishment_doors import replenishment_routes
 from services.inventory.reservations import Reservations
 from services.inventory.reserving import DIRECT_HANDLERS
 from services.inventory.settings import InventorySettings
-from services.inventory.shares import begin_counting
+from services.inventory.shares import OpenCampaigns, begin_counting
 from services.inventory.shelf_life import ShelfLife, read_shelf_life
 from services.inventory.shelf_life_watch import SHELF_LIFE_EVERY_MS, ShelfLifeWatch
 from services.inventory.sourcing import Sourcing, read_sourcing
@@ -122,6 +124,11 @@ def office_routes(context: Context[InventorySettings], quotas: Quotas) -> list[R
         *hold_routes(context.desk, clock, token=token, answer_timeout_s=settings.receipt_timeout_s),
         *availability_routes(pool, token=token),
         *quota_routes(pool, quotas, token=token),
+        *campaign_routes(
+            *(pool, context.desk, clock, quotas),
+            token=token,
+            answer_timeout_s=settings.receipt_timeout_s,
+        ),
         *reconciliation_routes(
             Reconciler(pool, read_thresholds(settings.rules_dir), clock),
             settings.stock_sources,
@@ -165,6 +172,28 @@ def _telling(
     ]
 
 
+def _asking(
+    context: Context[InventorySettings],
+    sourcing: Sourcing,
+    quotas: Quotas,
+    campaigns: OpenCampaigns,
+) -> list[Callable[[], Awaitable[None]]]:
+    """What asks the single writer for what is due. Raises StartRefused."""
+    pool, clock, pause_ms = context.pool, context.clock, context.settings.timer_ms
+    expiry = Expiry(pool, context.desk, clock)
+    line = read_line(context.settings.rules_dir)
+    backorders = Backorders(pool, context.desk, clock, sourcing, line, quotas)
+    promises = PromiseWatch(pool, context.desk, clock)
+    watch = CampaignWatch(pool, context.desk, clock, campaigns)
+    return [
+        lambda: repeat(expiry.look, pause_ms),
+        lambda: repeat(backorders.look, pause_ms),
+        lambda: repeat(promises.look, pause_ms),
+        lambda: repeat(watch.look, pause_ms),
+        lambda: repeat(watch.listen, pause_ms),
+    ]
+
+
 def _stock(
     settings: InventorySettings,
     counters: ValkeyCounters,
@@ -173,6 +202,7 @@ def _stock(
     *,
     shelf_life: ShelfLife,
     quotas: Quotas,
+    campaigns: OpenCampaigns,
 ) -> Callable[..., StockSource]:
     """Makes sources of facts over the same counters and tables. Raises StartRefused."""
     leases = read_leases(settings.rules_dir, timedelta(seconds=settings.hold_s))
@@ -183,6 +213,7 @@ def _stock(
         shelf_life=shelf_life,
         quotas=quotas,
         presale=read_presale(settings.rules_dir),
+        campaigns=campaigns,
     )
 
 
@@ -200,17 +231,19 @@ async def build(context: Context[InventorySettings]) -> Parts:
     sourcing, quotas = read_sourcing(settings.rules_dir), read_quotas(settings.rules_dir)
     shelf_life = read_shelf_life(settings.rules_dir)
     await begin_counting(pool, quotas)
-    stock = _stock(settings, counters, epochs, sourcing, shelf_life=shelf_life, quotas=quotas)
+    campaigns = OpenCampaigns()
+    stock = _stock(
+        *(settings, counters, epochs, sourcing),
+        shelf_life=shelf_life,
+        quotas=quotas,
+        campaigns=campaigns,
+    )
     source, desk = stock(), DirectSource()
     direct = direct_worker(desk, stock(answer=desk.answer), pool, context.publisher, clock)
     reservations = Reservations(
         desk, pool, clock, hold_s=settings.hold_s, timeout_s=settings.reserve_timeout_s
     )
     books = Books(pool, counters, epochs)
-    expiry = Expiry(pool, context.desk, clock)
-    line = read_line(settings.rules_dir)
-    backorders = Backorders(pool, context.desk, clock, sourcing, line, quotas)
-    promises = PromiseWatch(pool, context.desk, clock)
     sweeper = Sweeper(pool, counters, epochs, settings.sweep_after_ms)
     check = BookCheck(pool, books, BooksTeller(context.publisher, context.codec, clock, NAME))
     planner = planner_of(context)
@@ -230,9 +263,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             keeper.run,
             direct.run,
             lambda: repeat(reservations.expire_due, settings.timer_ms),
-            lambda: repeat(expiry.look, settings.timer_ms),
-            lambda: repeat(backorders.look, settings.timer_ms),
-            lambda: repeat(promises.look, settings.timer_ms),
+            *_asking(context, sourcing, quotas, campaigns),
             lambda: repeat(sweeper.look, settings.timer_ms),
             *_telling(context, quotas),
             lambda: repeat(check.look, CHECK_EVERY_MS),

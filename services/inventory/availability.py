@@ -26,7 +26,7 @@ from schemas.events.channel_availability import ChannelAvailabilityChanged, Chan
 from services.inventory.domain.availability import Level, for_sale, offered
 from services.inventory.domain.rules import Book
 from services.inventory.quotas import Quotas
-from services.inventory.shares import unlocked
+from services.inventory.shares import CAMPAIGNS, unlocked
 from services.inventory.timers import LEAD_AVAILABILITY, leading
 
 _decode_offers = msgspec.json.Decoder(tuple[ChannelOffer, ...]).decode
@@ -104,8 +104,11 @@ class AvailabilityPublisher:
         rows: dict[str, list[Any]] = {}
         for row in await connection.fetch(SQL["levels_of"], skus):
             rows.setdefault(row["sku"], []).append(row)
-        limited = [sku for sku in rows if self._quotas.limits(sku)] if self._quotas.hard else ()
-        book = await unlocked(connection, limited, self._quotas) if limited else Book({})
+        campaigning = await connection.fetch(CAMPAIGNS["among"], list(rows))
+        limited = {row["sku"] for row in campaigning}
+        if self._quotas.hard:
+            limited.update(sku for sku in rows if self._quotas.limits(sku))
+        book = await unlocked(connection, sorted(limited), self._quotas) if limited else Book({})
         news = []
         async for part in _slowly(list(rows.items())):
             for sku, levels in part:
@@ -117,17 +120,6 @@ class AvailabilityPublisher:
     def _worked_out(
         self, sku: str, rows: Sequence[Any], book: Book, now: datetime
     ) -> ChannelAvailabilityChanged:
-        def for_sale_to(channel: str) -> int:
-            available_to = book.available_to(channel)
-            return for_sale(
-                Level(
-                    on_hand=available_to((row["warehouse"], sku)),
-                    reserved=0,
-                    safety=row["safety"],
-                )
-                for row in rows
-            )
-
         shared = any((row["warehouse"], sku) in book.shares for row in rows)
         pieces = for_sale(
             Level(on_hand=row["on_hand"], reserved=row["reserved"], safety=row["safety"])
@@ -139,18 +131,29 @@ class AvailabilityPublisher:
             stock_changed_at=max(row["changed_at"] for row in rows),
             for_sale=pieces,
             offers=tuple(
-                ChannelOffer(
-                    channel=channel,
-                    quantity=offered(
-                        for_sale_to(channel) if shared else pieces,
-                        quota := self._quotas.of(channel, sku),
-                        shared_out=shared,
-                    ),
-                    rule=quota.rule,
-                )
+                self._offer(channel, sku, rows, book if shared else None, pieces)
                 for channel in self._quotas.channels
             ),
         )
+
+    def _offer(
+        self, channel: str, sku: str, rows: Sequence[Any], book: Book | None, for_sale_to_all: int
+    ) -> ChannelOffer:
+        """A channel's number. `book` where some of the SKU is kept for somebody."""
+        quota = self._quotas.of(channel, sku)
+        if book is None:
+            number = offered(for_sale_to_all, quota)
+            return ChannelOffer(channel=channel, quantity=number, rule=quota.rule)
+        pieces = set_aside = 0
+        for row in rows:
+            key = (row["warehouse"], sku)
+            free = book.available_to(channel)(key)
+            its = for_sale((Level(on_hand=free, reserved=0, safety=row["safety"]),))
+            pieces += its
+            if (shares := book.shares.get(key)) is not None:
+                set_aside += min(its, shares.kept_for(channel, *book.for_sale(key)))
+        number = offered(pieces, quota, set_aside=set_aside, shared_out=True)
+        return ChannelOffer(channel=channel, quantity=number, rule=quota.rule)
 
 
 async def _slowly(whole: Sequence[T]) -> AsyncIterator[Sequence[T]]:

@@ -18,6 +18,7 @@ from services.inventory.domain.batches import Batch, Portion, Stand, business_da
 from services.inventory.domain.model import (
     Aggregate,
     BatchPaper,
+    Hold,
     Part,
     Receive,
     Returned,
@@ -144,7 +145,7 @@ def standings_of(
 
 
 def put_back(  # noqa: PLR0917 — all of one return
-    part: Part, order_id: str, channel: str, returned: Returned, stock: Stock, moment: Moment
+    part: Part, order_id: str, hold: Hold, returned: Returned, stock: Stock, moment: Moment
 ) -> tuple[tuple[Receive, ...], tuple[Portion, ...]]:
     """(what books goods in that came back to a warehouse, what of the batches it sent is still out).
 
@@ -168,7 +169,8 @@ def put_back(  # noqa: PLR0917 — all of one return
             "return",
             *document,
             portions=tuple(arriving),
-            channel=channel,
+            channel=hold.channel,
+            campaigns=hold.campaigns,
         )
     ]
     if spoilt:

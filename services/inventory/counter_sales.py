@@ -41,6 +41,7 @@ def left_at_once(outcome: Outcome, order_id: str, stock: Stock, moment: Moment) 
                 moment.actor,
                 portions,
                 channel=hold.channel,
+                campaigns=hold.campaigns,
             )
         )
         gone = replace(

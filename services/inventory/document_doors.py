@@ -7,7 +7,7 @@ GET /documents/{document_no} shows a document as it stands.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -27,17 +27,24 @@ from services.inventory.purchase_papers import PURCHASE_DOORS
 from services.inventory.rebuild import decode_kept
 from services.inventory.store import SQL
 
+T = TypeVar("T")
 REFUSALS = {
     **BATCH_REFUSALS,
     "already_booked": "单据号已用过，内容不同",
     "already_decided": "单据已审核、已驳回或已入账",
     "below_reserved": "可用库存不足：先释放占用它的订单",
+    "campaign_over": "活动已结束",
+    "campaign_overlaps": "同一时间同一渠道，这一行已有活动",
     "empty": "没有商品行",
+    "ends_before_it_begins": "活动结束时间不晚于开始时间",
     "more_than_in_transit": "到货多于在途",
     "needs_approval": "超过直接入账的件数，要另一人审核",
     "negative_quantity": "盘点数不能为负",
+    "no_channel": "没有写参加活动的渠道",
     "no_pieces": "没有可用的商品行",
     "no_reason": "没有写原因",
+    "not_free": "可留的件数不够（仓库 SKU 可留/要留）",
+    "not_in_campaign": "活动里没有这一行",
     "not_ordered": "采购单上没有这个 SKU",
     "not_all_counted": "还有 SKU 没有盘点数",
     "not_counted_meanwhile": "清点时刻要在开单之后、现在之前",
@@ -47,6 +54,7 @@ REFUSALS = {
     "oversold": "预占超过实物，先释放订单再修账",
     "purchase_cancelled": "采购单已取消",
     "reserved_document_no": "单据号不能以 rsv- 开头",
+    "several_groups": "这些渠道分属几个硬配额组，请每组开一个活动",
     "same_person": "申请人或盘点人不能自己审核",
     "same_warehouse": "调出仓和调入仓相同",
     "too_many": "数量过大",
@@ -65,6 +73,40 @@ class Settled(Struct, frozen=True, kw_only=True):
     """Of the document now; empty while pending."""
 
 
+async def read_paper(request: Request, kind: type[T]) -> T | Response:
+    """The body as a paper of this kind, or the problem that it is not."""
+    body = await read_body(request, BODY_BYTES_MAX)
+    if body is None:
+        return problem_response(Problem(status=413, code="too_large", title="内容过大"))
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        return problem_response(
+            Problem(status=422, code="malformed", title="单据内容有误", detail=str(error))
+        )
+
+
+async def settled(
+    desk: CommandDesk, clock: Clock, written: Written, answer_timeout_s: float
+) -> Response:
+    """Asks the single writer and answers with what came of it."""
+    answer = await desk.ask(written.command(clock), answer_timeout_s)
+    if isinstance(answer, StillPending):
+        pending = Settled(outcome="pending", document_no=written.document_no, state="")
+        return as_json(pending, 202)
+    if answer.outcome != "done":
+        title = REFUSALS.get(answer.reason, "未能入账")
+        return problem_response(
+            Problem(
+                status=404 if answer.reason == "unknown_document" else 409,
+                code=answer.reason,
+                title=title,
+                detail=f"{title} {answer.result_id}".strip(),
+            )
+        )
+    return as_json(Settled(document_no=written.document_no, state=answer.result_id))
+
+
 def document_routes(
     pool: Pool, desk: CommandDesk, clock: Clock, *, token: str, answer_timeout_s: float
 ) -> list[Route]:
@@ -72,30 +114,10 @@ def document_routes(
 
     def door(kind: type[Written]) -> Any:
         async def post(request: Request) -> Response:
-            body = await read_body(request, BODY_BYTES_MAX)
-            if body is None:
-                return problem_response(Problem(status=413, code="too_large", title="内容过大"))
-            try:
-                written = msgspec.json.decode(body, type=kind)
-            except (msgspec.MsgspecError, RecursionError) as error:
-                return problem_response(
-                    Problem(status=422, code="malformed", title="单据内容有误", detail=str(error))
-                )
-            answer = await desk.ask(written.command(clock), answer_timeout_s)
-            if isinstance(answer, StillPending):
-                pending = Settled(outcome="pending", document_no=written.document_no, state="")
-                return as_json(pending, 202)
-            if answer.outcome != "done":
-                title = REFUSALS.get(answer.reason, "未能入账")
-                return problem_response(
-                    Problem(
-                        status=404 if answer.reason == "unknown_document" else 409,
-                        code=answer.reason,
-                        title=title,
-                        detail=f"{title} {answer.result_id}".strip(),
-                    )
-                )
-            return as_json(Settled(document_no=written.document_no, state=answer.result_id))
+            written = await read_paper(request, kind)
+            if isinstance(written, Response):
+                return written
+            return await settled(desk, clock, written, answer_timeout_s)
 
         return guarded(post, token)
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 from chassis.processor import Decide, Decision, Moment
 from schemas.events.commands_inventory import RepairStock
 from services.inventory.batches import BATCHES
+from services.inventory.campaigns import CAMPAIGNS
 from services.inventory.corrections import CORRECTIONS
 from services.inventory.domain.model import AGREEING, Aggregate, Mend, Repair
 from services.inventory.domain.stock import (
@@ -72,6 +73,7 @@ def repaired(
 DOCUMENTS: Mapping[type[Struct], Decide] = {
     RepairStock: repaired,
     **BATCHES,
+    **CAMPAIGNS,
     **CORRECTIONS,
     **PURCHASES,
     **TRANSFERS,

@@ -17,6 +17,7 @@ from services.inventory.approvals import Approvals
 from services.inventory.counters import Epoch
 from services.inventory.domain.adopting import offer_to_owner
 from services.inventory.domain.batches import Stand
+from services.inventory.domain.campaigns import Allot
 from services.inventory.domain.counters import Arrival, Target
 from services.inventory.domain.model import (
     AGREEING,
@@ -245,13 +246,13 @@ class StockFacts(PromisedFacts):
         if isinstance(effect, MakePromise | EndPromise | Expect):
             self.take(effect)
             return
-        if kind is Stand:
+        if kind is Stand or kind is Allot:
             self._require([(effect.warehouse, effect.sku)])
-            self.book.stand(effect)
+            (self.book.stand if kind is Stand else self.book.allot)(effect)
             return
         self._require([(effect.warehouse, sku) for sku, _ in effect.goods])
         if kind is Release:
-            self.book.release(effect.warehouse, effect.goods, effect.channel)
+            self.book.release(effect.warehouse, effect.goods, effect.channel, effect.campaigns)
             # Of a part that left Valkey may not have heard: it would give back all it knows of.
             self.mended = self.mended or effect.partly
         elif kind is Deduct:

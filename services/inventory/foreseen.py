@@ -12,14 +12,18 @@ from typing import Any, TypeAlias
 
 from chassis.processor import Kept, Record
 from schemas.events.commands_inventory import (
+    AdjustCampaign,
     AdjustStock,
     AllocateBackorder,
     ApproveStockDocument,
+    BeginCampaign,
     CancelPurchase,
+    CloseCampaign,
     ExpireHold,
     ExtendHold,
     InspectBatch,
     JudgeBatch,
+    OpenCampaign,
     OpenCount,
     OpenPurchase,
     RecallBatch,
@@ -37,6 +41,7 @@ from schemas.events.orders import OrderLinesMatched, OrderPaid, OrderPlaced
 from schemas.events.refunds import RefundSettled
 from schemas.events.shipments import ParcelShipped
 from services.inventory.domain.batches import Portion
+from services.inventory.domain.campaigns import Campaign
 from services.inventory.domain.counters import Ask
 from services.inventory.domain.model import (
     RESERVATION,
@@ -112,6 +117,8 @@ class Foreseen:
     """Rows that may change, besides those of the plans."""
     new_rows: set[Row] = field(default_factory=set)
     """Rows that may not exist yet."""
+    allotted: set[Row] = field(default_factory=set)
+    """Rows of campaigns that may change, or begin: their uses are counted."""
     repairs: set[Row] = field(default_factory=set)
     """Rows whose books may have to be made to agree; new rows, too."""
     glances: set[Row] = field(default_factory=set)
@@ -207,7 +214,8 @@ def foresee(
         elif type(state) is Hold:
             _foresee_hold(foreseen, record.key, event, state, sourcing)
         elif kind in DOCUMENTS:
-            _foresee_document(foreseen, record.key, event, state)
+            asks = _foresee_campaign if kind in CAMPAIGNS else _foresee_document
+            asks(foreseen, record.key, event, state)
     return foreseen
 
 
@@ -276,7 +284,8 @@ def rows_of(hold: Hold, skus: Iterable[str]) -> list[Row]:
     return [(hold.warehouse, sku) for sku in skus]
 
 
-DOCUMENTS = frozenset(
+CAMPAIGNS = frozenset({OpenCampaign, AdjustCampaign, BeginCampaign, CloseCampaign})
+DOCUMENTS = CAMPAIGNS | frozenset(
     {
         AdjustStock,
         ApproveStockDocument,
@@ -334,6 +343,14 @@ def _foresee_document(foreseen: Foreseen, key: str, event: Any, state: object) -
     foreseen.documents |= documents
     rows = [(warehouse, sku) for sku in skus]
     foreseen.new_rows.update(row for row in rows if _can_be_written(row))
+
+
+def _foresee_campaign(foreseen: Foreseen, _key: str, event: Any, state: object) -> None:
+    lines = event.lines if type(event) is OpenCampaign else getattr(state, "lines", ())
+    if type(event) is OpenCampaign or isinstance(state, Campaign):
+        rows = [(line.warehouse, line.sku) for line in lines]
+        foreseen.allotted.update(row for row in rows if _can_be_written(row))
+        foreseen.rows |= foreseen.allotted
 
 
 def _can_be_written(row: Row) -> bool:

@@ -236,6 +236,7 @@ def shipped(state: Aggregate | None, event: ParcelShipped, stock: Stock, moment:
         moment.actor,
         portions,
         hold.channel,
+        hold.campaigns,
     )
     outcome: Outcome = Decision(state=hold, events=(deducted,), effects=(effect,))
     for returned in hold.early_returns:
@@ -276,9 +277,13 @@ def _asked(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
     goods = wanted(hold.lines)
     if goods is None:
         raise Invalid("lines_make_no_sense")
-    asked = replace(hold, generation=hold.generation + 1)
     answer = stock.offer(order_id, hold, goods)
     own = stock.own(order_id) if hold.reservation_id else None
+    asked = replace(
+        hold,
+        generation=hold.generation + 1,
+        campaigns=stock.campaigns(hold.channel, _places(answer, goods)),
+    )
     if isinstance(answer, Short):
         return left_short(asked, order_id, answer, goods, stock, moment)
     lease = None if hold.paid else _lease(hold, answer, goods, stock)
@@ -293,6 +298,12 @@ def _asked(hold: Hold, order_id: str, stock: Stock, moment: Moment) -> Outcome:
     )
     withheld = replace(asked, state="short", warehouse="", held=(), parts=(), short_since=None)
     return Decision(state=withheld, events=(event,))
+
+
+def _places(answer: Held | Short, goods: Goods) -> Places:
+    if isinstance(answer, Short):
+        return ()
+    return answer.several or ((answer.warehouse, goods),)
 
 
 def _lease(hold: Hold, answer: Held, goods: Goods, stock: Stock) -> Lease:
@@ -389,7 +400,9 @@ def _let_go(hold: Hold, order_id: str, reason: str, moment: Moment) -> Outcome:
         state=ended,
         events=(released,),
         effects=tuple(
-            Release(part.warehouse, part.held, partly, hold.channel) for part in parts if part.held
+            Release(part.warehouse, part.held, partly, hold.channel, hold.campaigns)
+            for part in parts
+            if part.held
         ),
     )
 
@@ -420,7 +433,7 @@ def _take_back(
             )
         )
         came = replace(returned, goods=goods)
-        booked, out = put_back(part, order_id, hold.channel, came, stock, moment)
+        booked, out = put_back(part, order_id, hold, came, stock, moment)
         effects += booked
         shipped = taken_from(part.shipped, goods) or ()
         hold = with_part(hold, replace(part, shipped=shipped, batches=out))

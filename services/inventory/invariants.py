@@ -32,6 +32,8 @@ class Invariants(Struct, frozen=True, kw_only=True):
     """Between what channels are counted to hold and to have sent, and live holds and ledger."""
     promise_mismatch: int = 0
     """Between what is promised, outstanding and set aside, and live promises, purchase orders and what came."""
+    campaign_mismatch: int = 0
+    """Between what campaigns have set aside and what rows keep for them."""
     valkey_difference: int | None
     """Between Valkey and Postgres; null while Valkey is not in force."""
 
@@ -68,6 +70,7 @@ class Books:
                 batches = int(await connection.fetchval(shelves.SQL["mismatch"]))
                 uses = await shares.differences(connection)
                 promises = await expectations.differences(connection)
+                allotted = await shares.allotted_wrong(connection)
         except AWAY as error:
             raise Unavailable(f"Postgres: {type(error).__name__}") from error
         assert row is not None, "an aggregate without GROUP BY always gives a row"
@@ -76,6 +79,7 @@ class Books:
             batch_mismatch=batches,
             quota_mismatch=sum(one.pieces for one in uses),
             promise_mismatch=sum(one.pieces for one in promises),
+            campaign_mismatch=sum(one.differing + one.lacking for one in allotted),
             valkey_difference=await self._valkey_difference(),
         )
         metrics.OVERSOLD_UNITS.set(sums.oversold_units)
@@ -84,6 +88,7 @@ class Books:
         metrics.MISMATCH_UNITS.labels("batches").set(sums.batch_mismatch)
         metrics.MISMATCH_UNITS.labels("quotas").set(sums.quota_mismatch)
         metrics.MISMATCH_UNITS.labels("promises").set(sums.promise_mismatch)
+        metrics.MISMATCH_UNITS.labels("campaigns").set(sums.campaign_mismatch)
         return sums
 
     async def _valkey_difference(self) -> int | None:

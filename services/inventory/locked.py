@@ -11,7 +11,9 @@ from datetime import date
 
 from chassis.errors import Unavailable
 from services.inventory.domain.batches import Batch, Portion, Standing, Unfit
-from services.inventory.domain.model import Goods, Row
+from services.inventory.domain.campaigns import Allotment
+from services.inventory.domain.model import Goods, Places, Row
+from services.inventory.domain.quotas import Use
 from services.inventory.domain.rules import Book
 from services.inventory.shelf_life import ShelfLife
 
@@ -74,6 +76,23 @@ class LockedRows:
     def returning(self, warehouse: str, batch: Batch, on: date) -> str:
         """What becomes of pieces of it that come back on a day: restock, hold or write_off."""
         return self._shelf_life.returning(warehouse, batch, on)
+
+    def campaigns(self, channel: str, places: Places) -> tuple[str, ...]:
+        """The campaigns that sell any of these goods to the channel now, sorted."""
+        return self.book.campaigns(channel, places) if self.book.shares else ()
+
+    def room(self, warehouse: str, sku: str, allotment: Allotment) -> int | Unfit:
+        """Pieces that may be set aside on these terms, besides those that are; or why none may."""
+        self._require([(warehouse, sku)])
+        shares = self.book.shares.get((warehouse, sku))
+        if shares is None:
+            return 0  # there is no such row
+        return shares.room(allotment, *self.book.for_sale((warehouse, sku)))
+
+    def drawn_on(self, warehouse: str, sku: str, campaign: str) -> Use:
+        """What the channels of an open campaign hold of a row and have sent."""
+        self._require([(warehouse, sku)])
+        return self.book.shares[warehouse, sku].drawn_on(campaign)
 
     def _require(self, rows: Iterable[Row]) -> None:
         if missing := [row for row in rows if row not in self.book.rows]:

@@ -39,8 +39,9 @@ MISMATCH_UNITS = Gauge(
     "danshu_inventory_mismatch_units",
     "Pieces by which two books differ at the last check: reserved (stock and holds), ledger (stock and the "
     "whole ledger), checkpoint (stock and what was booked since the last look), batches (batches, their ledger "
-    "entries and their rows), quotas (what channels are counted to hold and to have sent, holds and ledger) or promises "
-    "(what is promised, live promises and purchase orders). Must be 0.",
+    "entries and their rows), quotas (what channels are counted to hold and to have sent, holds and ledger), promises "
+    "(what is promised, live promises and purchase orders) or campaigns (what is set aside for them and what rows keep). "
+    "Must be 0.",
     ("books",),
 )
 BROKEN_ROWS = Gauge(

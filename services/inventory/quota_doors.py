@@ -1,7 +1,8 @@
 """Inventory's doors for hard quotas. Bearer token at each.
 
 GET /quotas?sku=… shows how each counted row is shared out; POST /quotas/restart begins the count of a SKU anew, so that
-its shares are of what lies there now. Again, before any order was decided about, it changes nothing.
+its shares are of what lies there now. Again, before any order was decided about, it changes nothing; while pieces of the SKU
+are set aside for a campaign it is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from services.inventory.domain.quotas import Share
 from services.inventory.doors import BODY_BYTES_MAX, Code, guarded
 from services.inventory.papers import Actor
 from services.inventory.quotas import Quotas
-from services.inventory.shares import restart, unlocked
+from services.inventory.shares import CampaignOpen, allotted, restart, unlocked
 
 
 class SharedRow(Struct, frozen=True, kw_only=True):
@@ -54,7 +55,7 @@ def quota_routes(pool: Pool, quotas: Quotas, *, token: str) -> list[Route]:
         rows = [
             SharedRow(warehouse=row[0], sku=row[1], shares=book.by_quota(row))
             for row in sorted(book.shares)
-            if quotas.limits(row[1])
+            if quotas.limits(row[1]) or allotted(book, row)
         ]
         return as_json({"rows": rows})
 
@@ -71,6 +72,11 @@ def quota_routes(pool: Pool, quotas: Quotas, *, token: str) -> list[Route]:
         try:
             async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 warehouses = await restart(connection, written.sku)
+        except CampaignOpen as campaigns:
+            title = "还有活动留着这个 SKU 的货，活动结束后再重新起算"
+            return problem_response(
+                Problem(status=409, code="campaign_open", title=title, detail=str(campaigns))
+            )
         except AWAY as error:
             raise Unavailable(f"Postgres: {type(error).__name__}") from error
         if warehouses:

@@ -14,6 +14,7 @@ from chassis.errors import StartRefused
 from chassis.rules import Table, needed_table
 from chassis.rules.values import Kind, OneOf
 from services.inventory.domain.availability import Quota
+from services.inventory.domain.campaigns import QUOTA as CAMPAIGN
 from services.inventory.domain.quotas import SHARED, Sharing
 
 TABLE = "channel-quota/default"
@@ -130,6 +131,8 @@ def _nonsense(table: Table) -> Iterable[str]:
                 yield f"row {row_id}: {name} is {value}, it can be {low} to {high}"
         if then.get(GROUP) == SHARED:
             yield f"row {row_id}: {GROUP} is {SHARED}, which is what belongs to no group"
+        if str(then.get(GROUP, "")).startswith(CAMPAIGN):
+            yield f"row {row_id}: {GROUP} begins with {CAMPAIGN}, as what is kept for campaigns does"
 
 
 def _overlapping(table: Table) -> Iterable[str]:

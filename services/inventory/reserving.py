@@ -38,6 +38,7 @@ from services.inventory.domain.model import (
     HeldPart,
     Hold,
     Lease,
+    Places,
     Release,
     Reserve,
     Short,
@@ -70,6 +71,10 @@ class Stock(Protocol):
 
     def extension(self, hold: Hold) -> Lease:
         """How long a payment in progress may keep what is held."""
+        ...
+
+    def campaigns(self, channel: str, places: Places) -> tuple[str, ...]:
+        """The campaigns that sell any of these goods to the channel now."""
         ...
 
     def first_expired(self, warehouse: str, goods: Goods) -> tuple[Portion, ...]:
@@ -121,6 +126,7 @@ def reserve(
         warehouse=answer.warehouse,
         rule=answer.rule,
         held=granted,
+        campaigns=stock.campaigns(hold.channel, ((answer.warehouse, granted),)),
         expires_at=expires_at,
         asked=replace(asked, granted=granted, missing=missing, expires_at=expires_at),
     )
@@ -241,7 +247,12 @@ def _sold(
         state=gone,
         events=(event,),
         effects=(
-            Deduct(hold.warehouse, hold.held, key, key, portions=portions, channel=hold.channel),
+            Deduct(
+                *(hold.warehouse, hold.held, key, key),
+                portions=portions,
+                channel=hold.channel,
+                campaigns=hold.campaigns,
+            ),
             Answered(key, as_it_is(key, gone)),
         ),
     )
@@ -266,7 +277,7 @@ def _ended(key: str, hold: Hold, reason: str, moment: Moment) -> Outcome:
         state=ended,
         events=(event,),
         effects=(
-            Release(hold.warehouse, hold.held, channel=hold.channel),
+            Release(hold.warehouse, hold.held, channel=hold.channel, campaigns=hold.campaigns),
             Answered(key, as_it_is(key, ended)),
         ),
     )

@@ -9,7 +9,7 @@ commit. Reserving excludes a rebuild and is excluded by it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from services.inventory.foreseen import Moment, Plan, foresee
 from services.inventory.leases import Leases
 from services.inventory.presale import NO_PRESALE, Presale
 from services.inventory.quotas import Quotas
+from services.inventory.shares import OpenCampaigns
 from services.inventory.shelf_life import ShelfLife
 from services.inventory.sourcing import Sourcing
 
@@ -103,6 +104,7 @@ class StockSource(FactsSource[StockFacts]):
         shelf_life: ShelfLife,
         quotas: Quotas,
         presale: Presale = NO_PRESALE,
+        campaigns: OpenCampaigns,
         answer: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
         self._answer = answer
@@ -114,6 +116,7 @@ class StockSource(FactsSource[StockFacts]):
         self._shelf_life = shelf_life
         self._quotas = quotas
         self._presale = presale
+        self._campaigns = campaigns
         self._also: set[Row] = set()
         self._telling: asyncio.Task[None] | None = None
 
@@ -132,8 +135,11 @@ class StockSource(FactsSource[StockFacts]):
             kept.update(await work.load(reservations))
         foreseen = foresee(records, kept, self._sourcing)
         take_over(foreseen, kept, named)
-        if self._quotas.hard:
-            foreseen.set_apart(self._quotas.limits)
+        campaigning = self._campaigns.skus
+        if foreseen.allotted:
+            campaigning |= {sku for _, sku in foreseen.allotted}
+        if self._quotas.hard or campaigning:
+            foreseen.set_apart(lambda sku: sku in campaigning or self._quotas.limits(sku))
         if self._presale.sells:
             foreseen.set_apart(self._presale.concerns)
             foreseen.wish(self._presale.concerns)
@@ -312,9 +318,12 @@ class StockSource(FactsSource[StockFacts]):
                 plan.locked = plan.choice.warehouses
                 rows.update(plan.rows)
                 facts.promised = promised
-        facts.book = await self._locked(connection, rows)
+        facts.book = await self._locked(connection, rows, facts.foreseen.allotted)
         if any(pieces > facts.book.available(row) for row, pieces in promised.items()):
             metrics.DISAGREEMENTS.inc()
+            await self._lock_all(connection, facts)
+        elif facts.book.shares and any(shares.allotted(facts.book, row) for row in promised):
+            # A campaign of which we have not heard yet: another warehouse may have what this one keeps.
             await self._lock_all(connection, facts)
 
     async def _lock_all(self, connection: Connection, facts: StockFacts) -> None:
@@ -324,7 +333,7 @@ class StockSource(FactsSource[StockFacts]):
             plan.locked = plan.choice.warehouses
             rows.update(plan.rows)
         begun = facts.book.changed
-        facts.book = await self._locked(connection, rows)
+        facts.book = await self._locked(connection, rows, facts.foreseen.allotted)
         facts.book.changed |= begun
 
     async def _books_at(
@@ -356,7 +365,9 @@ class StockSource(FactsSource[StockFacts]):
             withheld=withheld,
         )
 
-    async def _locked(self, connection: Connection, rows: Iterable[Row]) -> Book:
+    async def _locked(
+        self, connection: Connection, rows: Iterable[Row], allotted: Collection[Row]
+    ) -> Book:
         wanted = list(rows)
         if not wanted:
             return Book({})
@@ -370,8 +381,8 @@ class StockSource(FactsSource[StockFacts]):
         counted = [(row[0], row[1]) for row in found if row[5]]
         uncounted = [
             (row[0], row[1])
-            for row in (found if self._quotas.hard else ())
-            if not row[5] and self._quotas.limits(row[1])
+            for row in (found if self._quotas.hard or allotted else ())
+            if not row[5] and (self._quotas.limits(row[1]) or (row[0], row[1]) in allotted)
         ]
         if not counted and not uncounted:
             return Book(numbers, on_shelves, None, aside)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from chassis.clock import Clock
 from chassis.codec import Codec
@@ -21,7 +21,13 @@ from chassis.log import logger
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool
 from chassis.processor import Emitted, headers
 from chassis.producer import Publisher
-from schemas.events.commands_inventory import AllocateBackorder, ExpireHold, ReviewPromise
+from schemas.events.commands_inventory import (
+    AllocateBackorder,
+    BeginCampaign,
+    CloseCampaign,
+    ExpireHold,
+    ReviewPromise,
+)
 from schemas.events.stock_levels import StockLevelChanged
 from services.inventory import metrics
 from services.inventory.checking import LedgerCheck
@@ -51,7 +57,7 @@ CHECK_EVERY_MS = 30_000
 ADD_UP_EVERY_MS = 600_000
 """The sums over the whole ledger cost more each day; what is new is checked by checkpoint."""
 LEAD_EXPIRY, LEAD_LEVELS, LEAD_CHECK, LEAD_ADD_UP, LEAD_BACKORDERS, LEAD_TELL = 1, 2, 3, 4, 9, 12
-LEAD_SHELF_LIFE, LEAD_AVAILABILITY, LEAD_PROMISES = 7, 10, 14
+LEAD_SHELF_LIFE, LEAD_AVAILABILITY, LEAD_CAMPAIGNS, LEAD_PROMISES = 7, 10, 13, 14
 
 
 async def repeat(
@@ -86,6 +92,11 @@ async def leading(pool: Pool, number: int) -> AsyncIterator[Connection | None]:
         raise Unavailable(f"Postgres: {type(error).__name__}") from error
 
 
+TimersCommand: TypeAlias = (
+    ExpireHold | AllocateBackorder | ReviewPromise | BeginCampaign | CloseCampaign
+)
+
+
 class Asking:
     """Issues the commands of a timer that looks more often than answers come: each once, and again after a while."""
 
@@ -94,9 +105,7 @@ class Asking:
         self._clock = clock
         self._asked_ms: dict[str, int] = {}
 
-    async def issue(
-        self, commands: Sequence[ExpireHold | AllocateBackorder | ReviewPromise]
-    ) -> int:
+    async def issue(self, commands: Sequence[TimersCommand]) -> int:
         """Issues those that were not issued lately; returns how many."""
         now_ms = self._clock.monotonic_ms()
         self._asked_ms = {

@@ -23,7 +23,7 @@ from services.inventory.domain.ledger import (
 )
 from services.inventory.domain.model import Row
 from services.inventory.expectations import PromiseDifference
-from services.inventory.shares import UseDifference
+from services.inventory.shares import AllotmentDifference, UseDifference
 from services.inventory.store import SQL
 
 ENTRIES_A_LOOK = 50_000
@@ -43,14 +43,16 @@ class Verdict(Struct, frozen=True, kw_only=True):
     batches: tuple[BatchDifference, ...] = ()
     uses: tuple[UseDifference, ...] = ()
     """Channels that are counted to hold or to have sent other than holds and ledger say."""
-
+    allotted: tuple[AllotmentDifference, ...] = ()
+    """Rows that do not keep what is set aside of them for campaigns."""
     promises: tuple[PromiseDifference, ...] = ()
     """Lines of what is expected, and rows of stock, whose promises do not come to what they say."""
 
     @property
     def closes(self) -> bool:
         """Whether all books agree and no entry is out of line."""
-        return not (self.broken or self.differences or self.batches or self.uses or self.promises)
+        found = (self.broken, self.differences, self.batches, self.uses)
+        return not any((*found, self.allotted, self.promises))
 
     @property
     def rows_to_repair(self) -> tuple[Row, ...]:
@@ -85,6 +87,7 @@ async def verify(
         }
         uses = await shares.differences(connection)
         promises = await expectations.differences(connection)
+        allotted = await shares.allotted_wrong(connection)
         held = {(row[0], row[1]): row[2] for row in await connection.fetch(SQL["held"])}
     return Verdict(
         entries=read,
@@ -94,4 +97,5 @@ async def verify(
         batches=batch_differences(ledger.batches, batches, batched),
         uses=uses,
         promises=promises,
+        allotted=allotted,
     )

@@ -26,6 +26,7 @@ ORDER_ID = "TB2026111100001"
 
 TEXTS = {
     "actor": "operator",
+    "adjustment_no": "ZJ2026111100001",
     "arrival_no": "DH2026111100001",
     "demand_class": "smooth",
     "explanation": "在库 300 件，低于订货点 420 件，补到 600 件",
@@ -46,6 +47,7 @@ TEXTS = {
     "cause": "receipt",
     "changed": "district",
     "channel": "taobao",
+    "channels": "taobao",
     "channel_line_id": "4012345678901",
     "channel_order_no": "4012345678900",
     "channel_sku_id": "5012345678",

@@ -43,11 +43,13 @@ def for_sale(levels: Iterable[Level]) -> int:
     return sum(max(0, level.on_hand - level.reserved - level.safety) for level in levels)
 
 
-def offered(pieces: int, quota: Quota, *, shared_out: bool = False) -> int:
+def offered(pieces: int, quota: Quota, *, set_aside: int = 0, shared_out: bool = False) -> int:
     """Pieces of `pieces` for sale that the channel may offer; fractions are left out.
 
-    `shared_out`: what is kept for other groups is not among them, so that of a hard share all may be offered.
+    `set_aside`: what of them a campaign keeps for the channel, which is its own whatever its share. `shared_out`: what is
+    kept for other groups is not among them, so that of a hard share all may be offered.
     """
-    share = pieces if shared_out and quota.group else pieces * quota.share_percent // 100
-    number = max(0, share - quota.buffer)
+    rest = pieces - set_aside
+    share = rest if shared_out and quota.group else rest * quota.share_percent // 100
+    number = max(0, set_aside + share - quota.buffer)
     return number if number > quota.close_at else 0

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from chassis.extension_facts import Told
 from services.inventory.domain.batches import Portion
+from services.inventory.domain.campaigns import Campaign
 from services.inventory.domain.promise import Promise, Redate
 
 Goods: TypeAlias = tuple[tuple[str, int], ...]
@@ -57,7 +58,7 @@ class Missing(Struct, frozen=True, kw_only=True):
     wanted: int
     available: int
     quota: str = ""
-    """Whose quota is used up, where more lies there and is kept for others (domain/quotas.py)."""
+    """Whose quota is in the way, where more lies there and is kept for others (domain/quotas.py)."""
 
 
 class Asked(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -143,6 +144,8 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     """Since when it is promised: who was promised first is served first."""
     promise_no: int = 0
     """How often its promise was made or changed."""
+    campaigns: tuple[str, ...] = ()
+    """On whose pieces it drew when it was held: they sold to its channel then (domain/campaigns.py)."""
     asked: Asked | None = None
     """Set where this is no order but a reservation (domain/reservations.py)."""
 
@@ -294,7 +297,7 @@ class BatchPaper(Struct, frozen=True, kw_only=True, tag="batch", tag_field="kind
 
 
 Aggregate: TypeAlias = (
-    Hold | Receipt | Transfer | Purchase | Adjustment | StockCount | Repair | BatchPaper
+    Hold | Receipt | Transfer | Purchase | Adjustment | StockCount | Repair | BatchPaper | Campaign
 )
 
 
@@ -369,6 +372,7 @@ class Release(Struct, frozen=True):
     partly: bool = False
     """Whether others that were set aside with them have left."""
     channel: str = ""
+    campaigns: tuple[str, ...] = ()
 
 
 class Deduct(Struct, frozen=True):
@@ -382,6 +386,7 @@ class Deduct(Struct, frozen=True):
     portions: tuple[Portion, ...] = ()
     """Which batches give them (negative pieces); the rest of the goods has no batch."""
     channel: str = ""
+    campaigns: tuple[str, ...] = ()
 
 
 class Receive(Struct, frozen=True):
@@ -399,6 +404,7 @@ class Receive(Struct, frozen=True):
     """Those of batches, besides `goods`."""
     channel: str = ""
     """Of a return: who had sent them."""
+    campaigns: tuple[str, ...] = ()
 
 
 class BatchOff(Struct, frozen=True, array_like=True):

@@ -1,17 +1,22 @@
-"""Hard quotas: what of a row of stock is kept for which group of channels. Pure.
+"""Hard quotas and campaigns: what of a row of stock is kept for which channels. Pure.
 
 Guarantees: what is kept comes to no more than is free; a group's share that it has not used can be had by nobody else;
 what no group is entitled to can be had by all, odd pieces included. A share is of all that was for sale since the count
 began, with what left since: a parcel that leaves gives its group nothing back, a return does. Where more was promised
 than there is (goods were lost, the table came later than the holds), groups share what is left in proportion.
+
+What is set aside for a campaign (domain/campaigns.py) is kept before any share: of what its channels take while it runs the
+first pieces are its own. It counts as used by the group of its channels, so that no other group's share is touched by it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from services.inventory.domain.batches import Unfit
+from services.inventory.domain.campaigns import Allotment
 from services.inventory.domain.model import Goods
 
 SHARED = "shared"
@@ -29,20 +34,23 @@ class Sharing(Struct, frozen=True):
         return self.groups.get(channel, "")
 
 
-class Share(Struct, frozen=True, kw_only=True):
+class Share(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One quota of a row, in pieces."""
 
     quota: str
-    """A group of channels, or `shared`."""
+    """A group of channels, `shared`, or `campaign:` and its number."""
     percent: int
-    """Of what is shared out; of `shared`: what no group is entitled to."""
+    """Of what is shared out; of `shared`: what no group is entitled to; of a campaign 0."""
     held: int
+    """Of a group without what its channels hold of campaigns."""
     sent: int
     """Since the count began, less what came back."""
     kept: int
     """What nobody else can have."""
     left: int
     """What it may hold: what is kept for it and what is kept for nobody."""
+    pieces: int = 0
+    """Of a campaign: how many were set aside."""
 
 
 class Recount(Struct, frozen=True):
@@ -53,6 +61,8 @@ class Recount(Struct, frozen=True):
     channel: str
     """Whose they are from now on."""
     before: str
+    campaigns: tuple[str, ...] = ()
+    campaigns_before: tuple[str, ...] = ()
 
 
 class Use(Struct):
@@ -63,49 +73,142 @@ class Use(Struct):
 
 
 class Shares:
-    """The uses of one row under its sharing. Uses are by channel, so that another table is another reading of them."""
+    """The uses of one row under its sharing. Uses are by channel, so that another table is another reading of them.
 
-    __slots__ = ("changed", "sharing", "uses")
+    What was held while a campaign sold to its channel is counted for the campaign (`drawn`: campaign → channel → use)
+    until the campaign ends, and for the channel as such from then on.
+    """
 
-    def __init__(self, sharing: Sharing, uses: Mapping[str, Use]) -> None:
+    __slots__ = (
+        "allotments",
+        "changed",
+        "changed_draws",
+        "changed_terms",
+        "drawn",
+        "sharing",
+        "uses",
+    )
+
+    def __init__(
+        self,
+        sharing: Sharing,
+        uses: Mapping[str, Use],
+        allotments: Iterable[Allotment] = (),
+        drawn: Mapping[str, Mapping[str, Use]] | None = None,
+    ) -> None:
         self.sharing = sharing
         self.uses = dict(uses)
+        self.allotments = {one.campaign: one for one in allotments}
+        self.drawn = {one: dict((drawn or {}).get(one, {})) for one in self.allotments}
         self.changed: set[str] = set()
         """Channels whose use is another one."""
+        self.changed_draws: set[tuple[str, str]] = set()
+        """(campaign, channel) whose use is another one."""
+        self.changed_terms: set[str] = set()
+        """Campaigns whose terms are others, or that have ended."""
 
-    def use(self, channel: str, held: int, sent: int = 0) -> None:
-        """Adds signed pieces. Raises ValueError when the channel would hold less than nothing."""
-        before = self.uses.get(channel, Use())
+    def use(self, channel: str, held: int, sent: int = 0, campaigns: Sequence[str] = ()) -> None:
+        """Adds signed pieces of one that drew on these campaigns, of which the row has one at most.
+
+        Raises ValueError when the channel would hold less than nothing.
+        """
+        uses = self.uses
+        if campaign := next((one for one in campaigns if one in self.allotments), ""):
+            uses = self.drawn[campaign]
+        before = uses.get(channel, Use())
         if before.held + held < 0:
             raise ValueError(f"{channel or 'no channel'}: {before.held} held, {-held} let go")
-        self.uses[channel] = Use(before.held + held, before.sent + sent)
-        self.changed.add(channel)
+        uses[channel] = Use(before.held + held, before.sent + sent)
+        if campaign:
+            self.changed_draws.add((campaign, channel))
+        else:
+            self.changed.add(channel)
+
+    def allot(self, campaign: str, allotment: Allotment | None) -> None:
+        """Sets pieces aside on these terms from now on; None ends it. What was drawn on it stays with its channels."""
+        self.changed_terms.add(campaign)
+        if allotment is not None:
+            self.allotments[campaign] = allotment
+            self.drawn.setdefault(campaign, {})
+            return
+        self.allotments.pop(campaign, None)
+        for channel, use in self.drawn.pop(campaign, {}).items():
+            self.use(channel, use.held, use.sent)
+
+    def drawn_on(self, campaign: str) -> Use:
+        """What the channels of a campaign hold of it and have sent, pieces beyond its own included."""
+        uses = self.drawn.get(campaign, {}).values()
+        return Use(sum(use.held for use in uses), sum(use.sent for use in uses))
+
+    def selling_to(self, channel: str) -> tuple[str, ...]:
+        """The campaigns on which an order of this channel draws now."""
+        if not self.allotments:
+            return ()
+        return tuple(one.campaign for one in self.allotments.values() if one.sells_to(channel))
 
     def kept(self, on_shelf: int, free: int) -> dict[str, int]:
-        """Pieces by group that nobody else can have. `on_shelf`: for sale, promised or not; `free`: not promised."""
-        sharing = self.sharing
+        """Pieces by quota that nobody else can have. `on_shelf`: for sale, promised or not; `free`: not promised."""
+        sharing, free = self.sharing, max(0, free)
+        kept = _within({one.quota: self._unsold(one) for one in self.allotments.values()}, free)
         if not sharing.percents:
-            return {}
-        supplied = on_shelf + sum(use.sent for use in self.uses.values())
+            return kept
+        drawn = {one: self.drawn_on(one) for one in self.allotments}
+        sent = sum(use.sent for use in (*self.uses.values(), *drawn.values()))
+        supplied = on_shelf + sent
         used = dict.fromkeys(sharing.percents, 0)
         for channel, use in self.uses.items():
             if group := sharing.group(channel):
                 used[group] += use.held + use.sent
+        for one in self.allotments.values():
+            groups = self._groups(one)
+            if len(groups) == 1 and (group := groups.pop()):
+                use = drawn[one.campaign]
+                used[group] += kept[one.quota] + use.held + use.sent
         unused = {
             group: max(0, supplied * percent // 100 - used[group])
             for group, percent in sharing.percents.items()
         }
-        in_all, free = sum(unused.values()), max(0, free)
-        if in_all <= free:
-            return unused
-        return {group: pieces * free // in_all for group, pieces in unused.items()}
+        return kept | _within(unused, free - sum(kept.values()))
 
     def left_for(self, channel: str, on_shelf: int, free: int) -> int:
-        """Pieces that the channel may hold: what is free without what is kept for other groups."""
-        return _left(self.sharing.group(channel), self.kept(on_shelf, free), free)
+        """Pieces that the channel may hold: what is free without what is kept for others."""
+        kept = self.kept(on_shelf, free)
+        own = [one for one in self.allotments.values() if one.sells_to(channel)]
+        if any(one.exclusive for one in own):
+            return sum(kept[one.quota] for one in own)
+        mine = sum(kept[one.quota] for one in own)
+        return _left(self.sharing.group(channel), kept, free) + mine
+
+    def kept_for(self, channel: str, on_shelf: int, free: int) -> int:
+        """What campaigns that sell to the channel now keep for it and the others they sell to."""
+        if not (own := [one for one in self.allotments.values() if one.sells_to(channel)]):
+            return 0
+        kept = self.kept(on_shelf, free)
+        return sum(kept[one.quota] for one in own)
+
+    def in_the_way(self, channel: str, on_shelf: int, free: int) -> str:
+        """Whose quota keeps the channel from what is free: the campaign that has set most of it aside, else its own."""
+        own = [one for one in self.allotments.values() if one.sells_to(channel)]
+        if exclusive := [one.quota for one in own if one.exclusive]:
+            return exclusive[0]
+        kept = self.kept(on_shelf, free)
+        others = [one for one in self.allotments.values() if one not in own and kept[one.quota]]
+        if others:
+            return max(others, key=lambda one: (kept[one.quota], one.campaign)).quota
+        return self.sharing.group(channel) or SHARED
+
+    def room(self, allotment: Allotment, on_shelf: int, free: int) -> int | Unfit:
+        """Pieces that may be set aside on these terms, besides those that are. Or why none may, whatever is free."""
+        groups = self._groups(allotment)
+        if len(groups) > 1:
+            return Unfit("several_groups", ", ".join(sorted(groups - {""})))
+        for other in self.allotments.values():
+            if other.campaign != allotment.campaign and other.overlaps(allotment):
+                return Unfit("campaign_overlaps", other.campaign)
+        return max(0, _left(groups.pop(), self.kept(on_shelf, free), free))
 
     def by_quota(self, on_shelf: int, free: int) -> tuple[Share, ...]:
-        """Every group's share, then what is shared by all."""
+        """Every group's share, every campaign's, then what is shared by all."""
         kept = self.kept(on_shelf, free)
         percents = {**self.sharing.percents, SHARED: 100 - sum(self.sharing.percents.values())}
         found = []
@@ -122,7 +225,37 @@ class Shares:
                     left=max(0, _left(group, kept, free)),
                 )
             )
-        return tuple(found)
+        campaigns = []
+        for one in self.allotments.values():
+            use = self.drawn_on(one.campaign)
+            left = self.left_for(one.channels[0], on_shelf, free) if one.running else 0
+            campaigns.append(
+                Share(
+                    quota=one.quota,
+                    percent=0,
+                    held=use.held,
+                    sent=use.sent,
+                    kept=kept[one.quota],
+                    left=max(0, left),
+                    pieces=one.pieces,
+                )
+            )
+        return (*found[:-1], *campaigns, found[-1])
+
+    def _unsold(self, one: Allotment) -> int:
+        use = self.drawn_on(one.campaign)
+        return max(0, one.pieces - use.held - use.sent)
+
+    def _groups(self, one: Allotment) -> set[str]:
+        return {self.sharing.group(channel) for channel in one.channels}
+
+
+def _within(wanted: Mapping[str, int], free: int) -> dict[str, int]:
+    """Pieces by quota, in proportion where there are too few."""
+    in_all = sum(wanted.values())
+    if in_all <= free:
+        return dict(wanted)
+    return {quota: pieces * free // in_all for quota, pieces in wanted.items()}
 
 
 def _left(group: str, kept: Mapping[str, int], free: int) -> int:

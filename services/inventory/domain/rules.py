@@ -24,6 +24,7 @@ from services.inventory.domain.batches import (
     per_sku,
     withheld,
 )
+from services.inventory.domain.campaigns import Allot
 from services.inventory.domain.model import (
     REPAIR,
     BatchOff,
@@ -33,13 +34,14 @@ from services.inventory.domain.model import (
     Lacking,
     Mend,
     Missing,
+    Places,
     Receive,
     Row,
     Short,
     merged,
     pieces_of,
 )
-from services.inventory.domain.quotas import SHARED, Recount, Share, Shares
+from services.inventory.domain.quotas import Recount, Share, Shares
 
 Available = Callable[[Row], int]
 
@@ -98,17 +100,17 @@ class Book:
             shares = self.shares.get(row)
             if shares is None:
                 return self.available(row)
-            return shares.left_for(channel, *self._for_sale(row))
+            return shares.left_for(channel, *self.for_sale(row))
 
         return available
 
     def kept(self, row: Row) -> int:
-        """Free pieces of a row that only some group of channels may have; they are never more than are free."""
-        return sum(self.shares[row].kept(*self._for_sale(row)).values())
+        """Free pieces of a row that only some channels may have; they are never more than are free."""
+        return sum(self.shares[row].kept(*self.for_sale(row)).values())
 
     def by_quota(self, row: Row) -> tuple[Share, ...]:
         """How a counted row is shared out now."""
-        return self.shares[row].by_quota(*self._for_sale(row))
+        return self.shares[row].by_quota(*self.for_sale(row))
 
     def quota_used_up(self, channel: str) -> Callable[[Row], str]:
         """The quota that is in the channel's way: there is more of the row than it may have. Empty = none is."""
@@ -117,11 +119,27 @@ class Book:
             shares = self.shares.get(row)
             if shares is None or self.available(row) <= max(0, self.available_to(channel)(row)):
                 return ""
-            return shares.sharing.group(channel) or SHARED
+            return shares.in_the_way(channel, *self.for_sale(row))
 
         return used_up
 
-    def _for_sale(self, row: Row) -> tuple[int, int]:
+    def campaigns(self, channel: str, places: Places) -> tuple[str, ...]:
+        """The campaigns that sell any of these goods to the channel now, sorted."""
+        found: set[str] = set()
+        for warehouse, goods in places:
+            for sku, _ in goods:
+                if (shares := self.shares.get((warehouse, sku))) is not None:
+                    found.update(shares.selling_to(channel))
+        return tuple(sorted(found))
+
+    def allot(self, effect: Allot) -> None:
+        """Sets pieces of a counted row aside, or ends that."""
+        row = (effect.warehouse, effect.sku)
+        self.shares[row].allot(effect.campaign, effect.allotment)
+        self.changed.add(row)
+
+    def for_sale(self, row: Row) -> tuple[int, int]:
+        """Pieces for sale, promised or not, and those that are not."""
         free = self.available(row)
         return free + self.rows[row][1], free
 
@@ -170,7 +188,8 @@ class Book:
                     raise ValueError(
                         f"{warehouse} {sku}: {quantity} is more than {channel} may hold"
                     )
-            self._use(warehouse, goods, channel, 1)
+            campaigns = self.campaigns(channel, ((warehouse, goods),))
+            self._use(warehouse, goods, channel, campaigns, 1)
         for sku, quantity in goods:
             row = (warehouse, sku)
             if self.shelves and row in self.shelves and self.available(row) < quantity:
@@ -188,24 +207,35 @@ class Book:
             for portion in first_expired(sku, self.shelves[row], self.rows[row][0], quantity)
         )
 
-    def release(self, warehouse: str, goods: Goods, channel: str = "") -> None:
+    def release(
+        self, warehouse: str, goods: Goods, channel: str = "", campaigns: Sequence[str] = ()
+    ) -> None:
         """Reserved → available."""
         if self.shares:
-            self._use(warehouse, goods, channel, -1)
+            self._use(warehouse, goods, channel, campaigns, -1)
         for sku, quantity in goods:
             self._move((warehouse, sku), 0, -quantity)
 
     def recount(self, effect: Recount) -> None:
         """Reserved for one channel → for another."""
         if self.shares:
-            self._use(effect.warehouse, effect.goods, effect.before, -1)
-            self._use(effect.warehouse, effect.goods, effect.channel, 1)
+            before = (effect.before, effect.campaigns_before)
+            self._use(effect.warehouse, effect.goods, *before, -1)
+            self._use(effect.warehouse, effect.goods, effect.channel, effect.campaigns, 1)
             self.changed.update((effect.warehouse, sku) for sku, _ in effect.goods)
 
-    def _use(self, warehouse: str, goods: Goods, channel: str, held: int, sent: int = 0) -> None:
+    def _use(  # noqa: PLR0917 — whose pieces, and which way they go
+        self,
+        warehouse: str,
+        goods: Goods,
+        channel: str,
+        campaigns: Sequence[str],
+        held: int,
+        sent: int = 0,
+    ) -> None:
         for sku, quantity in goods:
             if (shares := self.shares.get((warehouse, sku))) is not None:
-                shares.use(channel, held * quantity, sent * quantity)
+                shares.use(channel, held * quantity, sent * quantity, campaigns)
 
     def deduct(self, effect: Deduct) -> None:
         """Reserved → out of the house, with ledger entries."""
@@ -219,7 +249,7 @@ class Book:
         for portion in effect.portions:
             self._shift(effect, portion, "deduction", portion.quantity)
         if self.shares:
-            self._use(effect.warehouse, effect.goods, effect.channel, -1, 1)
+            self._use(effect.warehouse, effect.goods, effect.channel, effect.campaigns, -1, 1)
 
     def receive(self, effect: Receive) -> None:
         """Into the house (negative: out of it), with ledger entries."""
@@ -230,7 +260,7 @@ class Book:
             self._shift(effect, portion, effect.kind, 0, effect.reason)
         if self.shares and effect.kind == "return":
             came = merged([*effect.goods, *((one.sku, one.quantity) for one in effect.portions)])
-            self._use(effect.warehouse, came, effect.channel, 0, -1)
+            self._use(effect.warehouse, came, effect.channel, effect.campaigns, 0, -1)
 
     def stand(self, effect: Stand) -> None:
         """A batch is for sale or not from now on; what lies there of it changes sides, with a ledger entry."""

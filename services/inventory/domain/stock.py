@@ -10,6 +10,7 @@ from chassis.extension_facts import Told
 from chassis.processor import Decision
 from schemas.events.orders import ChannelExtension
 from services.inventory.domain.batches import Batch, Portion, Standing, Unfit
+from services.inventory.domain.campaigns import Allotment
 from services.inventory.domain.model import (
     RESERVATION,
     Aggregate,
@@ -18,10 +19,12 @@ from services.inventory.domain.model import (
     Hold,
     Lease,
     Off,
+    Places,
     Short,
 )
 from services.inventory.domain.presale import Promised
 from services.inventory.domain.promise import Promise
+from services.inventory.domain.quotas import Use
 
 Outcome: TypeAlias = Decision[Aggregate]
 
@@ -64,6 +67,18 @@ class Stock(Batches, Protocol):
 
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
         """Who could send these goods now."""
+        ...
+
+    def campaigns(self, channel: str, places: Places) -> tuple[str, ...]:
+        """The campaigns that sell any of these goods to the channel now."""
+        ...
+
+    def room(self, warehouse: str, sku: str, allotment: Allotment) -> int | Unfit:
+        """Pieces that may be set aside on these terms, besides those that are; or why none may."""
+        ...
+
+    def drawn_on(self, warehouse: str, sku: str, campaign: str) -> Use:
+        """What the channels of an open campaign hold of a row and have sent."""
         ...
 
     def own(self, order_id: str) -> tuple[str, Hold] | None:

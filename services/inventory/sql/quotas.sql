@@ -29,33 +29,43 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigin
 ON CONFLICT (sku, warehouse, channel) DO UPDATE SET held = excluded.held, sent = excluded.sent
 
 -- name: held_now
-SELECT coalesce(document->'state'->>'channel', '') AS channel, sum(pieces)::bigint AS held
+SELECT coalesce(lines.campaign, '') AS campaign, coalesce(document->'state'->>'channel', '') AS channel,
+       sum(held_goods.pieces)::bigint AS held
 FROM inventory.held_goods JOIN inventory.reservations USING (key)
-WHERE held_goods.warehouse = $1 AND sku = $2 GROUP BY 1
+LEFT JOIN inventory.campaign_lines AS lines ON lines.warehouse = held_goods.warehouse AND lines.sku = held_goods.sku
+  AND lines.campaign IN (SELECT json_array_elements_text(document->'state'->'campaigns'))
+WHERE held_goods.warehouse = $1 AND held_goods.sku = $2 GROUP BY 1, 2
 
 -- name: mismatch
--- Pieces between the counted uses and what holds and ledger say, by row and channel.
+-- Pieces between the counted uses and what holds and ledger say, by row, open campaign and channel.
 WITH counted AS (
     SELECT warehouse, sku, counted_from FROM inventory.stock WHERE counted_from IS NOT NULL
-), held AS (
-    SELECT warehouse, sku, coalesce(document->'state'->>'channel', '') AS channel, sum(pieces) AS held
+), moves AS (
+    SELECT goods.warehouse, goods.sku, pieces AS held, 0 AS sent, document
     FROM (SELECT key, warehouse, sku, pieces FROM inventory.held_goods JOIN counted USING (warehouse, sku)) AS goods
     JOIN (SELECT key, document FROM inventory.reservations WHERE state = 'held') AS holds USING (key)
-    GROUP BY 1, 2, 3
-), sent AS (
-    SELECT ledger.warehouse, ledger.sku, coalesce(document->'state'->>'channel', '') AS channel, -sum(quantity) AS sent
+    UNION ALL
+    SELECT ledger.warehouse, ledger.sku, 0, -quantity, document
     FROM inventory.ledger JOIN counted USING (warehouse, sku) JOIN inventory.reservations ON key = order_id
     WHERE ledger.id > counted_from AND ledger.kind IN ('deduction', 'return')
-    GROUP BY 1, 2, 3
+), said AS (
+    SELECT moves.warehouse, moves.sku, coalesce(lines.campaign, '') AS campaign,
+           coalesce(document->'state'->>'channel', '') AS channel, sum(held)::bigint AS held, sum(sent)::bigint AS sent
+    FROM moves LEFT JOIN inventory.campaign_lines AS lines
+      ON lines.warehouse = moves.warehouse AND lines.sku = moves.sku
+      AND lines.campaign IN (SELECT json_array_elements_text(document->'state'->'campaigns'))
+    GROUP BY 1, 2, 3, 4
+), uses AS (
+    SELECT warehouse, sku, '' AS campaign, channel, held, sent FROM inventory.channel_uses
+    UNION ALL
+    SELECT warehouse, sku, campaign, channel, held, sent FROM inventory.campaign_uses
 )
-SELECT warehouse, sku, channel,
-       coalesce(uses.held, 0) AS counted_held, coalesce(held.held, 0)::bigint AS held,
-       coalesce(uses.sent, 0) AS counted_sent, coalesce(sent.sent, 0)::bigint AS sent
-FROM inventory.channel_uses AS uses
-FULL JOIN held USING (warehouse, sku, channel)
-FULL JOIN sent USING (warehouse, sku, channel)
-WHERE coalesce(uses.held, 0) <> coalesce(held.held, 0) OR coalesce(uses.sent, 0) <> coalesce(sent.sent, 0)
-ORDER BY 1, 2, 3
+SELECT warehouse, sku, campaign, channel,
+       coalesce(uses.held, 0) AS counted_held, coalesce(said.held, 0) AS held,
+       coalesce(uses.sent, 0) AS counted_sent, coalesce(said.sent, 0) AS sent
+FROM uses FULL JOIN said USING (warehouse, sku, campaign, channel)
+WHERE coalesce(uses.held, 0) <> coalesce(said.held, 0) OR coalesce(uses.sent, 0) <> coalesce(said.sent, 0)
+ORDER BY 1, 2, 3, 4
 
 -- name: of_skus
 -- Once a row and channel; a row that is not counted has neither.

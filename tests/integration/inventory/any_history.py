@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -23,7 +24,14 @@ from hypothesis.stateful import (
 )
 
 from chassis.postgres import Pool, migrate, open_pool
-from schemas.events.commands_inventory import ReceiptLine, ReceiveStock
+from schemas.events.commands_inventory import (
+    BeginCampaign,
+    CampaignLine,
+    CloseCampaign,
+    OpenCampaign,
+    ReceiptLine,
+    ReceiveStock,
+)
 from services.inventory.app import NAME
 from services.inventory.domain.model import Goods, Line, merged
 from services.inventory.domain.reservations import (
@@ -34,7 +42,7 @@ from services.inventory.domain.reservations import (
 )
 from services.inventory.store import MIGRATIONS
 from services.inventory.written import reservation_id
-from tests.integration.inventory.claims import Claim
+from tests.integration.inventory.claim import Claim
 from tests.integration.inventory.clerk import AFTER_COMMIT, BEFORE_COMMIT, REBUILDING
 from tests.integration.inventory.street import (
     ALL_IN_GROUPS,
@@ -75,6 +83,7 @@ wishes = st.fixed_dictionaries(
         "hold_s": st.sampled_from((60, 600)),
     }
 )
+HOUR = timedelta(hours=1)
 Wish = dict[str, Any]
 Restart = Callable[[], None]
 
@@ -90,6 +99,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.orders: list[str] = []
         self.tills: list[ReserveGoods] = []
         self.documents = 0
+        self.campaigns = 0
 
     def teardown(self) -> None:
         try:
@@ -197,6 +207,74 @@ class AnyHistory(RuleBasedStateMachine):
                 cause="receipt" if pieces >= 0 else "adjustment",
             )
         )
+
+    @rule(
+        row=st.sampled_from((("HZ", "B|2"), ("HZ", "B|2"), ("HZ", "A"), ("GZ", "A"))),
+        pieces=st.integers(1, 4),
+        named=st.sampled_from((("taobao",), ("jd", "taobao"), ("pos",), ("jd", "pos"))),
+        running=st.booleans(),
+        exclusive=st.booleans(),
+    )
+    def a_campaign_opens(
+        self,
+        row: tuple[str, str],
+        pieces: int,
+        named: tuple[str, ...],
+        *,
+        running: bool,
+        exclusive: bool = False,
+    ) -> None:
+        """Of what is free or not, and may be kept for others; at once, or set aside for later."""
+        self.campaigns += 1
+        begins_at = NOW - HOUR if running else NOW + 10_000 * HOUR
+        self.street.publish(
+            OpenCampaign(
+                document_no=f"c{self.campaigns}",
+                command_id=f"open-c{self.campaigns}",
+                issued_at=NOW,
+                actor="test",
+                name="双11",
+                channels=named,
+                begins_at=begins_at,
+                ends_at=NOW + 20_000 * HOUR,
+                exclusive=exclusive,
+                partial=False,
+                lines=(CampaignLine(warehouse=row[0], sku=row[1], quantity=pieces),),
+                reason="",
+            )
+        )
+
+    @precondition(lambda self: self.campaigns)
+    @rule(number=numbers)
+    def a_campaign_begins(self, number: int) -> None:
+        self.documents += 1
+        self.street.publish(
+            BeginCampaign(
+                document_no=f"c{number % self.campaigns + 1}",
+                command_id=f"begin-{self.documents}",
+                issued_at=NOW,
+                actor="timer",
+            )
+        )
+
+    @precondition(lambda self: self.campaigns)
+    @rule(number=numbers)
+    def a_campaign_ends(self, number: int) -> None:
+        self.documents += 1
+        self.street.publish(
+            CloseCampaign(
+                document_no=f"c{number % self.campaigns + 1}",
+                command_id=f"end-{self.documents}",
+                issued_at=NOW,
+                actor="test",
+                reason="over",
+            )
+        )
+
+    @rule(clerk=clerks)
+    def hear_of_campaigns(self, clerk: int) -> None:
+        """As its timer does each second, or not."""
+        self.run(self.street.hear(clerk))
 
     @rule(number=numbers)
     def come_again(self, number: int) -> None:

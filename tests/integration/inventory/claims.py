@@ -42,11 +42,11 @@ from schemas.events.stock import (
     StockReturned,
     StockShort,
 )
+from schemas.events.stock_campaigns import CampaignChanged
 from schemas.events.stock_movements import StockMoved
 from services.inventory.domain.adopting import apart
 from services.inventory.domain.model import (
     Deduct,
-    Goods,
     HoldState,
     Places,
     Receive,
@@ -66,56 +66,11 @@ from services.inventory.domain.rules import Book
 from services.inventory.domain.splitting import places_for
 from services.inventory.quotas import Quotas
 from services.inventory.sourcing import Sourcing
+from tests.integration.inventory.claim import Claim, key_of, places_of
+from tests.integration.inventory.model_campaigns import COMMANDS, ModelCampaigns
 
 CHANNELS = ("taobao", "jd", "pos", "groupbuy", "")
 """Of which two are one group, one is another and two have none."""
-
-
-class Claim(Struct):
-    """One order or reservation."""
-
-    wants: Goods
-    candidates: tuple[str, ...]
-    parcels_max: int = 1
-    state: HoldState = "short"
-    places: Places = ()
-    """Where it is held now, and what."""
-    gone: Places = ()
-    """What left from where and has not come back."""
-    paid: bool = False
-    due: datetime | None = None
-    """When its time is over, unless somebody pays; of an order its timer has to say so, too."""
-    extended: dict[str, int] = {}
-    """Key of each extension → for how many seconds it was asked."""
-    asked: int = 0
-    """How often goods were asked for."""
-    partial: bool = False
-    names: str = ""
-    """The reservation whose goods an order is to take over."""
-    channel: str = ""
-
-    @property
-    def held(self) -> Goods:
-        """What is held for it."""
-        return merged(good for _, goods in self.places for good in goods)
-
-    @property
-    def shipped(self) -> Goods:
-        """What it has."""
-        return merged(good for _, goods in self.gone for good in goods)
-
-    @property
-    def word(self) -> str:
-        """As the reservation desk calls it."""
-        match self.state:
-            case "held":
-                return "confirmed" if self.paid else "held"
-            case "cancelled":
-                return "released"
-            case "shipped":
-                return "handed_over"
-            case state:
-                return state
 
 
 class Claims:
@@ -127,6 +82,8 @@ class Claims:
         self.book = Book(dict.fromkeys(rows, (0, 0)), None, shares)
         self.claims: dict[str, Claim] = {}
         self.documents: set[str] = set()
+        self.campaigns = ModelCampaigns()
+        self._quotas = quotas
         self._sourcing = sourcing
         self._versions: dict[tuple[str, str], int] = {}
         self._settled: set[str] = set()
@@ -136,14 +93,15 @@ class Claims:
 
     def share_out(self, quotas: Quotas) -> None:
         """Another table is in force."""
+        self._quotas = quotas
         for row, shares in self.book.shares.items():
             shares.sharing = quotas.sharing(row[1])
 
-    def count_anew(self) -> None:
-        """What was sent is forgotten."""
-        for shares in self.book.shares.values():
+    def count_anew(self, sku: str) -> None:
+        """What was sent of it is forgotten."""
+        for row, shares in self.book.shares.items():
             for use in shares.uses.values():
-                use.sent = 0
+                use.sent = 0 if row[1] == sku else use.sent
 
     def next_parcel(self, key: str) -> int:
         """The version of the next parcel of an order."""
@@ -153,7 +111,7 @@ class Claims:
         """One committed batch, with what it emitted."""
         self._told = {}
         for event in told:
-            self._told.setdefault(_key(event), deque()).append(event)
+            self._told.setdefault(key_of(event), deque()).append(event)
         self._before = {
             channel: {row: self.book.available_to(channel)(row) for row in self.book.rows}
             for channel in CHANNELS
@@ -169,6 +127,8 @@ class Claims:
     def _may_take(self, record: Record) -> dict[str, int]:
         """Pieces that a record could take away from others, by SKU."""
         claim = self.claims.get(record.key)
+        if isinstance(record.event, COMMANDS):
+            return self.campaigns.may_take(self.book, record.event)
         match record.event:
             case OrderPlaced() | ReserveGoods() as event:
                 return dict(merged((line.sku, line.quantity) for line in event.lines))
@@ -188,7 +148,8 @@ class Claims:
         if command_id in self._settled:
             self._next(command_id, CommandSettled)
             return
-        applied = self._apply(record.key, record.event, now)
+        apply = self._campaign if isinstance(record.event, COMMANDS) else self._apply
+        applied = apply(record.key, record.event, now)
         if command_id:
             outcome = self._next(command_id, CommandSettled).outcome
             assert outcome == ("done" if applied else "refused"), record
@@ -319,8 +280,13 @@ class Claims:
         assert goods == claim.shipped, "the machine sends back what it has"
         for warehouse, back in claim.gone:
             assert self._next(key, StockReturned).warehouse == warehouse
-            effect = Receive(warehouse, back, "return", event.refund_id, channel=claim.channel)
-            self.book.receive(effect)
+            self.book.receive(
+                Receive(
+                    *(warehouse, back, "return", event.refund_id),
+                    channel=claim.channel,
+                    campaigns=claim.campaigns,
+                )
+            )
         claim.gone = ()
 
     def _received(self, command: ReceiveStock) -> bool:
@@ -331,12 +297,20 @@ class Claims:
         if command.document_no in self.documents or short:
             return False
         self.documents.add(command.document_no)
+        self.campaigns.rows.update((command.warehouse, sku) for sku, _ in goods)
         self.book.receive(Receive(command.warehouse, goods, command.cause, command.document_no))
         moved = self._next(command.document_no, StockMoved)
         assert [(line.sku, line.quantity, line.balance_after) for line in moved.lines] == [
             (sku, pieces, self.book.rows[command.warehouse, sku][0]) for sku, pieces in goods
         ]
         return True
+
+    def _campaign(self, key: str, event: Any, now: datetime) -> bool:
+        held = [(claim.channel, claim.places) for claim in self.claims.values()]
+        state = self.campaigns.take(self.book, event, now, held, self._quotas)
+        if state and (told := self._maybe(key, CampaignChanged)) is not None:
+            assert told.state == state
+        return bool(state)
 
     def _reservation(self, key: str, command: Any, now: datetime) -> None:
         claim = self.claims.get(key)
@@ -382,7 +356,7 @@ class Claims:
             assert not self._could_have(claim, whole=not claim.partial, own=own), f"{key} is short"
             claim.state, claim.places = "short", ()
             return
-        claim.places = _places(event)
+        claim.places = places_of(event)
         if claim.held != claim.wants:
             assert claim.partial, f"{key} has {claim.held}"
             assert not self._could_have(claim, whole=True), f"{key} is told only {claim.held}"
@@ -398,6 +372,9 @@ class Claims:
             ended = self._next(claim.names, ReservationEnded)
             assert (ended.reason, ended.order_id) == ("adopted", key)
             self._take_over(own, claim)
+        drawn = self.book.campaigns(claim.channel, claim.places)
+        if not own:
+            claim.campaigns = drawn
         for warehouse, goods in claim.places:
             assert warehouse in whence, f"{key} from {warehouse}"
             if not own:
@@ -410,9 +387,11 @@ class Claims:
         ((home, had),) = own.places
         ((warehouse, wants),) = claim.places
         gone, more = apart(had, wants) if warehouse == home else (had, wants)
-        self.book.release(home, gone, own.channel)
+        claim.campaigns = self.book.campaigns(claim.channel, claim.places)
+        self.book.release(home, gone, own.channel, own.campaigns)
         self.book.reserve(warehouse, more, claim.channel)
-        self.book.recount(Recount(home, taken_from(had, gone) or (), claim.channel, own.channel))
+        whose = (claim.channel, own.channel, claim.campaigns, own.campaigns)
+        self.book.recount(Recount(home, taken_from(had, gone) or (), *whose))
         own.state, own.places, own.due = "adopted", (), None
 
     def _own(self, claim: Claim) -> Claim | None:
@@ -446,12 +425,18 @@ class Claims:
 
     def _end(self, claim: Claim, state: HoldState) -> None:
         for warehouse, goods in claim.places:
-            self.book.release(warehouse, goods, claim.channel)
+            self.book.release(warehouse, goods, claim.channel, claim.campaigns)
         claim.state, claim.places, claim.due = state, (), None
 
     def _deduct(self, key: str, claim: Claim, document_no: str, leaving: Places) -> None:
         for warehouse, goods in leaving:
-            self.book.deduct(Deduct(warehouse, goods, document_no, key, channel=claim.channel))
+            self.book.deduct(
+                Deduct(
+                    *(warehouse, goods, document_no, key),
+                    channel=claim.channel,
+                    campaigns=claim.campaigns,
+                )
+            )
         claim.places = tuple(place for place in claim.places if place not in leaving)
         claim.gone = (*claim.gone, *leaving)
         if not claim.places:
@@ -475,24 +460,3 @@ class Claims:
         event = waiting.popleft()
         assert isinstance(event, kinds), f"{event} instead of {kinds}"
         return event
-
-
-def _places(event: StockReserved | ReservationMade) -> Places:
-    """Where the goods of an answer are held."""
-    if isinstance(event, ReservationMade):
-        return ((event.warehouse, merged((line.sku, line.held) for line in event.lines)),)
-    whole = merged((line.sku, line.quantity) for line in event.lines)
-    if not event.parts:
-        return ((event.warehouse, whole),)
-    assert event.warehouse == event.parts[0].warehouse
-    places = tuple(
-        (part.warehouse, merged((line.sku, line.quantity) for line in part.lines))
-        for part in event.parts
-    )
-    assert merged(good for _, goods in places for good in goods) == whole
-    return places
-
-
-def _key(event: Any) -> str:
-    key: str = getattr(event, event.__struct_fields__[0])
-    return key

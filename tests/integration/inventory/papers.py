@@ -17,6 +17,7 @@ from chassis.commands import CommandDesk
 from chassis.http import Door
 from cli.inventory import app as inventory_commands
 from services.inventory.availability_doors import availability_routes
+from services.inventory.campaign_doors import campaign_routes
 from services.inventory.document_doors import document_routes
 from services.inventory.doors import inventory_app
 from services.inventory.hold_doors import hold_routes
@@ -81,6 +82,9 @@ async def office(
             *hold_routes(desk, clock, token=TOKEN, answer_timeout_s=20.0),
             *availability_routes(running.pool, token=TOKEN),
             *quota_routes(running.pool, quotas, token=TOKEN),
+            *campaign_routes(
+                *(running.pool, desk, clock, quotas), token=TOKEN, answer_timeout_s=20.0
+            ),
             *reconciliation_routes(reconciler, ("wms", "pos", "channel"), token=TOKEN),
             *replenishment_routes(Replenishment(running.pool, read_sourcing(RULES)), token=TOKEN),
         ]

@@ -35,6 +35,7 @@ from services.inventory.presale import NO_PRESALE, Presale
 from services.inventory.quotas import Quotas, read_quotas
 from services.inventory.rebuild import EpochKeeper
 from services.inventory.reservations import Reservations
+from services.inventory.shares import OpenCampaigns
 from services.inventory.shelf_life import read_shelf_life
 from services.inventory.sourcing import Sourcing, read_sourcing
 from services.inventory.store import MIGRATIONS, EpochInForce, StockSource
@@ -50,7 +51,7 @@ QUOTAS = read_quotas(RULES)
 SOURCES = topics.consumed_by(NAME)
 PRODUCED = (
     *("stock", "stock-levels", "reservations", "replenishment"),
-    *("stock-movements", "stock-books", "channel-availability", "listing-stock"),
+    *("stock-campaigns", "stock-movements", "stock-books", "channel-availability", "listing-stock"),
 )
 PATIENCE_S = 60.0
 
@@ -72,6 +73,7 @@ class Running:
         self.epochs = EpochInForce()
         self.keeper = EpochKeeper(pool, self.counters, self.epochs, clock)
         self.books = Books(pool, self.counters, self.epochs)
+        self.campaigns = OpenCampaigns()
         self.stock = StockSource(
             self.counters,
             self.epochs,
@@ -81,6 +83,7 @@ class Running:
             shelf_life=SHELF_LIFE,
             quotas=quotas,
             presale=presale,
+            campaigns=self.campaigns,
         )
         self.desk = DirectSource()
         self.direct_stock = StockSource(
@@ -92,6 +95,7 @@ class Running:
             shelf_life=SHELF_LIFE,
             quotas=quotas,
             presale=presale,
+            campaigns=self.campaigns,
             answer=self.desk.answer,
         )
         self.reservations = Reservations(self.desk, pool, clock, hold_s=1800, timeout_s=PATIENCE_S)

@@ -32,7 +32,13 @@ from services.inventory.quotas import Quotas
 from services.inventory.rebuild import decode_kept
 from services.inventory.reservations import DUE_MAX
 from services.inventory.reservations import SQL as RESERVED
-from services.inventory.shares import differences, restart, unlocked
+from services.inventory.shares import (
+    CampaignOpen,
+    allotted_wrong,
+    differences,
+    restart,
+    unlocked,
+)
 from services.inventory.store import SQL
 from services.inventory.timers import Expiry
 from tests.integration.inventory.claims import Claims
@@ -68,7 +74,7 @@ SOUND = Invariants(
 NOT_LONGER = {("held", code) for code in ("expired", "key_reused", "extension_limit")}
 EMPTIED = """
 ALTER TABLE inventory.ledger DISABLE TRIGGER USER;
-TRUNCATE inventory.stock, inventory.channel_uses, inventory.reservations, inventory.ledger, chassis.consumer_offsets, chassis.outbox,
+TRUNCATE inventory.stock, inventory.channel_uses, inventory.campaign_lines, inventory.reservations, inventory.ledger, chassis.consumer_offsets, chassis.outbox,
     chassis.parked, chassis.dead_letters, chassis.commands_settled CASCADE;
 ALTER TABLE inventory.ledger ENABLE TRIGGER USER;
 UPDATE inventory.epoch SET epoch = 0, run_id = '', state = 'REBUILDING';
@@ -168,9 +174,18 @@ class Street:
     async def count_anew(self) -> None:
         """The shares of the SKU with quotas are of what lies there now."""
         async with self.pool.acquire() as connection:
-            await restart(connection, "B|2")
-        self.claims.count_anew()
+            try:
+                await restart(connection, "B|2")
+            except CampaignOpen:
+                allotted = [one.allotments for one in self.claims.book.shares.values()]
+                assert any(allotted), "no campaign is in the way"
+            else:
+                self.claims.count_anew("B|2")
         await self.agree()
+
+    async def hear(self, number: int) -> None:
+        """A clerk hears of which SKUs campaigns are open."""
+        await self.clerks[number].running.campaigns.refresh(self.pool)
 
     async def expire(self, number: int) -> None:
         """A clerk's timers ask for the end of what is due."""
@@ -224,6 +239,7 @@ class Street:
         async with self.pool.acquire() as connection:
             seen = await unlocked(connection, SKUS, self.quotas)
             assert await differences(connection) == ()
+            assert await allotted_wrong(connection) == ()
         assert {row: _uses(shares) for row, shares in seen.shares.items()} == {
             row: _uses(self.claims.book.shares[row]) for row in seen.shares
         }
@@ -285,8 +301,12 @@ class _Topic:
             self._street.publish(command)
 
 
-def _uses(shares: Shares) -> dict[str, Use]:
-    return {channel: use for channel, use in shares.uses.items() if use != Use()}
+def _uses(shares: Shares) -> tuple[object, ...]:
+    """By channel and by campaign, with the terms of each."""
+    counted = {("", channel): use for channel, use in shares.uses.items()}
+    for campaign, uses in shares.drawn.items():
+        counted |= {(campaign, channel): use for channel, use in uses.items()}
+    return ({key: use for key, use in counted.items() if use != Use()}, shares.allotments)
 
 
 def _described(hold: Hold) -> tuple[object, ...]:

@@ -1,7 +1,7 @@
 """Any history in which processes die between any two steps: Postgres is as the pure model says, then Valkey too."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from services.inventory.domain import parts
 from services.inventory.domain.model import Hold
 from services.inventory.domain.quotas import Shares
 from services.inventory.domain.reservations import ReleaseReservation
+from services.inventory.locked import LockedRows
 from services.inventory.reserving import DIRECT_HANDLERS
 from services.inventory.store import SQL, EpochInForce
 from tests.faults.inventory_process import repeating
@@ -24,6 +25,17 @@ ONE_PIECE: list[Wish] = [{"goods": (("A", 1),), "warehouse": "HZ", "partial": Fa
 
 def test_any_history_leaves_what_the_model_says(database_url: str, valkey_url: str) -> None:
     play(database_url, valkey_url, examples=8, steps=25)
+
+
+def overtaken_by_who_holds_news_back(history: AnyHistory) -> None:
+    history.order_what_is_shared_out(pieces=1, channel="taobao")
+    history.hold_news_back(clerk=0)
+    history.reserve_overtaken(clerk=1, wanted=ONE_PIECE, point="stock.before_telling")
+
+
+def test_who_is_overtaken_dies_alone(database_url: str, valkey_url: str) -> None:
+    with asyncio.Runner() as runner:
+        played(runner, database_url, valkey_url, overtaken_by_who_holds_news_back)
 
 
 def released_twice(history: AnyHistory) -> None:
@@ -116,12 +128,60 @@ def counted_anew_with_goods_promised(history: AnyHistory) -> None:
     history.work(clerk=1, point="")
 
 
+def sold_by_a_campaign_and_cancelled(history: AnyHistory) -> None:
+    history.a_campaign_opens(row=("HZ", "B|2"), pieces=3, named=("taobao",), running=True)
+    history.work(clerk=0, point="")
+    history.order_what_is_shared_out(pieces=2, channel="taobao")
+    history.work(clerk=0, point="")
+    history.cancel(number=0)
+    history.work(clerk=1, point="")
+
+
+def ended_with_goods_promised(history: AnyHistory) -> None:
+    history.a_campaign_opens(row=("HZ", "A"), pieces=3, named=("jd", "taobao"), running=False)
+    history.work(clerk=0, point="")
+    history.a_campaign_begins(number=0)
+    history.work(clerk=0, point="")
+    history.order(goods=(("A", 2),), province="浙江省", channel="jd")
+    history.work(clerk=1, point="batch.after_commit")
+    history.a_campaign_ends(number=0)
+    history.a_campaign_ends(number=0)
+    history.work(clerk=0, point="")
+    history.cancel(number=0)
+    history.work(clerk=1, point="")
+
+
+def decided_by_who_has_not_heard(history: AnyHistory) -> None:
+    history.a_campaign_opens(row=("HZ", "A"), pieces=4, named=("pos",), running=True)
+    history.work(clerk=0, point="")
+    history.order(goods=(("A", 1),), province="浙江省", channel="taobao")
+    history.work(clerk=1, point="")
+
+
+def drawn_without_a_note(plant: pytest.MonkeyPatch) -> None:
+    """A hold does not say on which campaigns it drew."""
+    plant.setattr(LockedRows, "campaigns", lambda *_asked: ())
+
+
+def never_given_back(plant: pytest.MonkeyPatch) -> None:
+    """What a campaign has not sold stays with it."""
+    queries: Any = shares.CAMPAIGNS
+    plant.setitem(queries, "end_lines", queries["end_lines"] + " AND false")
+
+
+def the_first_warehouse_or_none(plant: pytest.MonkeyPatch) -> None:
+    """Who finds that what Valkey promised is set aside does not look elsewhere."""
+    plant.setattr(shares, "allotted", lambda *_row: False)
+
+
 def a_parcel_gives_its_quota_back(plant: pytest.MonkeyPatch) -> None:
     """What a channel has sent counts for it no more."""
     use = Shares.use
 
-    def forgetful(self: Shares, channel: str, held: int, sent: int = 0) -> None:
-        use(self, channel, held, min(sent, 0))
+    def forgetful(
+        self: Shares, channel: str, held: int, sent: int = 0, campaigns: Sequence[str] = ()
+    ) -> None:
+        use(self, channel, held, min(sent, 0), campaigns)
 
     plant.setattr(Shares, "use", forgetful)
 
@@ -195,6 +255,9 @@ def every_booking_counted_again(plant: pytest.MonkeyPatch) -> None:
         (document_repeated_and_its_news_lost, every_booking_counted_again),
         (left_with_a_parcel, a_parcel_gives_its_quota_back),
         (counted_anew_with_goods_promised, counted_without_what_is_held),
+        (sold_by_a_campaign_and_cancelled, drawn_without_a_note),
+        (ended_with_goods_promised, never_given_back),
+        (decided_by_who_has_not_heard, the_first_warehouse_or_none),
     ],
 )
 def test_a_history_of_its_own_finds_each_planted_bug(

@@ -33,6 +33,7 @@ from services.inventory.domain.model import (
     Lease,
     Line,
     Missing,
+    Places,
     Receipt,
     Receive,
     Release,
@@ -87,6 +88,9 @@ class Shelf(NoBatches):
 
     def extension(self, hold: Hold) -> Lease:
         return self.kept
+
+    def campaigns(self, channel: str, places: Places) -> tuple[str, ...]:
+        return ()
 
     def own(self, order_id: str) -> tuple[str, Hold] | None:
         return None

@@ -31,6 +31,7 @@ from services.inventory.domain.model import (
     Lease,
     Line,
     Missing,
+    Places,
     Release,
     Reserve,
     Short,
@@ -112,6 +113,9 @@ class Shelf:
     def offer(self, key: str, hold: Hold, goods: Goods) -> Held | Short:
         assert (key, goods, hold.generation) == (ID, GOODS, 1)
         return self._whole
+
+    def campaigns(self, channel: str, places: Places) -> tuple[str, ...]:
+        return ()
 
     def part(self, key: str, hold: Hold, goods: Goods) -> HeldPart | Short:
         assert (key, goods, hold.channel) == (ID, GOODS, "pos")
