@@ -166,8 +166,8 @@ def reserved(card: Card | None, event: StockReserved, _facts: Any, moment: Momen
 
 
 def _lacking(line: ShortLine | PassedOver) -> str:
-    used_up = f"（{words.quota(line.quota)}已用完）" if line.quota else ""
-    return f"{line.sku} 需 {line.wanted} 仅 {line.available}{used_up}"
+    why = f"（{words.quota(line.quota)}）" if line.quota else ""
+    return f"{line.sku} 需 {line.wanted} 仅 {line.available}{why}"
 
 
 def _where_held(event: StockReserved) -> str:

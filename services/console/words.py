@@ -321,9 +321,12 @@ def channel(code: str) -> str:
     return CHANNELS.get(code) or say(code)
 
 
-def quota(group: str) -> str:
-    """The quota of a group of channels, as people call it."""
-    return "公共配额" if group == "shared" else f"{group} 的配额"
+def quota(quota: str) -> str:
+    """Why goods that lie there cannot be had: whose quota is used up, or which campaign keeps them."""
+    name, campaign = quota.partition(":")[::2]
+    if name == "campaign" and campaign:
+        return f"其余留给活动 {campaign}"
+    return "公共配额已用完" if quota == "shared" else f"{quota} 的配额已用完"
 
 
 def warehouse(code: str) -> str:

@@ -28,6 +28,7 @@ from schemas.events.stock_books import (
     StockTaskChanged,
     WarehouseReconciled,
 )
+from schemas.events.stock_campaigns import CampaignChanged, CampaignRow
 from schemas.events.stock_levels import StockLevelChanged
 from schemas.events.stock_movements import MovedLine, StockMoved
 from tests.browser.story import NOON
@@ -109,6 +110,42 @@ def returned(
         warehouse="HZ",
         document_no=document_no,
         lines=tuple(ReturnedLine(sku=sku, quantity=pieces) for sku, pieces in goods.items()),
+    )
+
+
+def campaign(
+    document_no: str,
+    state: str,
+    pieces: Mapping[str, int],
+    *,
+    version: int = 1,
+    sold: int | None = None,
+    at: datetime = NOON,
+    exclusive: bool = False,
+) -> CampaignChanged:
+    """What is set aside in HZ for a campaign of taobao: SKU → pieces; `sold` of each once it has ended."""
+    return CampaignChanged(
+        document_no=document_no,
+        version=version,
+        occurred_at=at,
+        name="双11 主会场",
+        state=state,
+        channels=("taobao",),
+        begins_at=at,
+        ends_at=at + timedelta(days=1),
+        exclusive=exclusive,
+        actor="李娜",
+        reason="",
+        lines=tuple(
+            CampaignRow(
+                warehouse="HZ",
+                sku=sku,
+                pieces=count,
+                sold=sold,
+                given_back=None if sold is None else count - sold,
+            )
+            for sku, count in pieces.items()
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from services.console.projections import fold_counters
 from services.console.stock_health import NEWEST_LEVEL
 from tests.browser.shelves import (
+    campaign,
     checked,
     crossed,
     difference,
@@ -366,6 +367,34 @@ async def test_what_to_order_is_listed_with_the_reason_what_lacks_first(rig: Rig
     sku = (await client.get("/stock/skus/LOW")).text
     assert "低于安全库存 31" in sku
     assert "补货建议" not in (await client.get("/stock/skus/OFF")).text
+
+
+async def test_what_is_set_aside_for_campaigns_is_shown_until_it_has_ended_and_after(
+    rig: Rig,
+) -> None:
+    told = [
+        level("HZ", "A", 100, at=NOON),
+        campaign("HD1", "set_aside", {"A": 60, "B": 5}),
+        campaign("HD1", "running", {"A": 60, "B": 5}, version=2),
+        campaign("HD0", "running", {"A": 9}, at=ago(days=3)),
+        campaign("HD0", "ended", {"A": 9}, version=2, sold=7, at=ago(days=3)),
+        campaign("HD2", "set_aside", {"A": 4}, at=ago(days=-9), exclusive=True),
+    ]
+    await rig.project(told)
+    await rig.project(told)
+    items = (await api(rig, "/skus/A"))["campaigns"]["items"]
+    names = ("campaign", "state", "pieces", "sold", "given_back", "exclusive")
+    assert [tuple(one[name] for name in names) for one in items] == [
+        ("HD2", "set_aside", 4, None, None, True),
+        ("HD1", "running", 60, None, None, False),
+        ("HD0", "ended", 9, 7, 2, False),
+    ]
+    page = (await rig.with_session().get("/stock/skus/A")).text
+    shown = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    for text in ("活动库存", "双11 主会场 HD1 淘宝", "进行中", "限量", "售出 7，退回 2"):
+        assert text in shown, shown
+    await rig.project([level("HZ", "C", 1, at=NOON)])
+    assert (await api(rig, "/skus/C"))["campaigns"] is None
 
 
 async def test_no_program_name_is_shown(rig: Rig) -> None:

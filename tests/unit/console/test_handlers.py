@@ -308,7 +308,12 @@ def test_what_waits_for_its_payment_is_not_short_and_names_the_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quota", "words"), [("online", "（online 的配额已用完）"), ("shared", "（公共配额已用完）")]
+    ("quota", "words"),
+    [
+        ("online", "（online 的配额已用完）"),
+        ("shared", "（公共配额已用完）"),
+        ("campaign:C1", "（其余留给活动 C1）"),
+    ],
 )
 def test_goods_that_are_kept_for_other_channels_name_the_quota(quota: str, words: str) -> None:
     short: Any = Story("DS1").short()[0]
