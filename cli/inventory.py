@@ -29,7 +29,17 @@ from chassis.errors import StartRefused
 from chassis.postgres import AWAY, CONNECT_TIMEOUT_S
 from chassis.producer import DeliveryFailed, Publisher
 from chassis.settings import Settings, read
-from cli import availability, backtesting, batches, books, holds, papers, reconciling, replenishing
+from cli import (
+    availability,
+    backtesting,
+    batches,
+    books,
+    holds,
+    papers,
+    presale,
+    reconciling,
+    replenishing,
+)
 from deploy.embedded import stack
 from services.inventory.doors import REFUSALS, WrittenLine, WrittenReceipt
 from services.inventory.replenishing import PurchaseOnTheWay, purchases_on_the_way
@@ -45,6 +55,7 @@ app.add_typer(batches.app)
 app.add_typer(books.app)
 app.add_typer(holds.app)
 app.add_typer(papers.app)
+app.add_typer(presale.app)
 app.add_typer(reconciling.app)
 app.add_typer(replenishing.app)
 
