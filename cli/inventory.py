@@ -37,6 +37,7 @@ from cli import (
     campaigns,
     holds,
     papers,
+    presale,
     reconciling,
     replenishing,
 )
@@ -56,6 +57,7 @@ app.add_typer(books.app)
 app.add_typer(campaigns.app)
 app.add_typer(holds.app)
 app.add_typer(papers.app)
+app.add_typer(presale.app)
 app.add_typer(reconciling.app)
 app.add_typer(replenishing.app)
 

@@ -38,6 +38,7 @@ from services.inventory.leases import read_leases
 from services.inventory.parameters import read_parameters
 from services.inventory.planning import PLAN_EVERY_MS, WATCH_EVERY_MS, Planner
 from services.inventory.presale import read_presale
+from services.inventory.presale_doors import presale_routes
 from services.inventory.promise_watch import PromiseWatch
 from services.inventory.quota_doors import quota_routes
 from services.inventory.quotas import Quotas, read_quotas
@@ -110,7 +111,7 @@ def direct_worker(
 
 
 def office_routes(context: Context[InventorySettings], quotas: Quotas) -> list[Route]:
-    """The doors of documents, of holds, of reconciliation and of replenishment."""
+    """The doors of documents, of holds, of quotas and presale, of reconciliation and of replenishment."""
     settings, pool, clock = context.settings, context.pool, context.clock
     token = settings.api_token.get_secret_value()
     return [
@@ -129,6 +130,7 @@ def office_routes(context: Context[InventorySettings], quotas: Quotas) -> list[R
             token=token,
             answer_timeout_s=settings.receipt_timeout_s,
         ),
+        *presale_routes(pool, read_presale(settings.rules_dir), clock, token=token),
         *reconciliation_routes(
             Reconciler(pool, read_thresholds(settings.rules_dir), clock),
             settings.stock_sources,

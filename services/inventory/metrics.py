@@ -19,7 +19,7 @@ PROMISED_ORDERS = Gauge(
 )
 PROMISES_LATE = Gauge(
     "danshu_inventory_promises_late",
-    "Promised orders whose date has passed. Worry over 0: their purchase orders are late.",
+    "Promised orders whose date has passed. Worry over 0: `danshu inventory promises --late`.",
 )
 ADMISSIONS = Counter(
     "danshu_inventory_admissions_total",

@@ -29,13 +29,14 @@ class Presale:
         self._table = table
         self.sells = table is not None and any(then.get("percent") for _, then in _said(table))
         """Whether anything is sold ahead at all."""
-        self._channels = table.facts["channel"].one_of if table is not None else ()
+        self.channels = table.facts["channel"].one_of if table is not None else ()
+        """Those the table knows."""
         self._terms: dict[tuple[str, str], Terms | None] = {}
         self._concerned: dict[str, bool] = {}
 
     def terms(self, channel: str, sku: str) -> Terms | None:
         """On what terms the channel may sell the SKU ahead; None = it may not."""
-        if not self.sells or channel not in self._channels:
+        if not self.sells or channel not in self.channels:
             return None
         asked = (channel, sku)
         if asked not in self._terms:
@@ -51,7 +52,7 @@ class Presale:
         if sku not in self._concerned:
             if len(self._concerned) >= TERMS_MAX:
                 self._concerned.clear()
-            self._concerned[sku] = any(self.terms(channel, sku) for channel in self._channels)
+            self._concerned[sku] = any(self.terms(channel, sku) for channel in self.channels)
         return self._concerned[sku]
 
     def _decided(self, channel: str, sku: str) -> Terms | None:

@@ -33,6 +33,12 @@ class Terms(Struct, frozen=True, kw_only=True):
     """How far ahead of now the promised date may be."""
     rule: str
 
+    def reaches(self, expected_at: datetime | None, now: datetime) -> bool:
+        """Whether what is expected then may be promised now: it has a date, is not overdue and not too far ahead."""
+        if expected_at is None:
+            return False
+        return now < expected_at <= now + timedelta(days=self.days_max - self.handling_days)
+
 
 class Promised(Struct, frozen=True, kw_only=True):
     """The answer "later": what is to make the order whole, and when."""
@@ -249,11 +255,10 @@ def _coming(  # noqa: PLR0917 — as above
     now: datetime,
 ) -> list[Promise]:
     """Whole, or nothing."""
-    until = now + timedelta(days=terms.days_max - terms.handling_days)
     lines = sorted(
         (line.expected_at, key[2], line)
         for key, line in expected.items()
-        if key[:2] == (sku, warehouse) and line.expected_at and now < line.expected_at <= until
+        if key[:2] == (sku, warehouse) and line.expected_at and terms.reaches(line.expected_at, now)
     )
     found = []
     for expected_at, purchase_no, line in lines:

@@ -90,4 +90,5 @@ ORDER BY promised_for, key, sku, purchase_no LIMIT $3
 
 -- name: expected_of
 SELECT sku, warehouse, purchase_no, outstanding, promised, came, uncarried, percent, expected_at FROM inventory.expected
-WHERE sku = $1 AND (outstanding > 0 OR promised > 0) ORDER BY expected_at NULLS LAST, warehouse, purchase_no
+WHERE sku = ANY($1::text[]) AND (outstanding > 0 OR promised > 0)
+ORDER BY sku, expected_at NULLS LAST, warehouse, purchase_no

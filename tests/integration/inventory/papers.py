@@ -21,6 +21,8 @@ from services.inventory.campaign_doors import campaign_routes
 from services.inventory.document_doors import document_routes
 from services.inventory.doors import inventory_app
 from services.inventory.hold_doors import hold_routes
+from services.inventory.presale import NO_PRESALE, Presale
+from services.inventory.presale_doors import presale_routes
 from services.inventory.quota_doors import quota_routes
 from services.inventory.quotas import Quotas
 from services.inventory.reconciliation_doors import reconciliation_routes
@@ -69,12 +71,16 @@ class Office:
 
 @asynccontextmanager
 async def office(
-    house: House, home: Path, monkeypatch: pytest.MonkeyPatch, quotas: Quotas = QUOTAS
+    house: House,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quotas: Quotas = QUOTAS,
+    presale: Presale = NO_PRESALE,
 ) -> AsyncIterator[Office]:
     """Opens the doors for the block, and points the terminal to this house."""
     desk = CommandDesk(house.publisher, codec(), "inventory")
     await desk.listen(house.kafka, house.prefix)
-    async with house.running(quotas=quotas) as running:
+    async with house.running(quotas=quotas, presale=presale) as running:
         clock = SystemClock()
         reconciler = Reconciler(running.pool, read_thresholds(RULES), clock)
         routes = [
@@ -85,6 +91,7 @@ async def office(
             *campaign_routes(
                 *(running.pool, desk, clock, quotas), token=TOKEN, answer_timeout_s=20.0
             ),
+            *presale_routes(running.pool, presale, clock, token=TOKEN),
             *reconciliation_routes(reconciler, ("wms", "pos", "channel"), token=TOKEN),
             *replenishment_routes(Replenishment(running.pool, read_sourcing(RULES)), token=TOKEN),
         ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -11,7 +14,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chassis.clock import Clock, ManualClock
+from chassis.clock import Clock, ManualClock, SystemClock
 from chassis.codec import codec
 from chassis.commands import CommandDesk
 from chassis.postgres import Pool, open_pool
@@ -29,7 +32,9 @@ from schemas.events.stock import StockPromiseChanged, StockReserved, StockShort
 from services.inventory.backorders import Backorders, read_line
 from services.inventory.expectations import differences
 from services.inventory.promise_watch import PromiseWatch
+from services.inventory.reconciling import SHANGHAI
 from tests.integration.inventory.clerk import AFTER_COMMIT, BEFORE_COMMIT, Clerk
+from tests.integration.inventory.papers import office
 from tests.integration.inventory.rig import QUOTAS, RULES, SOURCING, House
 from tests.integration.inventory.test_stock_flow import SOUND, level
 from tests.unit.inventory.ahead import selling_ahead
@@ -69,16 +74,23 @@ async def in_turn(house: House, *parts: Sequence[Struct]) -> None:
         await house.drained()
 
 
-async def shorts(house: House) -> dict[str, StockShort]:
-    return {one.order_id: one for one in await house.emitted() if isinstance(one, StockShort)}
+async def promised_orders(house: House) -> list[str]:
+    """In the order of their promises."""
+    rows = await house.fetch(
+        "SELECT key FROM inventory.reservations WHERE promised_for IS NOT NULL"
+        " ORDER BY document->'state'->>'promised_at', key"
+    )
+    return [row["key"] for row in rows]
 
 
-async def changes(house: House, order_id: str) -> list[StockPromiseChanged]:
-    return [
-        one
-        for one in await house.emitted()
-        if isinstance(one, StockPromiseChanged) and one.order_id == order_id
-    ]
+async def changes(house: House) -> dict[str, list[tuple[object, object, str]]]:
+    """By order: (was promised for, promised for, why) of each change."""
+    found: dict[str, list[tuple[object, object, str]]] = {}
+    for one in await house.emitted():
+        if isinstance(one, StockPromiseChanged):
+            told = (one.was_promised_for, one.promised_for, one.why)
+            found.setdefault(one.order_id, []).append(told)
+    return found
 
 
 async def line(house: House, number: str) -> tuple[int, int, int, int]:
@@ -109,10 +121,8 @@ async def test_orders_are_promised_and_served_by_their_receipt_before_anybody_el
         # The last expected piece is for one of two; the same event twice is once.
         events = [ordered(f"o{number}", 3) for number in range(4)]
         await in_turn(inventory, [*events, *events, bought("P1", 10, 5)])
-        told = await shorts(inventory)
-        promised = sorted(key for key, one in told.items() if one.promised_for)
+        promised = await promised_orders(inventory)
         assert len(promised) == 3
-        assert {told[key].promised_for for key in promised} == {NOW + 7 * DAY}
         assert await line(inventory, "P1") == (10, 9, 0, 0)
         assert await running.invariants() == SOUND
 
@@ -121,24 +131,29 @@ async def test_orders_are_promised_and_served_by_their_receipt_before_anybody_el
         assert await line(inventory, "P1") == (3, 9, 7, 0)
         # Nobody has what came for them, however near the shelf he stands.
         await in_turn(inventory, [ordered("new", 1, channel="jd")])
-        assert isinstance((await shorts(inventory))["new"], StockShort)
         assert await running.invariants() == SOUND
         assert await timer.look() == 2
         await inventory.drained()
         assert await level(inventory, "HZ", "A") == (7, 6)
         assert await line(inventory, "P1") == (3, 3, 1, 0)
-        held = [one.order_id for one in await inventory.emitted() if isinstance(one, StockReserved)]
-        assert held == [key for key in told if key in held], "in the order of their promises"
         assert await running.invariants() == SOUND
 
         # A promise ends with its order, once; what came for it is anybody's.
-        (waits,) = set(promised) - set(held)
+        (waits,) = await promised_orders(inventory)
         await in_turn(inventory, [cancelled(waits)], [cancelled(waits)])
         assert await line(inventory, "P1") == (3, 0, 0, 0)
         assert await timer.look() == 1
         await inventory.drained()
         assert await level(inventory, "HZ", "A") == (7, 7)
         assert await running.invariants() == SOUND
+    emitted = await inventory.emitted()
+    told = {one.order_id: one for one in reversed(emitted) if isinstance(one, StockShort)}
+    held = {one.order_id for one in emitted if isinstance(one, StockReserved)}
+    assert {key: told[key].promised_for for key in promised} == dict.fromkeys(
+        promised, NOW + 7 * DAY
+    )
+    assert held == set(promised[:2]) | {"new"}, "in the order of their promises"
+    assert waits == promised[2]
 
 
 async def test_a_receipt_that_is_late_or_does_not_come_moves_or_withdraws_its_promises(
@@ -156,32 +171,55 @@ async def test_a_receipt_that_is_late_or_does_not_come_moves_or_withdraws_its_pr
         assert await timer.look() == 2
         assert await timer.look() == 0, "asked once is enough for a while"
         await inventory.drained()
-        for order_id in ("o1", "o2"):
-            (moved,) = await changes(inventory, order_id)
-            assert (moved.was_promised_for, moved.promised_for, moved.why) == (
-                NOW + 7 * DAY,
-                NOW + 11 * DAY,
-                "redated",
-            )
         await in_turn(inventory, [bought("P2", 5, 20), came("P1", "r1", 4)])
         await in_turn(inventory, [paper(CancelPurchase, "P1", reason="sold out there")])
         assert await line(inventory, "P1") == (0, 8, 4, 4)
         assert await running.invariants() == SOUND
         assert await timer.look() == 1, "who was promised last moves"
         await inventory.drained()
-        moved = (await changes(inventory, "o2"))[-1]
-        assert (moved.promised_for, moved.why) == (NOW + 22 * DAY, "not_coming")
         await in_turn(inventory, [paper(CancelPurchase, "P2", reason="sold out there")])
         assert await timer.look() == 1
         await inventory.drained()
-        withdrawn = (await changes(inventory, "o2"))[-1]
-        assert (withdrawn.promised_for, withdrawn.promised) == (None, None)
         assert await line(inventory, "P1") == (0, 4, 4, 0)
         assert await line(inventory, "P2") == (0, 0, 0, 0)
         assert await line_of_waiting(running.pool, inventory, clock).look() == 1
         await inventory.drained()
         assert await level(inventory, "HZ", "A") == (4, 4)
         assert await running.invariants() == SOUND
+    first, second = NOW + 7 * DAY, NOW + 11 * DAY
+    redated = (first, second, "redated")
+    moved = (second, NOW + 22 * DAY, "not_coming")
+    withdrawn = (NOW + 22 * DAY, None, "not_coming")
+    assert await changes(inventory) == {"o1": [redated], "o2": [redated, moved, withdrawn]}
+
+
+async def test_people_see_what_is_expected_and_promised_and_move_its_date(
+    inventory: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on(days: int) -> str:
+        at = SystemClock().now() + days * DAY
+        return at.astimezone(SHANGHAI).replace(second=0, microsecond=0).isoformat()
+
+    async with office(inventory, tmp_path, monkeypatch, presale=AHEAD) as people:
+        buy = ("purchase", "P1", "-w", "HZ", "-s", "S1", "-l", "A=10", "-r", "spring")
+        assert (await people.at_terminal(*buy, "--expected", on(5)))[0] == 0
+        await in_turn(inventory, [ordered("o1", 4)])
+        code, shown = await people.at_terminal("expected", "A")
+        assert code == 0
+        assert re.search(r"A\s+P1\s+HZ\s+.{16}\s+10\s+4\s+0\s+0\s+taobao 5", shown)
+        assert re.search(r"o1\s+A\s+4\s+HZ\s+P1", shown)
+        later = on(9)
+        redate = ("purchase-redate", "P1", later, "-r", "the ship is late")
+        assert (await people.at_terminal(*redate))[0] == 0
+        (told,) = json.loads((await people.at_terminal("expected", "A", "--json"))[1])
+        assert datetime.fromisoformat(told["expected_at"]) == datetime.fromisoformat(later)
+        nobody = await people.at_terminal("promises", "--late")
+        assert nobody == (0, "no order waits for what was promised too long\n")
+        assert "o1" in (await people.at_terminal("promises"))[1]
+        assert (await people.at_terminal("verify"))[0] == 0
+        await people.spoil("UPDATE inventory.expected SET promised = 3")
+        code, said = await people.at_terminal("verify")
+        assert (code, "P1" in said) == (1, True)
 
 
 async def test_postgres_refuses_who_promises_an_expected_piece_twice_or_takes_what_came(
@@ -207,9 +245,7 @@ async def test_two_processes_at_once_promise_the_last_piece_once(inventory: Hous
     ):
         await in_turn(inventory, [bought("P1", 10, 5), bought("P2", 10, 9)])
         await in_turn(inventory, [ordered(f"o{number}", 1) for number in range(60)])
-        told = await shorts(inventory)
-        assert len(told) == 60
-        assert sum(one.promised_for is not None for one in told.values()) == 18
+        assert len(await promised_orders(inventory)) == 18
         assert await line(inventory, "P1") == (10, 9, 0, 0)
         await in_turn(
             inventory,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -299,6 +299,7 @@ STEP = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(STEP, max_size=40))
 def test_no_sequence_of_receipts_and_orders_promises_a_piece_twice(
     steps: list[tuple[str, str, int, int]],

@@ -1,0 +1,116 @@
+"""Inventory's doors for what is expected and promised. Bearer token at each.
+
+GET /expected?sku=… shows each line of a SKU that is to come, what of it is promised and what each channel may still
+promise; GET /promises shows promised orders, those due first, with `late=1` only those whose date has passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chassis.clock import Clock
+from chassis.errors import Unavailable
+from chassis.http import as_json
+from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
+from services.inventory.availability_doors import asked_skus
+from services.inventory.domain.presale import ExpectedLine
+from services.inventory.doors import guarded
+from services.inventory.expectations import SQL
+from services.inventory.presale import Presale
+
+LISTED_MAX = 5_000
+
+
+class Promisable(Struct, frozen=True, kw_only=True):
+    """What a channel may still promise of a line."""
+
+    channel: str
+    pieces: int
+    rule: str
+
+
+class ExpectedReceipt(Struct, frozen=True, kw_only=True):
+    """A line of what is expected, in pieces. Without a purchase order: what is set aside of the shelf."""
+
+    sku: str
+    warehouse: str
+    purchase_no: str
+    expected_at: datetime | None
+    outstanding: int
+    promised: int
+    """To orders that are not held yet."""
+    came: int
+    """Of these: lies there, set aside for them."""
+    uncarried: int
+    """Of these: nothing is to come for them; they are being moved or withdrawn."""
+    promisable: tuple[Promisable, ...]
+    """By channel that may sell the SKU ahead; nothing of a line that is overdue, too far ahead, or has no date."""
+
+
+class PromisedOrder(Struct, frozen=True, kw_only=True):
+    """One line of what an order was promised."""
+
+    order_id: str
+    sku: str
+    warehouse: str
+    purchase_no: str
+    pieces: int
+    expected_at: datetime | None
+    promised_for: datetime
+
+
+def presale_routes(pool: Pool, presale: Presale, clock: Clock, *, token: str) -> list[Route]:
+    """The doors."""
+
+    async def fetched(query: str, *arguments: object) -> Sequence[Any]:
+        try:
+            async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                return await connection.fetch(SQL[query], *arguments)
+        except AWAY as error:
+            raise Unavailable(f"Postgres: {type(error).__name__}") from error
+
+    async def expected(request: Request) -> Response:
+        skus = asked_skus(request)
+        if isinstance(skus, Response):
+            return skus
+        now = clock.now()
+        rows = await fetched("expected_of", skus)
+        return as_json([_receipt(row, presale, now) for row in rows])
+
+    async def promises(request: Request) -> Response:
+        sku = request.query_params.get("sku", "").replace("\0", "")
+        late = clock.now() if request.query_params.get("late") == "1" else None
+        rows = await fetched("promised_orders", sku, late, LISTED_MAX)
+        return as_json([PromisedOrder(**row) for row in rows])
+
+    return [
+        Route("/expected", guarded(expected, token)),
+        Route("/promises", guarded(promises, token)),
+    ]
+
+
+def _receipt(row: Any, presale: Presale, now: datetime) -> ExpectedReceipt:
+    numbers = {
+        name: row[name] for name in ("outstanding", "promised", "came", "uncarried", "expected_at")
+    }
+    line = ExpectedLine(**numbers, percent=row["percent"])
+    promisable = []
+    for channel in presale.channels:
+        terms = presale.terms(channel, row["sku"])
+        if terms is not None:
+            pieces = line.free(terms.percent) if terms.reaches(line.expected_at, now) else 0
+            promisable.append(Promisable(channel=channel, pieces=pieces, rule=terms.rule))
+    return ExpectedReceipt(
+        sku=row["sku"],
+        warehouse=row["warehouse"],
+        purchase_no=row["purchase_no"],
+        promisable=tuple(promisable),
+        **numbers,
+    )
