@@ -75,7 +75,7 @@ class PromisedFacts(LockedRows):
     ) -> Promised | None:
         """What makes an order whole, its own promise taken back; None where the table does not let it, or nothing does.
 
-        Rows of which groups of channels have hard quotas are not counted on.
+        Rows of which anything is kept for channels, by hard quotas or for open campaigns, are not counted on.
         """
         if not self.presale.sells or hold.asked is not None or hold.handed_over:
             return None
@@ -90,7 +90,9 @@ class PromisedFacts(LockedRows):
         open_to_all = [
             warehouse
             for warehouse in warehouses
-            if not any((warehouse, sku) in shares for sku, _ in goods)
+            if not any(
+                (warehouse, sku) in shares and shares[warehouse, sku].limiting for sku, _ in goods
+            )
         ]
         with self.without(hold.promises, drawn=False):
             return promised(

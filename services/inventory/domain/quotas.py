@@ -107,6 +107,11 @@ class Shares:
         self.changed_terms: set[str] = set()
         """Campaigns whose terms are others, or that have ended."""
 
+    @property
+    def limiting(self) -> bool:
+        """Whether anything may be kept for anybody; a row that was counted once stays so when nothing is any more."""
+        return bool(self.sharing.percents or self.allotments)
+
     def use(self, channel: str, held: int, sent: int = 0, campaigns: Sequence[str] = ()) -> None:
         """Adds signed pieces of one that drew on these campaigns, of which the row has one at most.
 

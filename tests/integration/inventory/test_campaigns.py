@@ -29,6 +29,7 @@ from services.inventory.shares import OpenCampaigns
 from tests.integration.inventory.papers import Office, office
 from tests.integration.inventory.rig import House, until
 from tests.integration.inventory.test_channel_availability import publisher, told
+from tests.integration.inventory.test_presale import AHEAD, bought, ordered
 from tests.integration.inventory.test_stock_flow import SOUND, level
 from tests.integration.inventory.tills import Till, open_till
 from tests.unit.inventory.events import NOW, cancelled, paid, placed, receipt, refunded, shipped
@@ -288,6 +289,24 @@ async def test_hard_quotas_and_campaigns_share_one_row(inventory: House) -> None
         }
         assert await running.invariants() == SOUND
         await in_turn(inventory, [closing("C1")])
+        assert await running.invariants() == SOUND
+
+
+async def test_goods_to_come_are_promised_again_once_its_rows_have_no_campaign(
+    inventory: House,
+) -> None:
+    async with inventory.running(presale=AHEAD, clock=ManualClock(NOW)) as running:
+        await in_turn(
+            inventory,
+            [receipt("r1", "HZ", [("A", 1)]), bought("P1", 10, 5)],
+            [opening("C1", 1, "jd", begins_in=30 * DAY)],
+            [ordered("o1", 2)],
+            [closing("C1")],
+            [ordered("o2", 2)],
+        )
+        found = await answers(inventory)
+        dates = [getattr(found[one], "promised_for", None) for one in ("o1", "o2")]
+        assert [date is not None for date in dates] == [False, True]
         assert await running.invariants() == SOUND
 
 

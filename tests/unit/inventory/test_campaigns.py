@@ -114,6 +114,7 @@ def test_once_it_has_ended_a_cancellation_gives_back_to_all_and_its_sales_are_it
     book.reserve("HZ", (("A", 20),), "taobao")
     before = left(book)
     book.allot(Allot(*ROW, "C1", None))
+    assert book.shares[ROW].limiting, "its groups have shares still"
     assert book.shares[ROW].uses == {"taobao": Use(20, 0)}
     assert (left(book)[1], before[1]) == (50, 40), "ten were not sold"
     book.release("HZ", (("A", 20),), "taobao", ("C1",))
@@ -338,6 +339,7 @@ def test_it_is_set_aside_before_it_begins_then_sold_then_free_again() -> None:
     assert left(built.book) == [10] * 5
     again = built.say(CloseCampaign, "C1", reason="again")
     assert (again.events, again.effects, again.result_id) == ((), (), "ended")
+    assert not built.book.shares[ROW].limiting
     built.take(cancelled("o1"), "o1")
     assert left(built.book) == [30] * 5
 
