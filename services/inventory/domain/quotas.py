@@ -3,7 +3,8 @@
 Guarantees: what is kept comes to no more than is free; a group's share that it has not used can be had by nobody else;
 what no group is entitled to can be had by all, odd pieces included. A share is of all that was for sale since the count
 began, with what left since: a parcel that leaves gives its group nothing back, a return does. Where more was promised
-than there is (goods were lost, the table came later than the holds), groups share what is left in proportion.
+than there is (goods were lost, the table came later than the holds), groups share all that is
+left in proportion (largest remainder).
 
 What is set aside for a campaign (domain/campaigns.py) is kept before any share: of what its channels take while it runs the
 first pieces are its own. It counts as used by the group of its channels, so that no other group's share is touched by it.
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from chassis.money import share_out
 from services.inventory.domain.batches import Unfit
 from services.inventory.domain.campaigns import Allotment
 from services.inventory.domain.model import Goods
@@ -256,11 +258,10 @@ class Shares:
 
 
 def _within(wanted: Mapping[str, int], free: int) -> dict[str, int]:
-    """Pieces by quota, in proportion where there are too few."""
-    in_all = sum(wanted.values())
-    if in_all <= free:
+    """Pieces by quota, in proportion where there are too few: none is left then for who has no quota."""
+    if sum(wanted.values()) <= free:
         return dict(wanted)
-    return {quota: pieces * free // in_all for quota, pieces in wanted.items()}
+    return dict(zip(wanted, share_out(free, [*wanted.values()], [*wanted]), strict=True))
 
 
 def _left(group: str, kept: Mapping[str, int], free: int) -> int:

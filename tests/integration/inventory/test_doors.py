@@ -58,6 +58,7 @@ async def test_goods_come_in_are_seen_and_the_books_agree(
         "ledger_mismatch",
         "batch_mismatch",
         "quota_mismatch",
+        "campaign_mismatch",
         "promise_mismatch",
         "valkey_difference",
     }

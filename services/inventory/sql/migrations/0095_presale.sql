@@ -26,7 +26,7 @@ WHERE state IN ('open', 'partly_received') AND document->'state'->>'kind' = 'pur
 -- Free pieces that came for promised orders: sold to nobody else, also by a process that has never heard of promises.
 ALTER TABLE inventory.stock
     ADD COLUMN set_aside bigint NOT NULL DEFAULT 0,
-    ADD CONSTRAINT set_aside_for_promises CHECK (set_aside >= 0 AND reserved + kept + set_aside <= on_hand);
+    ADD CONSTRAINT set_aside_for_promises CHECK (set_aside = 0 OR (set_aside > 0 AND reserved + kept + set_aside <= on_hand));
 
 -- When a promised order's goods can be sent; NULL = nothing is promised.
 ALTER TABLE inventory.reservations ADD COLUMN promised_for timestamptz;
