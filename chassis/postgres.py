@@ -11,7 +11,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 
@@ -92,6 +92,16 @@ async def leading(pool: Pool, lock: int) -> AsyncIterator[Connection | None]:
         finally:
             if not given_back:
                 session.terminate()
+
+
+async def fetched(pool: Pool, statement: str, *arguments: object) -> list[Any]:
+    """The rows of one statement outside any transaction of ours. Raises Unavailable."""
+    try:
+        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            rows: list[Any] = await connection.fetch(statement, *arguments)
+            return rows
+    except AWAY as error:
+        raise Unavailable(f"Postgres: {type(error).__name__}") from error
 
 
 def named_queries(path: Path) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
@@ -17,9 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chassis.errors import Unavailable
 from chassis.http import Problem, as_json, problem_response, read_body
-from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
+from chassis.postgres import Pool, fetched
 from services.inventory.availability import SQL
 from services.inventory.domain.stock import PIECES_MAX
 from services.inventory.doors import BODY_BYTES_MAX, Code, guarded
@@ -64,18 +63,11 @@ class KeptSafetyStock(Struct, frozen=True, kw_only=True):
 def availability_routes(pool: Pool, *, token: str) -> list[Route]:
     """The doors."""
 
-    async def fetched(query: str, *arguments: object) -> Sequence[Any]:
-        try:
-            async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-                return await connection.fetch(SQL[query], *arguments)
-        except AWAY as error:
-            raise Unavailable(f"Postgres: {type(error).__name__}") from error
-
     async def offers(request: Request) -> Response:
         skus = asked_skus(request)
         if isinstance(skus, Response):
             return skus
-        rows = await fetched("offers", skus)
+        rows = await fetched(pool, SQL["offers"], skus)
         told = [dict(row) | {"offers": msgspec.Raw(row["offers"].encode())} for row in rows]
         return as_json({"told": told})
 
@@ -83,7 +75,7 @@ def availability_routes(pool: Pool, *, token: str) -> list[Route]:
         skus = asked_skus(request)
         if isinstance(skus, Response):
             return skus
-        rows = await fetched("safety_of", skus)
+        rows = await fetched(pool, SQL["safety_of"], skus)
         return as_json({"stocks": [KeptSafetyStock(**dict(row)) for row in rows]})
 
     async def set_safety(request: Request) -> Response:
@@ -98,11 +90,13 @@ def availability_routes(pool: Pool, *, token: str) -> list[Route]:
             )
         rows = [(one.warehouse, one.sku) for one in written.stocks]
         columns = [row[0] for row in rows], [row[1] for row in rows]
-        unknown = {(r["warehouse"], r["sku"]) for r in await fetched("unknown_rows", *columns)}
+        unknown = {
+            (r["warehouse"], r["sku"]) for r in await fetched(pool, SQL["unknown_rows"], *columns)
+        }
         if (problem := _faults(rows, unknown)) is not None:
             return problem_response(problem)
         pieces = [one.pieces for one in written.stocks]
-        changed = await fetched("set_safety", *columns, pieces, written.actor)
+        changed = await fetched(pool, SQL["set_safety"], *columns, pieces, written.actor)
         return as_json(SafetyStockSet(set=len(changed), unchanged=len(rows) - len(changed)))
 
     return [

@@ -6,7 +6,6 @@ promise; GET /promises shows promised orders, those due first, with `late=1` onl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chassis.clock import Clock
-from chassis.errors import Unavailable
 from chassis.http import as_json
-from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
+from chassis.postgres import Pool, fetched
 from services.inventory.availability_doors import asked_skus
 from services.inventory.domain.presale import ExpectedLine
 from services.inventory.doors import guarded
@@ -69,25 +67,18 @@ class PromisedOrder(Struct, frozen=True, kw_only=True):
 def presale_routes(pool: Pool, presale: Presale, clock: Clock, *, token: str) -> list[Route]:
     """The doors."""
 
-    async def fetched(query: str, *arguments: object) -> Sequence[Any]:
-        try:
-            async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-                return await connection.fetch(SQL[query], *arguments)
-        except AWAY as error:
-            raise Unavailable(f"Postgres: {type(error).__name__}") from error
-
     async def expected(request: Request) -> Response:
         skus = asked_skus(request)
         if isinstance(skus, Response):
             return skus
         now = clock.now()
-        rows = await fetched("expected_of", skus)
+        rows = await fetched(pool, SQL["expected_of"], skus)
         return as_json([_receipt(row, presale, now) for row in rows])
 
     async def promises(request: Request) -> Response:
         sku = request.query_params.get("sku", "").replace("\0", "")
         late = clock.now() if request.query_params.get("late") == "1" else None
-        rows = await fetched("promised_orders", sku, late, LISTED_MAX)
+        rows = await fetched(pool, SQL["promised_orders"], sku, late, LISTED_MAX)
         return as_json([PromisedOrder(**row) for row in rows])
 
     return [

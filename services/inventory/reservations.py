@@ -15,8 +15,7 @@ from msgspec import Struct
 
 from chassis.clock import Clock
 from chassis.direct import DirectSource
-from chassis.errors import Unavailable
-from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool, named_queries
+from chassis.postgres import Pool, fetched, named_queries
 from services.inventory.domain.model import Hold
 from services.inventory.domain.reservations import (
     Answer,
@@ -111,11 +110,7 @@ class Reservations:
         return [_read(row) for row in rows]
 
     async def _fetch(self, query: str, *arguments: object) -> list[Any]:
-        try:
-            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-                return await connection.fetch(SQL[query], *arguments)
-        except AWAY as error:
-            raise Unavailable(f"Postgres: {type(error).__name__}") from error
+        return await fetched(self._pool, SQL[query], *arguments)
 
 
 class Found(Struct, frozen=True):
