@@ -38,7 +38,7 @@ from services.inventory.domain.model import (
     merged,
     pieces_of,
 )
-from services.inventory.domain.presale import EndPromise, Expect, MakePromise, Promised
+from services.inventory.domain.presale import PresaleEffect, Promised
 from services.inventory.domain.quotas import Recount
 from services.inventory.domain.rules import (
     Available,
@@ -243,7 +243,7 @@ class StockFacts(PromisedFacts):
             if effect.buyer:
                 self.buyer_holds[effect.buyer] = self.buyer_holds.get(effect.buyer, 0) + 1
             return
-        if isinstance(effect, MakePromise | EndPromise | Expect):
+        if isinstance(effect, PresaleEffect):
             self.take(effect)
             return
         if kind is Stand or kind is Allot:
