@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from services.inventory.presale import Presale, read_presale
+from tests.unit.inventory.house import read_changed
 
 PRESALE_TABLE = """
 name: default
@@ -39,12 +37,4 @@ samples:
 
 def selling_ahead(*changes: tuple[str, str]) -> Presale:
     """A table that lets taobao sell 90 % of A ahead, two days after it came, at most 45 days before; with changes."""
-    text = PRESALE_TABLE
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    with TemporaryDirectory() as folder:
-        table = Path(folder) / "presale" / "default.yaml"
-        table.parent.mkdir()
-        table.write_text(text, encoding="utf-8")
-        return read_presale(Path(folder))
+    return read_changed(read_presale, "presale", PRESALE_TABLE, changes)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -25,19 +26,30 @@ from services.inventory.quotas import Quotas, read_quotas
 from services.inventory.shelf_life import read_shelf_life
 from services.inventory.sourcing import Sourcing, read_sourcing
 
+T = TypeVar("T")
 DECISIONS = {**HANDLERS, **EXTENSION_HANDLERS}
 RULES = Path(chassis.__path__[0]).parent / "rules"
 
 
+def read_changed(
+    read: Callable[[Path], T], name: str, text: str, changes: Iterable[tuple[str, str]]
+) -> T:
+    """What `read` makes of a folder with this one table, changed; each change finds what it replaces."""
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    with TemporaryDirectory() as folder:
+        table = Path(folder) / name / "default.yaml"
+        table.parent.mkdir()
+        table.write_text(text, encoding="utf-8")
+        return read(Path(folder))
+
+
 def splitting(parcels_max: int | str) -> Sourcing:
     """The shipped table of sourcing, letting so many warehouses send an order."""
-    with TemporaryDirectory() as folder:
-        table = Path(folder) / "sourcing" / "default.yaml"
-        table.parent.mkdir()
-        shipped = (RULES / "sourcing" / "default.yaml").read_text(encoding="utf-8")
-        allowed = f"parcels_max: {parcels_max}"
-        table.write_text(shipped.replace("parcels_max: 1", allowed), encoding="utf-8")
-        return read_sourcing(Path(folder))
+    shipped = (RULES / "sourcing" / "default.yaml").read_text(encoding="utf-8")
+    changes = [("parcels_max: 1", f"parcels_max: {parcels_max}")]
+    return read_changed(read_sourcing, "sourcing", shipped, changes)
 
 
 QUOTA_TABLE = """
@@ -77,15 +89,7 @@ samples:
 
 def sharing_out(*changes: tuple[str, str]) -> Quotas:
     """A table that keeps 70 % of every SKU but SOFT for taobao and jd, 30 % for pos; with changes of its text."""
-    text = QUOTA_TABLE
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    with TemporaryDirectory() as folder:
-        table = Path(folder) / "channel-quota" / "default.yaml"
-        table.parent.mkdir()
-        table.write_text(text, encoding="utf-8")
-        return read_quotas(Path(folder))
+    return read_changed(read_quotas, "channel-quota", QUOTA_TABLE, changes)
 
 
 NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
