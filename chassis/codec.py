@@ -1,8 +1,9 @@
 """The only door to the wire: event values ↔ Confluent-framed Avro (0x00, 4-byte schema id, body).
 
-fastavro is the truth; writing takes the same bytes from functions made once a process (`chassis.writing`). A record
-is written with its newest locked schema; what an older schema wrote is promoted by Avro's resolution. Every record starts with its key (a string) and, where it belongs to an
-aggregate's stream, its version: `peek` reads just these two, so that a consumer can skip a record cheaply.
+fastavro is the truth; functions made once a process write the same bytes (`chassis.writing`) and read them
+(`chassis.reading`). A record is written with its newest locked schema; what an older schema wrote is promoted by
+Avro's resolution. Every record starts with its key (a string) and, where it belongs to an aggregate's stream, its
+version: `peek` reads just these two, so that a consumer can skip a record cheaply.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from fastavro import parse_schema, schemaless_reader
 from msgspec import Struct
 
 from chassis.errors import Invalid
+from chassis.reading import Reader, reader
 from chassis.writing import Writer, writer
 from schemas.events import RECORDS
 from schemas.lock import Locked, newest, read_lock
@@ -40,22 +42,22 @@ class Codec:
     def __init__(self, locked: tuple[Locked, ...]) -> None:
         types = {str(record.FULL_NAME): record for record in RECORDS}  # type: ignore[attr-defined]
         current = newest(locked)
-        self._readers: dict[int, tuple[Any, Any, type[Struct]]] = {}
+        self._schemas: dict[int, tuple[Any, Any]] = {}
+        self._records: dict[int, type[Struct]] = {}
+        self._readers: dict[int, Reader] = {}
         self._writers: dict[type[Struct], Writer] = {}
         parsed_newest = {}
         for full_name, entry in current.items():
-            schema = entry.schema()
+            schema, record = entry.schema(), types[full_name]
             parsed_newest[full_name] = parse_schema(schema)
-            self._writers[types[full_name]] = writer(schema, HEADER.pack(0, entry.schema_id))
+            self._writers[record] = writer(schema, HEADER.pack(0, entry.schema_id))
+            self._readers[entry.schema_id] = reader(schema, record, HEADER.size)
         for entry in locked:
             parsed = parse_schema(entry.schema())
             newest_parsed = parsed_newest[entry.full_name]
             same = entry.version == current[entry.full_name].version
-            self._readers[entry.schema_id] = (
-                parsed,
-                None if same else newest_parsed,
-                types[entry.full_name],
-            )
+            self._schemas[entry.schema_id] = (parsed, None if same else newest_parsed)
+            self._records[entry.schema_id] = types[entry.full_name]
 
     def encode(self, event: Struct, version: int = 0) -> bytes:
         """Framed bytes; a `version` other than 0 replaces the event's own."""
@@ -66,7 +68,7 @@ class Codec:
         if len(framed) < HEADER.size or framed[0] != 0:
             raise Invalid("not_framed")
         try:
-            return self._readers[int.from_bytes(framed[1:5], "big")][2]
+            return self._records[int.from_bytes(framed[1:5], "big")]
         except KeyError:
             raise Invalid("schema_unknown") from None
 
@@ -75,11 +77,17 @@ class Codec:
         record = self.record_type(framed)
         if len(framed) > PAYLOAD_BYTES_MAX:
             raise Invalid("too_large")
-        writer, reader, _ = self._readers[int.from_bytes(framed[1:5], "big")]
+        schema_id = int.from_bytes(framed[1:5], "big")
+        if (read := self._readers.get(schema_id)) is not None:
+            try:
+                return read(framed)
+            except Exception:  # noqa: BLE001, S110 — fastavro has the last word, and says what is wrong
+                pass
+        written, wanted = self._schemas[schema_id]
         body = BytesIO(framed)
         body.seek(HEADER.size)
         try:
-            fields = schemaless_reader(body, writer, reader)
+            fields = schemaless_reader(body, written, wanted)
             event: Struct = msgspec.convert(fields, record)
         except Exception as error:  # fastavro raises whatever the broken bytes led it to
             raise Invalid("undecodable") from error

@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from fastavro import parse_schema, schemaless_writer
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from chassis.codec import PAYLOAD_BYTES_MAX, Peeked, codec
+from chassis.codec import HEADER, PAYLOAD_BYTES_MAX, Peeked, codec
 from chassis.errors import Invalid
+from chassis.reading import long_at, reader
 from schemas.events import RECORDS
 from schemas.events.orders import OrderPlaced
 from schemas.lock import sources
@@ -25,6 +26,8 @@ EVERY_RECORD = pytest.mark.parametrize("record", RECORDS, ids=lambda record: rec
 BRIEFLY = settings(max_examples=25, deadline=None)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEAR_2100_MS = 4_102_444_800_000
+IN_USE_MS = (1_599_999_999_999, 2_199_999_999_999)
+"""Of every length and pattern of bits that a time of our days has."""
 
 
 @lru_cache
@@ -46,7 +49,9 @@ def _values(avro: Any) -> st.SearchStrategy[Any]:
         case "long":
             return st.integers(-(2**63), 2**63 - 1)
         case {"logicalType": "timestamp-millis"}:
-            return st.integers(0, YEAR_2100_MS).map(lambda ms: EPOCH + timedelta(milliseconds=ms))
+            return (st.integers(0, YEAR_2100_MS) | st.integers(*IN_USE_MS)).map(
+                lambda ms: EPOCH + timedelta(milliseconds=ms)
+            )
         case {"type": "array", "items": items}:
             return st.lists(_values(items), max_size=3)
         case {"type": "record", "fields": fields}:
@@ -57,6 +62,12 @@ def _values(avro: Any) -> st.SearchStrategy[Any]:
             raise ValueError(avro)
 
 
+@lru_cache
+def parsed(record: type[Struct]) -> Any:
+    return parse_schema(sources()[record.FULL_NAME])  # type: ignore[attr-defined]
+
+
+@lru_cache
 def events(record: type[Struct]) -> st.SearchStrategy[Struct]:
     schema = sources()[record.FULL_NAME]  # type: ignore[attr-defined]
     return values(msgspec.json.encode(schema)).map(lambda fields: msgspec.convert(fields, record))
@@ -118,11 +129,46 @@ def test_what_is_encoded_are_the_bytes_of_fastavro(
 ) -> None:
     event = generated.draw(events(record))
     framed = codec().encode(event)
-    schema = parse_schema(sources()[record.FULL_NAME])  # type: ignore[attr-defined]
     reference = BytesIO()
     fields = msgspec.to_builtins(event, builtin_types=(datetime, bytes))
-    schemaless_writer(reference, schema, _in_lists(fields))
+    schemaless_writer(reference, parsed(record), _in_lists(fields))
     assert framed[5:] == reference.getvalue()
+
+
+def _as_fastavro_reads(record: type[Struct], framed: bytes) -> Struct | None:
+    body = BytesIO(framed[HEADER.size :])
+    try:
+        event = msgspec.convert(schemaless_reader(body, parsed(record), None), record)
+    except Exception:  # noqa: BLE001 — whatever the broken bytes led it to
+        return None
+    return event if body.tell() == len(framed) - HEADER.size else None
+
+
+@EVERY_RECORD
+@BRIEFLY
+@given(generated=st.data())
+def test_what_is_read_is_what_fastavro_reads_of_damaged_bytes_too(
+    record: type[Struct], generated: st.DataObject
+) -> None:
+    framed = codec().encode(generated.draw(events(record)))
+    read = reader(parsed(record), record, HEADER.size)
+    assert read(framed) == _as_fastavro_reads(record, framed)
+    start = generated.draw(st.integers(HEADER.size, len(framed)))
+    end = generated.draw(st.integers(start, min(len(framed), start + 3)))
+    damaged = framed[:start] + generated.draw(st.binary(max_size=8)) + framed[end:]
+    try:
+        event = read(damaged)
+    except Exception:  # noqa: BLE001 — refused, so that fastavro is asked
+        return
+    assert event == _as_fastavro_reads(record, damaged)
+
+
+@given(number=st.integers(-(2**63), 2**63 - 1))
+def test_a_number_of_any_length_is_read(number: int) -> None:
+    written = BytesIO()
+    schemaless_writer(written, parse_schema("long"), number)
+    framed = written.getvalue()
+    assert long_at(framed, 0) == (number, len(framed))
 
 
 @pytest.mark.parametrize(
