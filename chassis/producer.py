@@ -1,14 +1,13 @@
 """Publishing to Kafka, idempotent and acknowledged by all replicas, in the order it was asked.
 
-A client lives in its own thread's rhythm: `poll` is called by a background thread, delivery reports arrive in
-asyncio. librdkafka's defaults that matter are stated: idempotence is off there by default, and its
+Delivery reports are served in the event loop, between other work, while any is awaited: each takes the interpreter's
+lock and gives it back, and a thread of its own would fight for it record by record. librdkafka's defaults that matter are stated: idempotence is off there by default, and its
 partitioner differs from the Java and Faust clients'.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +20,9 @@ from chassis.topics import TOPICS
 
 DELIVERY_TIMEOUT_MS = 30_000
 FLUSH_TIMEOUT_S = 15.0
-POLL_S = 0.05
+FULL_POLL_S = 0.05
+SERVE_S = 0.004
+"""How long a delivery report may wait to be served; Kafka gathers records for longer (linger)."""
 
 
 class DeliveryFailed(Exception):
@@ -53,10 +54,10 @@ class Publisher:
     def __init__(self, shared: Mapping[str, Any], prefix: str) -> None:
         self._producer = Producer(producer_options(shared))
         self._names = {domain: topic.name(prefix) for domain, topic in TOPICS.items()}
-        self._stopping = threading.Event()
-        self._lost = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name="kafka-producer", daemon=True)
-        self._thread.start()
+        self._lost = False
+        self._awaited = 0
+        """Records whose delivery reports are still to come."""
+        self._served_in: asyncio.AbstractEventLoop | None = None
 
     def publish(self, emitted: Sequence[Emitted], *, in_line: bool = False) -> asyncio.Future[None]:
         """Queues records in order; the future is done when all are acknowledged.
@@ -67,16 +68,24 @@ class Publisher:
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        if in_line and self._lost.is_set():
+        if in_line and self._lost:
             done.set_exception(DeliveryFailed("an earlier record was lost"))
             return done
         if not emitted:
             done.set_result(None)
             return done
-        pending = _Pending(len(emitted), loop, done, self._lose if in_line else None)
+        pending = _Pending(len(emitted), done, self._lose if in_line else None)
+
+        def report(error: Error | None, _message: Message) -> None:
+            self._awaited -= 1
+            pending.report(error)
+
+        if self._served_in is not loop:
+            self._served_in = loop
+            loop.call_later(SERVE_S, self._serve, loop)
         for record in emitted:
             self._produce(
-                self._names[record.topic], record.key, record.value, record.headers, pending.report
+                self._names[record.topic], record.key, record.value, record.headers, report
             )
         return done
 
@@ -88,31 +97,33 @@ class Publisher:
                 )
             except BufferError:
                 # Our own back-pressure: the queue is full until delivery reports are served.
-                self._producer.poll(POLL_S)
+                self._producer.poll(FULL_POLL_S)
             except KafkaException as error:
                 raise DeliveryFailed(str(error.args[0])) from error
             else:
+                self._awaited += 1
                 return
 
     def _lose(self) -> None:
         """What waits behind a lost record is dropped before Kafka is back to take it."""
-        if not self._lost.is_set():
-            self._lost.set()
+        if not self._lost:
+            self._lost = True
             self._producer.purge(in_queue=True, in_flight=False, blocking=False)
 
     def resume(self) -> None:
         """Takes records in line again. Only for who has every lost record and sends them first, in order."""
-        self._lost.clear()
+        self._lost = False
 
-    def _poll(self) -> None:
-        while not self._stopping.is_set():
-            self._producer.poll(POLL_S)
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._producer.poll(0)
+        if self._awaited:
+            loop.call_later(SERVE_S, self._serve, loop)
+        else:
+            self._served_in = None
 
     def close(self) -> None:
         """Sends what is queued and stops; bounded by FLUSH_TIMEOUT_S."""
         self._producer.flush(FLUSH_TIMEOUT_S)
-        self._stopping.set()
-        self._thread.join(timeout=1.0)
 
     def probe(self) -> None:
         """Raises Unavailable when no broker answers within two seconds."""
@@ -123,34 +134,26 @@ class Publisher:
 
 
 class _Pending:
-    """Counts delivery reports of one publish; called from the poll thread."""
+    """Counts delivery reports of one publish."""
 
-    __slots__ = ("_count", "_done", "_error", "_loop", "_lose")
+    __slots__ = ("_count", "_done", "_error", "_lose")
 
     def __init__(
-        self,
-        count: int,
-        loop: asyncio.AbstractEventLoop,
-        done: asyncio.Future[None],
-        lose: Callable[[], None] | None,
+        self, count: int, done: asyncio.Future[None], lose: Callable[[], None] | None
     ) -> None:
         self._count = count
-        self._loop = loop
         self._done = done
         self._error: Error | None = None
         self._lose = lose
 
-    def report(self, error: Error | None, _message: Message) -> None:
+    def report(self, error: Error | None) -> None:
         """One delivery report."""
-        self._error = self._error or error
-        if error is not None and self._lose is not None:
-            self._lose()
         self._count -= 1
-        if self._count == 0 and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._finish)
-
-    def _finish(self) -> None:
-        if self._done.cancelled():
+        if error is not None:
+            self._error = self._error or error
+            if self._lose is not None:
+                self._lose()
+        if self._count or self._done.done():
             return
         if self._error is None:
             self._done.set_result(None)
