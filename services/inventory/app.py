@@ -60,6 +60,7 @@ from services.inventory.timers import (
     ADD_UP_EVERY_MS,
     CHECK_EVERY_MS,
     LEVELS_PAUSE_TIMES,
+    OFFERS_PAUSE_TIMES,
     BookCheck,
     Expiry,
     LevelPublisher,
@@ -170,7 +171,7 @@ def _telling(
     )
     return [
         lambda: repeat(levels.look, settings.timer_ms, pause_times=LEVELS_PAUSE_TIMES),
-        lambda: repeat(offers.look, settings.availability_ms),
+        lambda: repeat(offers.look, settings.availability_ms, pause_times=OFFERS_PAUSE_TIMES),
     ]
 
 

@@ -38,6 +38,8 @@ SQL = named_queries(Path(__file__).parent / "sql" / "replenishing.sql")
 HISTORY = timedelta(days=182)
 """How far back demand is read: two of the longest look back that a forecaster takes."""
 ROWS_A_LOOK = 50
+PLAN_PAUSE_TIMES = 4
+"""A plan takes a fifth of the time at most: it is for the day, and orders are for now."""
 PLAN_EVERY_MS = 60_000
 WATCH_EVERY_MS = 30_000
 LEAD_PLANNING, LEAD_WATCHING = 40, 41
@@ -72,9 +74,13 @@ class Planner:
         now = self._clock.now()
         day = (now.astimezone(SHANGHAI) - self._day_begins).date()
         planned, after = 0, ("", "")
+        started_ms = self._clock.monotonic_ms()
         while rows := await self._plan_some(day, now, after):
             planned += len(rows)
             after = rows[-1]
+            took_ms = self._clock.monotonic_ms() - started_ms
+            await asyncio.sleep(took_ms / 1000 * PLAN_PAUSE_TIMES)
+            started_ms = self._clock.monotonic_ms()
         return planned
 
     async def watch(self) -> int:

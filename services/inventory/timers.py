@@ -53,6 +53,8 @@ LEVELS_CHUNK = 50
 """Levels written without giving way to who waits for an answer: some 2 ms."""
 LEVELS_PAUSE_TIMES = 4
 """Levels get a fifth of the time at most: where everything sells at once, the newest of two seconds is as good."""
+OFFERS_PAUSE_TIMES = 2
+"""Channels' numbers a third: a number that is late is sold against."""
 CHECK_EVERY_MS = 30_000
 ADD_UP_EVERY_MS = 600_000
 """The sums over the whole ledger cost more each day; what is new is checked by checkpoint."""

@@ -34,6 +34,8 @@ def daily_demand(on_hand: int, moved: Sequence[Moved], first: date, until: date)
     """
     balance = on_hand - sum(one.net for one in moved)
     by_day = {one.day: one for one in moved}
+    if balance == 0:
+        first = max(first, min(by_day, default=until))
     days: list[int | None] = []
     for number in range((until - first).days):
         day = by_day.get(first + number * DAY)
