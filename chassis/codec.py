@@ -110,6 +110,14 @@ class Codec:
         return Peeked(record, key, version)
 
 
+def key_and_version(event: Struct) -> tuple[str, int]:
+    """What `peek` reads of the event's bytes."""
+    fields = event.__struct_fields__
+    key: str = getattr(event, fields[0])
+    version: int = event.version if fields[1] == "version" else 0  # type: ignore[attr-defined]
+    return key, version
+
+
 def _varint(framed: bytes, at: int) -> tuple[int, int]:
     """Avro's zigzag variable-length integer at a position → value and the position after it."""
     result = shift = 0

@@ -16,6 +16,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -225,6 +226,10 @@ class Known(Struct, kw_only=True):
     settled: dict[str, CommandSettled] = {}
 
 
+CONTENT_TYPE = ("content-type", b"application/avro")
+SPEC_VERSION = ("ce_specversion", b"1.0")
+
+
 def fold(
     processor: Processor[Any],
     codec: Codec,
@@ -357,19 +362,29 @@ def headers(
     event: Struct, event_id: str, subject: str, producer: str, cause: str
 ) -> tuple[tuple[str, bytes], ...]:
     """CloudEvents 1.0 Kafka binding, binary mode, with causation as `source/partition/offset`."""
-    record: Any = type(event)
-    happened: datetime | None = getattr(event, "occurred_at", None)
+    about = subject.encode()
     return (
-        ("content-type", b"application/avro"),
-        ("ce_specversion", b"1.0"),
+        CONTENT_TYPE,
+        SPEC_VERSION,
         ("ce_id", event_id.encode()),
-        ("ce_type", record.FULL_NAME.encode()),
-        ("ce_source", b"/danshu/" + producer.encode()),
-        ("ce_subject", subject.encode()),
-        ("ce_time", happened.isoformat().encode() if happened else b""),
-        ("ce_correlationid", subject.encode()),
+        *_of_all(type(event), producer),
+        ("ce_subject", about),
+        _time(getattr(event, "occurred_at", None)),
+        ("ce_correlationid", about),
         ("ce_causationid", cause.encode()),
     )
+
+
+@cache
+def _of_all(record: Any, producer: str) -> tuple[tuple[str, bytes], ...]:
+    """What all records of a type have in common."""
+    return ("ce_type", record.FULL_NAME.encode()), ("ce_source", b"/danshu/" + producer.encode())
+
+
+@lru_cache(maxsize=16)
+def _time(happened: datetime | None) -> tuple[str, bytes]:
+    """Most events of a batch happen at one moment."""
+    return "ce_time", happened.isoformat().encode() if happened else b""
 
 
 def encode_document(kept: Kept[Any]) -> str:

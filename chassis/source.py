@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from msgspec import Struct
 
 from chassis.clock import SystemClock
-from chassis.codec import Codec
+from chassis.codec import Codec, key_and_version
 from chassis.errors import Invalid, Unavailable
 from chassis.log import logger
 from chassis.processor import Handlers, Record
@@ -260,8 +260,13 @@ class KafkaSource:
         partition, offset = int(message.partition() or 0), int(message.offset() or 0)
         raw = message.value() or b""
         try:
-            peeked = self._codec.peek(raw)
-            event = self._codec.decode(raw) if peeked.record in self._handlers else None
+            event: Struct | None = None
+            if self._codec.record_type(raw) in self._handlers:
+                event = self._codec.decode(raw)
+                key, version = key_and_version(event)
+            else:
+                peeked = self._codec.peek(raw)
+                key, version = peeked.key, peeked.version
         except Invalid as invalid:
             return Record(
                 source=source,
@@ -279,8 +284,8 @@ class KafkaSource:
             source=source,
             partition=partition,
             offset=offset,
-            key=peeked.key,
-            version=peeked.version,
+            key=key,
+            version=version,
             event=event,
             raw=raw,
             raw_key=message.key(),

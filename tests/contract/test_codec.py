@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from chassis.codec import HEADER, PAYLOAD_BYTES_MAX, Peeked, codec
+from chassis.codec import HEADER, PAYLOAD_BYTES_MAX, Peeked, codec, key_and_version
 from chassis.errors import Invalid
 from chassis.reading import long_at, reader
 from schemas.events import RECORDS
@@ -108,6 +108,7 @@ def test_peeking_gives_key_and_version_of_decoding(
     peeked = codec().peek(codec().encode(event))
     first = record.__struct_fields__[0]
     assert peeked == Peeked(record, getattr(event, first), getattr(event, "version", 0))
+    assert key_and_version(event) == (peeked.key, peeked.version)
 
 
 def _in_lists(value: Any) -> Any:
