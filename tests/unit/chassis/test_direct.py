@@ -51,7 +51,7 @@ async def test_a_question_whose_asker_has_gone_is_not_begun() -> None:
 
 async def test_an_answer_that_comes_too_late_is_nobodys() -> None:
     source = DirectSource()
-    asking = asyncio.ensure_future(source.ask("a", Question("1"), 0.01))
+    asking = asyncio.ensure_future(source.ask("a", Question("1"), 0.5))
     await asyncio.sleep(0)
     assert await texts(source) == ["1"]
     with pytest.raises(NotInTime):
