@@ -89,13 +89,14 @@ class World:
                 await asyncio.to_thread(topics.ensure, self._kafka, self._prefix, 1)
 
     @asynccontextmanager
-    async def service(self) -> AsyncIterator[Running]:
-        """The service, ready; stopped in order unless it was killed."""
+    async def service(self, **settings: str) -> AsyncIterator[Running]:
+        """The service, ready; stopped in order unless it was killed. `settings`: by the names of its fields."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "services.refunds",
-            env=self._environment,
+            env=self._environment
+            | {f"DANSHU_REFUNDS_{name.upper()}": value for name, value in settings.items()},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
