@@ -52,6 +52,9 @@ def show(order: str, url: Url = "") -> None:
     for case in found:
         _add_row(table, case)
     Console(soft_wrap=True).print(table)
+    for case in found:
+        for one in case["resumptions"]:
+            typer.echo(_resumption(case["refund_id"], one))
 
 
 @app.command()
@@ -115,9 +118,18 @@ def returned(
 
 
 @app.command("look-again")
-def look_again(order: str, refund: str, url: Url = "") -> None:
+def look_again(
+    order: str,
+    refund: str,
+    *,
+    actor: Actor,
+    reason: Annotated[str, typer.Option("--reason", help="Why it is worth asking again.")],
+    key: Annotated[str, typer.Option("--key", help="The same key is the same press.")] = "",
+    url: Url = "",
+) -> None:
     """Have the gateway asked once more about a payout that waits for a person."""
-    _print(_call("POST", f"/refunds/{order}/{refund}/look-again", url, body={}))
+    body = {"actor": actor, "reason": reason, "request_key": key}
+    _print(_call("POST", f"/refunds/{order}/{refund}/look-again", url, body=body))
 
 
 def _line(text: str) -> dict[str, int]:
@@ -137,6 +149,14 @@ def _print(case: dict[str, Any]) -> None:
         return
     state = STATES.get(case["payout_stage"]) or STATES.get(case["state"], case["state"])
     sys.stdout.write(f"{case['refund_id']}: {state} ¥{yuan_text(case['amount_fen'])}\n")
+
+
+def _resumption(refund_id: str, one: dict[str, Any]) -> str:
+    before = f"（此前：{one['last_heard']}）" if one["last_heard"] else ""
+    when = datetime.fromisoformat(one["resumed_at"])
+    return (
+        f"{refund_id}: {when:%Y-%m-%d %H:%M} {one['actor']} 重新核实打款：{one['reason']}{before}"
+    )
 
 
 def _add_row(table: Table, case: dict[str, Any]) -> None:

@@ -136,7 +136,8 @@ class Staff:
         base = self._platform.door("refunds")
         for case in (await self._get(f"{base}/refunds?state=needs_person&limit=100"))["refunds"]:
             await self._post(
-                f"{base}/refunds/{case['order_id']}/{case['refund_id']}/look-again", {}
+                f"{base}/refunds/{case['order_id']}/{case['refund_id']}/look-again",
+                {"actor": APPROVERS["finance"], "reason": "支付渠道已恢复，再核实一次"},
             )
 
     async def _has_left(self, order_id: str) -> bool:

@@ -159,10 +159,31 @@ class RequestRefund(Struct, frozen=True, kw_only=True):
     """已退 · null = the money is still to be paid"""
 
 
+class ResumePayout(Struct, frozen=True, kw_only=True):
+    """重新核实打款 · ask the gateway again about a payout that was given up."""
+
+    TOPIC: ClassVar[str] = "commands-refunds"
+    FULL_NAME: ClassVar[str] = "danshu.commands_refunds.ResumePayout"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人 · who asks for it"""
+    refund_id: str
+    """退款单号"""
+    reason: str
+    """理由 · why it is worth asking again, never empty"""
+
+
 RECORDS: tuple[type[Struct], ...] = (
     ApproveRefund,
     ConfirmReturn,
     RecordPayout,
     RefuseRefund,
     RequestRefund,
+    ResumePayout,
 )

@@ -8,6 +8,30 @@ from typing import ClassVar
 from msgspec import Struct
 
 
+class PayoutResumed(Struct, frozen=True, kw_only=True):
+    """已重新核实打款 · a payout that was given up is asked about again, under the same request number."""
+
+    TOPIC: ClassVar[str] = "refunds"
+    FULL_NAME: ClassVar[str] = "danshu.refunds.PayoutResumed"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    refund_id: str
+    """退款单号"""
+    amount_fen: int
+    """退款金额 · what the payout is of, fen"""
+    actor: str
+    """操作人 · who asked for it"""
+    reason: str
+    """理由 · why"""
+    last_heard: str
+    """上次结果 · what the gateway said last before the payout was given up, empty if nothing"""
+
+
 class RefundApproved(Struct, frozen=True, kw_only=True):
     """退款已批准."""
 
@@ -155,6 +179,7 @@ class RefundSettled(Struct, frozen=True, kw_only=True):
 
 
 RECORDS: tuple[type[Struct], ...] = (
+    PayoutResumed,
     RefundApproved,
     RefundFailed,
     RefundRefused,

@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 from chassis.crypto import MasterKeys, PersonalSeal
 from chassis.service import Context, Parts
-from services.console import api, openapi, pages, stock_pages, web
+from services.console import api, openapi, pages, payouts, stock_pages, web
 from services.console.live import Broadcast
 from services.console.projections import fold_counters, projection
 from services.console.settings import ConsoleSettings
@@ -31,6 +31,7 @@ def web_app(desk: web.Desk) -> FastAPI:
     app.state.desk = desk
     app.include_router(api.router)
     app.include_router(pages.router)
+    app.include_router(payouts.router)
     app.include_router(stock_pages.router)
     app.add_api_route("/openapi.json", openapi.door, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=web.FOLDER / "static"), name="static")
@@ -53,6 +54,7 @@ async def build(context: Context[ConsoleSettings]) -> Parts:
         stock_views=StockViews(context.pool, context.clock, settings.stock_low_pieces),
         stock_whole=StockWhole(context.pool, context.clock, settings.stock_low_pieces),
         broadcast=broadcast,
+        ask=context.desk.ask,
         sessions=Sessions(session_key, context.clock, settings.session_hours),
         guesses=Guesses(context.clock),
         templates=web.templates(),

@@ -30,6 +30,7 @@ from schemas.events.orders import (
 )
 from schemas.events.quarantine import PayloadQuarantined, QuarantineEnded
 from schemas.events.refunds import (
+    PayoutResumed,
     RefundApproved,
     RefundFailed,
     RefundRefused,
@@ -456,4 +457,5 @@ HANDLERS: Handlers = {
     RefundRefused: refund_ended,
     RefundSettled: refund_settled,
     RefundFailed: refund_ended,
+    PayoutResumed: only_told(lambda event: f"{yuan(event.amount_fen)} · {event.reason}"),
 }

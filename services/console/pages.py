@@ -20,7 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from services.console import metrics, words
 from services.console.api import Narrowed
 from services.console.shop_views import ORDERINGS
-from services.console.signin import check_user
+from services.console.signin import Session, check_user
 from services.console.views import Filters
 from services.console.web import (
     FORM_COOKIE,
@@ -108,11 +108,33 @@ async def shop(request: Request, desk: AtDesk, session: SignedIn, shop_key: str)
 @router.get("/orders/{order_id:path}")
 async def order(request: Request, desk: AtDesk, session: SignedIn, order_id: str) -> Response:
     """订单详情."""
+    return await order_page(request, desk, session, order_id)
+
+
+async def order_page(
+    request: Request,
+    desk: Desk,
+    session: Session,
+    order_id: str,
+    *,
+    told: str = "",
+    status: int = 200,
+) -> Response:
+    """One order's page. `told`: what became of what was asked for on it."""
     detail = await desk.views.order(order_id)
     if detail is None:
         raise HTTPException(404)
-    shown = {"detail": detail, "order": detail.order, "now": desk.views.now(), "session": session}
-    return page_or_part(request, desk, "order.html", "order_body.html", shown)
+    shown = {
+        "detail": detail,
+        "order": detail.order,
+        "now": desk.views.now(),
+        "session": session,
+        "told": told,
+        "press": secrets.token_urlsafe(18),
+    }
+    page = page_or_part(request, desk, "order.html", "order_body.html", shown)
+    page.status_code = status
+    return page
 
 
 # ---- signing in and out ----------------------------------------------------------------------------

@@ -25,6 +25,8 @@ class ConsoleSettings(Settings):
     """Set when people reach the console over https."""
     live_interval_ms: int = Field(default=500, ge=50, le=5000)
     """Changes are told to open pages at most this often."""
+    answer_timeout_s: float = Field(default=5.0, gt=0)
+    """How long a page waits for the result of what a person asked for on it."""
     page_orders: int = Field(default=50, ge=10, le=200)
     page_skus: int = Field(default=50, ge=10, le=200)
     stock_low_pieces: int = Field(default=10, ge=0)

@@ -111,6 +111,7 @@ class OrderDetail(Shown):
     waits_for: str
     content: Content | None
     timeline: tuple[TimelineEntry, ...]
+    open_refunds: tuple[str, ...]
 
 
 class FunnelStep(Shown):
@@ -277,6 +278,7 @@ class Views:
             waits_for=waits_for(card),
             content=await self._content(order_id, lines),
             timeline=tuple(_line(line) for line in lines),
+            open_refunds=card.open_refunds,
         )
 
     async def _content(self, order_id: str, lines: Sequence[Any]) -> Content | None:

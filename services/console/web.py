@@ -7,6 +7,7 @@ carries the security headers; an unexpected error shows a number that is in the 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,13 +16,16 @@ from urllib.parse import quote
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.templating import Jinja2Templates
+from msgspec import Struct
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chassis.commands import StillPending
 from chassis.http import Problem, problem_response
 from chassis.log import logger
+from schemas.events.command_results import CommandSettled
 from services.console import words
 from services.console.live import Broadcast
 from services.console.settings import ConsoleSettings
@@ -48,6 +52,10 @@ HEADERS = {
 }
 
 
+Ask = Callable[[Struct, float], Awaitable[CommandSettled | StillPending]]
+"""Gives a command to its service and waits so many seconds for what became of it. Raises DeliveryFailed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """What the doors work with. `app.state.desk` of the console's ASGI application."""
@@ -58,6 +66,7 @@ class Desk:
     stock_views: StockViews
     stock_whole: StockWhole
     broadcast: Broadcast
+    ask: Ask
     sessions: Sessions
     guesses: Guesses
     templates: Jinja2Templates

@@ -122,6 +122,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "RefundRefused": "退款拒绝",
         "RefundSettled": "退款到账",
         "RefundFailed": "退款失败",
+        "PayoutResumed": "重新核实打款",
     }
 )
 

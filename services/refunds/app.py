@@ -58,7 +58,6 @@ async def build(context: Context[RefundsSettings]) -> Parts:
         token=settings.api_token.get_secret_value(),
         commands=context.desk,
         desk=Desk(context.pool),
-        journal=journal,
         clock=context.clock,
         answer_timeout_s=settings.answer_timeout_s,
     )

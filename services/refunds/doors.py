@@ -1,4 +1,4 @@
-"""HTTP doors of the refunds service: ask, approve, refuse, confirm a return, look.
+"""HTTP doors of the refunds service: ask, approve, refuse, confirm a return, resume a payout, look.
 
 Every door here needs the bearer token (gateways come by `notices.py`). A change is a command to the order's single writer; its result decides the
 status: 201 or 200 done, 409 refused (problem with the reason), 202 durable but not decided yet: ask again
@@ -29,12 +29,14 @@ from schemas.events.commands_refunds import (
     RefundRequestLine,
     RefuseRefund,
     RequestRefund,
+    ResumePayout,
 )
 from services.refunds.domain.rules import REASONS
-from services.refunds.store import Desk, Journal
+from services.refunds.store import Desk
 
 BODY_BYTES_MAX: Final = 64 * 1024
 LINES_MAX: Final = 200
+REASON_CHARS_MAX: Final = 500
 
 T = TypeVar("T", bound=Struct)
 
@@ -74,6 +76,14 @@ class Returned(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     good: bool
 
 
+class LookAgain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of look-again. The same `request_key` again is the same press; without one every press is its own."""
+
+    actor: str
+    reason: str
+    request_key: str = ""
+
+
 class _Unread(Exception):
     """The body is not what the door asks for; holds the answer."""
 
@@ -94,7 +104,6 @@ class Doors:
     token: str
     commands: CommandDesk
     desk: Desk
-    journal: Journal
     clock: Clock
     answer_timeout_s: float
 
@@ -199,10 +208,23 @@ class Doors:
 
     async def look_again(self, request: Request) -> Response:
         """POST /refunds/{order_id}/{refund_id}/look-again: a person has the gateway asked once more."""
+        wanted = await _body(request, LookAgain)
+        if not wanted.actor.strip() or not wanted.reason.strip():
+            return as_problem(422, "bad_request", REASONS["resumed_without_reason"])
+        if len(wanted.reason) > REASON_CHARS_MAX:
+            return as_problem(422, "bad_request", f"理由不能超过 {REASON_CHARS_MAX} 字")
         order_id, refund_id = _names(request)
-        if not await self.journal.look_again(order_id, refund_id):
-            return as_problem(409, "not_waiting", "该退款不在等待人工核实")
-        return await self._case(order_id, refund_id, 200)
+        now = self.clock.now()
+        key = wanted.request_key or now.isoformat()
+        command = ResumePayout(
+            order_id=order_id,
+            command_id=request_id("resume", order_id, refund_id, wanted.actor, key),
+            issued_at=now,
+            actor=wanted.actor,
+            refund_id=refund_id,
+            reason=wanted.reason,
+        )
+        return await self._ask(command, 200)
 
     async def list_cases(self, request: Request) -> Response:
         """GET /refunds?state=&order_id=&limit=."""

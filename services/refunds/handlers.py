@@ -20,6 +20,7 @@ from schemas.events.commands_refunds import (
     RecordPayout,
     RefuseRefund,
     RequestRefund,
+    ResumePayout,
 )
 from schemas.events.order_states import OrderClosed
 from schemas.events.orders import (
@@ -30,6 +31,7 @@ from schemas.events.orders import (
     OrderPlaced,
 )
 from schemas.events.refunds import (
+    PayoutResumed,
     RefundApproved,
     RefundFailed,
     RefundLine,
@@ -39,7 +41,7 @@ from schemas.events.refunds import (
     RestockLine,
 )
 from schemas.events.shipments import ParcelDelivered, ParcelShipped
-from services.refunds.domain import leaving, paid_back, rules, shares
+from services.refunds.domain import leaving, paid_back, resuming, rules, shares
 from services.refunds.domain.model import ENDED, Account, Case, CaseState
 from services.refunds.domain.rules import Refused
 from services.refunds.store import CaseChanged, RefundFacts
@@ -341,6 +343,35 @@ def record_payout(
     return _moved(state, command.order_id, ended, (settled,), at.now)
 
 
+def resume_payout(
+    state: Account | None, command: ResumePayout, facts: RefundFacts, at: Moment
+) -> Decided:
+    """A person has the gateway asked again about a payout that was given up."""
+    case = state.case(command.refund_id) if state else None
+    if state is None or case is None:
+        return Decision(state=state, refusal="refund_unknown")
+    payout = facts.payouts.get((command.order_id, command.refund_id))
+    resumed = resuming.resumed(case, command, payout, at.now)
+    if isinstance(resumed, Refused):
+        return Decision(state=state, refusal=resumed.reason)
+    if resumed is case:
+        return Decision(state=state, result_id=case.refund_id)
+    newest = resumed.resumptions[-1]
+    told = PayoutResumed(
+        order_id=command.order_id,
+        version=0,
+        occurred_at=at.now,
+        refund_id=case.refund_id,
+        amount_fen=case.amount_fen,
+        actor=newest.actor,
+        reason=newest.reason,
+        last_heard=newest.last_heard,
+    )
+    account = rules.with_case(state, resumed)
+    changed = replace(_changed(command.order_id, account, resumed, at.now), resumes_payout=True)
+    return Decision(state=account, events=(told,), effects=(changed,), result_id=case.refund_id)
+
+
 def _moved(
     account: Account, order_id: str, case: Case, events: tuple[Struct, ...], now: datetime
 ) -> Decided:
@@ -455,6 +486,7 @@ HANDLERS: Handlers = {
     RefuseRefund: refuse_refund,
     ConfirmReturn: confirm_return,
     RecordPayout: record_payout,
+    ResumePayout: resume_payout,
 }
 EXTENSION_HANDLERS: Handlers = {OrderAmended: amend_order}
 """Also listened to where the table of tiers asks what only a channel tells."""

@@ -1,7 +1,7 @@
 """What the refunds service keeps beside its accounts, and every query it makes.
 
-Guarantees: the copy of a case and the opening of its payout are written in the transaction of the account
-they belong to; a payout's journal is written by its newest taker only, outside any account.
+Guarantees: the copy of a case, the opening of its payout and its resumption are written in the transaction of
+the account they belong to; else a payout's journal is written by its newest taker only, outside any account.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from chassis.errors import StartRefused, Unavailable
@@ -19,10 +20,12 @@ from chassis.extension_facts import Told, told_to
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool, named_queries
 from chassis.processor import Column, FactsSource, Kept, Record
 from chassis.rules import Table, load_tables, unmet
+from schemas.events.commands_refunds import ResumePayout
 from schemas.events.orders import ChannelExtension
 from services.refunds import metrics
-from services.refunds.domain.model import GIVEN_BACK, Account, Case, CaseState
+from services.refunds.domain.model import GIVEN_BACK, Account, Case, CaseState, Resumption
 from services.refunds.domain.payout import Next, Payout, Stage
+from services.refunds.domain.resuming import PayoutStands
 from services.refunds.domain.rules import TIER_FACTS, TIER_OUTPUTS, Tier
 
 QUERIES: Final = named_queries(Path(__file__).parent / "sql" / "queries.sql")
@@ -31,23 +34,26 @@ LIST_MAX: Final = 500
 
 
 class CaseChanged(Struct, frozen=True, kw_only=True):
-    """Effect of a decision: this case is new or stands elsewhere now."""
+    """Effect of a decision: this case is new or stands elsewhere now, or its payout goes on."""
 
     order_id: str
     trade_no: str
     case: Case
     changed_at: datetime
+    resumes_payout: bool = False
 
 
 class RefundFacts:
-    """The tier table, and the cases a batch changed: the newest form of each."""
+    """The tier table, payouts a person wants asked about, and the cases a batch changed, in order."""
 
-    __slots__ = ("_table", "changed", "refuses_late")
+    __slots__ = ("_table", "changed", "payouts", "refuses_late")
 
     def __init__(self, table: Table, *, refuses_late: bool = True) -> None:
         self._table = table
         self.refuses_late = refuses_late
         """Whether a cancellation that a buyer asked for on a channel is refused once the parcel has left."""
+        self.payouts: dict[tuple[str, str], PayoutStands] = {}
+        """Of the refunds that a command of the batch wants resumed."""
         self.changed: dict[tuple[str, str], list[CaseChanged]] = {}
 
     def tier(self, facts: Mapping[str, object]) -> Tier:
@@ -68,6 +74,8 @@ class RefundFacts:
         assert isinstance(effect, CaseChanged), effect
         key = effect.order_id, effect.case.refund_id
         self.changed.setdefault(key, []).append(effect)
+        if effect.resumes_payout:
+            self.payouts[key] = PayoutStands(Stage.UNKNOWN, self.payouts[key].last_heard)
 
 
 class CasesOfBatch(FactsSource[RefundFacts]):
@@ -78,13 +86,25 @@ class CasesOfBatch(FactsSource[RefundFacts]):
         self._refuses_late = refuses_late
 
     async def fetch(
-        self, _work: object, _records: Sequence[Record], _kept: Mapping[str, Kept[Any]]
+        self, work: Any, records: Sequence[Record], _kept: Mapping[str, Kept[Any]]
     ) -> RefundFacts:
-        """The table, and room for changes."""
-        return RefundFacts(self._table, refuses_late=self._refuses_late)
+        """The table, room for changes, and the payouts asked about, which are ours until the commit."""
+        facts = RefundFacts(self._table, refuses_late=self._refuses_late)
+        asked = [r.event for r in records if isinstance(r.event, ResumePayout)]
+        if asked:
+            rows = await work.connection.fetch(
+                QUERIES["payouts_asked_about"],
+                [command.order_id for command in asked],
+                [command.refund_id for command in asked],
+            )
+            facts.payouts = {
+                (row["order_id"], row["refund_id"]): PayoutStands(Stage(row["stage"]), row["note"])
+                for row in rows
+            }
+        return facts
 
     async def save(self, work: Any, facts: RefundFacts, _kept: Mapping[str, Kept[Any]]) -> None:
-        """Copies cases, opens payouts of those that may be paid now, closes those that ended."""
+        """Copies cases; payouts are opened where money may go now, resumed, closed where a case ended."""
         if not facts.changed:
             return
         connection: Connection = work.connection
@@ -103,6 +123,12 @@ class CasesOfBatch(FactsSource[RefundFacts]):
                 [step.case.amount_fen for step in paying],
                 [step.case.reason for step in paying],
             )
+        if resumed := [step for step in every if step.resumes_payout]:
+            await connection.execute(
+                QUERIES["resume_payouts"],
+                [step.order_id for step in resumed],
+                [step.case.refund_id for step in resumed],
+            )
         paid = (CaseState.SETTLED, CaseState.FAILED)
         if ended := [step for step in every if step.case.state in paid]:
             await connection.execute(
@@ -115,6 +141,8 @@ class CasesOfBatch(FactsSource[RefundFacts]):
         """Counts what happened."""
         for steps in facts.changed.values():
             for step in steps:
+                if step.resumes_payout:
+                    continue
                 case = step.case
                 metrics.CASES.labels(case.tier, case.state).inc()
                 if case.state is CaseState.SETTLED:
@@ -140,6 +168,7 @@ def _case_row(changed: CaseChanged) -> tuple[object, ...]:
         case.requested_at,
         changed.changed_at,
         case.end_reason,
+        msgspec.json.encode(case.resumptions).decode(),
     )
 
 
@@ -190,6 +219,8 @@ class ListedCase(Struct, frozen=True, kw_only=True):
     payout_stage: str
     payout_sends: int
     payout_note: str
+    resumptions: tuple[Resumption, ...]
+    """Newest last: who had the gateway asked again after the payout was given up."""
 
 
 class Totals(Struct, frozen=True, kw_only=True):
@@ -224,6 +255,9 @@ class Desk:
                     **dict(row),
                     "approvals_needed": tuple(row["approvals_needed"]),
                     "approvals_given": tuple(row["approvals_given"]),
+                    "resumptions": msgspec.json.decode(
+                        row["resumptions"], type=tuple[Resumption, ...]
+                    ),
                 }
             )
             for row in rows
@@ -272,12 +306,6 @@ class Journal:
         """Has a payout in doubt asked about now; any other is left as it is."""
         async with _connection(self._pool) as connection:
             await connection.execute(QUERIES["hurry_payout"], request_no)
-
-    async def look_again(self, order_id: str, refund_id: str) -> bool:
-        """Gives a payout that waits for a person fresh patience; False when none waits."""
-        async with _connection(self._pool) as connection:
-            found = await connection.fetchval(QUERIES["look_again"], order_id, refund_id)
-        return found is not None
 
     async def waiting_for_people(self) -> int:
         """How many payouts nobody knows the outcome of."""

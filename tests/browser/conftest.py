@@ -86,6 +86,8 @@ def _running(stack: Stack, database_url: str, prefix: str, folder: Path) -> Iter
         "DANSHU_POSTGRES_URL": database_url,
         "DANSHU_TOPIC_PREFIX": prefix,
         "DANSHU_MASTER_KEYS": MASTER_KEYS,
+        # No other service is there to answer.
+        "DANSHU_CONSOLE_ANSWER_TIMEOUT_S": "0.5",
         "DANSHU_CONSOLE_USERS": msgspec.json.encode({USER: hash_password(PASSWORD)}).decode(),
     }
     with log.open("wb") as out:

@@ -17,7 +17,7 @@ from chassis.topics import TOPICS
 from schemas.events.order_states import OrderHeld, OrderReadyToFulfil, OrderStateChanged
 from schemas.events.orders import OrderLine, OrderPaid, OrderPlaced, Promotion
 from schemas.events.quarantine import PayloadQuarantined, QuarantineProblem
-from schemas.events.refunds import RefundRequested, RefundSettled
+from schemas.events.refunds import PayoutResumed, RefundRequested, RefundSettled
 from schemas.events.shipments import (
     ParcelMoved,
     ParcelPacked,
@@ -230,6 +230,20 @@ class Story:
                 approvals_needed=(),
                 rule="refund-tier/default@1#small",
                 actor="买家",
+            ),
+        )
+
+    def payout_resumed(self) -> tuple[Struct, ...]:
+        """Somebody has the gateway asked again about a payout that was given up."""
+        return (
+            self._event(
+                PayoutResumed,
+                9050,
+                refund_id="R1",
+                amount_fen=2990,
+                actor="李会计",
+                reason="渠道恢复_请再查",
+                last_heard="HTTP 502",
             ),
         )
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
+from confluent_kafka import Consumer, TopicPartition
+from msgspec import Struct
 from playwright.sync_api import Page, expect
 
 from chassis.clock import SystemClock
+from chassis.codec import codec
+from chassis.topics import TOPICS
+from schemas.events.commands_refunds import ResumePayout
 from schemas.events.shop_states import ShopErrors
 from tests.browser.conftest import PASSWORD, USER, Console, sign_in
 from tests.browser.story import (
@@ -26,6 +32,8 @@ from tests.browser.story import (
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+READ_TIMEOUT_S = 30.0
 
 
 @pytest.fixture
@@ -296,3 +304,46 @@ def test_a_wrong_password_gets_nobody_in(console: Console, page: Page) -> None:
     page.get_by_label("密码").fill(PASSWORD)
     page.get_by_role("button", name="登录").click()
     expect(page.get_by_role("alert")).to_contain_text("没有找到")
+
+
+def commands_of(console: Console) -> list[Struct]:
+    """What stands on the refunds service's topic of commands; waits for the first."""
+    topic = TOPICS["commands-refunds"]
+    name = topic.name(console.prefix)
+    consumer = Consumer(
+        {"bootstrap.servers": console.bootstrap, "group.id": f"{console.prefix}.read"}
+    )
+    consumer.assign([TopicPartition(name, number, 0) for number in range(topic.partitions)])
+    found: list[Struct] = []
+    deadline = time.monotonic() + READ_TIMEOUT_S
+    while not found and time.monotonic() < deadline:
+        message = consumer.poll(0.2)
+        if message is not None and message.error() is None:
+            found.append(codec().decode(message.value() or b""))
+    consumer.close()
+    return found
+
+
+def test_a_reason_survives_the_page_s_renewal_and_goes_out_with_the_persons_name(
+    console: Console, page: Page
+) -> None:
+    story = Story("DS20261119001", channel="xiaohongshu", at=SystemClock().now())
+    publish(console.bootstrap, console.prefix, [*story.placed(), *story.refund_requested()])
+    sign_in(page, console)
+    expect(page.locator(f'tr[data-order="{story.order_id}"]')).to_be_visible()
+    page.goto(f"{console.url}/orders/{story.order_id}")
+    page.get_by_text("退款迟迟没有到账").click()
+    reason = page.get_by_label("退款单 R1")
+    page.get_by_role("button", name="重新核实").click()
+    assert page.url.endswith(story.order_id), "the browser itself wants a reason"
+    reason.fill("支付渠道已恢复")
+    publish(console.bootstrap, console.prefix, story.paid())
+    expect(page.locator(".total").last).to_have_text("¥225.90")
+    assert reason.input_value() == "支付渠道已恢复"
+    page.get_by_role("button", name="重新核实").click()
+    # There is no refunds service here, so nobody answers: the command stands all the same.
+    expect(page.get_by_role("status").last).to_contain_text("已受理")
+    [command] = commands_of(console)
+    assert isinstance(command, ResumePayout)
+    assert (command.order_id, command.refund_id) == (story.order_id, "R1")
+    assert (command.actor, command.reason) == (USER, "支付渠道已恢复")

@@ -80,6 +80,7 @@ TEXTS = {
     "quota": "online",
     "hold": "",
     "kind": "refund_only",
+    "last_heard": "HTTP 502",
     "level_key": "hz-1|TEA-250G",
     "listing_key": "taobao|shop-1|5012345678",
     "merchant_code": "TEA-GIFT-BOX",

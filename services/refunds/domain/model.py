@@ -65,6 +65,16 @@ class Approval(Struct, frozen=True, kw_only=True):
     approved_at: datetime
 
 
+class Resumption(Struct, frozen=True, kw_only=True):
+    """Somebody had the gateway asked again about a payout that was given up. `last_heard`: of it, before."""
+
+    command_id: str
+    actor: str
+    reason: str
+    resumed_at: datetime
+    last_heard: str
+
+
 class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One refund. `amount_fen` is the sum of its lines and `freight_fen`, and never changes.
 
@@ -92,6 +102,7 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     returned: dict[int, int] = {}
     ended_at: datetime | None = None
     end_reason: str = ""
+    resumptions: tuple[Resumption, ...] = ()
 
     @property
     def approved(self) -> bool:

@@ -49,6 +49,9 @@ REASONS: Final[Mapping[str, str]] = {
     "not_shipped": "商品尚未发货，没有可退的货",
     "goods_already_checked": "退货已验收，结论不同",
     "not_paying": "退款单不在打款中",
+    "payout_not_given_up": "正在打款或核实，不需要人工",
+    "payout_answered": "支付渠道已有答复，正在入账",
+    "resumed_without_reason": "请写明操作人和理由",
 }
 """Every refusal, with what people read."""
 

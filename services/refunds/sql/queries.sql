@@ -2,19 +2,19 @@
 -- The newest form of each case; one row a case and batch.
 INSERT INTO refunds.cases (
     order_id, refund_id, state, kind, tier, amount_fen, freight_fen, reason, goods,
-    approvals_needed, approvals_given, requested_by, requested_at, changed_at, end_reason)
+    approvals_needed, approvals_given, requested_by, requested_at, changed_at, end_reason, resumptions)
 SELECT given.order_id, given.refund_id, given.state, given.kind, given.tier, given.amount_fen,
     given.freight_fen, given.reason, given.goods,
     string_to_array(given.approvals_needed, ','), string_to_array(given.approvals_given, ','),
-    given.requested_by, given.requested_at, given.changed_at, given.end_reason
+    given.requested_by, given.requested_at, given.changed_at, given.end_reason, given.resumptions::json
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
     $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[],
-    $14::timestamptz[], $15::text[]) AS given (
+    $14::timestamptz[], $15::text[], $16::text[]) AS given (
     order_id, refund_id, state, kind, tier, amount_fen, freight_fen, reason, goods,
-    approvals_needed, approvals_given, requested_by, requested_at, changed_at, end_reason)
+    approvals_needed, approvals_given, requested_by, requested_at, changed_at, end_reason, resumptions)
 ON CONFLICT (order_id, refund_id) DO UPDATE SET
     state = excluded.state, goods = excluded.goods, approvals_given = excluded.approvals_given,
-    changed_at = excluded.changed_at, end_reason = excluded.end_reason
+    changed_at = excluded.changed_at, end_reason = excluded.end_reason, resumptions = excluded.resumptions
 
 -- name: open_payouts
 -- A payout is opened once, whatever happens to its case later.
@@ -62,13 +62,22 @@ UPDATE refunds.payouts
 SET due_at = clock_timestamp(), changed_at = clock_timestamp()
 WHERE refund_id = $1 AND stage = 'unknown' AND due_at IS NOT NULL
 
--- name: look_again
--- A person asks the gateway once more, with fresh patience and the same number.
-UPDATE refunds.payouts
+-- name: payouts_asked_about
+-- Locked: what is decided on a stage holds until the decision stands.
+SELECT payout.order_id, payout.refund_id, payout.stage, payout.note
+FROM refunds.payouts AS payout
+JOIN (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS given (order_id, refund_id)) AS asked
+    USING (order_id, refund_id)
+FOR UPDATE OF payout
+
+-- name: resume_payouts
+-- The gateway is asked once more, with fresh patience and the same number.
+UPDATE refunds.payouts AS payout
 SET stage = 'unknown', asks = 0, not_found = 0, underway = 0, sends = least(sends, 1), due_at = clock_timestamp(),
     changed_at = clock_timestamp()
-WHERE order_id = $1 AND refund_id = $2 AND stage = 'needs_person'
-RETURNING refund_id
+FROM unnest($1::text[], $2::text[]) AS resumed (order_id, refund_id)
+WHERE payout.order_id = resumed.order_id AND payout.refund_id = resumed.refund_id
+    AND payout.stage = 'needs_person'
 
 -- name: waiting_for_people
 SELECT count(*) FROM refunds.payouts WHERE stage = 'needs_person'
@@ -78,7 +87,7 @@ SELECT listed.order_id, listed.refund_id, listed.state, listed.kind, listed.tier
     listed.freight_fen, listed.reason, listed.goods, listed.approvals_needed, listed.approvals_given,
     listed.requested_by, listed.requested_at, listed.changed_at, listed.end_reason,
     coalesce(payout.stage, '') AS payout_stage, coalesce(payout.sends, 0) AS payout_sends,
-    coalesce(payout.note, '') AS payout_note
+    coalesce(payout.note, '') AS payout_note, listed.resumptions
 FROM refunds.cases AS listed LEFT JOIN refunds.payouts AS payout USING (order_id, refund_id)
 WHERE ($1 = '' OR listed.state = $1 OR payout.stage = $1)
   AND ($2 = '' OR listed.order_id = $2) AND ($3 = '' OR listed.refund_id = $3)

@@ -25,7 +25,7 @@ from services.console.stock_views import StockViews
 from services.console.views import Views
 from services.console.web import Desk, templates
 from tests.browser.story import NOON
-from tests.integration.console.rig import KEYS, PASSWORD, Rig
+from tests.integration.console.rig import KEYS, PASSWORD, Asked, Rig
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +39,7 @@ async def rig(database_url: str, password_hash: str) -> AsyncIterator[Rig]:
     pool = await open_pool(database_url, 4)
     clock = ManualClock(NOON + timedelta(hours=1))
     broadcast = Broadcast()
+    asked = Asked()
     desk = Desk(
         settings=ConsoleSettings(
             users={"demo": SecretStr(password_hash)}, page_orders=10, page_skus=10
@@ -48,9 +49,17 @@ async def rig(database_url: str, password_hash: str) -> AsyncIterator[Rig]:
         stock_views=StockViews(pool, clock, low_pieces=10),
         stock_whole=StockWhole(pool, clock, low_pieces=10),
         broadcast=broadcast,
+        ask=asked,
         sessions=Sessions(b"session key of this test", clock, hours=12),
         guesses=Guesses(clock),
         templates=templates(),
     )
-    yield Rig(pool=pool, clock=clock, broadcast=broadcast, desk=desk, app=web_app(desk))
+    yield Rig(
+        pool=pool,
+        clock=clock,
+        broadcast=broadcast,
+        asked=asked,
+        desk=desk,
+        app=web_app(desk),
+    )
     await pool.close()

@@ -14,23 +14,51 @@ from msgspec import Struct
 
 from chassis.clock import ManualClock
 from chassis.codec import codec
-from chassis.commands import envelope
+from chassis.commands import StillPending, envelope
 from chassis.crypto import MasterKeys
 from chassis.postgres import Pool
 from chassis.processor import Processor
+from chassis.producer import DeliveryFailed
 from chassis.storage import PostgresStorage
 from chassis.testing.memory import MemoryBroker, MemoryPublisher, MemorySource
 from chassis.worker import Worker
+from schemas.events.command_results import CommandSettled
 from services.console.live import Broadcast
 from services.console.projections import projection
 from services.console.shops import SHOPS
 from services.console.stock import LEVELS
 from services.console.stock_views import SECTIONS
 from services.console.web import SESSION_COOKIE, Desk
+from tests.browser.story import NOON
 
 KEYS = MasterKeys({1: base64.b64decode(base64.b64encode(b"k" * 32))})
 PASSWORD = "integration-password"
 BASE = "http://127.0.0.1"
+
+
+class Asked:
+    """Stands where commands leave: keeps them and answers as it is told to, without the service they are for."""
+
+    def __init__(self) -> None:
+        self.commands: list[Struct] = []
+        self.refusal = ""
+        self.silent = False
+        self.away = False
+
+    async def __call__(self, command: Any, _timeout_s: float) -> CommandSettled | StillPending:
+        """One command."""
+        if self.away:
+            raise DeliveryFailed
+        self.commands.append(command)
+        if self.silent:
+            return StillPending(command.command_id)
+        return CommandSettled(
+            command_id=command.command_id,
+            settled_at=NOON,
+            outcome="refused" if self.refusal else "done",
+            reason=self.refusal,
+            result_id="",
+        )
 
 
 @dataclass(kw_only=True)
@@ -40,6 +68,7 @@ class Rig:
     pool: Pool
     clock: ManualClock
     broadcast: Broadcast
+    asked: Asked
     desk: Desk
     app: FastAPI
     broker: MemoryBroker = field(default_factory=MemoryBroker)

@@ -328,6 +328,7 @@ async def test_without_users_the_sign_in_page_says_how_to_get_one(
         stock_views=rig.desk.stock_views,
         stock_whole=rig.desk.stock_whole,
         broadcast=rig.broadcast,
+        ask=rig.asked,
         sessions=rig.desk.sessions,
         guesses=rig.desk.guesses,
         templates=rig.desk.templates,

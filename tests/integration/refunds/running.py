@@ -89,13 +89,13 @@ class World:
                 await asyncio.to_thread(topics.ensure, self._kafka, self._prefix, 1)
 
     @asynccontextmanager
-    async def service(self) -> AsyncIterator[Running]:
-        """The service, ready; stopped in order unless it was killed."""
+    async def service(self, **environment: str) -> AsyncIterator[Running]:
+        """The service, ready; stopped in order unless it was killed. `environment` is added to what it is told."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "services.refunds",
-            env=self._environment,
+            env=self._environment | environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
@@ -125,6 +125,24 @@ class World:
             async with asyncio.timeout(30):
                 await process.wait()
             await draining
+
+    async def died(self, environment: Mapping[str, str]) -> None:
+        """Runs the service until it has killed itself at the failpoint that `environment` names."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "services.refunds",
+            env={**self._environment, **environment},
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                code = await process.wait()
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+        assert code == -9, f"the service ended by itself with {code}"
 
     async def publish(self, events: Sequence[Struct]) -> None:
         """Puts events on their topics as another service would."""

@@ -40,6 +40,12 @@ async def test_a_refund_is_asked_for_approved_and_shown(world: World) -> None:
         assert "待审批 ¥300.00" in asked.output
         found = re.search(r"refund-\w+", asked.output)
         assert found
+        look = ("look-again", "o1", found[0])
+        assert (await said(service, *look)).exit_code == 2
+        assert (await said(service, *look, "--actor", "fin-1")).exit_code == 2
+        early = await said(service, *look, "--actor", "fin-1", "--reason", "再查一次")
+        assert early.exit_code == 1
+        assert "退款单不在打款中" in str(early.exception)
         judge = ("approve", "o1", found[0], "--role", "finance", "--actor")
         mine = await said(service, *judge, "agent-1")
         assert mine.exit_code == 1

@@ -84,8 +84,7 @@ async def test_patience_is_bounded_and_then_a_person_is_needed(pool: Pool, peer:
     assert issued.commands == []
     assert await working.journal.waiting_for_people() == 1
     assert (peer.refund_calls, peer.query_calls) == (1, 4)
-    assert await working.journal.look_again("order-0", "refund-0")
-    assert not await working.journal.look_again("order-0", "refund-0")
+    await pool.execute(QUERIES["resume_payouts"], ["order-0"], ["refund-0"])
     await run_until_quiet(dispatcher(pool, peer.credentials(), issued), pool)
     assert issued.outcomes() == {"refund-0": {"settled"}}
     assert_paid_once(peer.ledger, owed)

@@ -355,6 +355,17 @@ def test_after_sale_lasts_until_the_last_refund_is_closed() -> None:
     assert card.refund_fen == 2 * 2990
 
 
+def test_a_payout_that_is_taken_up_again_is_told_with_who_and_why_and_stays_open() -> None:
+    story = Story("DS1")
+    [requested] = story.refund_requested()
+    [resumed] = story.payout_resumed()
+    card = card_of([requested, resumed], "DS1")
+    assert (card.flags, card.open_refunds) == (("after_sale",), ("R1",))
+    line = project([requested, resumed])[1].entries[-1]
+    assert all(told in str(line) for told in ("重新核实打款", "¥29.90 · 渠道恢复_请再查", "李会计"))
+    assert "502" not in str(line), "what a program said is for the developers"
+
+
 def test_an_amendment_names_what_changed_and_keeps_the_new_region() -> None:
     amendment = OrderAmended(
         order_id="DS1",

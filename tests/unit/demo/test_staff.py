@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,13 +13,15 @@ from demo.staff import Staff
 WAITING = {"order_id": "TB1", "refund_id": "refund-1"}
 
 
-async def test_a_payout_that_was_given_up_is_looked_at_again() -> None:
+async def test_a_payout_that_was_given_up_is_looked_at_again_by_somebody_for_a_reason() -> None:
     looked_again = asyncio.Event()
+    pressed: list[dict[str, str]] = []
 
     def answered(request: httpx2.Request) -> httpx2.Response:
         if request.url.params.get("state") == "needs_person":
             return httpx2.Response(200, json={"refunds": [WAITING]})
         if request.url.path == "/refunds/TB1/refund-1/look-again":
+            pressed.append(json.loads(request.content))
             looked_again.set()
         return httpx2.Response(200, json={"refunds": [], "parcels": []})
 
@@ -32,3 +35,4 @@ async def test_a_payout_that_was_given_up_is_looked_at_again() -> None:
         working.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await working
+    assert pressed[0] == {"actor": "财务经理", "reason": "支付渠道已恢复，再核实一次"}

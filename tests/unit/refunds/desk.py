@@ -19,6 +19,7 @@ from schemas.events.commands_refunds import (
     RefundRequestLine,
     RefuseRefund,
     RequestRefund,
+    ResumePayout,
 )
 from schemas.events.order_states import OrderClosed
 from schemas.events.orders import (
@@ -32,6 +33,8 @@ from schemas.events.orders import (
 from schemas.events.shipments import ParcelDelivered, ParcelShipped, ShippedLine
 from services.refunds.app import processor
 from services.refunds.domain.model import Account, Case, CaseState
+from services.refunds.domain.payout import Stage
+from services.refunds.domain.resuming import PayoutStands
 from services.refunds.store import CaseChanged, RefundFacts, tier_table
 
 NOON = datetime(2026, 5, 20, 4, 0, tzinfo=UTC)
@@ -168,6 +171,7 @@ class RefundDesk:
         self.state: Account | None = None
         self.events: list[Struct] = []
         self.changes: list[CaseChanged] = []
+        self.payouts: dict[tuple[str, str], PayoutStands] = {}
         self.now = NOON
         self._sequence = 0
         for event in events:
@@ -178,6 +182,7 @@ class RefundDesk:
         self._sequence += 1
         record = Record("test", 0, self._sequence, ORDER, 0, event, b"")
         facts = RefundFacts(self._table, refuses_late=self._refuses_late)
+        facts.payouts = self.payouts
         decision: Decision[Any] = self._handlers[type(event)](
             self.state, event, facts, Moment(self.now, record)
         )
@@ -277,6 +282,30 @@ class RefundDesk:
                 gateway="alipay",
                 gateway_request_no=refund_id,
                 reason="" if outcome == "settled" else "ACQ.TRADE_STATUS_ERROR",
+            )
+        )
+
+    def journal_says(self, stage: Stage, refund_id: str = "refund-1") -> None:
+        """The payout's journal stands there."""
+        self.payouts[ORDER, refund_id] = PayoutStands(stage, "HTTP 502")
+
+    def resume(
+        self,
+        command_id: str = "look-1",
+        *,
+        actor: str = "fin-1",
+        reason: str = "支付渠道已恢复",
+        refund_id: str = "refund-1",
+    ) -> Decision[Account]:
+        """A person has the gateway asked again."""
+        return self.give(
+            ResumePayout(
+                order_id=ORDER,
+                command_id=command_id,
+                issued_at=self.now,
+                actor=actor,
+                refund_id=refund_id,
+                reason=reason,
             )
         )
 

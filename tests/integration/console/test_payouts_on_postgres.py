@@ -1,0 +1,113 @@
+"""重新核实打款: the press on an order's page, on real Postgres."""
+
+from __future__ import annotations
+
+import re
+
+import httpx2
+import pytest
+
+from schemas.events.commands_refunds import ResumePayout
+from services.console.payouts import REASON_CHARS_MAX, REFUSALS
+from services.refunds.domain.rules import REASONS
+from tests.browser.story import Story
+from tests.integration.console.rig import Rig
+
+BUTTON = "重新核实"
+
+
+def form_of(page: str) -> dict[str, str]:
+    """The hidden fields of the form, as a browser would send them."""
+    form = page[page.index('action="/payouts/look-again"') :]
+    return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]+)"', form)[:4])
+
+
+async def press(client: httpx2.AsyncClient, form: dict[str, str], why: str) -> httpx2.Response:
+    return await client.post("/payouts/look-again", data={**form, "reason": why})
+
+
+async def opened(rig: Rig) -> tuple[httpx2.AsyncClient, dict[str, str]]:
+    """A signed-in browser, and the form of an order whose refund is open."""
+    story = Story("DS1")
+    await rig.project([*story.placed(), *story.refund_requested()])
+    client = rig.with_session()
+    form = form_of((await client.get("/orders/DS1")).text)
+    assert (form["order_id"], form["refund_id"]) == ("DS1", "R1")
+    return client, form
+
+
+async def test_a_press_bears_who_is_signed_in_and_the_reason(rig: Rig) -> None:
+    client, form = await opened(rig)
+    done = await press(client, form, " 支付渠道已恢复 ")
+    assert done.status_code == 200
+    assert "已重新核实打款" in done.text
+    again = await press(client, form, "支付渠道已恢复")
+    first, second = rig.asked.commands
+    assert isinstance(first, ResumePayout)
+    assert isinstance(second, ResumePayout)
+    assert (first.order_id, first.refund_id) == ("DS1", "R1")
+    assert (first.actor, first.reason) == ("demo", "支付渠道已恢复")
+    assert first.command_id == second.command_id, "the same form sent twice is one press"
+    await press(client, form_of(again.text), "再查一次")
+    third = rig.asked.commands[-1]
+    assert isinstance(third, ResumePayout)
+    assert third.command_id != first.command_id, "a page that was shown anew is another"
+
+
+@pytest.mark.parametrize("why", ["", "   ", "长" * (REASON_CHARS_MAX + 1)])
+async def test_without_a_fitting_reason_nothing_is_asked(rig: Rig, why: str) -> None:
+    client, form = await opened(rig)
+    answer = await press(client, form, why)
+    assert (answer.status_code, rig.asked.commands) == (422, [])
+    assert "请写明理由" in answer.text
+
+
+async def test_a_refusal_says_why_and_is_shown_on_the_page(rig: Rig) -> None:
+    client, form = await opened(rig)
+    rig.asked.refusal = "payout_not_given_up"
+    answer = await press(client, form, "再查一次")
+    assert answer.status_code == 409
+    assert "没有重新核实：正在打款或核实，不需要人工。" in answer.text
+    assert "时间轴" in answer.text
+
+
+def test_refusals_read_as_their_service_says_them() -> None:
+    assert {code: REASONS[code] for code in REFUSALS} == REFUSALS
+
+
+async def test_no_answer_in_time_is_no_refusal_and_no_kafka_is_said(rig: Rig) -> None:
+    client, form = await opened(rig)
+    rig.asked.silent = True
+    answer = await press(client, form, "再查一次")
+    assert answer.status_code == 202
+    assert "已受理" in answer.text
+    rig.asked.away = True
+    assert (await press(client, form, "再查一次")).status_code == 503
+
+
+async def test_a_forged_form_or_a_stranger_presses_nothing(rig: Rig) -> None:
+    client, form = await opened(rig)
+    assert (await press(client, {**form, "form_token": "0"}, "再查")).status_code == 403
+    assert (await press(rig.browser(), form, "再查")).status_code == 303
+    assert (await press(client, {**form, "press": ""}, "再查")).status_code == 422
+    assert (await press(client, {**form, "order_id": "DS9"}, "再查")).status_code == 404
+    assert rig.asked.commands == []
+
+
+async def test_the_button_is_there_while_a_refund_is_open_and_the_timeline_tells_who(
+    rig: Rig,
+) -> None:
+    story = Story("DS1")
+    await rig.project(story.placed())
+    client = rig.with_session()
+    assert BUTTON not in (await client.get("/orders/DS1")).text
+    await rig.project([*story.refund_requested(), *story.payout_resumed()])
+    page = (await client.get("/orders/DS1")).text
+    assert f"<button>{BUTTON}</button>" in page
+    told = page[page.index("<b>重新核实打款</b>") :]
+    assert "¥29.90 · 渠道恢复-请再查" in told
+    assert "售后退款 · 李会计" in told
+    assert (await client.get("/api/orders/DS1")).json()["open_refunds"] == ["R1"]
+    await rig.project(story.refund_settled())
+    settled = (await client.get("/orders/DS1")).text
+    assert f"<button>{BUTTON}</button>" not in settled
