@@ -97,7 +97,13 @@ def approve(
 
 @app.command()
 def refuse(
-    order: str, refund: str, *, role: Role, actor: Actor, reason: Reason = "", url: Url = ""
+    order: str,
+    refund: str,
+    *,
+    role: Role,
+    actor: Actor,
+    reason: Annotated[str, typer.Option("--reason", help="Why; the buyer may be told.")],
+    url: Url = "",
 ) -> None:
     """Refuse; ends the refund."""
     body = {"actor": actor, "role": role, "reason": reason}

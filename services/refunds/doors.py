@@ -176,6 +176,9 @@ class Doors:
         self, request: Request, verb: str, kind: type[ApproveRefund | RefuseRefund]
     ) -> Response:
         judged = await _body(request, Judged)
+        _require_said(judged.actor, "请写明操作人")
+        if kind is RefuseRefund:
+            _require_said(judged.reason, "请写明拒绝的理由")
         order_id, refund_id = _names(request)
         now = self.clock.now()
         command = kind(
@@ -194,6 +197,7 @@ class Doors:
     async def returned(self, request: Request) -> Response:
         """POST /refunds/{order_id}/{refund_id}/returned."""
         found = await _body(request, Returned)
+        _require_said(found.actor, "请写明操作人")
         order_id, refund_id = _names(request)
         now = self.clock.now()
         command = ConfirmReturn(
@@ -209,8 +213,8 @@ class Doors:
     async def look_again(self, request: Request) -> Response:
         """POST /refunds/{order_id}/{refund_id}/look-again: a person has the gateway asked once more."""
         wanted = await _body(request, LookAgain)
-        if not wanted.actor.strip() or not wanted.reason.strip():
-            return as_problem(422, "bad_request", REASONS["resumed_without_reason"])
+        _require_said(wanted.actor, REASONS["resumed_without_reason"])
+        _require_said(wanted.reason, REASONS["resumed_without_reason"])
         if len(wanted.reason) > REASON_CHARS_MAX:
             return as_problem(422, "bad_request", f"理由不能超过 {REASON_CHARS_MAX} 字")
         order_id, refund_id = _names(request)
@@ -255,6 +259,12 @@ class Doors:
         found = await self.desk.cases(order_id=order_id, refund_id=refund_id, limit=1)
         # A channel's request that overtook its order is kept, and is no case yet.
         return as_json(found[0], status) if found else _pending(order_id, refund_id)
+
+
+def _require_said(text: str, title: str) -> None:
+    """Raises _Unread for a text that says nothing."""
+    if not text.strip():
+        raise _Unread(as_problem(422, "bad_request", title))
 
 
 def _names(request: Request) -> tuple[str, str]:

@@ -90,6 +90,14 @@ async def test_doors_want_a_token_and_a_body_that_makes_sense(world: World) -> N
         unknown = await service.post("/refunds", asked("nowhere"))
         assert (unknown.status_code, unknown.json()["code"]) == (409, "order_unknown")
         assert (await service.door.get("/refunds?limit=x")).status_code == 422
+        for verb, body in (
+            ("approve", {"actor": " ", "role": "finance"}),
+            ("refuse", {"actor": "", "role": "finance", "reason": "已使用"}),
+            ("refuse", {"actor": "fin-1", "role": "finance"}),
+            ("returned", {"actor": "", "good": True}),
+        ):
+            nobody = await service.post(f"/refunds/o1/r1/{verb}", body)
+            assert (nobody.status_code, nobody.json()["code"]) == (422, "bad_request"), verb
 
 
 async def test_a_kill_between_call_and_record_moves_money_once(world: World) -> None:
