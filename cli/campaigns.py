@@ -7,6 +7,7 @@ status as in `cli.papers`.
 from __future__ import annotations
 
 import getpass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -109,6 +110,22 @@ def close_campaign(campaign: Number, *, reason: Reason, actor: Actor = "", url: 
     """End a campaign before its time: what was not sold is free again."""
     body = {"reason": reason, "actor": actor or getpass.getuser()}
     _send(f"/campaigns/{campaign}/close", url, body)
+
+
+def of_sku(rows: Sequence[Any]) -> Table:
+    """What is set aside of a SKU for open campaigns, by warehouse."""
+    names = ("活动号", "渠道", "仓库", "状态", "开始", "结束", "留出", "已占", "已发")
+    table = Table(*names, title="活动库存")
+    for one in rows:
+        table.add_row(
+            one["campaign"],
+            "、".join(one["channels"]),
+            one["warehouse"],
+            STATES["running" if one["running"] else "set_aside"],
+            *(f"{one[name]:%Y-%m-%d %H:%M}Z" for name in ("begins_at", "ends_at")),
+            *(str(one[name]) for name in ("pieces", "held", "sent")),
+        )
+    return table
 
 
 def _head(one: dict[str, Any]) -> tuple[str, ...]:

@@ -43,8 +43,10 @@ from cli import (
 )
 from deploy.embedded import stack
 from services.inventory.doors import REFUSALS, WrittenLine, WrittenReceipt
-from services.inventory.replenishing import PurchaseOnTheWay, purchases_on_the_way
+from services.inventory.outlook import told_last
+from services.inventory.replenishing import purchases_on_the_way
 from services.inventory.reservations import SQL as RESERVATIONS
+from services.inventory.shares import CAMPAIGNS
 from services.inventory.shelves import SQL as BATCHES
 from services.inventory.store import SQL
 from simulators.catalog import catalog
@@ -76,8 +78,8 @@ def _inventory() -> None:
 def show(
     sku: Annotated[str, typer.Argument(metavar="SKU", help="The merchant's own SKU code.")],
 ) -> None:
-    """Show a SKU in every warehouse, its batches, who holds it until when, and its latest ledger entries."""
-    levels, shelves, holds, entries, coming = _run(_fetch(_settings(), sku))
+    """Show a SKU in every warehouse: batches, holds, campaigns, what is on order and promised, latest ledger entries."""
+    levels, shelves, holds, entries, coming, told, set_aside = _run(_fetch(_settings(), sku))
     if not levels:
         typer.echo(f"danshu: 没有 SKU {sku}", err=True)
         raise typer.Exit(UNKNOWN)
@@ -90,8 +92,10 @@ def show(
     if shelves:
         console.print(batches.of_sku(shelves))
     console.print(_holds(holds))
-    if coming:
-        console.print(_coming(sku, coming))
+    if set_aside:
+        console.print(campaigns.of_sku(set_aside))
+    if coming or told:
+        console.print(presale.of_sku(sku, coming, told))
     ledger = Table("时间", "仓库", "类型", "件数", "结存", "批次", "单据", title="最近流水")
     for entry in entries:
         ledger.add_row(
@@ -119,20 +123,6 @@ def _holds(holds: Sequence[asyncpg.Record]) -> Table:
             hold["warehouse"],
             str(hold["pieces"]),
             "不到期" if ends is None else f"{ends:%Y-%m-%d %H:%M:%S}Z",
-        )
-    return table
-
-
-def _coming(sku: str, purchases: Sequence[PurchaseOnTheWay]) -> Table:
-    table = Table("采购单", "供应商", "仓库", "未到件数", "预计到货", title="采购在途")
-    for one in purchases:
-        expected = one.expected_at
-        table.add_row(
-            one.document_no,
-            one.supplier,
-            one.warehouse,
-            str(dict(one.outstanding)[sku]),
-            "" if expected is None else f"{expected:%Y-%m-%d}",
         )
     return table
 
@@ -213,7 +203,9 @@ async def _fetch(settings: Settings, sku: str) -> tuple[Any, ...]:
         holds = await connection.fetch(RESERVATIONS["holds_of"], sku, HOLDS_SHOWN)
         entries = await connection.fetch(SQL["latest_entries"], sku)
         coming = await purchases_on_the_way(connection, sku=sku)
-        return levels, shelves, holds, entries, coming
+        told = await told_last(connection, sku)
+        set_aside = await connection.fetch(CAMPAIGNS["drawn_of"], sku)
+        return levels, shelves, holds, entries, coming, told, set_aside
     finally:
         await connection.close()
 

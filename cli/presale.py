@@ -5,6 +5,7 @@ Guarantees: nothing here writes. Exit status 0, also when there is nothing; 1: n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -15,7 +16,9 @@ from rich.table import Table
 
 from cli.doors import Refused, call
 from cli.papers import REFUSED, Url
+from schemas.events.stock_outlook import ExpectedReceipt
 from services.inventory.reconciling import SHANGHAI
+from services.inventory.replenishing import PurchaseOnTheWay
 from services.inventory.settings import InventorySettings
 
 app = typer.Typer(add_completion=False)
@@ -81,6 +84,40 @@ def promises(
         Console(soft_wrap=True, markup=False).print(_orders(found))
     else:
         typer.echo("no order waits for what was promised" + (" too long" if late else ""))
+
+
+def of_sku(
+    sku: str, purchases: Sequence[PurchaseOnTheWay], receipts: Sequence[ExpectedReceipt]
+) -> Table:
+    """What is on order of a SKU, what of it is promised and for when, and what may still be. As inventory told it last."""
+    names = ("采购单", "供应商", "仓库", "未到件数", "预计到货", "已预售", "答应发货", "还可预售")
+    table = Table(*names, title="采购在途与预售")
+    told = {(one.purchase_no, one.warehouse): one for one in receipts}
+    for one in purchases:
+        pieces = str(dict(one.outstanding)[sku])
+        known = told.pop((one.document_no, one.warehouse), None)
+        day = "" if one.expected_at is None else f"{one.expected_at.astimezone(SHANGHAI):%Y-%m-%d}"
+        said = (one.document_no, one.supplier, one.warehouse, pieces, day)
+        table.add_row(*said, *_promised(known))
+    for (purchase_no, warehouse), known in told.items():
+        table.add_row(purchase_no or "（货架）", "", warehouse, "0", "", *_promised(known))
+    return table
+
+
+def _promised(known: ExpectedReceipt | None) -> tuple[str, str, str]:
+    if known is None:
+        return "", "", ""
+    arrived = f"（已到 {known.came}）" if known.came else ""
+    days = [
+        f"{at.astimezone(SHANGHAI):%Y-%m-%d}"
+        for at in (known.first_due_at, known.last_due_at)
+        if at is not None
+    ]
+    free = "；".join(
+        f"{one.pieces} 件，{one.promised_for.astimezone(SHANGHAI):%Y-%m-%d} 发，{'、'.join(one.channels)}"
+        for one in known.promisable
+    )
+    return f"{known.promised}{arrived}", " 至 ".join(dict.fromkeys(days)), free or "无"
 
 
 def _orders(found: list[Any]) -> Table:

@@ -30,6 +30,7 @@ from schemas.events import (
     stock_campaigns,
     stock_levels,
     stock_movements,
+    stock_outlook,
     write_backs,
 )
 
@@ -59,5 +60,6 @@ RECORDS: tuple[type[Struct], ...] = (
     *stock_campaigns.RECORDS,
     *stock_levels.RECORDS,
     *stock_movements.RECORDS,
+    *stock_outlook.RECORDS,
     *write_backs.RECORDS,
 )

@@ -35,6 +35,7 @@ from services.inventory.handlers import EXTENSION_HANDLERS, HANDLERS
 from services.inventory.hold_doors import hold_routes
 from services.inventory.invariants import Books
 from services.inventory.leases import read_leases
+from services.inventory.outlook import PAUSE_TIMES, Outlook, OutlookPublisher
 from services.inventory.parameters import read_parameters
 from services.inventory.planning import PLAN_EVERY_MS, WATCH_EVERY_MS, Planner
 from services.inventory.presale import read_presale
@@ -158,7 +159,7 @@ def planner_of(context: Context[InventorySettings]) -> Planner:
 def _telling(
     context: Context[InventorySettings], quotas: Quotas
 ) -> list[Callable[[], Awaitable[None]]]:
-    """What tells others of the stock: its levels, and what channels may offer."""
+    """What tells others of the stock: its levels, what channels may offer, and what is to come."""
     settings = context.settings
     levels = LevelPublisher(context.pool, context.publisher, context.codec, NAME)
     offers = AvailabilityPublisher(
@@ -169,9 +170,18 @@ def _telling(
         clock=context.clock,
         producer=NAME,
     )
+    outlook = OutlookPublisher(
+        context.pool,
+        context.publisher,
+        context.codec,
+        Outlook(read_presale(settings.rules_dir), quotas),
+        clock=context.clock,
+        producer=NAME,
+    )
     return [
         lambda: repeat(levels.look, settings.timer_ms, pause_times=LEVELS_PAUSE_TIMES),
         lambda: repeat(offers.look, settings.availability_ms, pause_times=OFFERS_PAUSE_TIMES),
+        lambda: repeat(outlook.look, settings.timer_ms, pause_times=PAUSE_TIMES),
     ]
 
 

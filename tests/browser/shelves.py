@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from schemas.events.replenishment import ReplenishmentSuggested, SafetyStockCrossed
@@ -31,6 +32,12 @@ from schemas.events.stock_books import (
 from schemas.events.stock_campaigns import CampaignChanged, CampaignRow
 from schemas.events.stock_levels import StockLevelChanged
 from schemas.events.stock_movements import MovedLine, StockMoved
+from schemas.events.stock_outlook import (
+    CampaignUse,
+    ExpectedReceipt,
+    PromisableGoods,
+    StockOutlookChanged,
+)
 from tests.browser.story import NOON
 
 HOLD_FOR = timedelta(minutes=30)
@@ -146,6 +153,50 @@ def campaign(
             )
             for sku, count in pieces.items()
         ),
+    )
+
+
+def outlook(
+    sku: str,
+    *receipts: ExpectedReceipt,
+    campaigns: Mapping[str, tuple[int, int, int]] = MappingProxyType({}),
+    version: int = 1,
+    at: datetime = NOON,
+) -> StockOutlookChanged:
+    """What is to come of a SKU, and by campaign in HZ the pieces set aside, held and sent."""
+    uses = tuple(
+        CampaignUse(warehouse="HZ", document_no=campaign, pieces=pieces, held=held, sent=sent)
+        for campaign, (pieces, held, sent) in campaigns.items()
+    )
+    return StockOutlookChanged(
+        sku=sku, version=version, occurred_at=at, receipts=receipts, campaigns=uses
+    )
+
+
+def to_come(
+    purchase_no: str,
+    outstanding: int,
+    promised: int = 0,
+    free: int = 0,
+    came: int = 0,
+    *,
+    days: int = 5,
+    warehouse: str = "HZ",
+) -> ExpectedReceipt:
+    """A line expected so many days after noon, to be sent two days later; of which taobao and douyin may promise `free`."""
+    expected_at = NOON + timedelta(days=days)
+    due = expected_at + timedelta(days=2)
+    goods = PromisableGoods(pieces=free, promised_for=due, channels=("taobao", "douyin"))
+    return ExpectedReceipt(
+        warehouse=warehouse,
+        purchase_no=purchase_no,
+        outstanding=outstanding,
+        promised=promised,
+        came=came,
+        expected_at=expected_at,
+        first_due_at=due if promised else None,
+        last_due_at=due + timedelta(days=1) if promised else None,
+        promisable=(goods,) if free else (),
     )
 
 

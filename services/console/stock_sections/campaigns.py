@@ -1,7 +1,7 @@
 """活动库存: what is set aside of a SKU, for which campaign, and what came of those that ended last.
 
-Guarantees: the whole state that inventory told last of each campaign. What its orders hold of it at the moment is not told:
-`danshu inventory campaign` asks inventory itself.
+Guarantees: the whole state that inventory told last of each campaign, and what its orders hold of it and have been sent, as
+it was told last for the SKU.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from chassis import topics
 from chassis.postgres import Pool
 from chassis.processor import Column, Decision, Handlers, Kept, Moment, Processor
 from schemas.events.stock_campaigns import CampaignChanged
+from schemas.events.stock_outlook import CampaignUse
 from services.console import words
 from services.console.domain.stock import SEPARATOR
+from services.console.outlooks import outlook_of
 from services.console.sections import Section
 from services.console.views import Shown
 
@@ -91,6 +93,8 @@ class CampaignItem(Shown):
     warehouse: str
     warehouse_title: str
     pieces: int = Field(description="留出件数；进行中的含已售出的")
+    held: int | None = Field(description="已占：活动订单和预留占着的；已结束或还没上报为空")
+    sent: int | None = Field(description="已发；已结束或还没上报为空")
     sold: int | None = Field(description="结束时已售出；还没结束为空")
     given_back: int | None = Field(description="结束时退回公共库存；还没结束为空")
 
@@ -105,12 +109,18 @@ async def read(pool: Pool, sku: str, _now: datetime) -> Campaigns | None:
     """What is set aside of a SKU, and was lately."""
     rows = await pool.fetch(OF_SKU, sku, SHOWN_MAX)
     states = [_decoder.decode(row["document"]).state for row in rows]
-    items = [item for one in states if one is not None for item in _items(one, sku)]
+    outlook = await outlook_of(pool, sku)
+    uses = {(one.document_no, one.warehouse): one for one in outlook.campaigns} if outlook else {}
+    items = [item for one in states if one is not None for item in _items(one, sku, uses)]
     return Campaigns(items=tuple(items)) if items else None
 
 
-def _items(one: CampaignChanged, sku: str) -> list[CampaignItem]:
+def _items(
+    one: CampaignChanged, sku: str, uses: Mapping[tuple[str, str], CampaignUse]
+) -> list[CampaignItem]:
     title, tone = STATES.get(one.state) or (words.say(one.state), "calm")
+    # What is told of a campaign that has ended meanwhile is older than its end.
+    drawn = {} if one.state == "ended" else uses
     return [
         CampaignItem(
             campaign=one.document_no,
@@ -126,11 +136,14 @@ def _items(one: CampaignChanged, sku: str) -> list[CampaignItem]:
             warehouse=line.warehouse,
             warehouse_title=words.warehouse(line.warehouse),
             pieces=line.pieces,
+            held=use.held if use else None,
+            sent=use.sent if use else None,
             sold=line.sold,
             given_back=line.given_back,
         )
         for line in one.lines
         if line.sku == sku
+        for use in (drawn.get((one.document_no, line.warehouse)),)
     ]
 
 

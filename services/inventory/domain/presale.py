@@ -270,6 +270,32 @@ def _coming(  # noqa: PLR0917 — as above
     return [] if wanted else found
 
 
+class Ahead(Struct, frozen=True, kw_only=True):
+    """Pieces that may be promised before they have come, and when they can be sent."""
+
+    pieces: int
+    """For all of the channels together."""
+    promised_for: datetime
+    channels: tuple[str, ...]
+
+
+def ahead(
+    line: ExpectedLine, terms: Iterable[tuple[str, Terms | None]], now: datetime
+) -> tuple[Ahead, ...]:
+    """What may still be promised of a line, by channels with the same terms; nothing of one that is overdue or undated."""
+    channels: dict[tuple[int, datetime], list[str]] = {}
+    for channel, one in terms:
+        if one is None or line.expected_at is None or not one.reaches(line.expected_at, now):
+            continue
+        if pieces := line.free(one.percent):
+            promised_for = line.expected_at + timedelta(days=one.handling_days)
+            channels.setdefault((pieces, promised_for), []).append(channel)
+    return tuple(
+        Ahead(pieces=pieces, promised_for=promised_for, channels=tuple(those))
+        for (pieces, promised_for), those in channels.items()
+    )
+
+
 class MakePromise(Struct, frozen=True):
     """Effect: an order is promised goods."""
 

@@ -32,6 +32,13 @@ SELECT DISTINCT sku FROM inventory.campaign_lines
 -- name: among
 SELECT DISTINCT sku FROM inventory.campaign_lines WHERE sku = ANY($1::text[])
 
+-- name: drawn_of
+-- What is set aside of a SKU, what its channels hold of it and have sent.
+SELECT warehouse, campaign, pieces, channels, begins_at, ends_at, running,
+       coalesce(sum(held), 0)::bigint AS held, coalesce(sum(sent), 0)::bigint AS sent
+FROM inventory.campaign_lines LEFT JOIN inventory.campaign_uses USING (warehouse, sku, campaign)
+WHERE sku = $1 GROUP BY warehouse, campaign, pieces, channels, begins_at, ends_at, running ORDER BY 1, 2
+
 -- name: open_of
 SELECT DISTINCT campaign FROM inventory.campaign_lines WHERE sku = $1 ORDER BY campaign
 

@@ -51,7 +51,14 @@ QUOTAS = read_quotas(RULES)
 SOURCES = topics.consumed_by(NAME)
 PRODUCED = (
     *("stock", "stock-levels", "reservations", "replenishment"),
-    *("stock-campaigns", "stock-movements", "stock-books", "channel-availability", "listing-stock"),
+    *(
+        "stock-campaigns",
+        "stock-outlook",
+        "stock-movements",
+        "stock-books",
+        "channel-availability",
+        "listing-stock",
+    ),
 )
 PATIENCE_S = 60.0
 

@@ -292,7 +292,9 @@ def test_the_newest_suggestion_holds_and_none_takes_it_back() -> None:
 
 
 def test_every_section_has_its_template_and_a_place_of_its_own() -> None:
-    assert list(SECTIONS) == ["differences", "replenishment", "campaigns", "holds", "movements"]
+    assert list(SECTIONS) == [
+        *("differences", "replenishment", "campaigns", "expected", "holds", "movements")
+    ]
     assert len({one.place for one in SECTIONS.values()}) == len(SECTIONS)
     for name in SECTIONS:
         assert (web.FOLDER / "templates" / f"stock_{name}.html").exists()

@@ -29,7 +29,7 @@ from schemas.events.orders import Payment
 from schemas.events.stock import StockPromiseChanged, StockReserved, StockShort
 from services.inventory.domain.backorders import Waiting, served
 from services.inventory.domain.model import Hold, Purchase
-from services.inventory.domain.presale import ExpectedLine, Terms, promised
+from services.inventory.domain.presale import Ahead, ExpectedLine, Terms, ahead, promised
 from services.inventory.domain.promise import ExpectedKey, Promise
 from services.inventory.domain.rules import Book
 from services.inventory.facts import StockFacts
@@ -257,6 +257,23 @@ def test_an_overdue_receipt_one_without_a_date_and_one_too_far_ahead_promise_not
     assert asked(NOW + 43 * DAY) is not None
     for expected_at in (None, NOW, NOW - DAY, NOW + 43 * DAY + timedelta(seconds=1)):
         assert asked(expected_at) is None
+
+
+def test_what_may_still_be_promised_is_told_by_date_for_channels_with_the_same_terms() -> None:
+    line = ExpectedLine(outstanding=10, promised=4, came=1, expected_at=NOW + 5 * DAY)
+    slower = replace(TERMS, handling_days=4)
+    terms = [("taobao", TERMS), ("jd", None), ("douyin", TERMS), ("youzan", slower)]
+    assert ahead(line, terms, NOW) == (
+        Ahead(pieces=6, promised_for=NOW + 7 * DAY, channels=("taobao", "douyin")),
+        Ahead(pieces=6, promised_for=NOW + 9 * DAY, channels=("youzan",)),
+    )
+    none_of = (
+        replace(line, promised=10),
+        replace(line, expected_at=None),
+        replace(line, expected_at=NOW),
+        replace(line, expected_at=NOW + 44 * DAY),
+    )
+    assert [ahead(one, terms, NOW) for one in none_of] == [()] * 4
 
 
 def test_among_equals_who_was_promised_first_is_served_first_and_has_what_came_for_it() -> None:

@@ -1,0 +1,214 @@
+"""What of a SKU is to come, promised ahead and set aside for campaigns, for people and for who shows it to them.
+
+Guarantees: nothing is locked, and each SKU's numbers are of a moment. What the presale table does not sell, or a row that
+keeps anything for channels (hard quotas, open campaigns), has nothing to promise, as when an order asks. A change is told
+on `stock-outlook` at the next look, whole; before the commit that notes it, so that a crash tells it twice and never not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import asdict
+
+from chassis.clock import Clock
+from chassis.codec import Codec
+from chassis.commands import envelope
+from chassis.postgres import Connection, Pool, named_queries
+from chassis.producer import Publisher
+from schemas.events.stock_outlook import (
+    CampaignUse,
+    ExpectedReceipt,
+    PromisableGoods,
+    StockOutlookChanged,
+)
+from services.inventory.domain.campaigns import QUOTA
+from services.inventory.domain.presale import Ahead, ExpectedLine, ahead
+from services.inventory.domain.promise import ExpectedKey
+from services.inventory.domain.rules import Book
+from services.inventory.expectations import SQL as EXPECTED
+from services.inventory.presale import Presale
+from services.inventory.quotas import Quotas
+from services.inventory.shares import CAMPAIGNS, unlocked
+from services.inventory.timers import leading
+
+SQL = named_queries(Path(__file__).parent / "sql" / "outlook.sql")
+LEAD_OUTLOOK = 15
+"""Beside those of `timers`."""
+SKUS_A_PART = 25
+"""Worked out at once: some two milliseconds, then others on this loop have their turn."""
+NOTHING = "[[],[]]"
+"""As it is noted: nothing is to come or set aside."""
+_decoder = msgspec.json.Decoder(tuple[tuple[ExpectedReceipt, ...], tuple[CampaignUse, ...]])
+PAUSE_TIMES = 10
+"""A look takes up to a tenth of the time, however many SKUs there are."""
+
+
+class Outlook:
+    """Reads what is to come and what is set aside, under the tables of this process."""
+
+    def __init__(self, presale: Presale, quotas: Quotas) -> None:
+        self._presale = presale
+        self._quotas = quotas
+
+    async def of(
+        self, connection: Connection, skus: Sequence[str], now: datetime
+    ) -> list[StockOutlookChanged]:
+        """How it stands with each of these SKUs, in their order; its version is the time, in microseconds."""
+        book = await self._book(connection, skus)
+        receipts = await self._receipts(connection, skus, book, now)
+        campaigns: dict[str, list[CampaignUse]] = {}
+        for warehouse, sku in sorted(book.shares):
+            campaigns.setdefault(sku, []).extend(_uses(book, warehouse, sku))
+        return [
+            StockOutlookChanged(
+                sku=sku,
+                version=int(now.timestamp() * 1_000_000),
+                occurred_at=now,
+                receipts=tuple(receipts.get(sku, ())),
+                campaigns=tuple(campaigns.get(sku, ())),
+            )
+            for sku in skus
+        ]
+
+    async def promisable(
+        self, connection: Connection, skus: Sequence[str], now: datetime
+    ) -> dict[ExpectedKey, tuple[Ahead, ...]]:
+        """What may still be promised of these SKUs, by line; without lines of which nothing may."""
+        asked = [sku for sku in skus if self._presale.concerns(sku)]
+        if not asked:
+            return {}
+        book = await self._book(connection, asked)
+        rows = await connection.fetch(EXPECTED["expected_of"], asked)
+        lines = {_key(row): self._promisable(row, book, now) for row in rows}
+        return {key: pieces for key, pieces in lines.items() if pieces}
+
+    async def _book(self, connection: Connection, skus: Sequence[str]) -> Book:
+        """Rows of which anything may be kept for channels."""
+        limited = {row["sku"] for row in await connection.fetch(CAMPAIGNS["among"], skus)}
+        if self._quotas.hard:
+            limited.update(sku for sku in skus if self._quotas.limits(sku))
+        return await unlocked(connection, sorted(limited), self._quotas) if limited else Book({})
+
+    async def _receipts(
+        self, connection: Connection, skus: Sequence[str], book: Book, now: datetime
+    ) -> dict[str, list[ExpectedReceipt]]:
+        rows = await connection.fetch(EXPECTED["expected_of"], skus)
+        promised = sorted({row["sku"] for row in rows if row["promised"]})
+        due = {_key(row): row for row in await connection.fetch(SQL["due"], promised)}
+        found: dict[str, list[ExpectedReceipt]] = {}
+        for row in rows:
+            dates: Any = due.get(_key(row), {})
+            found.setdefault(row["sku"], []).append(
+                ExpectedReceipt(
+                    warehouse=row["warehouse"],
+                    purchase_no=row["purchase_no"],
+                    outstanding=row["outstanding"],
+                    promised=row["promised"],
+                    came=row["came"],
+                    expected_at=row["expected_at"],
+                    first_due_at=dates.get("first_due_at"),
+                    last_due_at=dates.get("last_due_at"),
+                    promisable=tuple(
+                        PromisableGoods(**asdict(one)) for one in self._promisable(row, book, now)
+                    ),
+                )
+            )
+        return found
+
+    def _promisable(self, row: Any, book: Book, now: datetime) -> tuple[Ahead, ...]:
+        warehouse, sku = row["warehouse"], row["sku"]
+        shares = book.shares.get((warehouse, sku))
+        if self._quotas.limits(sku) or (shares is not None and shares.limiting):
+            return ()
+        line = ExpectedLine(
+            outstanding=row["outstanding"],
+            promised=row["promised"],
+            came=row["came"],
+            expected_at=row["expected_at"],
+        )
+        terms = [(one, self._presale.terms(one, sku)) for one in self._presale.channels]
+        return ahead(line, terms, now)
+
+
+class OutlookPublisher:
+    """Tells how it stands with SKUs of which anything is to come, promised or set aside, and that nothing is any more."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        publisher: Publisher,
+        codec: Codec,
+        outlook: Outlook,
+        *,
+        clock: Clock,
+        producer: str,
+    ) -> None:
+        self._pool = pool
+        self._publisher = publisher
+        self._codec = codec
+        self._outlook = outlook
+        self._clock = clock
+        self._producer = producer
+
+    async def look(self) -> int:
+        """Tells what is not as it was told; returns of how many SKUs. Raises Unavailable and DeliveryFailed."""
+        news, after = 0, ""
+        async with leading(self._pool, LEAD_OUTLOOK) as connection:
+            if connection is None:
+                return 0
+            while rows := await connection.fetch(SQL["concerned"], after, SKUS_A_PART):
+                skus = [row["sku"] for row in rows]
+                news += await self._tell(connection, skus)
+                after = skus[-1]
+        return news
+
+    async def _tell(self, connection: Connection, skus: Sequence[str]) -> int:
+        told = {row["sku"]: row["outlook"] for row in await connection.fetch(SQL["told"], skus)}
+        now: dict[str, str] = {}
+        news = []
+        for one in await self._outlook.of(connection, skus, self._clock.now()):
+            stands = _without_time(one)
+            if stands != told.get(one.sku, NOTHING):
+                news.append(one)
+                now[one.sku] = stands
+        if news:
+            await self._publisher.publish(
+                [envelope(self._codec, one, self._producer) for one in news]
+            )
+            kept = [sku for sku, stands in now.items() if stands != NOTHING]
+            await connection.execute(SQL["keep_told"], kept, [now[sku] for sku in kept])
+            await connection.execute(SQL["forget_told"], [*now.keys() - {*kept}])
+        return len(news)
+
+
+async def told_last(connection: Connection, sku: str) -> tuple[ExpectedReceipt, ...]:
+    """What is to come of a SKU, as it was told last."""
+    rows = await connection.fetch(SQL["told"], [sku])
+    return _decoder.decode(rows[0]["outlook"])[0] if rows else ()
+
+
+def _key(row: Any) -> ExpectedKey:
+    return (row["sku"], row["warehouse"], row["purchase_no"])
+
+
+def _uses(book: Book, warehouse: str, sku: str) -> list[CampaignUse]:
+    return [
+        CampaignUse(
+            warehouse=warehouse,
+            document_no=share.quota.removeprefix(QUOTA),
+            pieces=share.pieces,
+            held=share.held,
+            sent=share.sent,
+        )
+        for share in book.by_quota((warehouse, sku))
+        if share.quota.startswith(QUOTA)
+    ]
+
+
+def _without_time(outlook: StockOutlookChanged) -> str:
+    return msgspec.json.encode((outlook.receipts, outlook.campaigns)).decode()
