@@ -157,7 +157,7 @@ def planner_of(context: Context[InventorySettings]) -> Planner:
 
 
 def _telling(
-    context: Context[InventorySettings], quotas: Quotas
+    context: Context[InventorySettings], quotas: Quotas, outlook: Outlook
 ) -> list[Callable[[], Awaitable[None]]]:
     """What tells others of the stock: its levels, what channels may offer, and what is to come."""
     settings = context.settings
@@ -170,18 +170,18 @@ def _telling(
         clock=context.clock,
         producer=NAME,
     )
-    outlook = OutlookPublisher(
+    to_come = OutlookPublisher(
         context.pool,
         context.publisher,
         context.codec,
-        Outlook(read_presale(settings.rules_dir), quotas),
+        outlook,
         clock=context.clock,
         producer=NAME,
     )
     return [
         lambda: repeat(levels.look, settings.timer_ms, pause_times=LEVELS_PAUSE_TIMES),
         lambda: repeat(offers.look, settings.availability_ms, pause_times=OFFERS_PAUSE_TIMES),
-        lambda: repeat(outlook.look, settings.timer_ms, pause_times=PAUSE_TIMES),
+        lambda: repeat(to_come.look, settings.timer_ms, pause_times=PAUSE_TIMES),
     ]
 
 
@@ -253,8 +253,9 @@ async def build(context: Context[InventorySettings]) -> Parts:
     )
     source, desk = stock(), DirectSource()
     direct = direct_worker(desk, stock(answer=desk.answer), pool, context.publisher, clock)
+    outlook = Outlook(read_presale(settings.rules_dir), quotas)
     reservations = Reservations(
-        desk, pool, clock, hold_s=settings.hold_s, timeout_s=settings.reserve_timeout_s
+        *(desk, pool, clock, outlook), hold_s=settings.hold_s, timeout_s=settings.reserve_timeout_s
     )
     books = Books(pool, counters, epochs)
     sweeper = Sweeper(pool, counters, epochs, settings.sweep_after_ms)
@@ -278,7 +279,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             lambda: repeat(reservations.expire_due, settings.timer_ms),
             *_asking(context, sourcing, quotas, campaigns),
             lambda: repeat(sweeper.look, settings.timer_ms),
-            *_telling(context, quotas),
+            *_telling(context, quotas, outlook),
             lambda: repeat(check.look, CHECK_EVERY_MS),
             lambda: repeat(check.tell, settings.timer_ms),
             lambda: repeat(check.add_up, ADD_UP_EVERY_MS),

@@ -12,6 +12,7 @@ from chassis.errors import Unavailable
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
 from services.inventory import expectations, metrics, shares, shelves
 from services.inventory.counters import ValkeyCounters
+from services.inventory.domain.presale import Ahead
 from services.inventory.store import SQL, EpochInForce
 
 
@@ -49,6 +50,8 @@ class Level(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What may be promised: on hand, not reserved, and of a batch that is for sale. Negative when more was promised."""
     kept: int = 0
     """Of these, what only some group of channels may hold (hard quotas)."""
+    promisable: tuple[Ahead, ...] = ()
+    """What paid orders may still be promised out of purchase orders, those expected first; absent where presale does not sell it."""
 
 
 class Books:

@@ -60,7 +60,7 @@ FIELD = "duplicate_sku, malformed_text, missing_field, out_of_range, unknown_fie
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/availability"): Operation(
-        summary="库存：按 SKU（可多个）与仓库查询",
+        summary="库存：按 SKU（可多个）与仓库查询；预售的还有可从采购单答应的件数和日期",
         parameters=(
             _parameter("sku", "query", {**CODES, "minItems": 1}),
             {**_parameter("warehouse", "query", CODES), "required": False},

@@ -18,7 +18,8 @@ from msgspec.structs import asdict
 from chassis.clock import Clock
 from chassis.codec import Codec
 from chassis.commands import envelope
-from chassis.postgres import Connection, Pool, named_queries
+from chassis.errors import Unavailable
+from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool, named_queries
 from chassis.producer import Publisher
 from schemas.events.stock_outlook import (
     CampaignUse,
@@ -27,6 +28,7 @@ from schemas.events.stock_outlook import (
     StockOutlookChanged,
 )
 from services.inventory.domain.campaigns import QUOTA
+from services.inventory.domain.model import Row
 from services.inventory.domain.presale import Ahead, ExpectedLine, ahead
 from services.inventory.domain.promise import ExpectedKey
 from services.inventory.domain.rules import Book
@@ -76,16 +78,26 @@ class Outlook:
         ]
 
     async def promisable(
-        self, connection: Connection, skus: Sequence[str], now: datetime
-    ) -> dict[ExpectedKey, tuple[Ahead, ...]]:
-        """What may still be promised of these SKUs, by line; without lines of which nothing may."""
-        asked = [sku for sku in skus if self._presale.concerns(sku)]
+        self, pool: Pool, skus: Sequence[str], now: datetime
+    ) -> dict[Row, tuple[Ahead, ...]]:
+        """What may still be promised of these SKUs, those expected first, by warehouse and SKU; without rows of which
+        nothing may. Asks nothing of SKUs that no channel sells ahead. Raises Unavailable.
+        """
+        asked = [sku for sku in dict.fromkeys(skus) if self._presale.concerns(sku)]
         if not asked:
             return {}
-        book = await self._book(connection, asked)
-        rows = await connection.fetch(EXPECTED["expected_of"], asked)
-        lines = {_key(row): self._promisable(row, book, now) for row in rows}
-        return {key: pieces for key, pieces in lines.items() if pieces}
+        try:
+            async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                book = await self._book(connection, asked)
+                rows = await connection.fetch(EXPECTED["expected_of"], asked)
+        except AWAY as error:
+            raise Unavailable(f"Postgres: {type(error).__name__}") from error
+        found: dict[Row, tuple[Ahead, ...]] = {}
+        for row in rows:
+            if free := self._promisable(row, book, now):
+                where = (row["warehouse"], row["sku"])
+                found[where] = (*found.get(where, ()), *free)
+        return found
 
     async def _book(self, connection: Connection, skus: Sequence[str]) -> Book:
         """Rows of which anything may be kept for channels."""

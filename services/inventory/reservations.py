@@ -28,6 +28,7 @@ from services.inventory.domain.reservations import (
     as_it_is,
 )
 from services.inventory.invariants import Level
+from services.inventory.outlook import Outlook
 from services.inventory.rebuild import decode_kept
 
 SQL = named_queries(Path(__file__).parent / "sql" / "reservations.sql")
@@ -41,12 +42,20 @@ class Reservations:
     """What the doors and the timer may do with reservations."""
 
     def __init__(
-        self, desk: DirectSource, pool: Pool, clock: Clock, *, hold_s: int, timeout_s: float
+        self,
+        desk: DirectSource,
+        pool: Pool,
+        clock: Clock,
+        outlook: Outlook,
+        *,
+        hold_s: int,
+        timeout_s: float,
     ) -> None:
         self.hold_s = hold_s
         self._desk = desk
         self._pool = pool
         self._clock = clock
+        self._outlook = outlook
         self._timeout_s = timeout_s
         self._known: set[tuple[str, str]] = set()
 
@@ -76,9 +85,9 @@ class Reservations:
     async def unknown(
         self, skus: Sequence[str], warehouses: Sequence[str]
     ) -> frozenset[tuple[str, str]]:
-        """Those of which we never had a piece, as ("sku" or "warehouse", code).
+        """Those of which we never had a piece nor ordered one, as ("sku" or "warehouse", code).
 
-        What is known stays known: rows of stock are never removed.
+        What is known stays known: rows of stock and lines of purchase orders are never removed.
         """
         asked = {("sku", sku) for sku in skus} | {("warehouse", one) for one in warehouses}
         if missing := asked - self._known:
@@ -95,9 +104,22 @@ class Reservations:
         return frozenset()
 
     async def levels(self, skus: Sequence[str], warehouses: Sequence[str]) -> list[Level]:
-        """Levels of these SKUs in these warehouses (none: all), by SKU and warehouse."""
+        """Levels of these SKUs in these warehouses (none: all), by SKU and warehouse, with what may be promised of each."""
         rows = await self._fetch("availability_in", list(skus), list(warehouses))
-        return [Level(**dict(row)) for row in rows]
+        ahead = await self._outlook.promisable(self._pool, skus, self._clock.now())
+        levels = [
+            Level(**dict(row), promisable=ahead.pop((row["warehouse"], row["sku"]), ()))
+            for row in rows
+        ]
+        # What is to come to where there was never a piece.
+        levels += [
+            Level(
+                warehouse=warehouse, sku=sku, on_hand=0, reserved=0, available=0, promisable=pieces
+            )
+            for (warehouse, sku), pieces in ahead.items()
+            if not warehouses or warehouse in warehouses
+        ]
+        return sorted(levels, key=lambda one: (one.sku, one.warehouse))
 
     async def find(self, reservation_id: str) -> Reservation | None:
         """One reservation as it is."""

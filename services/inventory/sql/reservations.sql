@@ -9,8 +9,10 @@ SELECT key, document FROM inventory.reservations WHERE key = $1 AND reference IS
 SELECT key, document FROM inventory.reservations WHERE reference = $1 ORDER BY key LIMIT $2
 
 -- name: known
+-- What was ever ordered is known too: it may be promised before the first piece has come.
 SELECT 'sku' AS what, sku AS code FROM unnest($1::text[]) AS sku
 WHERE EXISTS (SELECT FROM inventory.stock WHERE stock.sku = sku.sku)
+   OR EXISTS (SELECT FROM inventory.expected WHERE expected.sku = sku.sku)
 UNION ALL
 SELECT 'warehouse', warehouse FROM unnest($2::text[]) AS warehouse
 WHERE EXISTS (SELECT FROM inventory.stock WHERE stock.warehouse = warehouse.warehouse)

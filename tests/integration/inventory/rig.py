@@ -31,6 +31,7 @@ from services.inventory.approvals import read_approvals
 from services.inventory.counters import ValkeyCounters
 from services.inventory.invariants import Books, Invariants
 from services.inventory.leases import read_leases
+from services.inventory.outlook import Outlook
 from services.inventory.presale import NO_PRESALE, Presale
 from services.inventory.quotas import Quotas, read_quotas
 from services.inventory.rebuild import EpochKeeper
@@ -105,7 +106,9 @@ class Running:
             campaigns=self.campaigns,
             answer=self.desk.answer,
         )
-        self.reservations = Reservations(self.desk, pool, clock, hold_s=1800, timeout_s=PATIENCE_S)
+        self.reservations = Reservations(
+            *(self.desk, pool, clock, Outlook(presale, quotas)), hold_s=1800, timeout_s=PATIENCE_S
+        )
         self.source: KafkaSource
         self.worker: Worker
         self.direct: Worker

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from msgspec import Struct
 
@@ -23,7 +24,7 @@ from services.console.stock_views import StockViews
 from services.inventory.outlook import Outlook, OutlookPublisher
 from services.inventory.presale import Presale
 from services.inventory.timers import LevelPublisher
-from tests.integration.inventory.papers import Office, office
+from tests.integration.inventory.papers import TOKEN, Office, office
 from tests.integration.inventory.rig import QUOTAS, House, until
 from tests.integration.inventory.test_campaigns import opening
 from tests.integration.inventory.test_presale import AHEAD, in_turn, ordered, paper
@@ -31,6 +32,7 @@ from tests.integration.inventory.test_shown_by_the_console import console_of
 from tests.unit.inventory.events import cancelled, placed, receipt
 
 DAY = timedelta(days=1)
+BEARER = {"authorization": f"Bearer {TOKEN}"}
 
 
 def publisher(people: Office, presale: Presale = AHEAD) -> OutlookPublisher:
@@ -109,6 +111,40 @@ async def test_a_row_that_keeps_pieces_for_a_campaign_has_nothing_to_promise(
         (told,) = await outlooks(inventory)
         free = {one.purchase_no: [p.pieces for p in one.promisable] for one in told.receipts}
         assert free == {"P1": [], "P2": [9], "P3": []}
+
+
+async def test_availability_says_what_may_be_promised_and_when_it_can_be_sent(
+    inventory: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        office(inventory, tmp_path, monkeypatch, presale=AHEAD) as people,
+        httpx2.AsyncClient(base_url=people.url, headers=BEARER) as client,
+    ):
+        soon = (SystemClock().now() + 5 * DAY).replace(microsecond=0)
+        await in_turn(inventory, [receipt("r1", "GZ", [("B", 3)]), buying("P1", soon)])
+        asked = {"sku": ["A", "B"]}
+        a, b = (await client.get("/availability", params=asked)).json()
+        assert (a["warehouse"], a["sku"], a["available"]) == ("HZ", "A", 0)
+        (free,) = a["promisable"]
+        assert (free["pieces"], free["channels"]) == (9, ["taobao"])
+        assert datetime.fromisoformat(free["promised_for"]) == soon + 2 * DAY
+        assert (b["available"], "promisable" in b) == (3, False)
+
+        # What has never come is known and can be held by nobody; what was never ordered is not.
+        wanted = {"reference": "till-7", "lines": [{"sku": "A", "quantity": 1}]}
+        key = {"idempotency-key": "till-1-0001"}
+        held = await client.post("/reservations", json=wanted, headers=key)
+        assert (held.status_code, held.json()["code"]) == (409, "insufficient_stock")
+        assert (await client.get("/availability", params={"sku": "X"})).status_code == 404
+
+        await in_turn(inventory, [buying("P2", soon + DAY), ordered("o1", 9)])
+        answer = await client.post("/availability", json={"skus": ["A"]})
+        ((free,),) = [one["promisable"] for one in answer.json()]
+        assert (free["pieces"], datetime.fromisoformat(free["promised_for"])) == (9, soon + 3 * DAY)
+        elsewhere = {"sku": "A", "warehouse": "GZ"}
+        assert (await client.get("/availability", params=elsewhere)).json() == []
+        await in_turn(inventory, [paper(CancelPurchase, "P2", reason="no tea")])
+        assert (await client.get("/availability", params={"sku": "A"})).json() == []
 
 
 async def test_the_console_and_the_terminal_show_it(
