@@ -115,6 +115,7 @@ def direct_worker(
 def office_routes(context: Context[InventorySettings], quotas: Quotas) -> list[Route]:
     """The doors of documents, of holds, of quotas and presale, of reconciliation and of replenishment."""
     settings, pool, clock = context.settings, context.pool, context.clock
+    presale = read_presale(settings.rules_dir)
     token = settings.api_token.get_secret_value()
     return [
         *document_routes(
@@ -128,11 +129,11 @@ def office_routes(context: Context[InventorySettings], quotas: Quotas) -> list[R
         *availability_routes(pool, token=token),
         *quota_routes(pool, quotas, token=token),
         *campaign_routes(
-            *(pool, context.desk, clock, quotas),
+            *(pool, context.desk, clock, quotas, presale),
             token=token,
             answer_timeout_s=settings.receipt_timeout_s,
         ),
-        *presale_routes(pool, read_presale(settings.rules_dir), clock, token=token),
+        *presale_routes(pool, presale, clock, token=token),
         *reconciliation_routes(
             Reconciler(pool, read_thresholds(settings.rules_dir), clock),
             settings.stock_sources,

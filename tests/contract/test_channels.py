@@ -42,6 +42,8 @@ from services.ingest.domain.model import (
     ProblemCode,
     goods_paid_fen,
 )
+from services.inventory.presale import read_presale
+from services.inventory.quotas import read_quotas
 from tests.contract.genuine_pushes import (
     CREDENTIALS,
     EXAMPLES,
@@ -52,6 +54,7 @@ from tests.contract.genuine_pushes import (
 )
 
 CHANNELS = load("services.ingest.channels", "CHANNEL", Channel)
+RULES = Path(__file__).parents[2] / "rules"
 WINDOW = PollWindow(since=NOW - timedelta(minutes=30), until=NOW)
 PAYLOADS = sorted(
     path
@@ -456,3 +459,9 @@ def test_a_payload_cut_or_overwritten_anywhere_never_raises(
     else:
         body[at] = data.draw(st.integers(min_value=0, max_value=255))
     feed(channel_of(path), bytes(body))
+
+
+def test_the_tables_of_the_stock_know_every_channel_of_the_folder_and_no_other() -> None:
+    """A campaign of a channel they do not know is refused."""
+    known = {*read_quotas(RULES).channels, *read_presale(RULES).channels}
+    assert known == set(CHANNELS)

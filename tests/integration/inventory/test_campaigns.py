@@ -25,9 +25,10 @@ from schemas.events.commands_inventory import (
 from schemas.events.stock import StockReserved, StockShort
 from schemas.events.stock_campaigns import CampaignChanged
 from services.inventory.campaign_watch import CampaignWatch
+from services.inventory.presale import read_presale
 from services.inventory.shares import OpenCampaigns
 from tests.integration.inventory.papers import Office, office
-from tests.integration.inventory.rig import House, until
+from tests.integration.inventory.rig import RULES, House, until
 from tests.integration.inventory.test_channel_availability import publisher, told
 from tests.integration.inventory.test_presale import AHEAD, bought, ordered
 from tests.integration.inventory.test_stock_flow import SOUND, level
@@ -375,6 +376,23 @@ async def test_an_operator_opens_changes_looks_at_and_closes_one(
         assert (await desk.at_terminal("campaign", "C9"))[0] == 2
         assert (await desk.at_terminal("campaign-close", "C9", "--reason", "r"))[0] == 2
         assert await desk.running.invariants() == SOUND
+
+
+async def test_a_campaign_of_a_channel_nobody_knows_is_refused_and_sets_nothing_aside(
+    inventory: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with office(inventory, tmp_path, monkeypatch, presale=read_presale(RULES)) as desk:
+        await in_turn(inventory, [receipt("r1", "HZ", [("A", 10)])])
+        code, output = await commanded(desk, tmp_path, channels=["taobao", "taobo", "Douyin"])
+        assert code == 1
+        assert "taobo, Douyin; known are taobao, jd, pdd, douyin" in output
+        said = {**PAPER, "actor": "li", "channels": ["taobo"]}
+        status, answer = await desk.post("/campaigns", said)
+        assert (status, answer["code"]) == (422, "unknown_channel")
+        assert (await desk.running.pool.fetchval("SELECT sum(kept) FROM inventory.stock")) == 0
+        # Orders of a group-buy come in, though no number is told there.
+        assert (await commanded(desk, tmp_path, channels=["groupbuy"]))[0] == 0
+        assert await row(inventory) == (10, 0, 6)
 
 
 async def test_what_somebody_took_from_a_campaign_is_found(
