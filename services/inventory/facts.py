@@ -18,6 +18,14 @@ from services.inventory.counters import Epoch
 from services.inventory.domain.adopting import offer_to_owner
 from services.inventory.domain.batches import Stand
 from services.inventory.domain.campaigns import Allot
+from services.inventory.domain.choosing import (
+    Available,
+    choose,
+    choose_part,
+    passed_over,
+    shortfall,
+    spare_of,
+)
 from services.inventory.domain.counters import Arrival, Target
 from services.inventory.domain.model import (
     AGREEING,
@@ -40,14 +48,6 @@ from services.inventory.domain.model import (
 )
 from services.inventory.domain.presale import PresaleEffect, Promised
 from services.inventory.domain.quotas import Recount
-from services.inventory.domain.rules import (
-    Available,
-    choose,
-    choose_part,
-    passed_over,
-    shortfall,
-    spare_of,
-)
 from services.inventory.domain.splitting import by_rank, split
 from services.inventory.foreseen import Foreseen, Moment, Plan, plan_for, rows_of
 from services.inventory.leases import Leases

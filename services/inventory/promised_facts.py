@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from services.inventory.domain.choosing import spare_of
 from services.inventory.domain.model import Goods, Hold, Row
 from services.inventory.domain.presale import (
     Aside,
@@ -21,7 +22,6 @@ from services.inventory.domain.presale import (
     promised,
 )
 from services.inventory.domain.promise import Promise
-from services.inventory.domain.rules import spare_of
 from services.inventory.foreseen import Foreseen
 from services.inventory.locked import LockedRows, Unlocked
 from services.inventory.presale import Presale

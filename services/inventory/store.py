@@ -25,9 +25,10 @@ from services.inventory import expectations, metrics, shares, shelves
 from services.inventory.adopting import named_reservations, take_over
 from services.inventory.approvals import Approvals
 from services.inventory.counters import Answer, Epoch, ValkeyCounters
+from services.inventory.domain.choosing import Available, choose, spare_of
 from services.inventory.domain.ledger import Balance, Booked, Ledger
 from services.inventory.domain.model import Entry, Hold, Off, Row
-from services.inventory.domain.rules import Available, Book, choose, spare_of
+from services.inventory.domain.rules import Book
 from services.inventory.domain.splitting import by_rank, split
 from services.inventory.facts import StockFacts
 from services.inventory.foreseen import Moment, Plan, foresee

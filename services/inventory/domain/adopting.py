@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from services.inventory.domain.choosing import Available, choose, passed_over, shortfall
 from services.inventory.domain.model import Goods, Held, Hold, Row, Short, merged
-from services.inventory.domain.rules import Available, choose, passed_over, shortfall
 
 
 def adoptable(state: object, channel: str) -> Hold | None:

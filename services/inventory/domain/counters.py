@@ -11,8 +11,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from services.inventory.domain.choosing import choose
 from services.inventory.domain.model import Goods, Row
-from services.inventory.domain.rules import choose
 
 
 class Ask(Struct, frozen=True, array_like=True):

@@ -15,8 +15,8 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
+from services.inventory.domain.choosing import Available, choose, lacking
 from services.inventory.domain.model import Goods, Lacking, Places
-from services.inventory.domain.rules import Available, choose, lacking
 
 SETS_MAX = 2_000
 """About two milliseconds. Twelve warehouses and four parcels are 793 sets, thirty and two are 465."""

@@ -11,6 +11,7 @@ from chassis.processor import Decision
 from schemas.events.reservations import ReservationEnded
 from schemas.events.stock import StockReserved
 from services.inventory.domain.adopting import adoptable, adopted, apart, with_own
+from services.inventory.domain.choosing import choose
 from services.inventory.domain.model import (
     Asked,
     Goods,
@@ -23,7 +24,6 @@ from services.inventory.domain.model import (
     merged,
 )
 from services.inventory.domain.quotas import Recount
-from services.inventory.domain.rules import choose
 from tests.unit.inventory.events import placed
 from tests.unit.inventory.test_handlers import GOODS, NO, PAID_ORDER, Shelf, decide
 

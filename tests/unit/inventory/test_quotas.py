@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from chassis.errors import StartRefused
 from services.inventory.domain.backorders import Waiting, served
+from services.inventory.domain.choosing import choose_part, shortfall
 from services.inventory.domain.model import Deduct, Goods, Receive
 from services.inventory.domain.quotas import Recount, Shares, Sharing, Use
-from services.inventory.domain.rules import Book, choose_part, shortfall
+from services.inventory.domain.rules import Book
 from tests.unit.inventory.house import NOW, sharing_out
 
 ROW = ("HZ", "A")

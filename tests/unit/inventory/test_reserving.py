@@ -19,6 +19,7 @@ from schemas.events.reservations import (
     ReservationShort,
 )
 from services.inventory.domain.batches import Portion
+from services.inventory.domain.choosing import choose_part
 from services.inventory.domain.model import (
     Aggregate,
     Asked,
@@ -47,7 +48,6 @@ from services.inventory.domain.reservations import (
     ReserveGoods,
     Shortage,
 )
-from services.inventory.domain.rules import choose_part
 from services.inventory.reserving import DIRECT_HANDLERS
 from tests.unit.inventory.batchless import NoBatches
 

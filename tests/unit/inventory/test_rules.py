@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.inventory.domain.choosing import choose, passed_over, shortfall
 from services.inventory.domain.counters import (
     Arrival,
     Ask,
@@ -25,7 +26,7 @@ from services.inventory.domain.model import (
     merged,
     taken_from,
 )
-from services.inventory.domain.rules import Book, choose, passed_over, shortfall
+from services.inventory.domain.rules import Book
 from services.inventory.domain.wanted import wanted
 
 LEVELS = {
