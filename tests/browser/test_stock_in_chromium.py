@@ -14,17 +14,20 @@ from playwright.sync_api import Page, expect
 from chassis.clock import SystemClock
 from tests.browser.conftest import Console, sign_in
 from tests.browser.shelves import (
+    campaign,
     checked,
     crossed,
     difference,
     fell,
     level,
     moved,
+    outlook,
     reconciled,
     reserved,
     suggested,
     task,
     till,
+    to_come,
 )
 from tests.browser.story import Story, publish
 
@@ -82,6 +85,14 @@ def what_happened(now: datetime) -> list[Struct]:
         reserved("DS20261121002", {SHIRT: 3}, at=now - timedelta(minutes=50)),
         till("rsv-3f7kq2m5x4c6v7b2n3m5", {SHIRT: (1, 1)}, at=now - timedelta(minutes=3)),
         reserved(gone, {SHIRT: 1}, at=early, paid=True),
+        campaign("HD20261212", "running", {SHIRT: 40}, at=now - timedelta(hours=1)),
+        outlook(
+            SHIRT,
+            to_come("PO20261122001", 120, 34, 74, days=30),
+            to_come("PO20261101003", 20, 6, days=3),
+            to_come("PO20261123002", 60, warehouse="GZ", days=60),
+            campaigns={"HD20261212": (40, 12, 3)},
+        ),
         fell(gone, {SHIRT: 1}, version=2, at=now - timedelta(minutes=31)),
         moved("RK20261120001", "receipt", {SHIRT: (60, 61)}, at=early, reason="双十一补货"),
         moved(
@@ -184,6 +195,9 @@ def a_sku_is_opened_by_keyboard(page: Page, pictures: Path) -> None:
     expect(page.locator("#holds")).to_contain_text("还剩")
     expect(page.locator("#movements")).to_contain_text("双十一补货")
     expect(page.locator("#differences")).to_contain_text("预占多于实物")
+    expect(page.locator("#expected")).to_contain_text("在途 200 件，已预售 40 件")
+    expect(page.locator("#expected")).to_contain_text("已过预计到货")
+    expect(page.locator("#campaigns tbody tr")).to_contain_text("双11 主会场")
     page.screenshot(path=pictures / "console-stock-sku.png", full_page=True)
     page.locator("#holds").get_by_role("link", name="DS20261121001").click()
     expect(page.locator("h1")).to_have_text("DS20261121001")
