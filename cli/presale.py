@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from cli.doors import Refused, call
 from cli.papers import REFUSED, Url
@@ -90,8 +90,9 @@ def of_sku(
     sku: str, purchases: Sequence[PurchaseOnTheWay], receipts: Sequence[ExpectedReceipt]
 ) -> Table:
     """What is on order of a SKU, what of it is promised and for when, and what may still be. As inventory told it last."""
-    names = ("采购单", "供应商", "仓库", "未到件数", "预计到货", "已预售", "答应发货", "还可预售")
-    table = Table(*names, title="采购在途与预售")
+    names = ("供应商", "仓库", "未到件数", "预计到货", "已预售", "答应发货", "还可预售")
+    # Whole, however narrow the terminal: it is what people copy.
+    table = Table(Column("采购单", no_wrap=True), *names, title="采购在途与预售")
     told = {(one.purchase_no, one.warehouse): one for one in receipts}
     for one in purchases:
         pieces = str(dict(one.outstanding)[sku])
