@@ -135,7 +135,11 @@ def decide_refused(
 def decide_recorded(
     state: WriteBacks | None, command: RecordWriteBack, _facts: Any, moment: Moment
 ) -> Decision[WriteBacks]:
-    """The channel's answer. The first final answer stands."""
+    """The channel's answer. The first final answer stands.
+
+    Platforms refuse a parcel while a buyer's request for a refund is open. A channel that has taken our refusal of such a
+    request is told of those parcels again: it counts an order it does not know to have left as late.
+    """
     known = state or NOTHING
     told = known.find(command.kind, command.document_no)
     if told is None or told.outcome != "due":
@@ -159,7 +163,10 @@ def decide_recorded(
             document_no=command.document_no,
             reason=command.reason,
         )
-    return Decision(state=known.settled(told, command.outcome), events=(event,))
+    after = known.settled(told, command.outcome)
+    if told.kind == REFUSAL and command.outcome == "applied":
+        after = after.taken_up_again()
+    return Decision(state=after, events=(event,))
 
 
 def decide_closed(
@@ -206,6 +213,12 @@ def write_backs(channels: Iterable[Channel]) -> Processor[WriteBacks]:
 
 
 _decoder: msgspec.json.Decoder[Kept[WriteBacks]] = msgspec.json.Decoder(Kept[WriteBacks])
+
+
+def answer_id(order_id: str, told: Told) -> str:
+    """Of the answer to one thing told: what is taken up again is answered anew."""
+    again = (str(told.again),) if told.again else ()
+    return request_id("writeback", order_id, told.kind, told.document_no, *again)
 
 
 class WriteBackDispatcher:
@@ -316,7 +329,7 @@ class WriteBackDispatcher:
         pace.settled(due.document, now_ms)
         return RecordWriteBack(
             order_id=row["key"],
-            command_id=request_id("writeback", row["key"], told.kind, told.document_no),
+            command_id=answer_id(row["key"], told),
             issued_at=self._shared.clock.now(),
             actor="ingest-writeback",
             kind=told.kind,

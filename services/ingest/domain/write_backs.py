@@ -1,7 +1,8 @@
 """What the channel of an order has to be told, and what became of it. Pure.
 
-Guarantees: one document is told once, whatever is intended again; the first final answer stands. Parcels of an
-order, and their new waybills, are told one after the other in the order in which they left.
+Guarantees: one document is told once, whatever is intended again; the first final answer stands, but for a parcel that
+was refused while a buyer's request for a refund was open: once the channel knows that request to be refused, it is told
+again. Parcels of an order, and their new waybills, are told one after the other in the order in which they left.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     lines: tuple[tuple[str, int], ...] = ()
     amount_fen: int = 0
     reason: str = ""
+    again: int = 0
+    """How often it was taken up again after the channel had refused it."""
 
     @property
     def parcel_id(self) -> str:
@@ -79,4 +82,15 @@ class WriteBacks(Struct, frozen=True, kw_only=True):
         """With the channel's final answer to one thing."""
         return WriteBacks(
             told=tuple(replace(one, outcome=outcome) if one == told else one for one in self.told)
+        )
+
+    def taken_up_again(self) -> WriteBacks:
+        """With the parcels due once more that the channel refused."""
+        return WriteBacks(
+            told=tuple(
+                replace(one, outcome="due", again=one.again + 1)
+                if one.kind in OF_PARCELS and one.outcome == "refused"
+                else one
+                for one in self.told
+            )
         )

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.embedded.stack import Stack
 from schemas.events.refunds import RefundRefused
-from schemas.events.write_backs import WriteBackApplied
+from schemas.events.shipments import ParcelShipped
+from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
 from tests.integration.ingest.write_back_rig import ANSWERING, NOW, PATIENCE_S, Street, street
+from tests.support.examples import example
 
 
 @pytest.fixture(name="street")
@@ -33,6 +38,28 @@ def refused(order_id: str, refund_id: str) -> RefundRefused:
         actor="alice",
         reason="商品已拆封",
     )
+
+
+async def parcel(street: Street, order_id: str) -> ParcelShipped:
+    """All of the order, by a courier every platform knows."""
+    [row] = await street.rows(
+        "SELECT document->'state'->>'lines' AS lines FROM ingest.orders WHERE order_id = $1",
+        order_id,
+    )
+    pattern: Any = example(ParcelShipped)
+    shipped: ParcelShipped = replace(
+        pattern,
+        order_id=order_id,
+        version=1,
+        parcel_id=f"{order_id}-1",
+        carrier="ZTO",
+        waybill_no="75000001",
+        lines=tuple(
+            replace(pattern.lines[0], line_no=number, channel_line_id=line_id, quantity=quantity)
+            for number, (line_id, quantity) in enumerate(json.loads(row["lines"]), 1)
+        ),
+    )
+    return shipped
 
 
 async def claimed(street: Street) -> dict[str, str]:
@@ -96,3 +123,26 @@ async def test_a_refusal_reaches_each_channel_once_though_ingest_dies_before_it_
     assert {counts[f"{channel}:refuse:applied"] for channel in ANSWERING} == {1}
     assert sum(counts[f"{channel}:refuse:duplicate"] for channel in ANSWERING) >= 1
     assert await street.rows("SELECT 1 FROM ingest.write_backs WHERE due") == []
+
+
+async def test_a_parcel_that_left_under_an_open_request_reaches_the_channel_after_its_refusal(
+    street: Street,
+) -> None:
+    world = street.simulation.world
+    async with street.ingest():
+        order = street.sell("pdd")
+        order_id = (await street.taken_in([order]))[order.order_no]
+        assert world.claim(world.records.orders[order.key])
+        await street.until("SELECT count(*) FROM ingest.aftersales WHERE requested", 1)
+        await street.say(await parcel(street, order_id))
+        [first] = await street.until_answered(1)
+        assert isinstance(first, WriteBackRefused), "the platform takes no parcel now"
+        [row] = await street.rows("SELECT refund_id FROM ingest.aftersales")
+        await street.say(refused(order_id, row["refund_id"]))
+        answers = await street.until_answered(3)
+    assert [(type(one), one.kind) for one in answers[1:]] == [
+        (WriteBackApplied, "refund_refusal"),
+        (WriteBackApplied, "shipment"),
+    ]
+    shipments = world.records.orders[order.key].shipments
+    assert [one.waybill for one in shipments] == ["75000001"]

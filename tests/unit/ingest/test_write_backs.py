@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
+from chassis.ids import request_id
 from chassis.processor import Decision, Moment, Record
 from schemas.events.commands_ingest import RecordWriteBack
 from schemas.events.order_states import OrderClosed
@@ -17,6 +19,7 @@ from services.ingest.channels.taobao import CHANNEL as TAOBAO
 from services.ingest.channels.woocommerce import CHANNEL as WOOCOMMERCE
 from services.ingest.domain.write_backs import SHIPMENT, Told, WriteBacks
 from services.ingest.writeback import (
+    answer_id,
     decide_recorded,
     decide_refused,
     decide_waybill_replaced,
@@ -96,6 +99,26 @@ def test_an_answer_about_something_else_settles_nothing() -> None:
     waiting = WriteBacks(told=(REFUSAL,))
     assert recorded(waiting, "applied", kind="refund").refusal == "not_due"
     assert recorded(None, "applied").refusal == "not_due"
+
+
+def test_a_parcel_refused_while_a_request_was_open_is_told_again_once_the_request_is_refused() -> (
+    None
+):
+    taken = replace(shipped("P1"), outcome="applied")
+    parcel = replace(shipped("P2"), outcome="refused")
+    before = WriteBacks(told=(taken, parcel, REFUSAL))
+    after = recorded(before, "applied").state
+    assert after is not None
+    assert after.due() == (replace(parcel, outcome="due", again=1),)
+    assert recorded(after, "applied").refusal == "not_due", "the same answer twice takes up nothing"
+    assert recorded(before, "refused").state == before.settled(REFUSAL, "refused")
+
+
+def test_what_is_told_again_is_answered_under_another_id() -> None:
+    parcel = shipped("P1")
+    ids = {answer_id("TB1", replace(parcel, again=times)) for times in range(3)}
+    assert len(ids) == 3
+    assert answer_id("TB1", parcel) == request_id("writeback", "TB1", SHIPMENT, "P1")
 
 
 def shipped(parcel: str, *lines: tuple[str, int]) -> Told:
