@@ -32,15 +32,10 @@ from schemas.events.orders import (
 )
 from schemas.events.refunds import (
     PayoutResumed,
-    RefundApproved,
     RefundFailed,
-    RefundLine,
-    RefundRefused,
-    RefundRequested,
-    RefundSettled,
-    RestockLine,
 )
 from schemas.events.shipments import ParcelDelivered, ParcelShipped
+from services.refunds import telling
 from services.refunds.domain import leaving, paid_back, resuming, rules, shares
 from services.refunds.domain.model import ENDED, Account, Case, CaseState
 from services.refunds.domain.rules import Refused
@@ -115,16 +110,7 @@ def _open_early(account: Account, order_id: str, facts: RefundFacts, at: Moment)
         events += decision.events
         effects += decision.effects
         if decision.refusal:
-            events.append(
-                RefundRefused(
-                    order_id=order_id,
-                    version=0,
-                    occurred_at=at.now,
-                    refund_id=request.refund_id,
-                    actor="refunds",
-                    reason=decision.refusal,
-                )
-            )
+            events.append(telling.not_opened(order_id, request.refund_id, decision.refusal, at.now))
     return Decision(state=account, events=tuple(events), effects=tuple(effects))
 
 
@@ -141,15 +127,10 @@ def channel_cancelled(
     for case in account.cases:
         if case.state in ENDED or case.state is CaseState.PAYING:
             continue
-        ended = replace(
-            case,
-            state=CaseState.REFUSED,
-            ended_at=at.now,
-            end_reason="refunded_by_channel",
-        )
-        account = rules.with_case(account, ended)
-        events.append(_refused(event.order_id, ended, "orders", "refunded_by_channel", at.now))
-        effects.append(_changed(event.order_id, account, ended, at.now))
+        why = ("orders", rules.PAID_BY_CHANNEL)
+        account, refused, changed = _ended(account, event.order_id, case, why, at.now)
+        events.append(refused)
+        effects.append(changed)
     return Decision(state=account, events=tuple(events), effects=tuple(effects))
 
 
@@ -172,12 +153,10 @@ def parcel_shipped(
     effects: list[object] = []
     for case in account.cases if facts.refuses_late else ():
         if rules.comes_too_late(case):
-            ended = replace(
-                case, state=CaseState.REFUSED, ended_at=at.now, end_reason=rules.TOO_LATE
-            )
-            account = rules.with_case(account, ended)
-            events.append(_refused(event.order_id, ended, "parcel", rules.TOO_LATE, at.now))
-            effects.append(_changed(event.order_id, account, ended, at.now))
+            why = ("parcel", rules.TOO_LATE)
+            account, refused, changed = _ended(account, event.order_id, case, why, at.now)
+            events.append(refused)
+            effects.append(changed)
     gone_on = _gone_on(account, event.order_id, at)
     return replace(gone_on, events=tuple(events), effects=(*effects, *gone_on.effects))
 
@@ -213,6 +192,8 @@ def request_refund(
         return _paid_back(state, command, command.taken_back, at)
     claimed = rules.claim(state, command)
     if isinstance(claimed, Refused):
+        if rules.paid_meanwhile(command, claimed):
+            return _opened_and_ended(state, command, facts, at)
         if not rules.overtook(command, claimed):
             return Decision(state=state, refusal=claimed.reason)
         return _early(state, command)
@@ -220,10 +201,12 @@ def request_refund(
     case = rules.opened(state, command, claimed, tier, at.now)
     case = rules.moved_on(state, case)
     account = rules.with_case(state, case)
-    events: list[Struct] = [_requested(command.order_id, case, at.now)]
+    events: list[Struct] = [telling.requested(command.order_id, case, at.now)]
     if case.approved:
         events.append(
-            _approved(command.order_id, case, at.now, who=(case.rule, case.tier), reason="rule")
+            telling.approved(
+                command.order_id, case, at.now, who=(case.rule, case.tier), reason="rule"
+            )
         )
     return Decision(
         state=account,
@@ -231,6 +214,35 @@ def request_refund(
         effects=(_changed(command.order_id, account, case, at.now),),
         result_id=case.refund_id,
     )
+
+
+def _opened_and_ended(
+    state: Account, command: RequestRefund, facts: RefundFacts, at: Moment
+) -> Decided:
+    """What a channel's own refund overtook, topics having no order among themselves: it ends as it would have open."""
+    claimed = rules.claim(replace(state, refunded_by_channel=False), command)
+    if isinstance(claimed, Refused):
+        return Decision(state=state, refusal=rules.PAID_BY_CHANNEL)
+    tier = facts.tier(rules.tier_facts(state, command, claimed, at.now))
+    case = rules.opened(state, command, claimed, tier, at.now)
+    requested = telling.requested(command.order_id, case, at.now)
+    account, refused, changed = _ended(
+        state, command.order_id, case, ("orders", rules.PAID_BY_CHANNEL), at.now
+    )
+    return Decision(
+        state=account, events=(requested, refused), effects=(changed,), result_id=case.refund_id
+    )
+
+
+def _ended(
+    account: Account, order_id: str, case: Case, why: tuple[str, str], now: datetime
+) -> tuple[Account, Struct, CaseChanged]:
+    """The account with a case that ends before any money went, and what is told. `why`: actor and reason."""
+    actor, reason = why
+    ended = replace(case, state=CaseState.REFUSED, ended_at=now, end_reason=reason)
+    account = rules.with_case(account, ended)
+    told = telling.refused(order_id, ended, actor, reason, now)
+    return account, told, _changed(order_id, account, ended, now)
 
 
 def _early(state: Account, command: RequestRefund) -> Decided:
@@ -244,23 +256,18 @@ def _paid_back(state: Account, command: RequestRefund, back: PaidBack, at: Momen
     if isinstance(claimed, Refused):
         if rules.overtook(command, claimed):
             return _early(state, command)
-        refused = RefundRefused(
-            order_id=command.order_id,
-            version=0,
-            occurred_at=at.now,
-            refund_id=command.refund_id,
-            actor="refunds",
-            reason=claimed.reason,
-        )
+        refused = telling.not_opened(command.order_id, command.refund_id, claimed.reason, at.now)
         return Decision(state=state, events=(refused,), result_id=claimed.reason)
     case = paid_back.settled_at_once(state, command, claimed, at.now)
     account = rules.with_case(state, case)
     who = (command.actor, case.tier)
-    approved = _approved(command.order_id, case, at.now, who=who, reason="paid_back")
-    settled = _settled(account, command.order_id, case, back.gateway, back.request_no, at.now)
+    approved = telling.approved(command.order_id, case, at.now, who=who, reason="paid_back")
+    settled = telling.settled(
+        account, command.order_id, case, back.gateway, back.request_no, at.now
+    )
     return Decision(
         state=account,
-        events=(_requested(command.order_id, case, at.now), approved, settled),
+        events=(telling.requested(command.order_id, case, at.now), approved, settled),
         effects=(_changed(command.order_id, account, case, at.now),),
         result_id=case.refund_id,
     )
@@ -279,7 +286,7 @@ def approve_refund(
     if agreed is case:
         return Decision(state=state, result_id=case.refund_id)
     who = (command.actor, command.role)
-    approved = _approved(command.order_id, agreed, at.now, who=who, reason=command.reason)
+    approved = telling.approved(command.order_id, agreed, at.now, who=who, reason=command.reason)
     return _moved(state, command.order_id, agreed, (approved,), at.now)
 
 
@@ -295,7 +302,7 @@ def refuse_refund(
         return Decision(state=state, refusal=ended.reason)
     if ended is case:
         return Decision(state=state, result_id=case.refund_id)
-    refused = _refused(command.order_id, ended, command.actor, command.reason, at.now)
+    refused = telling.refused(command.order_id, ended, command.actor, command.reason, at.now)
     return _moved(state, command.order_id, ended, (refused,), at.now)
 
 
@@ -337,7 +344,7 @@ def record_payout(
         )
         return _moved(state, command.order_id, ended, (failed,), at.now)
     account = rules.with_case(state, ended)
-    settled = _settled(
+    settled = telling.settled(
         account, command.order_id, case, command.gateway, command.gateway_request_no, at.now
     )
     return _moved(state, command.order_id, ended, (settled,), at.now)
@@ -388,89 +395,6 @@ def _moved(
 def _changed(order_id: str, account: Account, case: Case, now: datetime) -> CaseChanged:
     trade_no = f"{account.channel}:{account.channel_order_no}"
     return CaseChanged(order_id=order_id, trade_no=trade_no, case=case, changed_at=now)
-
-
-def _approved(
-    order_id: str, case: Case, now: datetime, *, who: tuple[str, str], reason: str
-) -> RefundApproved:
-    """`who`: actor and role."""
-    actor, role = who
-    return RefundApproved(
-        order_id=order_id,
-        version=0,
-        occurred_at=now,
-        refund_id=case.refund_id,
-        actor=actor,
-        role=role,
-        complete=case.approved,
-        reason=reason,
-    )
-
-
-def _requested(order_id: str, case: Case, now: datetime) -> RefundRequested:
-    return RefundRequested(
-        order_id=order_id,
-        version=0,
-        occurred_at=now,
-        refund_id=case.refund_id,
-        kind=str(case.kind),
-        amount_fen=case.amount_fen,
-        freight_fen=case.freight_fen,
-        lines=tuple(
-            RefundLine(
-                line_no=line.line_no,
-                sku=line.sku,
-                quantity=line.quantity,
-                amount_fen=line.amount_fen,
-            )
-            for line in case.lines
-        ),
-        reason=case.reason,
-        tier=case.tier,
-        approvals_needed=case.approvals_needed,
-        rule=case.rule,
-        actor=case.requested_by,
-    )
-
-
-def _settled(  # noqa: PLR0917 — all that is told
-    account: Account, order_id: str, case: Case, gateway: str, request_no: str, now: datetime
-) -> RefundSettled:
-    return RefundSettled(
-        order_id=order_id,
-        version=0,
-        occurred_at=now,
-        refund_id=case.refund_id,
-        amount_fen=case.amount_fen,
-        gateway=gateway,
-        gateway_request_no=request_no,
-        restock=_restock(case),
-        order_fully_refunded=rules.fully_refunded(account),
-        shipped=bool(leaving.gone_of(account, case.refund_id, case.lines)),
-    )
-
-
-def _refused(order_id: str, case: Case, actor: str, reason: str, now: datetime) -> RefundRefused:
-    return RefundRefused(
-        order_id=order_id,
-        version=0,
-        occurred_at=now,
-        refund_id=case.refund_id,
-        actor=actor,
-        reason=reason,
-    )
-
-
-def _restock(case: Case) -> tuple[RestockLine, ...]:
-    """Goods that came back good. What was never shipped is released by the cancelling instead."""
-    if case.goods != "good":
-        return ()
-    returned = case.returned or {line.line_no: line.quantity for line in case.lines}
-    return tuple(
-        RestockLine(sku=line.sku, quantity=returned[line.line_no])
-        for line in case.lines
-        if line.line_no in returned
-    )
 
 
 HANDLERS: Handlers = {

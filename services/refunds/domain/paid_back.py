@@ -21,7 +21,7 @@ from services.refunds.domain.model import (
     Kind,
     Line,
 )
-from services.refunds.domain.rules import Claim, Refused
+from services.refunds.domain.rules import PAID_BY_CHANNEL, Claim, Refused
 from services.refunds.domain.shares import free_units, left_fen, take
 
 TIER: Final = "counter"
@@ -35,7 +35,7 @@ def claim_paid_back(account: Account, back: PaidBack) -> Claim | Refused:
     if account.paid_fen <= 0:
         return Refused("not_paid")
     if account.refunded_by_channel:
-        return Refused("refunded_by_channel")
+        return Refused(PAID_BY_CHANNEL)
     if account.unmatched:
         return Refused("lines_unmatched")
     taken: list[CaseLine] = []

@@ -25,10 +25,11 @@ from services.refunds.domain.model import (
 )
 from services.refunds.domain.shares import free_units, take
 
+PAID_BY_CHANNEL: Final = "refunded_by_channel"
 REASONS: Final[Mapping[str, str]] = {
     "order_unknown": "没有这个订单，或订单尚未同步",
     "not_paid": "订单尚未付款",
-    "refunded_by_channel": "平台已退款",
+    PAID_BY_CHANNEL: "平台已退款",
     "kind_unknown": "退款类型不正确",
     "line_unknown": "订单里没有这一行",
     "line_repeated": "同一行写了两次",
@@ -93,7 +94,7 @@ def claim(account: Account, request: RequestRefund) -> Claim | Refused:
     if account.paid_fen <= 0:
         return Refused("not_paid")
     if account.refunded_by_channel:
-        return Refused("refunded_by_channel")
+        return Refused(PAID_BY_CHANNEL)
     if request.kind not in KINDS:
         return Refused("kind_unknown")
     if account.unmatched and request.lines:
@@ -125,6 +126,11 @@ def overtook(request: RequestRefund, refused: Refused) -> bool:
     """
     behind = refused.reason in {"order_unknown", "not_paid", "lines_unmatched"}
     return behind and request.actor.startswith("channel:")
+
+
+def paid_meanwhile(request: RequestRefund, refused: Refused) -> bool:
+    """Whether a channel's request was overtaken by the refund that the channel made of it."""
+    return refused.reason == PAID_BY_CHANNEL and request.actor.startswith("channel:")
 
 
 def _take_lines(

@@ -15,6 +15,7 @@ from services.refunds.domain.model import CaseState
 from services.refunds.domain.rules import REASONS
 from tests.unit.refunds.desk import (
     NOON,
+    ORDER,
     RefundDesk,
     cancelled,
     channel_closed,
@@ -279,6 +280,30 @@ def test_what_the_channel_paid_back_itself_is_not_paid_twice() -> None:
     assert desk.stands("refund-2") is CaseState.REFUSED
     assert desk.of(RefundRefused)[-1].reason == "refunded_by_channel"
     assert desk.request("refund-3").refusal == "refunded_by_channel"
+
+
+@pytest.mark.parametrize("overtaken", [False, True])
+def test_a_channels_request_ends_with_its_own_refund_whichever_comes_first(
+    overtaken: bool,
+) -> None:
+    desk = RefundDesk(placed(line(1, 2, 18_000)), paid(18_000), shipped(ORDER, (1, 2)))
+
+    def ask() -> None:
+        for _ in range(2):
+            asked = desk.request("refund-1", kind="return_and_refund", actor="channel:groupbuy")
+            assert (asked.refusal, asked.result_id) == ("", "refund-1")
+
+    if not overtaken:
+        ask()
+    desk.give(channel_closed(refunded=True))
+    if overtaken:
+        ask()
+    assert desk.stands() is CaseState.REFUSED
+    assert [type(event) for event in desk.events] == [RefundRequested, RefundRefused]
+    [refused] = desk.of(RefundRefused)
+    assert (refused.actor, refused.reason) == ("orders", "refunded_by_channel")
+    assert desk.state is not None
+    assert desk.changes[-1].case == desk.state.case("refund-1")
 
 
 def test_news_that_overtake_their_order_are_kept_for_it() -> None:

@@ -1,0 +1,113 @@
+"""What is told of a case, as events of its order. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from schemas.events.refunds import (
+    RefundApproved,
+    RefundLine,
+    RefundRefused,
+    RefundRequested,
+    RefundSettled,
+    RestockLine,
+)
+from services.refunds.domain import leaving, rules
+from services.refunds.domain.model import Account, Case
+
+
+def approved(
+    order_id: str, case: Case, now: datetime, *, who: tuple[str, str], reason: str
+) -> RefundApproved:
+    """Somebody has agreed, or a rule. `who`: actor and role."""
+    actor, role = who
+    return RefundApproved(
+        order_id=order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=case.refund_id,
+        actor=actor,
+        role=role,
+        complete=case.approved,
+        reason=reason,
+    )
+
+
+def requested(order_id: str, case: Case, now: datetime) -> RefundRequested:
+    """A request has become a case."""
+    return RefundRequested(
+        order_id=order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=case.refund_id,
+        kind=str(case.kind),
+        amount_fen=case.amount_fen,
+        freight_fen=case.freight_fen,
+        lines=tuple(
+            RefundLine(
+                line_no=line.line_no,
+                sku=line.sku,
+                quantity=line.quantity,
+                amount_fen=line.amount_fen,
+            )
+            for line in case.lines
+        ),
+        reason=case.reason,
+        tier=case.tier,
+        approvals_needed=case.approvals_needed,
+        rule=case.rule,
+        actor=case.requested_by,
+    )
+
+
+def settled(  # noqa: PLR0917 — all that is told
+    account: Account, order_id: str, case: Case, gateway: str, request_no: str, now: datetime
+) -> RefundSettled:
+    """The money of a case is back with the buyer."""
+    return RefundSettled(
+        order_id=order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=case.refund_id,
+        amount_fen=case.amount_fen,
+        gateway=gateway,
+        gateway_request_no=request_no,
+        restock=_restock(case),
+        order_fully_refunded=rules.fully_refunded(account),
+        shipped=bool(leaving.gone_of(account, case.refund_id, case.lines)),
+    )
+
+
+def refused(order_id: str, case: Case, actor: str, reason: str, now: datetime) -> RefundRefused:
+    """A case has ended without money."""
+    return _refusal(order_id, case.refund_id, actor, reason, now)
+
+
+def not_opened(order_id: str, refund_id: str, reason: str, now: datetime) -> RefundRefused:
+    """A channel's request that our books cannot take never became a case."""
+    return _refusal(order_id, refund_id, "refunds", reason, now)
+
+
+def _refusal(
+    order_id: str, refund_id: str, actor: str, reason: str, now: datetime
+) -> RefundRefused:
+    return RefundRefused(
+        order_id=order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=refund_id,
+        actor=actor,
+        reason=reason,
+    )
+
+
+def _restock(case: Case) -> tuple[RestockLine, ...]:
+    """Goods that came back good. What was never shipped is released by the cancelling instead."""
+    if case.goods != "good":
+        return ()
+    returned = case.returned or {line.line_no: line.quantity for line in case.lines}
+    return tuple(
+        RestockLine(sku=line.sku, quantity=returned[line.line_no])
+        for line in case.lines
+        if line.line_no in returned
+    )
