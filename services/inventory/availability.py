@@ -26,7 +26,7 @@ from schemas.events.channel_availability import ChannelAvailabilityChanged, Chan
 from services.inventory.domain.availability import Level, for_sale, offered
 from services.inventory.domain.rules import Book
 from services.inventory.quotas import Quotas
-from services.inventory.shares import CAMPAIGNS, unlocked
+from services.inventory.shares import keeping
 from services.inventory.timers import LEAD_AVAILABILITY, leading
 
 _decode_offers = msgspec.json.Decoder(tuple[ChannelOffer, ...]).decode
@@ -104,11 +104,7 @@ class AvailabilityPublisher:
         rows: dict[str, list[Any]] = {}
         for row in await connection.fetch(SQL["levels_of"], skus):
             rows.setdefault(row["sku"], []).append(row)
-        campaigning = await connection.fetch(CAMPAIGNS["among"], list(rows))
-        limited = {row["sku"] for row in campaigning}
-        if self._quotas.hard:
-            limited.update(sku for sku in rows if self._quotas.limits(sku))
-        book = await unlocked(connection, sorted(limited), self._quotas) if limited else Book({})
+        book = await keeping(connection, list(rows), self._quotas)
         news = []
         async for part in _slowly(list(rows.items())):
             for sku, levels in part:

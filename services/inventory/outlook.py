@@ -35,7 +35,7 @@ from services.inventory.domain.rules import Book
 from services.inventory.expectations import SQL as EXPECTED
 from services.inventory.presale import Presale
 from services.inventory.quotas import Quotas
-from services.inventory.shares import CAMPAIGNS, unlocked
+from services.inventory.shares import keeping
 from services.inventory.timers import leading
 
 SQL = named_queries(Path(__file__).parent / "sql" / "outlook.sql")
@@ -61,7 +61,7 @@ class Outlook:
         self, connection: Connection, skus: Sequence[str], now: datetime
     ) -> list[StockOutlookChanged]:
         """How it stands with each of these SKUs, in their order; its version is the time, in microseconds."""
-        book = await self._book(connection, skus)
+        book = await keeping(connection, skus, self._quotas)
         receipts = await self._receipts(connection, skus, book, now)
         campaigns: dict[str, list[CampaignUse]] = {}
         for warehouse, sku in sorted(book.shares):
@@ -88,7 +88,7 @@ class Outlook:
             return {}
         try:
             async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-                book = await self._book(connection, asked)
+                book = await keeping(connection, asked, self._quotas)
                 rows = await connection.fetch(EXPECTED["expected_of"], asked)
         except AWAY as error:
             raise Unavailable(f"Postgres: {type(error).__name__}") from error
@@ -98,13 +98,6 @@ class Outlook:
                 where = (row["warehouse"], row["sku"])
                 found[where] = (*found.get(where, ()), *free)
         return found
-
-    async def _book(self, connection: Connection, skus: Sequence[str]) -> Book:
-        """Rows of which anything may be kept for channels."""
-        limited = {row["sku"] for row in await connection.fetch(CAMPAIGNS["among"], skus)}
-        if self._quotas.hard:
-            limited.update(sku for sku in skus if self._quotas.limits(sku))
-        return await unlocked(connection, sorted(limited), self._quotas) if limited else Book({})
 
     async def _receipts(
         self, connection: Connection, skus: Sequence[str], book: Book, now: datetime

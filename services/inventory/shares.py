@@ -214,6 +214,14 @@ async def unlocked(connection: Connection, skus: Sequence[str], quotas: Quotas) 
     return Book(rows, None, shares, aside)
 
 
+async def keeping(connection: Connection, skus: Sequence[str], quotas: Quotas) -> Book:
+    """As `unlocked`, of those SKUs only of which anything may be kept for channels: by hard quotas or open campaigns."""
+    limited = {row["sku"] for row in await connection.fetch(CAMPAIGNS["among"], skus)}
+    if quotas.hard:
+        limited.update(sku for sku in skus if quotas.limits(sku))
+    return await unlocked(connection, sorted(limited), quotas) if limited else Book({})
+
+
 async def restart(connection: Connection, sku: str) -> list[str]:
     """Forgets what was sent of the SKU: its shares are of what lies there now. Returns the warehouses.
 
