@@ -44,14 +44,15 @@ class Codec:
         current = newest(locked)
         self._schemas: dict[int, tuple[Any, Any]] = {}
         self._records: dict[int, type[Struct]] = {}
+        self._current = {entry.schema_id: entry for entry in newest(locked).values()}
         self._readers: dict[int, Reader] = {}
+        """Of newest schemas that were met: making all of them would cost each start a tenth of a second."""
         self._writers: dict[type[Struct], Writer] = {}
         parsed_newest = {}
         for full_name, entry in current.items():
-            schema, record = entry.schema(), types[full_name]
+            schema = entry.schema()
             parsed_newest[full_name] = parse_schema(schema)
-            self._writers[record] = writer(schema, HEADER.pack(0, entry.schema_id))
-            self._readers[entry.schema_id] = reader(schema, record, HEADER.size)
+            self._writers[types[full_name]] = writer(schema, HEADER.pack(0, entry.schema_id))
         for entry in locked:
             parsed = parse_schema(entry.schema())
             newest_parsed = parsed_newest[entry.full_name]
@@ -78,7 +79,7 @@ class Codec:
         if len(framed) > PAYLOAD_BYTES_MAX:
             raise Invalid("too_large")
         schema_id = int.from_bytes(framed[1:5], "big")
-        if (read := self._readers.get(schema_id)) is not None:
+        if (read := self._readers.get(schema_id) or self._reader(schema_id)) is not None:
             try:
                 return read(framed)
             except Exception:  # noqa: BLE001, S110 — fastavro has the last word, and says what is wrong
@@ -94,6 +95,14 @@ class Codec:
         if body.tell() != len(framed):
             raise Invalid("trailing_bytes")
         return event
+
+    def _reader(self, schema_id: int) -> Reader | None:
+        """Makes the reader of a newest schema; None for an older one, which fastavro promotes."""
+        entry = self._current.get(schema_id)
+        if entry is None:
+            return None
+        made = reader(entry.schema(), self._records[schema_id], HEADER.size)
+        return self._readers.setdefault(schema_id, made)
 
     def peek(self, framed: bytes) -> Peeked:
         """Type, key and version without decoding the rest. Raises Invalid."""

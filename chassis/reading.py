@@ -1,4 +1,4 @@
-"""Readers of Avro records, one function a schema, generated when the process starts: the way back of `chassis.writing`.
+"""Readers of Avro records, one function a schema, generated when a process first meets it: the way back of `chassis.writing`.
 
 Guarantees: what a reader returns is what fastavro and msgspec make of the same bytes (tests/contract/test_codec.py
 holds it for every locked schema, any value and any damage), at a third of their time: a value is read where it lies
