@@ -13,12 +13,13 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 from msgspec import Struct
 
 from chassis.errors import Unavailable
 from chassis.postgres import Connection
-from chassis.processor import Kept, Record
+from chassis.processor import Kept, Processor, Record
 from chassis.source import Batch
 from chassis.storage import Advance, PostgresWork
 
@@ -28,6 +29,8 @@ WAITING_MAX = 1_000
 """Questions that may wait; more than a second of them is more than anybody waits for."""
 KEYS_LOCK = 7_266_876
 """Advisory lock class of keys in hand. The number is arbitrary and ours."""
+SIGNED = 1 << 31
+"""From a digest of 32 bits to an integer of Postgres."""
 
 
 class Answered(Struct, frozen=True):
@@ -116,10 +119,14 @@ class DirectSource:
 class DirectWork(PostgresWork):
     """A transaction fenced by the keys it is about instead of by offsets."""
 
+    @classmethod
+    def opening(cls, processor: Processor[Any], keys: Sequence[str]) -> str:
+        """What its facts begin with; then it has these aggregates in hand."""
+        return f"{super().opening(processor, keys)}; {locking(keys)}"
+
     async def begin(self, moves: Sequence[Advance], keys: Sequence[str]) -> dict[str, Kept[Any]]:
-        """The aggregates, after everybody who has one of them in hand has committed. There is nothing to swap."""
+        """The aggregates, as whoever had them in hand before has left them. There is nothing to swap."""
         del moves
-        await lock_keys(self.connection, keys)
         return await self.load(keys)
 
 
@@ -128,10 +135,14 @@ async def lock_keys(connection: Connection, keys: Sequence[str]) -> None:
 
     Whoever else may write what is asked for here takes this lock before he reads it, and before any row of stock.
     """
-    # In one order, so that two processes never wait in a ring; equal hashes only wait for each other.
-    await connection.execute(
-        "SELECT pg_advisory_xact_lock($1, hash) FROM "
-        "(SELECT DISTINCT hashtext(key) AS hash FROM unnest($2::text[]) AS key ORDER BY 1) AS ordered",
-        KEYS_LOCK,
-        keys,
+    await connection.execute(locking(keys))
+
+
+def locking(keys: Sequence[str]) -> str:
+    """The statement of `lock_keys`, without parameters."""
+    # In one order, so that two processes never wait in a ring; equal digests only wait for each other.
+    digests = sorted({crc32(key.encode()) - SIGNED for key in keys})
+    return (
+        f"SELECT pg_advisory_xact_lock({KEYS_LOCK}, digest) "  # noqa: S608 — integers
+        f"FROM unnest('{{{','.join(map(str, digests))}}}'::int[]) AS digest"
     )

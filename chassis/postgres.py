@@ -72,6 +72,27 @@ async def open_pool(url: str, size: int, name: str = "danshu") -> Pool:
 
 
 @asynccontextmanager
+async def transaction(connection: Connection, opening: str = "") -> AsyncIterator[None]:
+    """A transaction that begins with the statements of `opening` (they take no parameters) in one round trip.
+
+    Commits at the end of the block, rolls back on any exception. Raises AWAY.
+    """
+    try:
+        await connection.execute(f"BEGIN; {opening}")
+        yield
+        ended = await connection.execute("COMMIT")
+    except BaseException:
+        # The pool keeps sessions as they are: one in the middle of a transaction must not go back.
+        try:
+            if not connection.is_closed():
+                await connection.execute("ROLLBACK")
+        except AWAY:
+            connection.terminate()
+        raise
+    assert ended == "COMMIT", "a statement had failed and nobody was told"
+
+
+@asynccontextmanager
 async def leading(pool: Pool, lock: int) -> AsyncIterator[Connection | None]:
     """The session that holds the advisory lock, or None while another session has it; raises AWAY.
 

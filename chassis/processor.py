@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -139,6 +139,19 @@ class Appended(Struct, frozen=True, kw_only=True):
     rows: Sequence[tuple[Any, ...]]
 
 
+class Rewritten(Struct, frozen=True, kw_only=True):
+    """Rows of a table that are changed by the last statement of a batch. They exist, and the batch holds their locks.
+
+    `columns` as of `Appended`; the first `keys` of them say which row. `also` is SQL that every row is set to besides.
+    """
+
+    table: str
+    columns: tuple[tuple[str, str], ...]
+    keys: int
+    rows: Sequence[tuple[Any, ...]]
+    also: str = ""
+
+
 def typed(names: Iterable[str], **sql_types: str) -> tuple[tuple[str, str], ...]:
     """Columns of `Appended` by these names; those without a type given are text."""
     return tuple((name, sql_types.get(name, "text")) for name in names)
@@ -146,6 +159,9 @@ def typed(names: Iterable[str], **sql_types: str) -> tuple[tuple[str, str], ...]
 
 class FactsSource(ABC, Generic[F]):
     """Fetches and saves the facts of a batch inside its transaction; to be inherited from."""
+
+    opening: ClassVar[str] = ""
+    """SQL without parameters that the transaction begins with, in the round trip of its BEGIN: locks, settings."""
 
     @abstractmethod
     async def fetch(self, work: Any, records: Sequence[Record], kept: dict[str, Kept[Any]]) -> F:
@@ -156,8 +172,13 @@ class FactsSource(ABC, Generic[F]):
         del facts, kept
         return ()
 
+    def rewritten(self, facts: F, kept: Mapping[str, Kept[Any]]) -> Sequence[Rewritten]:
+        """What effects change in rows of tables."""
+        del facts, kept
+        return ()
+
     async def save(self, work: Any, facts: F, kept: Mapping[str, Kept[Any]]) -> None:
-        """Writes what effects changed and `appended` cannot say, after the aggregates and before the commit."""
+        """Writes what neither of them can say, after the aggregates and before the commit."""
 
     async def committed(self, facts: F) -> None:
         """After the commit; may be lost in a crash, so it is only ever a hint to others."""

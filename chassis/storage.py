@@ -17,8 +17,16 @@ from msgspec import Struct
 
 from chassis.codec import Codec
 from chassis.errors import Unavailable
-from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool
-from chassis.processor import Appended, Emitted, Kept, Processor, Record, encode_document
+from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool, transaction
+from chassis.processor import (
+    Appended,
+    Emitted,
+    Kept,
+    Processor,
+    Record,
+    Rewritten,
+    encode_document,
+)
 from schemas.events.command_results import CommandSettled
 
 
@@ -73,6 +81,12 @@ class PostgresWork:
         )
         self._loaded: set[str] = set()
         self._any_parked = False
+
+    @classmethod
+    def opening(cls, processor: Processor[Any], keys: Sequence[str]) -> str:
+        """What the transaction of a batch about these aggregates begins with."""
+        del keys
+        return processor.facts.opening if processor.facts is not None else ""
 
     async def advance(self, moves: Sequence[Advance]) -> bool:
         """Swaps all offsets; False when any of them is not as expected."""
@@ -209,13 +223,15 @@ class PostgresWork:
         emitted: Sequence[Emitted],
         published: Sequence[int],
         appended: Sequence[Appended] = (),
+        rewritten: Sequence[Rewritten] = (),
     ) -> int:
-        """Writes aggregates, adds rows, keeps what is to be published in order, and marks earlier rows: one round trip.
+        """Writes aggregates and rows, keeps what is to be published in order, and marks earlier rows: one round trip.
 
         Returns the id of the outbox row, 0 when there is nothing to publish.
         """
         appended = [one for one in appended if one.rows]
-        if not (kept or emitted or published or appended):
+        rewritten = [one for one in rewritten if one.rows]
+        if not (kept or emitted or published or appended or rewritten):
             return 0
         columns = self._processor.columns
         fresh: list[tuple[object, ...]] = []
@@ -228,8 +244,9 @@ class PostgresWork:
             self._processor.table,
             tuple((column.name, column.sql_type) for column in columns),
             tuple((one.table, one.columns) for one in appended),
+            tuple((one.table, one.columns, one.keys, one.also) for one in rewritten),
         )
-        outbox_id = await self.connection.fetchval(
+        [answer] = await self.connection.fetch(
             statement,
             self._processor.name,
             _outbox_encoder.encode(emitted) if emitted else None,
@@ -237,7 +254,10 @@ class PostgresWork:
             *_arrays(fresh, width),
             *_arrays(known, width),
             *(array for one in appended for array in _arrays(one.rows, len(one.columns))),
+            *(array for one in rewritten for array in _arrays(one.rows, len(one.columns))),
         )
+        outbox_id, *changed = answer
+        assert changed == [len(one.rows) for one in rewritten], "a row that was locked is gone"
         self._loaded.update(kept)
         return int(outbox_id or 0)
 
@@ -248,11 +268,16 @@ def _arrays(rows: Sequence[Sequence[object]], width: int) -> list[list[object]]:
 
 
 @cache
-def _finishing(table: str, columns: _Columns, appended: tuple[tuple[str, _Columns], ...]) -> str:
+def _finishing(
+    table: str,
+    columns: _Columns,
+    appended: tuple[tuple[str, _Columns], ...],
+    rewritten: tuple[tuple[str, _Columns, int, str], ...],
+) -> str:
     """The statement of `PostgresWork.finish` for a table with these columns beside key and document.
 
     $1 processor, $2 outbox records or NULL, $3 published ids, then one array a column: of new rows, of known ones,
-    and of what is appended.
+    of what is appended and of what is rewritten. Answers with the id in the outbox and how many rows of each were rewritten.
     """
     first = 4
 
@@ -262,22 +287,33 @@ def _finishing(table: str, columns: _Columns, appended: tuple[tuple[str, _Column
         first += len(of)
         return ", ".join(f'"{name}"' for name, _ in of), f"unnest({arrays})"
 
+    def inserted(into: str, of: _Columns) -> str:
+        names, rows = unnested(of)
+        return f"INSERT INTO {into} ({names}) SELECT * FROM {rows}"  # noqa: S608 — names of ours, here and below
+
+    def updated(of_table: str, of: _Columns, keys: int, also: str = "") -> str:
+        names, rows = unnested(of)
+        sets = [f'"{name}" = new."{name}"' for name, _ in of[keys:]] + ([also] if also else [])
+        same = " AND ".join(f'stored."{name}" = new."{name}"' for name, _ in of[:keys])
+        return f"UPDATE {of_table} AS stored SET {', '.join(sets)} FROM {rows} AS new({names}) WHERE {same}"  # noqa: S608
+
     every = (("key", "text"), ("document", "json"), *columns)
-    names, fresh = unnested(every)
-    _, known = unnested(every)
-    sets = ", ".join(f"{name} = new.{name}" for name, _ in every[1:])
     parts = [
         "marked AS (UPDATE chassis.outbox SET published_at = clock_timestamp() WHERE id = ANY($3::bigint[]))",
-        f"fresh AS (INSERT INTO {table} ({names}) SELECT * FROM {fresh})",  # noqa: S608 — names of ours, here and below
-        f"known AS (UPDATE {table} AS stored SET {sets} FROM {known} AS new({names}) WHERE stored.key = new.key)",  # noqa: S608
+        "kept AS (INSERT INTO chassis.outbox (processor, records) SELECT $1::text, $2::bytea WHERE $2 IS NOT NULL RETURNING id)",
+        f"fresh AS ({inserted(table, every)})",
+        f"known AS ({updated(table, every, 1)})",
+        *(f"appended_{number} AS ({inserted(*one)})" for number, one in enumerate(appended)),
+        *(
+            f"rewritten_{number} AS ({updated(*one)} RETURNING 1)"
+            for number, one in enumerate(rewritten)
+        ),
     ]
-    for number, (other, of) in enumerate(appended):
-        names, rows = unnested(of)
-        parts.append(f"appended_{number} AS (INSERT INTO {other} ({names}) SELECT * FROM {rows})")  # noqa: S608
-    return (
-        f"WITH {', '.join(parts)} INSERT INTO chassis.outbox (processor, records) "
-        "SELECT $1::text, $2::bytea WHERE $2 IS NOT NULL RETURNING id"
-    )
+    answers = [
+        "(SELECT id FROM kept)",
+        *(f"(SELECT count(*) FROM rewritten_{number})" for number in range(len(rewritten))),  # noqa: S608
+    ]
+    return f"WITH {', '.join(parts)} SELECT {', '.join(answers)}"
 
 
 def _swapped(moves: Sequence[Advance]) -> list[list[Any]]:
@@ -329,15 +365,15 @@ class PostgresStorage:
         return {pair: stored[pair] for pair in pairs}
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[PostgresWork]:
-        """An open transaction; commits at the end of the block, rolls back on any exception.
+    async def transaction(self, keys: Sequence[str] = ()) -> AsyncIterator[PostgresWork]:
+        """An open transaction about these aggregates; commits at the end of the block, rolls back on any exception.
 
         Raises Unavailable for everything that means "not now", a lost COMMIT answer included.
         """
         try:
             async with (
                 self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
-                connection.transaction(),
+                transaction(connection, self._work.opening(self._processor, keys)),
             ):
                 yield self._work(connection, self._processor, self._codec)
         except AWAY as error:

@@ -173,8 +173,9 @@ class Worker:
         records = batch.records
         started_ms = self._clock.monotonic_ms()
         known = Known(kept={})
-        async with self._storage.transaction() as work:
-            await self._begin(work, batch, known)
+        keys = list({record.key for record in records if not record.invalid})
+        async with self._storage.transaction(keys) as work:
+            await self._begin(work, batch, keys, known)
             failpoint("batch.after_load")
             known.facts = NoFacts()
             if self._processor.facts is not None:
@@ -197,16 +198,16 @@ class Worker:
         await self._publish(emitted, outbox_id)
         self._measure(folded, records, self._clock.monotonic_ms() - started_ms)
 
-    async def _begin(self, work: Any, batch: Batch, known: Known) -> None:
-        records = batch.records
-        keys = list({record.key for record in records if not record.invalid})
+    async def _begin(self, work: Any, batch: Batch, keys: list[str], known: Known) -> None:
         kept = await work.begin(batch.advances, keys)
         if kept is None:
             raise _Lost
         known.kept.update(kept)
         # A parked event exists only for an aggregate we know or whose first event is still to come.
         known.parked = await work.parked(keys)
-        if ids := [c for r in records if (c := getattr(r.event, "command_id", None)) is not None]:
+        if ids := [
+            c for r in batch.records if (c := getattr(r.event, "command_id", None)) is not None
+        ]:
             known.settled = await work.settled(ids)
 
     async def _save(
@@ -219,7 +220,8 @@ class Worker:
         touched: dict[str, Kept[Any]] = {key: known.kept[key] for key in folded.touched}
         source = self._processor.facts
         appended = source.appended(known.facts, touched) if source is not None else ()
-        outbox_id: int = await work.finish(touched, *outbox, appended)
+        rewritten = source.rewritten(known.facts, touched) if source is not None else ()
+        outbox_id: int = await work.finish(touched, *outbox, appended, rewritten)
         if source is not None:
             await source.save(work, known.facts, touched)
         if folded.parked:

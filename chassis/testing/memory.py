@@ -15,7 +15,7 @@ from typing import Any
 
 from chassis.codec import Codec
 from chassis.errors import Invalid
-from chassis.processor import Appended, Emitted, Handlers, Kept, Processor, Record
+from chassis.processor import Appended, Emitted, Handlers, Kept, Processor, Record, Rewritten
 from chassis.source import Batch, owned_together
 from chassis.storage import Advance, Unpublished
 from chassis.topics import TOPICS
@@ -223,9 +223,11 @@ class MemoryWork:
         emitted: Sequence[Emitted],
         published: Sequence[int],
         appended: Sequence[Appended] = (),
+        rewritten: Sequence[Rewritten] = (),
     ) -> int:
-        """Keeps copies and what is to be published, and marks earlier rows; what is appended has no table here."""
+        """Keeps copies and what is to be published, and marks earlier rows; other tables there are none here."""
         assert not appended
+        assert not rewritten
         self.tables["kept"].update(copy.deepcopy(dict(kept)))
         self.tables["published"].update(published)
         if not emitted:
@@ -252,8 +254,9 @@ class MemoryStorage:
         return {pair: stored[pair] for pair in partitions}
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[MemoryWork]:
+    async def transaction(self, keys: Sequence[str] = ()) -> AsyncIterator[MemoryWork]:
         """All or nothing: an exception leaves the tables as they were."""
+        del keys
         async with self._turn:
             work = MemoryWork(copy.deepcopy(self.tables))
             yield work

@@ -20,7 +20,15 @@ from chassis.errors import Unavailable
 from chassis.failpoints import failpoint
 from chassis.log import logger
 from chassis.postgres import Connection, named_queries
-from chassis.processor import Appended, Column, FactsSource, Kept, Record, typed
+from chassis.processor import (
+    Appended,
+    Column,
+    FactsSource,
+    Kept,
+    Record,
+    Rewritten,
+    typed,
+)
 from services.inventory import expectations, metrics, shares, shelves
 from services.inventory.adopting import named_reservations, take_over
 from services.inventory.approvals import Approvals
@@ -65,6 +73,12 @@ COLUMNS = (
 )
 
 
+STOCK_COLUMNS = (
+    ("warehouse", "text"),
+    ("sku", "text"),
+    ("on_hand", "bigint"),
+    ("reserved", "bigint"),
+)
 LEDGER_COLUMNS = typed(
     Entry.__struct_fields__, quantity="bigint", balance_after="bigint", withheld="bigint"
 )
@@ -93,6 +107,8 @@ class EpochInForce:
 
 class StockSource(FactsSource[StockFacts]):
     """The facts source of inventory's processor."""
+
+    opening = SQL["lock_counting"]
 
     def __init__(  # noqa: PLR0913 — wired once
         self,
@@ -176,7 +192,6 @@ class StockSource(FactsSource[StockFacts]):
     async def _lock(self, connection: Connection, facts: StockFacts) -> None:
         """The rows that may change, after Valkey was asked, and what else is to be known of them."""
         foreseen = facts.foreseen
-        await connection.execute(SQL["lock_counting"])
         await self.told()
         answers = await self._admit(connection, facts)
         failpoint("stock.admitted")
@@ -202,8 +217,22 @@ class StockSource(FactsSource[StockFacts]):
         rows = [astuple(entry) for entry in facts.book.entries]
         return [Appended(table="inventory.ledger", columns=LEDGER_COLUMNS, rows=rows)]
 
+    def rewritten(self, facts: StockFacts, kept: Mapping[str, Kept[Any]]) -> Sequence[Rewritten]:
+        """Rows of stock of which nothing but pieces on hand and reserved changes."""
+        del kept
+        rows = [(*row, *facts.book.rows[row]) for row in facts.book.changed_alone()]
+        return [
+            Rewritten(
+                table="inventory.stock",
+                columns=STOCK_COLUMNS,
+                keys=2,
+                rows=rows,
+                also="changed_at = clock_timestamp()",
+            )
+        ]
+
     async def save(self, work: Any, facts: StockFacts, kept: Mapping[str, Kept[Any]]) -> None:
-        """Writes stock, and works out what Valkey must be told."""
+        """Writes what else changes of stock, and works out what Valkey must be told."""
         del kept  # the facts hold all aggregates of the batch, also those that did not change
         connection: Connection = work.connection
         book = facts.book
@@ -211,8 +240,8 @@ class StockSource(FactsSource[StockFacts]):
         if book.changed:
             await expectations.save_aside(connection, book, more=False)
             counted = book.changed & book.shares.keys()
-            rows = [(*row, *book.rows[row]) for row in book.changed if row not in counted]
-            if rows:
+            if rest := book.changed - counted - book.changed_alone():
+                rows = [(*row, *book.rows[row]) for row in rest]
                 written = await connection.execute(SQL["write_rows"], *_columns(rows))
                 assert written == f"UPDATE {len(rows)}", written
             if counted:

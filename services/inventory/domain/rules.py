@@ -126,6 +126,16 @@ class Book:
                     found.update(shares.selling_to(channel))
         return tuple(sorted(found))
 
+    def changed_alone(self) -> set[Row]:
+        """Changed rows that are not counted, and of which as much is set aside as before."""
+        if not self.shares and self.aside == self.aside_before:
+            return self.changed
+        return {
+            row
+            for row in self.changed - self.shares.keys()
+            if self.aside.get(row, 0) == self.aside_before.get(row, 0)
+        }
+
     def allot(self, effect: Allot) -> None:
         """Sets pieces of a counted row aside, or ends that."""
         row = (effect.warehouse, effect.sku)

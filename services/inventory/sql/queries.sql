@@ -1,6 +1,7 @@
 -- name: lock_counting
--- From here on rows are found one by one by their keys: a batch names a thousandth of a large table, but so much of a
--- small one that the planner would rather read it whole, and that costs more than the locks.
+-- Transactions begin with it, and so it takes no parameters. From here on rows are found one by one by their keys: a
+-- batch names a thousandth of a large table, but so much of a small one that the planner would rather read it whole, and
+-- that costs more than the locks.
 SELECT pg_advisory_xact_lock_shared(7266874, 1),
        set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -77,10 +77,10 @@ class Shaky(MemoryStorage):
     away = False
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[MemoryWork]:
+    async def transaction(self, keys: Sequence[str] = ()) -> AsyncIterator[MemoryWork]:
         if self.away:
             raise Unavailable("Postgres does not answer")
-        async with super().transaction() as work:
+        async with super().transaction(keys) as work:
             yield work
 
 
