@@ -39,6 +39,7 @@ from services.inventory.written import (
     Extension,
     Extensions,
     Fault,
+    FaultyRequest,
     Releases,
     WantedReservation,
     WantedReservations,
@@ -120,10 +121,11 @@ class Api:
         skus = request.query_params.getlist("sku")
         warehouses = request.query_params.getlist("warehouse")
         if not skus:
-            raise _Stop(Problem(status=400, code="no_sku", title="缺少参数 sku"))
-        if len(skus) > SKUS_MAX or len(warehouses) > SKUS_MAX:
-            detail = f"{SKUS_MAX} at most"
-            raise _Stop(Problem(status=400, code="too_many", title="参数过多", detail=detail))
+            _stop_on([Fault(code="no_sku", detail="at least one is needed", parameter="sku")], 400)
+        detail = f"{SKUS_MAX} at most"
+        asked = {"sku": skus, "warehouse": warehouses}
+        many = [name for name, given in asked.items() if len(given) > SKUS_MAX]
+        _stop_on([Fault(code="too_many", detail=detail, parameter=name) for name in many], 400)
         pairs = [*(("sku", one) for one in skus), *(("warehouse", one) for one in warehouses)]
         _stop_on(_malformed(pairs), 400)
         return await self._levels(
@@ -383,7 +385,9 @@ def _stop_on(faults: Iterable[Fault], status: int = 422) -> None:
 
 
 def _key_problem(code: str, detail: str) -> Problem:
-    return Problem(status=400, code=code, title="缺少或错误的幂等键", detail=detail)
+    fault = Fault(code=code, detail=detail, parameter=KEY_HEADER)
+    title = "缺少或错误的幂等键"
+    return FaultyRequest(status=400, code=code, title=title, detail=detail, errors=(fault,))
 
 
 def _busy() -> Problem:

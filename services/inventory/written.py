@@ -165,9 +165,9 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FaultyRequest(Problem, frozen=True, kw_only=True):
-    """A problem with every fault that was found."""
+    """A problem with every fault that was found; none where it is not about a field or a parameter."""
 
-    errors: tuple[Fault, ...]
+    errors: tuple[Fault, ...] = ()
 
 
 def _repeated_keys(

@@ -308,6 +308,8 @@ async def test_bad_input_is_refused_where_it_is_wrong_and_changes_nothing(till: 
         (await till.client.get("/nowhere"), 404, "no_such_path"),
     ):  # fmt: skip
         assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+        if status == 400:
+            assert answer.json()["errors"][0]["code"] == code, "where it is, as the document says"
     stranger = await till.client.post(
         "/reservations", json=WANTED, headers={"authorization": "Bearer x"}
     )
