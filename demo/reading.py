@@ -58,8 +58,9 @@ WHERE redriven_at IS NULL GROUP BY 1
 """
 UNPUBLISHED = """
 SELECT processor || ', the oldest since ' || to_char(min(created_at), 'HH24:MI:SS') AS whose, count(*) AS count
-FROM chassis.outbox WHERE published_at IS NULL GROUP BY processor
+FROM chassis.outbox WHERE published_at IS NULL AND created_at < now() - interval '15 s' GROUP BY processor
 """
+"""Of those that stand: a row's mark rides with the next batch, and whoever left one is overdue after 5 s."""
 PARKED = """
 SELECT processor || ', from ' || source AS whose, count(*) AS count FROM chassis.parked GROUP BY processor, source
 """
