@@ -6,7 +6,7 @@ refused (409) or, with the same `command_id`, gets the first answer.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import date
 from typing import Annotated
 
@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
@@ -156,11 +156,21 @@ def inventory_app(
     )
 
 
-def _no_such_door(_request: Request, error: Exception) -> Response:
+def _no_such_door(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = {404: "no_such_path", 405: "method_not_allowed"}.get(error.status_code, "refused")
     problem = Problem(status=error.status_code, code=code, title=error.detail)
-    return problem_response(problem, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if "Allow" in headers:
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return problem_response(problem, headers)
+
+
+def _methods(request: Request) -> Iterator[str]:
+    """Of all routes of the path: each has one, and the framework names those of the first."""
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            yield from route.methods
 
 
 def guarded(

@@ -310,6 +310,8 @@ async def test_bad_input_is_refused_where_it_is_wrong_and_changes_nothing(till: 
         assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
         if status == 400:
             assert answer.json()["errors"][0]["code"] == code, "where it is, as the document says"
+    other = await till.client.options("/availability")
+    assert (other.status_code, other.headers["allow"]) == (405, "GET, HEAD, POST")
     stranger = await till.client.post(
         "/reservations", json=WANTED, headers={"authorization": "Bearer x"}
     )
