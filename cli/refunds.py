@@ -30,6 +30,13 @@ STATES: Final = {
     "refused": "已拒绝",
     "needs_person": "待人工核实",
 }
+GAVE_UP: Final = {
+    "no_answer": "支付渠道一直没有可用的答复",
+    "not_taken": "多次发出，支付渠道仍没有这笔退款",
+    "underway_too_long": "支付渠道处理得太久",
+    "differs": "支付渠道要求人工处理",
+    "": "原因没有留下",
+}
 
 Url = Annotated[str, typer.Option("--url", help="Of the refunds service; default: its settings.")]
 Actor = Annotated[str, typer.Option("--actor", help="Who does this.")]
@@ -55,6 +62,8 @@ def show(order: str, url: Url = "") -> None:
     for case in found:
         for one in case["resumptions"]:
             typer.echo(_resumption(case["refund_id"], one))
+        if case["payout_given_up_at"]:
+            typer.echo(_given_up(case))
 
 
 @app.command()
@@ -162,6 +171,16 @@ def _resumption(refund_id: str, one: dict[str, Any]) -> str:
     when = datetime.fromisoformat(one["resumed_at"])
     return (
         f"{refund_id}: {when:%Y-%m-%d %H:%M} {one['actor']} 重新核实打款：{one['reason']}{before}"
+    )
+
+
+def _given_up(case: dict[str, Any]) -> str:
+    when = datetime.fromisoformat(case["payout_given_up_at"])
+    why = GAVE_UP.get(case["payout_gave_up"], case["payout_gave_up"])
+    heard = f"，最后听到：{case['payout_note']}" if case["payout_note"] else ""
+    return (
+        f"{case['refund_id']}: {when:%Y-%m-%d %H:%M} 停下等人核实打款：{why}"
+        f"（发出 {case['payout_sends']} 次{heard}）"
     )
 
 

@@ -50,6 +50,24 @@ class ConfirmReturn(Struct, frozen=True, kw_only=True):
     """是否良品"""
 
 
+class GiveUpPayout(Struct, frozen=True, kw_only=True):
+    """停下打款等人核实 · tell that the dispatcher has given up a payout; what it tells is read from the journal when it is decided."""
+
+    TOPIC: ClassVar[str] = "commands-refunds"
+    FULL_NAME: ClassVar[str] = "danshu.commands_refunds.GiveUpPayout"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器 · the dispatcher"""
+    refund_id: str
+    """退款单号"""
+
+
 class RecordPayout(Struct, frozen=True, kw_only=True):
     """记录打款结果."""
 
@@ -182,6 +200,7 @@ class ResumePayout(Struct, frozen=True, kw_only=True):
 RECORDS: tuple[type[Struct], ...] = (
     ApproveRefund,
     ConfirmReturn,
+    GiveUpPayout,
     RecordPayout,
     RefuseRefund,
     RequestRefund,

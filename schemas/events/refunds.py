@@ -8,6 +8,38 @@ from typing import ClassVar
 from msgspec import Struct
 
 
+class PayoutGivenUp(Struct, frozen=True, kw_only=True):
+    """打款已停下待核实 · nobody knows what became of a payout, and it goes on only by a person's PayoutResumed; once per giving up."""
+
+    TOPIC: ClassVar[str] = "refunds"
+    FULL_NAME: ClassVar[str] = "danshu.refunds.PayoutGivenUp"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    refund_id: str
+    """退款单号"""
+    amount_fen: int
+    """退款金额 · what the payout is of, fen"""
+    actor: str
+    """操作人 · who gave it up: the dispatcher, by its limits"""
+    reason: str
+    """原因 · no_answer, not_taken, underway_too_long or differs; empty if it was given up before reasons were kept"""
+    last_heard: str
+    """上次结果 · what was last heard of it, in the gateway's or the dispatcher's words, empty if nothing"""
+    given_up_at: datetime
+    """停下时间 · when it was given up, UTC; before occurred_at where the dispatcher died in between"""
+    sends: int
+    """发送次数 · how often the request was sent under its number; after a resumption all earlier ones count as one"""
+    asks: int
+    """询问次数 · questions in a row without a usable answer"""
+    underway: int
+    """处理中次数 · how often the gateway said that the money is on its way, since it was last resumed"""
+
+
 class PayoutResumed(Struct, frozen=True, kw_only=True):
     """已重新核实打款 · a payout that was given up is asked about again, under the same request number."""
 
@@ -179,6 +211,7 @@ class RefundSettled(Struct, frozen=True, kw_only=True):
 
 
 RECORDS: tuple[type[Struct], ...] = (
+    PayoutGivenUp,
     PayoutResumed,
     RefundApproved,
     RefundFailed,

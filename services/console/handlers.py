@@ -30,6 +30,7 @@ from schemas.events.orders import (
 )
 from schemas.events.quarantine import PayloadQuarantined, QuarantineEnded
 from schemas.events.refunds import (
+    PayoutGivenUp,
     PayoutResumed,
     RefundApproved,
     RefundFailed,
@@ -457,5 +458,6 @@ HANDLERS: Handlers = {
     RefundRefused: refund_ended,
     RefundSettled: refund_settled,
     RefundFailed: refund_ended,
+    PayoutGivenUp: only_told(lambda event: f"{yuan(event.amount_fen)} · {say(event.reason)}"),
     PayoutResumed: only_told(lambda event: f"{yuan(event.amount_fen)} · {event.reason}"),
 }

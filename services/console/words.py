@@ -122,6 +122,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "RefundRefused": "退款拒绝",
         "RefundSettled": "退款到账",
         "RefundFailed": "退款失败",
+        "PayoutGivenUp": "打款待人工核实",
         "PayoutResumed": "重新核实打款",
     }
 )
@@ -252,6 +253,11 @@ CODES: Mapping[str, str] = MappingProxyType(
         "problem": "异常",
         "returning": "退回中",
         "delivered": "已签收",
+        # why a payout waits for a person
+        "no_answer": "支付渠道一直没有可用的答复",
+        "not_taken": "多次发出，支付渠道仍没有这笔退款",
+        "underway_too_long": "支付渠道处理得太久",
+        "differs": "支付渠道要求人工处理",
         # what a refund or a write-back is about
         "refund_only": "仅退款",
         "return_and_refund": "退货退款",
@@ -287,6 +293,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "parcels": "仓储系统",
         "shipments": "仓储系统",
         "refunds": "售后系统",
+        "payout": "自动打款",
         "commands-orders": "人工操作",
     }
 )

@@ -1,8 +1,8 @@
 """Paying out: the only place that talks to a gateway.
 
-Guarantees: a payout's intent is committed before its request leaves, and its outcome is written before the
-account is told; a dispatcher that dies in between leaves a row that is asked about, not sent again; an answer
-that comes after its lease ran out can only tell that money moved, never that it did not.
+Guarantees: a payout's intent is committed before its request leaves, and its outcome, or that it is given up, is
+written before the account is told; a dispatcher that dies in between leaves a row that is asked about or told, not
+sent again; an answer that comes after its lease ran out can only tell that money moved, never that it did not.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from msgspec import Struct
 from chassis import metrics as shared
 from chassis.clock import Clock
 from chassis.errors import Unavailable
+from chassis.failpoints import failpoint
 from chassis.http import NoAnswer, Outgoing
 from chassis.ids import request_id
 from chassis.log import logger
 from chassis.producer import DeliveryFailed
-from schemas.events.commands_refunds import RecordPayout
+from schemas.events.commands_refunds import GiveUpPayout, RecordPayout
 from services.refunds import metrics
+from services.refunds.domain.giving_up import ACTOR
 from services.refunds.domain.payout import (
     Answer,
     Differs,
@@ -42,7 +44,6 @@ from services.refunds.gateways import Build, Credentials, Gateway, HttpAnswer, R
 from services.refunds.store import Journal
 
 AWAY_PAUSE_S: Final = 1.0
-ACTOR: Final = "payout"
 
 Issue = Callable[[Sequence[Struct]], Awaitable[None]]
 
@@ -116,6 +117,8 @@ class Dispatcher:
                     await self._follow(after_asking(payout, answer, self.limits))
                 case Stage.SETTLED | Stage.REFUSED:
                     await self._record(payout)
+                case Stage.NEEDS_PERSON:
+                    await self._give_up(payout)
                 case _:
                     raise AssertionError(f"a payout in {payout.stage} is never due")
         except (Unavailable, DeliveryFailed) as error:
@@ -145,15 +148,30 @@ class Dispatcher:
 
     async def _follow(self, following: Next) -> None:
         payout = following.payout
-        if payout.stage not in (Stage.SETTLED, Stage.REFUSED):
+        if payout.stage in (Stage.DUE, Stage.UNKNOWN):
             await self.journal.write(following)
-            if payout.stage is Stage.NEEDS_PERSON:
-                logger.error("needs a person", refund_id=payout.refund_id, why=payout.note)
             return
         # Due again after a lease: if we die before Kafka has the command, it is issued then.
         mine = await self.journal.write(Next(payout, self.lease_s))
-        if mine or payout.stage is Stage.SETTLED:
+        if payout.stage is Stage.NEEDS_PERSON:
+            if mine:
+                logger.error("needs a person", refund_id=payout.refund_id, why=payout.note)
+                failpoint("payout.given_up")
+                await self._give_up(payout)
+        elif mine or payout.stage is Stage.SETTLED:
             await self._record(payout)
+
+    async def _give_up(self, payout: Payout) -> None:
+        """Has it told that a person is needed. What is told again is told once: the account knows."""
+        command = GiveUpPayout(
+            order_id=payout.order_id,
+            # Of this turn: the next time it is given up is another.
+            command_id=request_id("giveup", payout.order_id, payout.refund_id, str(payout.turn)),
+            issued_at=self.clock.now(),
+            actor=ACTOR,
+            refund_id=payout.refund_id,
+        )
+        await self.issue([command])
 
     async def _record(self, payout: Payout) -> None:
         outcome = "settled" if payout.stage is Stage.SETTLED else "failed"

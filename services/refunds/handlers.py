@@ -16,6 +16,7 @@ from chassis.processor import Decision, Handlers, Moment
 from schemas.events.commands_refunds import (
     ApproveRefund,
     ConfirmReturn,
+    GiveUpPayout,
     PaidBack,
     RecordPayout,
     RefuseRefund,
@@ -30,13 +31,10 @@ from schemas.events.orders import (
     OrderPaid,
     OrderPlaced,
 )
-from schemas.events.refunds import (
-    PayoutResumed,
-    RefundFailed,
-)
+from schemas.events.refunds import RefundFailed
 from schemas.events.shipments import ParcelDelivered, ParcelShipped
 from services.refunds import telling
-from services.refunds.domain import leaving, paid_back, resuming, rules, shares
+from services.refunds.domain import giving_up, leaving, paid_back, resuming, rules, shares
 from services.refunds.domain.model import ENDED, Account, Case, CaseState
 from services.refunds.domain.rules import Refused
 from services.refunds.store import CaseChanged, RefundFacts
@@ -333,7 +331,7 @@ def record_payout(
         return Decision(state=state, result_id=case.refund_id)
     if case.state is not CaseState.PAYING:
         return Decision(state=state, refusal="not_paying")
-    ended = replace(case, state=outcome, ended_at=at.now, end_reason=command.reason)
+    ended = replace(case, state=outcome, ended_at=at.now, end_reason=command.reason, given_up=None)
     if outcome is CaseState.FAILED:
         failed = RefundFailed(
             order_id=command.order_id,
@@ -350,10 +348,32 @@ def record_payout(
     return _moved(state, command.order_id, ended, (settled,), at.now)
 
 
+def give_up_payout(
+    state: Account | None, command: GiveUpPayout, facts: RefundFacts, at: Moment
+) -> Decided:
+    """The dispatcher has given a payout up: told once, until it is resumed."""
+    case = state.case(command.refund_id) if state else None
+    if state is None or case is None:
+        return Decision(state=state, refusal="refund_unknown")
+    payout = facts.payouts.get((command.order_id, command.refund_id))
+    waits = giving_up.given_up(case, payout)
+    if isinstance(waits, Refused):
+        return Decision(state=state, refusal=waits.reason)
+    if waits is case or waits.given_up is None:
+        return Decision(state=state, result_id=case.refund_id)
+    told = telling.given_up(command.order_id, waits, waits.given_up, at.now)
+    account = rules.with_case(state, waits)
+    changed = replace(_changed(command.order_id, account, waits, at.now), payout="given_up")
+    return Decision(state=account, events=(told,), effects=(changed,), result_id=case.refund_id)
+
+
 def resume_payout(
     state: Account | None, command: ResumePayout, facts: RefundFacts, at: Moment
 ) -> Decided:
-    """A person has the gateway asked again about a payout that was given up."""
+    """A person has the gateway asked again about a payout that was given up.
+
+    Who is faster than the dispatcher's own word tells that with it.
+    """
     case = state.case(command.refund_id) if state else None
     if state is None or case is None:
         return Decision(state=state, refusal="refund_unknown")
@@ -363,20 +383,12 @@ def resume_payout(
         return Decision(state=state, refusal=resumed.reason)
     if resumed is case:
         return Decision(state=state, result_id=case.refund_id)
-    newest = resumed.resumptions[-1]
-    told = PayoutResumed(
-        order_id=command.order_id,
-        version=0,
-        occurred_at=at.now,
-        refund_id=case.refund_id,
-        amount_fen=case.amount_fen,
-        actor=newest.actor,
-        reason=newest.reason,
-        last_heard=newest.last_heard,
-    )
+    told: tuple[Struct, ...] = (telling.resumed(command.order_id, resumed, at.now),)
+    if payout and case.given_up is None:
+        told = (telling.given_up(command.order_id, case, payout.given_up, at.now), *told)
     account = rules.with_case(state, resumed)
-    changed = replace(_changed(command.order_id, account, resumed, at.now), resumes_payout=True)
-    return Decision(state=account, events=(told,), effects=(changed,), result_id=case.refund_id)
+    changed = replace(_changed(command.order_id, account, resumed, at.now), payout="resumed")
+    return Decision(state=account, events=told, effects=(changed,), result_id=case.refund_id)
 
 
 def _moved(
@@ -410,6 +422,7 @@ HANDLERS: Handlers = {
     RefuseRefund: refuse_refund,
     ConfirmReturn: confirm_return,
     RecordPayout: record_payout,
+    GiveUpPayout: give_up_payout,
     ResumePayout: resume_payout,
 }
 EXTENSION_HANDLERS: Handlers = {OrderAmended: amend_order}

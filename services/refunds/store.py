@@ -1,7 +1,7 @@
 """What the refunds service keeps beside its accounts, and every query it makes.
 
-Guarantees: the copy of a case, the opening of its payout and its resumption are written in the transaction of
-the account they belong to; else a payout's journal is written by its newest taker only, outside any account.
+Guarantees: the copy of a case, the opening of its payout, that it was told to be given up, and its resumption are
+written in the transaction of the account they belong to; else a payout's journal is written by its newest taker only, outside any account.
 """
 
 from __future__ import annotations
@@ -10,22 +10,30 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.errors import StartRefused, Unavailable
 from chassis.extension_facts import Told, told_to
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool, named_queries
 from chassis.processor import Column, FactsSource, Kept, Record
 from chassis.rules import Table, load_tables, unmet
-from schemas.events.commands_refunds import ResumePayout
+from schemas.events.commands_refunds import GiveUpPayout, ResumePayout
 from schemas.events.orders import ChannelExtension
 from services.refunds import metrics
-from services.refunds.domain.model import GIVEN_BACK, Account, Case, CaseState, Resumption
+from services.refunds.domain.giving_up import PayoutStands
+from services.refunds.domain.model import (
+    GIVEN_BACK,
+    Account,
+    Case,
+    CaseState,
+    GivenUp,
+    Resumption,
+)
 from services.refunds.domain.payout import Next, Payout, Stage
-from services.refunds.domain.resuming import PayoutStands
 from services.refunds.domain.rules import TIER_FACTS, TIER_OUTPUTS, Tier
 
 QUERIES: Final = named_queries(Path(__file__).parent / "sql" / "queries.sql")
@@ -40,11 +48,12 @@ class CaseChanged(Struct, frozen=True, kw_only=True):
     trade_no: str
     case: Case
     changed_at: datetime
-    resumes_payout: bool = False
+    payout: Literal["", "given_up", "resumed"] = ""
+    """What became of a payout whose case stands where it stood; "" where the case moved."""
 
 
 class RefundFacts:
-    """The tier table, payouts a person wants asked about, and the cases a batch changed, in order."""
+    """The tier table, payouts that are given up or resumed, and the cases a batch changed, in order."""
 
     __slots__ = ("_table", "changed", "payouts", "refuses_late")
 
@@ -53,7 +62,7 @@ class RefundFacts:
         self.refuses_late = refuses_late
         """Whether a cancellation that a buyer asked for on a channel is refused once the parcel has left."""
         self.payouts: dict[tuple[str, str], PayoutStands] = {}
-        """Of the refunds that a command of the batch wants resumed."""
+        """Of the refunds whose payout a command of the batch is about."""
         self.changed: dict[tuple[str, str], list[CaseChanged]] = {}
 
     def tier(self, facts: Mapping[str, object]) -> Tier:
@@ -74,8 +83,8 @@ class RefundFacts:
         assert isinstance(effect, CaseChanged), effect
         key = effect.order_id, effect.case.refund_id
         self.changed.setdefault(key, []).append(effect)
-        if effect.resumes_payout:
-            self.payouts[key] = PayoutStands(Stage.UNKNOWN, self.payouts[key].last_heard)
+        if effect.payout == "resumed":
+            self.payouts[key] = replace(self.payouts[key], stage=Stage.UNKNOWN)
 
 
 class CasesOfBatch(FactsSource[RefundFacts]):
@@ -90,7 +99,7 @@ class CasesOfBatch(FactsSource[RefundFacts]):
     ) -> RefundFacts:
         """The table, room for changes, and the payouts asked about, which are ours until the commit."""
         facts = RefundFacts(self._table, refuses_late=self._refuses_late)
-        asked = [r.event for r in records if isinstance(r.event, ResumePayout)]
+        asked = [r.event for r in records if isinstance(r.event, (GiveUpPayout, ResumePayout))]
         if asked:
             rows = await work.connection.fetch(
                 QUERIES["payouts_asked_about"],
@@ -98,13 +107,23 @@ class CasesOfBatch(FactsSource[RefundFacts]):
                 [command.refund_id for command in asked],
             )
             facts.payouts = {
-                (row["order_id"], row["refund_id"]): PayoutStands(Stage(row["stage"]), row["note"])
+                (row["order_id"], row["refund_id"]): PayoutStands(
+                    Stage(row["stage"]),
+                    GivenUp(
+                        reason=row["gave_up"],
+                        last_heard=row["note"],
+                        given_up_at=row["changed_at"],
+                        sends=row["sends"],
+                        asks=row["asks"],
+                        underway=row["underway"],
+                    ),
+                )
                 for row in rows
             }
         return facts
 
     async def save(self, work: Any, facts: RefundFacts, _kept: Mapping[str, Kept[Any]]) -> None:
-        """Copies cases; payouts are opened where money may go now, resumed, closed where a case ended."""
+        """Copies cases; payouts are opened where money may go now, told, resumed, closed where a case ended."""
         if not facts.changed:
             return
         connection: Connection = work.connection
@@ -123,12 +142,14 @@ class CasesOfBatch(FactsSource[RefundFacts]):
                 [step.case.amount_fen for step in paying],
                 [step.case.reason for step in paying],
             )
-        if resumed := [step for step in every if step.resumes_payout]:
-            await connection.execute(
-                QUERIES["resume_payouts"],
-                [step.order_id for step in resumed],
-                [step.case.refund_id for step in resumed],
-            )
+        # In this order: what is resumed in the batch that tells it is due again.
+        for became, query in (("given_up", "rest_payouts"), ("resumed", "resume_payouts")):
+            if steps := [step for step in every if step.payout == became]:
+                await connection.execute(
+                    QUERIES[query],
+                    [step.order_id for step in steps],
+                    [step.case.refund_id for step in steps],
+                )
         paid = (CaseState.SETTLED, CaseState.FAILED)
         if ended := [step for step in every if step.case.state in paid]:
             await connection.execute(
@@ -141,7 +162,7 @@ class CasesOfBatch(FactsSource[RefundFacts]):
         """Counts what happened."""
         for steps in facts.changed.values():
             for step in steps:
-                if step.resumes_payout:
+                if step.payout:
                     continue
                 case = step.case
                 metrics.CASES.labels(case.tier, case.state).inc()
@@ -219,6 +240,10 @@ class ListedCase(Struct, frozen=True, kw_only=True):
     payout_stage: str
     payout_sends: int
     payout_note: str
+    payout_gave_up: str
+    """A `GaveUp`; "" if nobody has, or it was before reasons were kept."""
+    payout_given_up_at: datetime | None
+    """None unless it waits for a person now."""
     resumptions: tuple[Resumption, ...]
     """Newest last: who had the gateway asked again after the payout was given up."""
 
@@ -298,6 +323,7 @@ class Journal:
                 payout.underway,
                 payout.declined,
                 payout.note,
+                str(payout.gave_up or ""),
                 following.wait_s,
             )
         return bool(done == "UPDATE 1")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from schemas.events.refunds import (
+    PayoutGivenUp,
+    PayoutResumed,
     RefundApproved,
     RefundLine,
     RefundRefused,
@@ -12,8 +14,8 @@ from schemas.events.refunds import (
     RefundSettled,
     RestockLine,
 )
-from services.refunds.domain import leaving, rules
-from services.refunds.domain.model import Account, Case
+from services.refunds.domain import giving_up, leaving, rules
+from services.refunds.domain.model import Account, Case, GivenUp
 
 
 def approved(
@@ -75,6 +77,39 @@ def settled(  # noqa: PLR0917 — all that is told
         restock=_restock(case),
         order_fully_refunded=rules.fully_refunded(account),
         shipped=bool(leaving.gone_of(account, case.refund_id, case.lines)),
+    )
+
+
+def given_up(order_id: str, case: Case, known: GivenUp, now: datetime) -> PayoutGivenUp:
+    """The payout of a case waits for a person."""
+    return PayoutGivenUp(
+        order_id=order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=case.refund_id,
+        amount_fen=case.amount_fen,
+        actor=giving_up.ACTOR,
+        reason=known.reason,
+        last_heard=known.last_heard,
+        given_up_at=known.given_up_at,
+        sends=known.sends,
+        asks=known.asks,
+        underway=known.underway,
+    )
+
+
+def resumed(order_id: str, case: Case, now: datetime) -> PayoutResumed:
+    """The newest resumption of a case."""
+    newest = case.resumptions[-1]
+    return PayoutResumed(
+        order_id=order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=case.refund_id,
+        amount_fen=case.amount_fen,
+        actor=newest.actor,
+        reason=newest.reason,
+        last_heard=newest.last_heard,
     )
 
 

@@ -65,6 +65,17 @@ class Approval(Struct, frozen=True, kw_only=True):
     approved_at: datetime
 
 
+class GivenUp(Struct, frozen=True, kw_only=True):
+    """A payout waits for a person. `reason` is a `GaveUp`, "" if unknown; the counts are the journal's."""
+
+    reason: str
+    last_heard: str
+    given_up_at: datetime
+    sends: int
+    asks: int
+    underway: int
+
+
 class Resumption(Struct, frozen=True, kw_only=True):
     """Somebody had the gateway asked again about a payout that was given up. `last_heard`: of it, before."""
 
@@ -73,6 +84,8 @@ class Resumption(Struct, frozen=True, kw_only=True):
     reason: str
     resumed_at: datetime
     last_heard: str
+    given_up_at: datetime | None = None
+    """None if that was before it was kept."""
 
 
 class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -102,6 +115,8 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     returned: dict[int, int] = {}
     ended_at: datetime | None = None
     end_reason: str = ""
+    given_up: GivenUp | None = None
+    """Told, and not resumed since."""
     resumptions: tuple[Resumption, ...] = ()
 
     @property

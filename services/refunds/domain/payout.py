@@ -36,6 +36,17 @@ class Stage(StrEnum):
     DONE = "done"
 
 
+class GaveUp(StrEnum):
+    """Why a payout came to need a person."""
+
+    NO_ANSWER = "no_answer"
+    """Nothing usable was answered, question after question."""
+    NOT_TAKEN = "not_taken"
+    """It was sent as often as it may be, and the gateway still has none of it."""
+    UNDERWAY_TOO_LONG = "underway_too_long"
+    DIFFERS = "differs"
+
+
 class Payment(Struct, frozen=True, kw_only=True):
     """What a gateway is asked to pay. Sent again, it is the same to the letter."""
 
@@ -117,6 +128,8 @@ class Payout(Struct, frozen=True, kw_only=True):
     """A refusal that came while an earlier sending was in doubt."""
     note: str = ""
     """What was last heard, for people."""
+    gave_up: GaveUp | None = None
+    """None until it needs a person."""
 
     @property
     def payment(self) -> Payment:
@@ -140,10 +153,10 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Next(Struct, frozen=True):
-    """The journal after an answer; it is due again in `wait_s`, or never by itself (None)."""
+    """The journal after an answer; it is due again in `wait_s`."""
 
     payout: Payout
-    wait_s: float | None
+    wait_s: float
 
 
 def after_sending(payout: Payout, answer: Answer, limits: Limits) -> Next:
@@ -176,7 +189,7 @@ def after_asking(payout: Payout, answer: Answer, limits: Limits) -> Next:
         case Settled():
             return Next(replace(payout, stage=Stage.SETTLED), 0.0)
         case Differs(reason):
-            return Next(replace(payout, stage=Stage.NEEDS_PERSON, note=reason), None)
+            return _given_up(replace(payout, note=reason), GaveUp.DIFFERS)
         case Closed(reason):
             return Next(replace(payout, stage=Stage.REFUSED, note=reason), 0.0)
         case Underway(reason):
@@ -186,7 +199,7 @@ def after_asking(payout: Payout, answer: Answer, limits: Limits) -> Next:
         case Declined(reason) | NotNow(reason) | Unclear(reason):
             asked = replace(payout, asks=payout.asks + 1, note=reason)
             if asked.asks >= limits.asks_max:
-                return Next(replace(asked, stage=Stage.NEEDS_PERSON), None)
+                return _given_up(asked, GaveUp.NO_ANSWER)
             return Next(asked, _backoff_s(asked.asks, limits))
         case _:
             assert_never(answer)
@@ -200,7 +213,7 @@ def _doubt(payout: Payout, limits: Limits) -> Next:
 
 def _underway(payout: Payout, limits: Limits) -> Next:
     if payout.underway >= limits.underway_max:
-        return Next(replace(payout, stage=Stage.NEEDS_PERSON), None)
+        return _given_up(payout, GaveUp.UNDERWAY_TOO_LONG)
     known = replace(payout, asks=0, not_found=0, declined="")
     doublings = min(payout.underway - 1, 20)
     return Next(known, min(UNDERWAY_WAIT_MAX_S, limits.query_wait_s * 2.0**doublings))
@@ -216,9 +229,13 @@ def _not_found(payout: Payout, limits: Limits) -> Next:
 
 def _send_again(payout: Payout, limits: Limits) -> Next:
     if payout.sends >= limits.sends_max:
-        return Next(replace(payout, stage=Stage.NEEDS_PERSON), None)
+        return _given_up(payout, GaveUp.NOT_TAKEN)
     due = replace(payout, stage=Stage.DUE, not_found=0, asks=0)
     return Next(due, _backoff_s(payout.sends, limits))
+
+
+def _given_up(payout: Payout, why: GaveUp) -> Next:
+    return Next(replace(payout, stage=Stage.NEEDS_PERSON, gave_up=why), 0.0)
 
 
 def _backoff_s(times: int, limits: Limits) -> float:

@@ -5,23 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas.events.commands_refunds import ResumePayout
+from services.refunds.domain.giving_up import PayoutStands
 from services.refunds.domain.model import ENDED, Case, CaseState, Resumption
 from services.refunds.domain.payout import Stage
 from services.refunds.domain.rules import Refused
 
 RESUMPTIONS_KEPT: Final = 20
 """Newest first to stay; the stream has them all."""
-
-
-class PayoutStands(Struct, frozen=True):
-    """What the journal holds of a payout, for one decision."""
-
-    stage: Stage
-    last_heard: str
 
 
 def resumed(
@@ -47,6 +40,9 @@ def resumed(
         actor=command.actor,
         reason=command.reason,
         resumed_at=now,
-        last_heard=payout.last_heard,
+        last_heard=payout.given_up.last_heard,
+        given_up_at=payout.given_up.given_up_at,
     )
-    return replace(case, resumptions=(*case.resumptions, resumption)[-RESUMPTIONS_KEPT:])
+    return replace(
+        case, given_up=None, resumptions=(*case.resumptions, resumption)[-RESUMPTIONS_KEPT:]
+    )

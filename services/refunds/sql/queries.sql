@@ -30,13 +30,14 @@ WHERE payout.order_id = ended.order_id AND payout.refund_id = ended.refund_id
 
 -- name: take_payouts
 -- Takes up to $1 due payouts for $2 seconds. What is to be sent becomes `sending` and committed before it is
--- sent; what is found in `sending` was left there by someone who died, so its outcome is not known.
+-- sent; what is found in `sending` was left there by someone who died, so its outcome is not known. What needs a
+-- person is due until that was told, and stays as old as it is.
 UPDATE refunds.payouts AS payout
 SET stage = CASE payout.stage WHEN 'due' THEN 'sending' WHEN 'sending' THEN 'unknown' ELSE payout.stage END,
     sends = payout.sends + CASE payout.stage WHEN 'due' THEN 1 ELSE 0 END,
     turn = payout.turn + 1,
     due_at = clock_timestamp() + make_interval(secs => $2),
-    changed_at = clock_timestamp()
+    changed_at = CASE payout.stage WHEN 'needs_person' THEN payout.changed_at ELSE clock_timestamp() END
 FROM (
     SELECT order_id, refund_id FROM refunds.payouts
     WHERE due_at <= clock_timestamp()
@@ -50,10 +51,10 @@ RETURNING payout.order_id, payout.refund_id, payout.trade_no, payout.amount_fen,
     coalesce((SELECT paid_fen FROM refunds.accounts WHERE key = payout.order_id), 0) AS paid_fen
 
 -- name: write_answer
--- Only the taker of the newest turn writes; a NULL wait means that nothing is due by itself.
+-- Only the taker of the newest turn writes.
 UPDATE refunds.payouts
 SET stage = $4, asks = $5, not_found = $6, underway = $7, declined = $8, note = $9,
-    due_at = clock_timestamp() + make_interval(secs => $10), changed_at = clock_timestamp()
+    gave_up = $10, due_at = clock_timestamp() + make_interval(secs => $11), changed_at = clock_timestamp()
 WHERE order_id = $1 AND refund_id = $2 AND turn = $3
 
 -- name: hurry_payout
@@ -64,11 +65,19 @@ WHERE refund_id = $1 AND stage = 'unknown' AND due_at IS NOT NULL
 
 -- name: payouts_asked_about
 -- Locked: what is decided on a stage holds until the decision stands.
-SELECT payout.order_id, payout.refund_id, payout.stage, payout.note
+SELECT payout.order_id, payout.refund_id, payout.stage, payout.note, payout.gave_up, payout.sends, payout.asks,
+    payout.underway, payout.changed_at
 FROM refunds.payouts AS payout
 JOIN (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS given (order_id, refund_id)) AS asked
     USING (order_id, refund_id)
 FOR UPDATE OF payout
+
+-- name: rest_payouts
+-- It was told that a person is needed: nothing is due by itself any more.
+UPDATE refunds.payouts AS payout
+SET due_at = NULL
+FROM unnest($1::text[], $2::text[]) AS told (order_id, refund_id)
+WHERE payout.order_id = told.order_id AND payout.refund_id = told.refund_id AND payout.stage = 'needs_person'
 
 -- name: resume_payouts
 -- The gateway is asked once more, with fresh patience and the same number.
@@ -87,7 +96,8 @@ SELECT listed.order_id, listed.refund_id, listed.state, listed.kind, listed.tier
     listed.freight_fen, listed.reason, listed.goods, listed.approvals_needed, listed.approvals_given,
     listed.requested_by, listed.requested_at, listed.changed_at, listed.end_reason,
     coalesce(payout.stage, '') AS payout_stage, coalesce(payout.sends, 0) AS payout_sends,
-    coalesce(payout.note, '') AS payout_note, listed.resumptions
+    coalesce(payout.note, '') AS payout_note, coalesce(payout.gave_up, '') AS payout_gave_up,
+    CASE payout.stage WHEN 'needs_person' THEN payout.changed_at END AS payout_given_up_at, listed.resumptions
 FROM refunds.cases AS listed LEFT JOIN refunds.payouts AS payout USING (order_id, refund_id)
 WHERE ($1 = '' OR listed.state = $1 OR payout.stage = $1)
   AND ($2 = '' OR listed.order_id = $2) AND ($3 = '' OR listed.refund_id = $3)

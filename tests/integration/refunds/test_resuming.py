@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import asyncpg
@@ -11,9 +10,9 @@ from msgspec import Struct
 from chassis.clock import SystemClock
 from chassis.ids import request_id
 from schemas.events.commands_refunds import ResumePayout
-from schemas.events.refunds import PayoutResumed, RefundSettled
+from schemas.events.refunds import PayoutGivenUp, PayoutResumed, RefundSettled
 from tests.integration.refunds.peer import assert_paid_once
-from tests.integration.refunds.running import SETTLE_TIMEOUT_S, Running, World
+from tests.integration.refunds.running import Running, World
 from tests.integration.refunds.test_cli import said
 from tests.unit.refunds.desk import line, paid, placed
 
@@ -23,19 +22,22 @@ WHY = "支付渠道已恢复"
 
 
 async def given_up(world: World, service: Running) -> str:
-    """A refund that waits for nothing, whose gateway acted and was silent ever since; its id."""
+    """A refund whose gateway acted and was silent ever since, which was told; its id."""
+    refund_id = await asked(world, service)
+    await world.refund_events(told)
+    assert (await the_case(service))["payout_stage"] == "needs_person"
+    assert (world.peer.refund_calls, world.peer.query_calls) == (1, 2)
+    return refund_id
+
+
+async def asked(world: World, service: Running) -> str:
+    """A refund that waits for nothing, whose gateway will act and be silent then; its id."""
     await world.publish([placed(line(1, 2, 4_000), order_id="o1"), paid(4_000, "o1")])
     world.peer.refund_plan = ["act 500"]
     world.peer.query_plan = ["500"] * 2
     part = [{"line_no": 1, "quantity": 1}]
-    asked = {"order_id": "o1", "request_key": "k1", "actor": "agent-1", "lines": part}
-    refund_id: str = (await service.request(asked)).json()["refund_id"]
-    async with asyncio.timeout(SETTLE_TIMEOUT_S):
-        while True:
-            if (await the_case(service))["payout_stage"] == "needs_person":
-                break
-            await asyncio.sleep(0.05)
-    assert (world.peer.refund_calls, world.peer.query_calls) == (1, 2)
+    body = {"order_id": "o1", "request_key": "k1", "actor": "agent-1", "lines": part}
+    refund_id: str = (await service.request(body)).json()["refund_id"]
     return refund_id
 
 
@@ -49,13 +51,17 @@ def ended(events: list[Struct]) -> bool:
     return any(isinstance(event, RefundSettled) for event in events)
 
 
+def told(events: list[Struct]) -> bool:
+    return any(isinstance(event, PayoutGivenUp) for event in events)
+
+
 def told_once(world: World, events: list[Struct], refund_id: str) -> PayoutResumed:
     """One decision, one look, the money moved once; gives back what was told."""
     assert (world.peer.refund_calls, world.peer.query_calls) == (1, 3)
     assert_paid_once(world.peer.ledger, {("taobao:To1", refund_id): 2_000})
-    [told] = [event for event in events if isinstance(event, PayoutResumed)]
-    assert (told.refund_id, told.actor, told.reason) == (refund_id, "fin-1", WHY)
-    return told
+    [resumed] = [event for event in events if isinstance(event, PayoutResumed)]
+    assert (resumed.refund_id, resumed.actor, resumed.reason) == (refund_id, "fin-1", WHY)
+    return resumed
 
 
 async def test_a_person_with_a_reason_has_it_looked_at_and_everybody_reads_who(
@@ -77,10 +83,11 @@ async def test_a_person_with_a_reason_has_it_looked_at_and_everybody_reads_who(
         assert (late.status_code, late.json()["code"]) == (409, "already_ended")
         [kept] = (await the_case(service))["resumptions"]
         shown = await said(service, "show", "o1")
-    told = told_once(world, events, refund_id)
-    assert (told.amount_fen, bool(told.last_heard)) == (2_000, True)
-    assert (kept["actor"], kept["reason"], kept["last_heard"]) == ("fin-1", WHY, told.last_heard)
-    assert f"fin-1 重新核实打款：{WHY}（此前：{told.last_heard}）" in shown.output
+    resumed = told_once(world, events, refund_id)
+    assert (resumed.amount_fen, bool(resumed.last_heard)) == (2_000, True)
+    assert (kept["actor"], kept["reason"], kept["last_heard"]) == ("fin-1", WHY, resumed.last_heard)
+    assert kept["given_up_at"]
+    assert f"fin-1 重新核实打款：{WHY}（此前：{resumed.last_heard}）" in shown.output
 
 
 async def test_a_kill_between_the_decision_and_the_looking_loses_and_repeats_nothing(

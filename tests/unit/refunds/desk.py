@@ -15,6 +15,7 @@ from chassis.rules import Table
 from schemas.events.commands_refunds import (
     ApproveRefund,
     ConfirmReturn,
+    GiveUpPayout,
     RecordPayout,
     RefundRequestLine,
     RefuseRefund,
@@ -32,9 +33,9 @@ from schemas.events.orders import (
 )
 from schemas.events.shipments import ParcelDelivered, ParcelShipped, ShippedLine
 from services.refunds.app import processor
-from services.refunds.domain.model import Account, Case, CaseState
+from services.refunds.domain.giving_up import PayoutStands
+from services.refunds.domain.model import Account, Case, CaseState, GivenUp
 from services.refunds.domain.payout import Stage
-from services.refunds.domain.resuming import PayoutStands
 from services.refunds.store import CaseChanged, RefundFacts, tier_table
 
 NOON = datetime(2026, 5, 20, 4, 0, tzinfo=UTC)
@@ -286,8 +287,30 @@ class RefundDesk:
         )
 
     def journal_says(self, stage: Stage, refund_id: str = "refund-1") -> None:
-        """The payout's journal stands there."""
-        self.payouts[ORDER, refund_id] = PayoutStands(stage, "HTTP 502")
+        """The payout's journal stands there, twenty questions and an hour after the case began to be paid."""
+        known = GivenUp(
+            reason="no_answer",
+            last_heard="HTTP 502",
+            given_up_at=NOON + timedelta(hours=1),
+            sends=1,
+            asks=20,
+            underway=0,
+        )
+        self.payouts[ORDER, refund_id] = PayoutStands(stage, known)
+
+    def give_up(
+        self, command_id: str = "stop-1", *, refund_id: str = "refund-1"
+    ) -> Decision[Account]:
+        """The dispatcher says that a person is needed."""
+        return self.give(
+            GiveUpPayout(
+                order_id=ORDER,
+                command_id=command_id,
+                issued_at=self.now,
+                actor="payout",
+                refund_id=refund_id,
+            )
+        )
 
     def resume(
         self,

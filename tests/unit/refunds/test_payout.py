@@ -14,6 +14,7 @@ from services.refunds.domain.payout import (
     Declined,
     Differs,
     Limits,
+    Next,
     NotFound,
     NotNow,
     Payout,
@@ -52,10 +53,10 @@ UNKNOWN = replace(SENDING, stage=Stage.UNKNOWN)
         (replace(SENDING, sends=2), Closed("CLOSED"), Stage.REFUSED, 0.0),
         (SENDING, NotNow("40005"), Stage.DUE, 10.0),
         (replace(SENDING, sends=2), NotNow("40005"), Stage.DUE, 20.0),
-        (replace(SENDING, sends=3), NotNow("40005"), Stage.NEEDS_PERSON, None),
+        (replace(SENDING, sends=3), NotNow("40005"), Stage.NEEDS_PERSON, 0.0),
     ],
 )
-def test_after_sending(payout: Payout, answer: Answer, stage: Stage, wait_s: float | None) -> None:
+def test_after_sending(payout: Payout, answer: Answer, stage: Stage, wait_s: float) -> None:
     following = after_sending(payout, answer, LIMITS)
     assert (following.payout.stage, following.wait_s) == (stage, wait_s)
 
@@ -67,20 +68,40 @@ def test_after_sending(payout: Payout, answer: Answer, stage: Stage, wait_s: flo
         (UNKNOWN, NotFound(), Stage.UNKNOWN, 10.0),
         (replace(UNKNOWN, not_found=1), NotFound(), Stage.DUE, 10.0),
         (replace(UNKNOWN, not_found=1, declined="no"), NotFound(), Stage.REFUSED, 0.0),
-        (replace(UNKNOWN, not_found=1, sends=3), NotFound(), Stage.NEEDS_PERSON, None),
-        (UNKNOWN, Differs("other"), Stage.NEEDS_PERSON, None),
+        (replace(UNKNOWN, not_found=1, sends=3), NotFound(), Stage.NEEDS_PERSON, 0.0),
+        (UNKNOWN, Differs("other"), Stage.NEEDS_PERSON, 0.0),
         (UNKNOWN, Unclear("HTTP 500"), Stage.UNKNOWN, 10.0),
         (replace(UNKNOWN, asks=2), NotNow("40005"), Stage.UNKNOWN, 40.0),
-        (replace(UNKNOWN, asks=3), Declined("no"), Stage.NEEDS_PERSON, None),
+        (replace(UNKNOWN, asks=3), Declined("no"), Stage.NEEDS_PERSON, 0.0),
         (replace(UNKNOWN, sends=2), Closed("CLOSED"), Stage.REFUSED, 0.0),
         (UNKNOWN, Underway("PROCESSING"), Stage.UNKNOWN, 10.0),
         (replace(UNKNOWN, underway=1), Underway("PROCESSING"), Stage.UNKNOWN, 20.0),
-        (replace(UNKNOWN, underway=2), Underway("PROCESSING"), Stage.NEEDS_PERSON, None),
+        (replace(UNKNOWN, underway=2), Underway("PROCESSING"), Stage.NEEDS_PERSON, 0.0),
     ],
 )
-def test_after_asking(payout: Payout, answer: Answer, stage: Stage, wait_s: float | None) -> None:
+def test_after_asking(payout: Payout, answer: Answer, stage: Stage, wait_s: float) -> None:
     following = after_asking(payout, answer, LIMITS)
     assert (following.payout.stage, following.wait_s) == (stage, wait_s)
+
+
+@pytest.mark.parametrize(
+    ("given_up", "why", "heard"),
+    [
+        (after_sending(replace(SENDING, sends=3), NotNow("40005"), LIMITS), "not_taken", "40005"),
+        (after_asking(UNKNOWN, Differs("other"), LIMITS), "differs", "other"),
+        (after_asking(replace(UNKNOWN, asks=3), Unclear("502"), LIMITS), "no_answer", "502"),
+        (
+            after_asking(replace(UNKNOWN, underway=2), Underway("PROCESSING"), LIMITS),
+            "underway_too_long",
+            "PROCESSING",
+        ),
+        (after_asking(UNKNOWN, Unclear("502"), LIMITS), None, "502"),
+    ],
+)
+def test_who_gives_up_keeps_why_and_what_was_heard(
+    given_up: Next, why: str | None, heard: str
+) -> None:
+    assert (given_up.payout.gave_up, given_up.payout.note) == (why, heard)
 
 
 def test_money_on_its_way_tries_nobodys_patience_and_forgets_what_was_doubted() -> None:

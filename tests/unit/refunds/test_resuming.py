@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from schemas.events.refunds import PayoutResumed
@@ -21,9 +23,10 @@ def paying() -> RefundDesk:
 
 
 def given_up() -> RefundDesk:
-    """Its payout waits for a person."""
+    """Its payout waits for a person, and that was told."""
     desk = paying()
     desk.journal_says(Stage.NEEDS_PERSON)
+    desk.give_up()
     return desk
 
 
@@ -45,7 +48,8 @@ def test_a_payout_that_was_given_up_goes_on_and_who_when_and_why_are_kept() -> N
     ]
     [kept] = desk.case().resumptions
     assert (kept.actor, kept.reason, kept.resumed_at) == ("fin-1", "支付渠道已恢复", NOON)
-    assert desk.changes[-1].resumes_payout
+    assert kept.given_up_at == NOON + timedelta(hours=1)
+    assert desk.changes[-1].payout == "resumed"
     assert desk.stands() is CaseState.PAYING
     desk.payout()
     assert desk.stands() is CaseState.SETTLED
@@ -59,6 +63,7 @@ def test_the_same_command_again_does_nothing_also_where_the_payout_was_given_up_
     again = desk.resume("look-1")
     assert (again.refusal, again.result_id) == ("", "refund-1")
     assert (again.events, again.effects) == ((), ())
+    desk.give_up("stop-2")
     another = desk.resume("look-2")
     assert len(another.events) == 1
     assert [one.command_id for one in desk.case().resumptions] == ["look-1", "look-2"]
@@ -121,6 +126,7 @@ def test_an_account_keeps_the_newest_of_many() -> None:
     desk = given_up()
     for number in range(RESUMPTIONS_KEPT + 3):
         desk.journal_says(Stage.NEEDS_PERSON)
+        desk.give_up(f"stop-{number}")
         desk.resume(f"look-{number}")
     kept = [one.command_id for one in desk.case().resumptions]
     assert kept == [f"look-{number}" for number in range(3, RESUMPTIONS_KEPT + 3)]
