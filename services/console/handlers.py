@@ -65,7 +65,7 @@ from schemas.events.stock import (
     StockShort,
 )
 from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
-from services.console import words, write_backs
+from services.console import refunds, words, write_backs
 from services.console.domain.model import EMPTY, Card, with_flag, without_flag
 from services.console.entries import entry, only_told, raises
 from services.console.promises import kept_in, promise_changed, told_of, without_promise
@@ -324,55 +324,7 @@ def moved(card: Card | None, event: ParcelMoved, _facts: Any, moment: Moment) ->
     )
 
 
-# ---- refunds and write-backs -------------------------------------------------------------------------
-
-
-def refund_requested(
-    card: Card | None, event: RefundRequested, _facts: Any, moment: Moment
-) -> Decided:
-    """售后中 begins."""
-    known = card or EMPTY
-    tier = words.TIERS.get(event.tier) or say(event.tier)
-    told = f"{say(event.kind)} {yuan(event.amount_fen)} · {say(event.reason)} · {tier}"
-    return Decision(
-        state=replace(
-            known,
-            open_refunds=with_flag(known.open_refunds, event.refund_id),
-            flags=with_flag(known.flags, "after_sale"),
-            updated_at=moment.now,
-        ),
-        effects=entry(event, moment, told, event.actor, event.rule),
-    )
-
-
-def _refund_closed(known: Card, refund_id: str, moment: Moment) -> Card:
-    left = without_flag(known.open_refunds, refund_id)
-    flags = known.flags if left else without_flag(known.flags, "after_sale")
-    return replace(known, open_refunds=left, flags=flags, updated_at=moment.now)
-
-
-def refund_settled(card: Card | None, event: RefundSettled, _facts: Any, moment: Moment) -> Decided:
-    """The money went back."""
-    known = _refund_closed(card or EMPTY, event.refund_id, moment)
-    whole = event.order_fully_refunded
-    return Decision(
-        state=replace(
-            known,
-            refund_fen=known.refund_fen + event.amount_fen,
-            flags=with_flag(known.flags, "refunded") if whole else known.flags,
-        ),
-        effects=entry(event, moment, yuan(event.amount_fen), "", event.gateway_request_no),
-    )
-
-
-def refund_ended(
-    card: Card | None, event: RefundRefused | RefundFailed, _facts: Any, moment: Moment
-) -> Decided:
-    """No money goes back."""
-    return Decision(
-        state=_refund_closed(card or EMPTY, event.refund_id, moment),
-        effects=entry(event, moment, say(event.reason), getattr(event, "actor", "")),
-    )
+# ---- the quarantine ----------------------------------------------------------------------------------
 
 
 def quarantined(
@@ -451,13 +403,13 @@ HANDLERS: Handlers = {
     ParcelDelivered: only_told(lambda event: event.place),
     ParcelCancelled: only_told(_reason),
     ParcelCancelRefused: raises("cancel_refused", _reason),
-    RefundRequested: refund_requested,
+    RefundRequested: refunds.requested,
     RefundApproved: only_told(
         lambda event: f"{words.TIERS.get(event.role) or say(event.role)} · {say(event.reason)}"
     ),
-    RefundRefused: refund_ended,
-    RefundSettled: refund_settled,
-    RefundFailed: refund_ended,
-    PayoutGivenUp: only_told(lambda event: f"{yuan(event.amount_fen)} · {say(event.reason)}"),
-    PayoutResumed: only_told(lambda event: f"{yuan(event.amount_fen)} · {event.reason}"),
+    RefundRefused: refunds.ended,
+    RefundSettled: refunds.settled,
+    RefundFailed: refunds.ended,
+    PayoutGivenUp: refunds.payout_given_up,
+    PayoutResumed: refunds.payout_resumed,
 }

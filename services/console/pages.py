@@ -70,6 +70,7 @@ async def orders(request: Request, desk: AtDesk, session: SignedIn, narrowed: Na
         "filters": narrowed,
         "found": found,
         "steps": steps,
+        "payouts_waiting": await desk.views.payouts_waiting(),
         "total": sum(step.orders for step in steps),
         "query_of": query_of,
         "now": now,

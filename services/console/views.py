@@ -112,6 +112,7 @@ class OrderDetail(Shown):
     content: Content | None
     timeline: tuple[TimelineEntry, ...]
     open_refunds: tuple[str, ...]
+    payouts_given_up: tuple[str, ...] = Field(description="打款已停下、等人核实的退款单号")
 
 
 class FunnelStep(Shown):
@@ -256,6 +257,14 @@ class Views:
             for state in FUNNEL_STATES
         )
 
+    async def payouts_waiting(self) -> int:
+        """How many orders have a payout that waits for a person."""
+        # The condition is the index's own.
+        waiting: int = await self._pool.fetchval(
+            "SELECT count(*) FROM console.cards WHERE strpos(flags, ' payout ') > 0"
+        )
+        return waiting
+
     async def order(self, order_id: str) -> OrderDetail | None:
         """One order with its timeline, or None when nothing is known under this id."""
         row = await self._pool.fetchrow(
@@ -279,6 +288,7 @@ class Views:
             content=await self._content(order_id, lines),
             timeline=tuple(_line(line) for line in lines),
             open_refunds=card.open_refunds,
+            payouts_given_up=card.payouts_given_up,
         )
 
     async def _content(self, order_id: str, lines: Sequence[Any]) -> Content | None:

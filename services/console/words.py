@@ -56,6 +56,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "address": "地址变更",
         "manual": "人工挂起",
         "after_sale": "售后中",
+        "payout": "打款待核实",
         "refunded": "整单已退",
         "problems": "内容存疑",
         "parcel_problem": "物流异常",

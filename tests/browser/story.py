@@ -17,7 +17,7 @@ from chassis.topics import TOPICS
 from schemas.events.order_states import OrderHeld, OrderReadyToFulfil, OrderStateChanged
 from schemas.events.orders import OrderLine, OrderPaid, OrderPlaced, Promotion
 from schemas.events.quarantine import PayloadQuarantined, QuarantineProblem
-from schemas.events.refunds import PayoutResumed, RefundRequested, RefundSettled
+from schemas.events.refunds import PayoutGivenUp, PayoutResumed, RefundRequested, RefundSettled
 from schemas.events.shipments import (
     ParcelMoved,
     ParcelPacked,
@@ -230,6 +230,24 @@ class Story:
                 approvals_needed=(),
                 rule="refund-tier/default@1#small",
                 actor="买家",
+            ),
+        )
+
+    def payout_given_up(self) -> tuple[Struct, ...]:
+        """Nobody knows whether the money is on its way back."""
+        return (
+            self._event(
+                PayoutGivenUp,
+                9040,
+                refund_id="R1",
+                amount_fen=2990,
+                actor="payout",
+                reason="no_answer",
+                last_heard="HTTP 502",
+                given_up_at=self.at + timedelta(seconds=9040),
+                sends=1,
+                asks=20,
+                underway=0,
             ),
         )
 

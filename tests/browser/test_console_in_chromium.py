@@ -328,11 +328,12 @@ def test_a_reason_survives_the_page_s_renewal_and_goes_out_with_the_persons_name
     console: Console, page: Page
 ) -> None:
     story = Story("DS20261119001", channel="xiaohongshu", at=SystemClock().now())
-    publish(console.bootstrap, console.prefix, [*story.placed(), *story.refund_requested()])
+    waits = [*story.placed(), *story.refund_requested(), *story.payout_given_up()]
+    publish(console.bootstrap, console.prefix, waits)
     sign_in(page, console)
-    expect(page.locator(f'tr[data-order="{story.order_id}"]')).to_be_visible()
-    page.goto(f"{console.url}/orders/{story.order_id}")
-    page.get_by_text("退款迟迟没有到账").click()
+    expect(page.locator(f'tr[data-order="{story.order_id}"]')).to_contain_text("打款待核实")
+    page.get_by_role("link", name="1 个订单的退款打款停下了").click()
+    page.locator(f'tr[data-order="{story.order_id}"] a.open').click()
     reason = page.get_by_label("退款单 R1")
     page.get_by_role("button", name="重新核实").click()
     assert page.url.endswith(story.order_id), "the browser itself wants a reason"

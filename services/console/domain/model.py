@@ -47,6 +47,8 @@ class Card(Struct, frozen=True, kw_only=True, array_like=True):
     """The channel's answers to write-backs: minute, and whether it took it."""
     promised_for: datetime | None = None
     """When goods that are to come can be sent, by inventory's word; None where nothing is promised."""
+    payouts_given_up: tuple[str, ...] = ()
+    """Refunds whose payout waits for a person."""
 
 
 EMPTY = Card()

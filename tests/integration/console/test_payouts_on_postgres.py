@@ -27,9 +27,9 @@ async def press(client: httpx2.AsyncClient, form: dict[str, str], why: str) -> h
 
 
 async def opened(rig: Rig) -> tuple[httpx2.AsyncClient, dict[str, str]]:
-    """A signed-in browser, and the form of an order whose refund is open."""
+    """A signed-in browser, and the form of an order whose refund waits for a person."""
     story = Story("DS1")
-    await rig.project([*story.placed(), *story.refund_requested()])
+    await rig.project([*story.placed(), *story.refund_requested(), *story.payout_given_up()])
     client = rig.with_session()
     form = form_of((await client.get("/orders/DS1")).text)
     assert (form["order_id"], form["refund_id"]) == ("DS1", "R1")
@@ -94,20 +94,43 @@ async def test_a_forged_form_or_a_stranger_presses_nothing(rig: Rig) -> None:
     assert rig.asked.commands == []
 
 
-async def test_the_button_is_there_while_a_refund_is_open_and_the_timeline_tells_who(
+async def test_the_button_is_there_while_a_payout_waits_and_the_timeline_tells_why_and_who(
     rig: Rig,
 ) -> None:
     story = Story("DS1")
-    await rig.project(story.placed())
+    await rig.project([*story.placed(), *story.refund_requested()])
     client = rig.with_session()
-    assert BUTTON not in (await client.get("/orders/DS1")).text
-    await rig.project([*story.refund_requested(), *story.payout_resumed()])
+    assert BUTTON not in (await client.get("/orders/DS1")).text, "it is being paid"
+    await rig.project(story.payout_given_up())
     page = (await client.get("/orders/DS1")).text
     assert f"<button>{BUTTON}</button>" in page
+    assert '<span class="flag">打款待核实</span>' in page
+    told = page[page.index("<b>打款待人工核实</b>") :]
+    assert "¥29.90 · 支付渠道一直没有可用的答复 · 发出 1 次，连问无果 20 次" in told
+    assert "售后退款 · 自动打款" in told
+    assert (await client.get("/api/orders/DS1")).json()["payouts_given_up"] == ["R1"]
+    await rig.project(story.payout_resumed())
+    page = (await client.get("/orders/DS1")).text
+    assert f"<button>{BUTTON}</button>" not in page, "it is being asked about"
     told = page[page.index("<b>重新核实打款</b>") :]
     assert "¥29.90 · 渠道恢复-请再查" in told
     assert "售后退款 · 李会计" in told
-    assert (await client.get("/api/orders/DS1")).json()["open_refunds"] == ["R1"]
-    await rig.project(story.refund_settled())
-    settled = (await client.get("/orders/DS1")).text
-    assert f"<button>{BUTTON}</button>" not in settled
+    detail = (await client.get("/api/orders/DS1")).json()
+    assert (detail["open_refunds"], detail["payouts_given_up"]) == (["R1"], [])
+
+
+async def test_the_list_says_how_many_wait_for_a_person_and_finds_them(rig: Rig) -> None:
+    waits, paid = Story("DS1"), Story("DS2")
+    told = [*waits.placed(), *paid.placed(), *waits.refund_requested(), *paid.refund_requested()]
+    await rig.project(told)
+    client = rig.with_session()
+    assert "等人核实" not in (await client.get("/")).text
+    await rig.project([*waits.payout_given_up(), *paid.payout_given_up(), *paid.payout_resumed()])
+    assert (
+        '<a href="/?flag=payout">1 个订单的退款打款停下了，等人核实</a>'
+        in (await client.get("/")).text
+    )
+    found = (await client.get("/?flag=payout")).text
+    assert re.findall(r'data-order="(\w+)"', found) == ["DS1"]
+    await rig.project(waits.refund_settled())
+    assert "等人核实" not in (await client.get("/")).text

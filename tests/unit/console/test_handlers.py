@@ -355,13 +355,38 @@ def test_after_sale_lasts_until_the_last_refund_is_closed() -> None:
     assert card.refund_fen == 2 * 2990
 
 
-def test_a_payout_that_is_taken_up_again_is_told_with_who_and_why_and_stays_open() -> None:
+def test_a_payout_that_is_given_up_waits_for_a_person_until_the_last_is_resumed_or_ended() -> None:
     story = Story("DS1")
     [requested] = story.refund_requested()
+    [given_up] = story.payout_given_up()
     [resumed] = story.payout_resumed()
-    card = card_of([requested, resumed], "DS1")
+    [settled] = story.refund_settled()
+    told = [requested, given_up]
+    card = card_of(told, "DS1")
+    assert (card.flags, card.payouts_given_up) == (("after_sale", "payout"), ("R1",))
+    line = str(project(told)[1].entries[-1])
+    said = "¥29.90 · 支付渠道一直没有可用的答复 · 发出 1 次，连问无果 20 次"
+    assert all(words in line for words in ("打款待人工核实", said, "payout"))
+    other = msgspec.structs.replace(
+        given_up, refund_id="R2", version=3, reason="", asks=0, underway=400
+    )
+    told += [other, msgspec.structs.replace(resumed, version=4)]
+    assert "¥29.90 · 发出 1 次，答复处理中 400 次" in str(project(told)[1].entries)
+    card = card_of(told, "DS1")
+    assert ("payout" in card.flags, card.payouts_given_up) == (True, ("R2",))
+    told.append(msgspec.structs.replace(settled, refund_id="R2", version=5))
+    card = card_of(told, "DS1")
+    assert ("payout" in card.flags, card.payouts_given_up) == (False, ())
+    again = card_of([*told, msgspec.structs.replace(given_up, version=6)], "DS1")
+    assert ("payout" in again.flags, again.payouts_given_up) == (True, ("R1",))
+
+
+def test_a_payout_that_is_taken_up_again_is_told_with_who_and_why_and_stays_open() -> None:
+    story = Story("DS1")
+    told = [*story.refund_requested(), *story.payout_given_up(), *story.payout_resumed()]
+    card = card_of(told, "DS1")
     assert (card.flags, card.open_refunds) == (("after_sale",), ("R1",))
-    line = project([requested, resumed])[1].entries[-1]
+    line = project(told)[1].entries[-1]
     assert all(told in str(line) for told in ("重新核实打款", "¥29.90 · 渠道恢复_请再查", "李会计"))
     assert "502" not in str(line), "what a program said is for the developers"
 

@@ -1,0 +1,109 @@
+"""What happens to an order's refunds, on its card. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from chassis.processor import Decision, Moment
+from schemas.events.refunds import (
+    PayoutGivenUp,
+    PayoutResumed,
+    RefundFailed,
+    RefundRefused,
+    RefundRequested,
+    RefundSettled,
+)
+from services.console import words
+from services.console.domain.model import EMPTY, Card, with_flag, without_flag
+from services.console.entries import entry
+from services.console.words import say, yuan
+
+
+def requested(
+    card: Card | None, event: RefundRequested, _facts: Any, moment: Moment
+) -> Decision[Card]:
+    """售后中 begins."""
+    known = card or EMPTY
+    tier = words.TIERS.get(event.tier) or say(event.tier)
+    told = f"{say(event.kind)} {yuan(event.amount_fen)} · {say(event.reason)} · {tier}"
+    return Decision(
+        state=replace(
+            known,
+            open_refunds=with_flag(known.open_refunds, event.refund_id),
+            flags=with_flag(known.flags, "after_sale"),
+            updated_at=moment.now,
+        ),
+        effects=entry(event, moment, told, event.actor, event.rule),
+    )
+
+
+def _closed(known: Card, refund_id: str, moment: Moment) -> Card:
+    left = without_flag(known.open_refunds, refund_id)
+    known = _goes_on(known, refund_id)
+    flags = known.flags if left else without_flag(known.flags, "after_sale")
+    return replace(known, open_refunds=left, flags=flags, updated_at=moment.now)
+
+
+def _goes_on(known: Card, refund_id: str) -> Card:
+    """The card without a payout that waited for a person, if it did."""
+    left = without_flag(known.payouts_given_up, refund_id)
+    flags = known.flags if left else without_flag(known.flags, "payout")
+    return replace(known, payouts_given_up=left, flags=flags)
+
+
+def settled(card: Card | None, event: RefundSettled, _facts: Any, moment: Moment) -> Decision[Card]:
+    """The money went back."""
+    known = _closed(card or EMPTY, event.refund_id, moment)
+    whole = event.order_fully_refunded
+    return Decision(
+        state=replace(
+            known,
+            refund_fen=known.refund_fen + event.amount_fen,
+            flags=with_flag(known.flags, "refunded") if whole else known.flags,
+        ),
+        effects=entry(event, moment, yuan(event.amount_fen), "", event.gateway_request_no),
+    )
+
+
+def ended(
+    card: Card | None, event: RefundRefused | RefundFailed, _facts: Any, moment: Moment
+) -> Decision[Card]:
+    """No money goes back."""
+    return Decision(
+        state=_closed(card or EMPTY, event.refund_id, moment),
+        effects=entry(event, moment, say(event.reason), getattr(event, "actor", "")),
+    )
+
+
+def payout_given_up(
+    card: Card | None, event: PayoutGivenUp, _facts: Any, moment: Moment
+) -> Decision[Card]:
+    """A person has to look, until somebody does or the refund ends."""
+    known = card or EMPTY
+    told = " · ".join(filter(None, (yuan(event.amount_fen), say(event.reason), _tried(event))))
+    return Decision(
+        state=replace(
+            known,
+            payouts_given_up=with_flag(known.payouts_given_up, event.refund_id),
+            flags=with_flag(known.flags, "payout"),
+            updated_at=moment.now,
+        ),
+        effects=entry(event, moment, told, event.actor, event.last_heard),
+    )
+
+
+def payout_resumed(
+    card: Card | None, event: PayoutResumed, _facts: Any, moment: Moment
+) -> Decision[Card]:
+    """Somebody has looked, and it goes on."""
+    return Decision(
+        state=replace(_goes_on(card or EMPTY, event.refund_id), updated_at=moment.now),
+        effects=entry(event, moment, f"{yuan(event.amount_fen)} · {event.reason}", event.actor),
+    )
+
+
+def _tried(event: PayoutGivenUp) -> str:
+    counts = (("发出", event.sends), ("连问无果", event.asks), ("答复处理中", event.underway))
+    return "，".join([f"{what} {times} 次" for what, times in counts if times])
