@@ -60,6 +60,8 @@ def show(order: str, url: Url = "") -> None:
         _add_row(table, case)
     Console(soft_wrap=True).print(table)
     for case in found:
+        if case["goods_check"]:
+            typer.echo(_goods_check(case))
         for one in case["resumptions"]:
             typer.echo(_resumption(case["refund_id"], one))
         if case["payout_given_up_at"]:
@@ -123,12 +125,16 @@ def refuse(
 def returned(
     order: str,
     refund: str,
+    *,
     actor: Actor,
     good: Annotated[bool, typer.Option("--good/--damaged", help="What the warehouse found.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="What it rests on, such as an inspection slip's number.")
+    ] = "",
     url: Url = "",
 ) -> None:
     """Say that the goods came back."""
-    body = {"actor": actor, "good": good}
+    body = {"actor": actor, "good": good, "reason": reason}
     _print(_call("POST", f"/refunds/{order}/{refund}/returned", url, body=body))
 
 
@@ -172,6 +178,14 @@ def _resumption(refund_id: str, one: dict[str, Any]) -> str:
     return (
         f"{refund_id}: {when:%Y-%m-%d %H:%M} {one['actor']} 重新核实打款：{one['reason']}{before}"
     )
+
+
+def _goods_check(case: dict[str, Any]) -> str:
+    check = case["goods_check"]
+    when = datetime.fromisoformat(check["checked_at"])
+    found = "良品" if case["goods"] == "good" else "有损"
+    why = f"（依据：{check['reason']}）" if check["reason"] else ""
+    return f"{case['refund_id']}: {when:%Y-%m-%d %H:%M} {check['actor']} 验收退货：{found}{why}"
 
 
 def _given_up(case: dict[str, Any]) -> str:

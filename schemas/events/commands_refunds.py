@@ -48,6 +48,8 @@ class ConfirmReturn(Struct, frozen=True, kw_only=True):
     """退款单号"""
     good: bool
     """是否良品"""
+    reason: str | None = None
+    """依据 · what it rests on, such as the number of the inspection slip; null if not said"""
 
 
 class GiveUpPayout(Struct, frozen=True, kw_only=True):

@@ -210,6 +210,41 @@ class RefundSettled(Struct, frozen=True, kw_only=True):
     """退款时是否已发货"""
 
 
+class ReturnedLine(Struct, frozen=True, kw_only=True):
+    """退回行 · pieces of one line that came back."""
+
+    line_no: int
+    """行号 · of the order"""
+    sku: str
+    """商家SKU"""
+    quantity: int
+    """件数"""
+
+
+class ReturnConfirmed(Struct, frozen=True, kw_only=True):
+    """退货已验收 · somebody saw what came back; money that waited for it may go, good pieces are restocked when the refund is settled."""
+
+    TOPIC: ClassVar[str] = "refunds"
+    FULL_NAME: ClassVar[str] = "danshu.refunds.ReturnConfirmed"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    refund_id: str
+    """退款单号"""
+    lines: tuple[ReturnedLine, ...]
+    """退回行 · what has left of the refund's lines, which is what comes back"""
+    good: bool
+    """是否良品"""
+    actor: str
+    """操作人 · who saw it"""
+    reason: str
+    """依据 · what it rests on, such as the number of the inspection slip; empty if not said"""
+
+
 RECORDS: tuple[type[Struct], ...] = (
     PayoutGivenUp,
     PayoutResumed,
@@ -218,4 +253,5 @@ RECORDS: tuple[type[Struct], ...] = (
     RefundRefused,
     RefundRequested,
     RefundSettled,
+    ReturnConfirmed,
 )

@@ -37,6 +37,7 @@ from schemas.events.refunds import (
     RefundRefused,
     RefundRequested,
     RefundSettled,
+    ReturnConfirmed,
 )
 from schemas.events.shipments import (
     ParcelCancelled,
@@ -410,6 +411,7 @@ HANDLERS: Handlers = {
     RefundRefused: refunds.ended,
     RefundSettled: refunds.settled,
     RefundFailed: refunds.ended,
+    ReturnConfirmed: only_told(refunds.came_back),
     PayoutGivenUp: refunds.payout_given_up,
     PayoutResumed: refunds.payout_resumed,
 }

@@ -14,6 +14,7 @@ from schemas.events.refunds import (
     RefundRefused,
     RefundRequested,
     RefundSettled,
+    ReturnConfirmed,
 )
 from services.console import words
 from services.console.domain.model import EMPTY, Card, with_flag, without_flag
@@ -75,6 +76,13 @@ def ended(
         state=_closed(card or EMPTY, event.refund_id, moment),
         effects=entry(event, moment, say(event.reason), getattr(event, "actor", "")),
     )
+
+
+def came_back(event: ReturnConfirmed) -> str:
+    """What was found of a return, and what that rests on."""
+    pieces = sum([line.quantity for line in event.lines])
+    found = f"{'良品' if event.good else '有损'} {pieces} 件"
+    return " · ".join(filter(None, (found, say(event.reason))))
 
 
 def payout_given_up(

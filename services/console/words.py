@@ -123,6 +123,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "RefundRefused": "退款拒绝",
         "RefundSettled": "退款到账",
         "RefundFailed": "退款失败",
+        "ReturnConfirmed": "退货验收",
         "PayoutGivenUp": "打款待人工核实",
         "PayoutResumed": "重新核实打款",
     }

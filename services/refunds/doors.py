@@ -70,10 +70,11 @@ class Judged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Returned(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of returned: what the warehouse found."""
+    """Body of returned: what the warehouse found. `reason` is what it rests on, such as an inspection slip."""
 
     actor: str
     good: bool
+    reason: str = ""
 
 
 class LookAgain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -198,6 +199,8 @@ class Doors:
         """POST /refunds/{order_id}/{refund_id}/returned."""
         found = await _body(request, Returned)
         _require_said(found.actor, "请写明操作人")
+        if len(found.reason) > REASON_CHARS_MAX:
+            return as_problem(422, "bad_request", f"依据不能超过 {REASON_CHARS_MAX} 字")
         order_id, refund_id = _names(request)
         now = self.clock.now()
         command = ConfirmReturn(
@@ -207,6 +210,7 @@ class Doors:
             actor=found.actor,
             refund_id=refund_id,
             good=found.good,
+            reason=found.reason or None,
         )
         return await self._ask(command, 200)
 

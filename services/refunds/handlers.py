@@ -35,7 +35,7 @@ from schemas.events.refunds import RefundFailed
 from schemas.events.shipments import ParcelDelivered, ParcelShipped
 from services.refunds import telling
 from services.refunds.domain import giving_up, leaving, paid_back, resuming, rules, shares
-from services.refunds.domain.model import ENDED, Account, Case, CaseState
+from services.refunds.domain.model import ENDED, Account, Case, CaseState, GoodsCheck
 from services.refunds.domain.rules import Refused
 from services.refunds.store import CaseChanged, RefundFacts
 
@@ -307,16 +307,18 @@ def refuse_refund(
 def confirm_return(
     state: Account | None, command: ConfirmReturn, _facts: object, at: Moment
 ) -> Decided:
-    """Goods came back, good or not: what waited for them may be paid."""
+    """Goods came back, good or not: told with who saw them, and what waited for them may be paid."""
     case = state.case(command.refund_id) if state else None
     if state is None or case is None:
         return Decision(state=state, refusal="refund_unknown")
-    checked = rules.goods_back(state, case, good=command.good)
+    check = GoodsCheck(actor=command.actor, reason=command.reason or "", checked_at=at.now)
+    checked = rules.goods_back(state, case, check, good=command.good)
     if isinstance(checked, Refused):
         return Decision(state=state, refusal=checked.reason)
     if checked is case:
         return Decision(state=state, result_id=case.refund_id)
-    return _moved(state, command.order_id, checked, (), at.now)
+    told = telling.return_confirmed(command.order_id, checked, check, at.now)
+    return _moved(state, command.order_id, checked, (told,), at.now)
 
 
 def record_payout(

@@ -31,6 +31,7 @@ from services.refunds.domain.model import (
     Case,
     CaseState,
     GivenUp,
+    GoodsCheck,
     Resumption,
 )
 from services.refunds.domain.payout import Next, Payout, Stage
@@ -190,6 +191,7 @@ def _case_row(changed: CaseChanged) -> tuple[object, ...]:
         changed.changed_at,
         case.end_reason,
         msgspec.json.encode(case.resumptions).decode(),
+        msgspec.json.encode(case.goods_check).decode() if case.goods_check else None,
     )
 
 
@@ -246,6 +248,8 @@ class ListedCase(Struct, frozen=True, kw_only=True):
     """None unless it waits for a person now."""
     resumptions: tuple[Resumption, ...]
     """Newest last: who had the gateway asked again after the payout was given up."""
+    goods_check: GoodsCheck | None
+    """Who saw what came back; None if nobody has, or it was before it was kept."""
 
 
 class Totals(Struct, frozen=True, kw_only=True):
@@ -282,6 +286,9 @@ class Desk:
                     "approvals_given": tuple(row["approvals_given"]),
                     "resumptions": msgspec.json.decode(
                         row["resumptions"], type=tuple[Resumption, ...]
+                    ),
+                    "goods_check": msgspec.json.decode(
+                        row["goods_check"] or "null", type=GoodsCheck | None
                     ),
                 }
             )

@@ -13,9 +13,11 @@ from schemas.events.refunds import (
     RefundRequested,
     RefundSettled,
     RestockLine,
+    ReturnConfirmed,
+    ReturnedLine,
 )
 from services.refunds.domain import giving_up, leaving, rules
-from services.refunds.domain.model import Account, Case, GivenUp
+from services.refunds.domain.model import Account, Case, GivenUp, GoodsCheck
 
 
 def approved(
@@ -110,6 +112,26 @@ def resumed(order_id: str, case: Case, now: datetime) -> PayoutResumed:
         actor=newest.actor,
         reason=newest.reason,
         last_heard=newest.last_heard,
+    )
+
+
+def return_confirmed(
+    order_id: str, case: Case, check: GoodsCheck, now: datetime
+) -> ReturnConfirmed:
+    """Somebody saw what came back of a case."""
+    return ReturnConfirmed(
+        order_id=order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=case.refund_id,
+        lines=tuple(
+            ReturnedLine(line_no=line.line_no, sku=line.sku, quantity=case.returned[line.line_no])
+            for line in case.lines
+            if line.line_no in case.returned
+        ),
+        good=case.goods == "good",
+        actor=check.actor,
+        reason=check.reason,
     )
 
 

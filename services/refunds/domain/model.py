@@ -65,6 +65,14 @@ class Approval(Struct, frozen=True, kw_only=True):
     approved_at: datetime
 
 
+class GoodsCheck(Struct, frozen=True, kw_only=True):
+    """Somebody saw what came back. `reason` is what it rests on, "" if not said."""
+
+    actor: str
+    reason: str
+    checked_at: datetime
+
+
 class GivenUp(Struct, frozen=True, kw_only=True):
     """A payout waits for a person. `reason` is a `GaveUp`, "" if unknown; the counts are the journal's."""
 
@@ -113,6 +121,8 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     whole_unshipped: bool = False
     goods: str = ""
     returned: dict[int, int] = {}
+    goods_check: GoodsCheck | None = None
+    """None until then, and where it was before it was kept."""
     ended_at: datetime | None = None
     end_reason: str = ""
     given_up: GivenUp | None = None

@@ -21,6 +21,7 @@ from services.refunds.domain.model import (
     Case,
     CaseLine,
     CaseState,
+    GoodsCheck,
     Kind,
 )
 from services.refunds.domain.shares import free_units, take
@@ -285,7 +286,7 @@ def dissent(case: Case, role: str, actor: str, reason: str, now: datetime) -> Ca
     return replace(case, state=CaseState.REFUSED, ended_at=now, end_reason=ended)
 
 
-def goods_back(account: Account, case: Case, *, good: bool) -> Case | Refused:
+def goods_back(account: Account, case: Case, check: GoodsCheck, *, good: bool) -> Case | Refused:
     """The warehouse saw what came back, which is what has left. The same finding again changes nothing."""
     goods = "good" if good else "damaged"
     if case.goods:
@@ -297,7 +298,7 @@ def goods_back(account: Account, case: Case, *, good: bool) -> Case | Refused:
     returned = gone_of(account, case.refund_id, case.lines)
     if not returned:
         return Refused("not_shipped")
-    return replace(case, goods=goods, returned=dict(returned))
+    return replace(case, goods=goods, returned=dict(returned), goods_check=check)
 
 
 def with_case(account: Account, case: Case) -> Account:

@@ -2,19 +2,21 @@
 -- The newest form of each case; one row a case and batch.
 INSERT INTO refunds.cases (
     order_id, refund_id, state, kind, tier, amount_fen, freight_fen, reason, goods,
-    approvals_needed, approvals_given, requested_by, requested_at, changed_at, end_reason, resumptions)
+    approvals_needed, approvals_given, requested_by, requested_at, changed_at, end_reason, resumptions, goods_check)
 SELECT given.order_id, given.refund_id, given.state, given.kind, given.tier, given.amount_fen,
     given.freight_fen, given.reason, given.goods,
     string_to_array(given.approvals_needed, ','), string_to_array(given.approvals_given, ','),
-    given.requested_by, given.requested_at, given.changed_at, given.end_reason, given.resumptions::json
+    given.requested_by, given.requested_at, given.changed_at, given.end_reason, given.resumptions::json,
+    given.goods_check::json
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
     $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[],
-    $14::timestamptz[], $15::text[], $16::text[]) AS given (
+    $14::timestamptz[], $15::text[], $16::text[], $17::text[]) AS given (
     order_id, refund_id, state, kind, tier, amount_fen, freight_fen, reason, goods,
-    approvals_needed, approvals_given, requested_by, requested_at, changed_at, end_reason, resumptions)
+    approvals_needed, approvals_given, requested_by, requested_at, changed_at, end_reason, resumptions, goods_check)
 ON CONFLICT (order_id, refund_id) DO UPDATE SET
     state = excluded.state, goods = excluded.goods, approvals_given = excluded.approvals_given,
-    changed_at = excluded.changed_at, end_reason = excluded.end_reason, resumptions = excluded.resumptions
+    changed_at = excluded.changed_at, end_reason = excluded.end_reason, resumptions = excluded.resumptions,
+    goods_check = excluded.goods_check
 
 -- name: open_payouts
 -- A payout is opened once, whatever happens to its case later.
@@ -97,7 +99,8 @@ SELECT listed.order_id, listed.refund_id, listed.state, listed.kind, listed.tier
     listed.requested_by, listed.requested_at, listed.changed_at, listed.end_reason,
     coalesce(payout.stage, '') AS payout_stage, coalesce(payout.sends, 0) AS payout_sends,
     coalesce(payout.note, '') AS payout_note, coalesce(payout.gave_up, '') AS payout_gave_up,
-    CASE payout.stage WHEN 'needs_person' THEN payout.changed_at END AS payout_given_up_at, listed.resumptions
+    CASE payout.stage WHEN 'needs_person' THEN payout.changed_at END AS payout_given_up_at, listed.resumptions,
+    listed.goods_check
 FROM refunds.cases AS listed LEFT JOIN refunds.payouts AS payout USING (order_id, refund_id)
 WHERE ($1 = '' OR listed.state = $1 OR payout.stage = $1)
   AND ($2 = '' OR listed.order_id = $2) AND ($3 = '' OR listed.refund_id = $3)

@@ -8,9 +8,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chassis.clock import SystemClock
-from schemas.events.refunds import RefundApproved, RefundRequested, RefundSettled, RestockLine
+from schemas.events.refunds import (
+    RefundApproved,
+    RefundRequested,
+    RefundSettled,
+    RestockLine,
+    ReturnConfirmed,
+)
 from tests.integration.refunds.peer import assert_paid_once
 from tests.integration.refunds.running import World
+from tests.integration.refunds.test_cli import said
 from tests.unit.refunds.desk import cancelled, delivered, line, paid, placed, shipped
 
 NOW = SystemClock().now()
@@ -61,11 +68,22 @@ async def test_an_order_goes_back_part_by_part_to_the_last_fen(world: World) -> 
         assert (mine.status_code, mine.json()["code"]) == (409, "maker_is_checker")
         approved = await service.post(f"{path}/approve", {"actor": "fin-1", "role": "finance"})
         assert (approved.status_code, approved.json()["state"]) == (200, "awaiting_goods")
-        back = await service.post(f"{path}/returned", {"actor": "wh-1", "good": True})
+        saw = {"actor": "wh-1", "good": True, "reason": "验收单 YS-7"}
+        back = await service.post(f"{path}/returned", saw)
         assert (back.status_code, back.json()["state"]) == (200, "paying")
+        again = await service.post(f"{path}/returned", saw | {"actor": "wh-2"})
+        assert again.json()["goods_check"] == back.json()["goods_check"]
+        assert (
+            back.json()["goods_check"].items() >= {"actor": "wh-1", "reason": "验收单 YS-7"}.items()
+        )
+        shown = await said(service, "show", "o1")
+        assert "wh-1 验收退货：良品（依据：验收单 YS-7）" in shown.output
 
         events = await world.refund_events(settled(2))
         totals = (await service.door.get("/totals")).json()
+    [came] = [event for event in events if isinstance(event, ReturnConfirmed)]
+    assert (came.refund_id, came.actor, came.good) == (case["refund_id"], "wh-1", True)
+    assert [(one.line_no, one.quantity) for one in came.lines] == [(1, 1), (2, 1)]
     told = [event for event in events if isinstance(event, RefundSettled)]
     assert sum(event.amount_fen for event in told) == 30_799
     assert told[-1].order_fully_refunded
@@ -95,6 +113,7 @@ async def test_doors_want_a_token_and_a_body_that_makes_sense(world: World) -> N
             ("refuse", {"actor": "", "role": "finance", "reason": "已使用"}),
             ("refuse", {"actor": "fin-1", "role": "finance"}),
             ("returned", {"actor": "", "good": True}),
+            ("returned", {"actor": "wh-1", "good": True, "reason": "长" * 501}),
         ):
             nobody = await service.post(f"/refunds/o1/r1/{verb}", body)
             assert (nobody.status_code, nobody.json()["code"]) == (422, "bad_request"), verb

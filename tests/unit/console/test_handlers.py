@@ -22,6 +22,7 @@ from schemas.events import RECORDS
 from schemas.events.order_states import OrderHeld, OrderHoldLifted
 from schemas.events.orders import OrderAmended, OrderPlaced, Payment
 from schemas.events.quarantine import QuarantineEnded
+from schemas.events.refunds import ReturnConfirmed, ReturnedLine
 from schemas.events.shipments import WaybillReplaced
 from schemas.events.stock import (
     PartLine,
@@ -379,6 +380,24 @@ def test_a_payout_that_is_given_up_waits_for_a_person_until_the_last_is_resumed_
     assert ("payout" in card.flags, card.payouts_given_up) == (False, ())
     again = card_of([*told, msgspec.structs.replace(given_up, version=6)], "DS1")
     assert ("payout" in again.flags, again.payouts_given_up) == (True, ("R1",))
+
+
+def test_a_return_is_told_with_who_saw_it_and_what_that_rests_on() -> None:
+    [requested] = Story("DS1").refund_requested()
+    came = ReturnConfirmed(
+        order_id="DS1",
+        version=2,
+        occurred_at=NOON,
+        refund_id="R1",
+        lines=(ReturnedLine(line_no=1, sku="TEA", quantity=2),),
+        good=False,
+        actor="李仓管",
+        reason="验收单 YS-7",
+    )
+    line = str(project([requested, came])[1].entries[-1])
+    assert all(told in line for told in ("退货验收", "有损 2 件 · 验收单 YS-7", "李仓管"))
+    bare = msgspec.structs.replace(came, good=True, reason="")
+    assert "'良品 2 件'" in str(project([requested, bare])[1].entries[-1])
 
 
 def test_a_payout_that_is_taken_up_again_is_told_with_who_and_why_and_stays_open() -> None:

@@ -257,7 +257,9 @@ class RefundDesk:
             )
         )
 
-    def returned(self, refund_id: str = "refund-1", *, good: bool = True) -> Decision[Account]:
+    def returned(
+        self, refund_id: str = "refund-1", *, good: bool = True, reason: str | None = None
+    ) -> Decision[Account]:
         """The warehouse checked what came back."""
         return self.give(
             ConfirmReturn(
@@ -267,6 +269,7 @@ class RefundDesk:
                 actor="warehouse-1",
                 refund_id=refund_id,
                 good=good,
+                reason=reason,
             )
         )
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from msgspec.structs import replace
 
@@ -10,8 +12,10 @@ from schemas.events.refunds import (
     RefundRequested,
     RefundSettled,
     RestockLine,
+    ReturnConfirmed,
+    ReturnedLine,
 )
-from services.refunds.domain.model import CaseState
+from services.refunds.domain.model import CaseState, GoodsCheck
 from services.refunds.domain.rules import REASONS
 from tests.unit.refunds.desk import (
     NOON,
@@ -207,6 +211,37 @@ def test_returned_goods_are_restocked_only_when_they_are_good(
     desk.returned(good=good)
     desk.payout()
     assert desk.of(RefundSettled)[0].restock == restock
+
+
+@pytest.mark.parametrize(("good", "reason"), [(True, None), (False, "验收单 YS-7，外箱压坏")])
+def test_who_saw_what_came_back_when_and_on_what_grounds_is_kept_and_told_once(
+    good: bool, reason: str | None
+) -> None:
+    desk = small_order(is_shipped=True)
+    desk.request("refund-1", (1, 2), kind="return_and_refund")
+    desk.pass_days(2)
+    desk.returned(good=good, reason=reason)
+    came = NOON + timedelta(days=2)
+    assert desk.of(ReturnConfirmed) == [
+        ReturnConfirmed(
+            order_id=ORDER,
+            version=0,
+            occurred_at=came,
+            refund_id="refund-1",
+            lines=(ReturnedLine(line_no=1, sku="SKU-1", quantity=2),),
+            good=good,
+            actor="warehouse-1",
+            reason=reason or "",
+        )
+    ]
+    check = desk.case().goods_check
+    assert check == GoodsCheck(actor="warehouse-1", reason=reason or "", checked_at=came)
+    desk.pass_days(1)
+    again = desk.returned(good=good, reason="又一次")
+    assert (again.refusal, again.events, desk.case().goods_check) == ("", (), check)
+    assert desk.returned(good=not good).refusal == "goods_already_checked"
+    desk.payout()
+    assert desk.case().goods_check == check
 
 
 def test_goods_may_come_back_before_the_approval_does() -> None:
