@@ -6,13 +6,13 @@ All else is taken in: the order's header decides what was paid, and lines share 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
 
 from chassis.money import share_out
-from services.ingest.channels._wire import AMOUNT_MAX, problem
+from services.ingest.channels._wire import AMOUNT_MAX, problem, read_json, starts_with
 from services.ingest.domain.model import (
     OPEN_REFUNDS,
     SHIPPABLE,
@@ -49,6 +49,7 @@ RESERVATION = "danshu_reservation"
 """Under this name an own shop keeps the id of a reservation with its order, where the shop has names for notes."""
 _RESERVATION_ID = re.compile(r"^rsv-[a-z2-7]{20}\Z")
 _ORDER_NO = re.compile(r"^[0-9A-Za-z_\-]{1,64}$")
+_decode_listed = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class LineDraft(msgspec.Struct, kw_only=True):
@@ -74,7 +75,8 @@ class Draft(msgspec.Struct, kw_only=True):
     on delivery, so that shipping unpaid is no contradiction. `partial`: a list row or a push, which
     has no lines and asks for the detail. `names_shop`: false where the channel's orders do not say
     which shop they are of. `rounding_fen`: what list prices are too high because they have to be
-    whole fen. `collected`: the buyer fetches it, or it is handed over already. `dated`: false where
+    whole fen. `adjusted_fen`: what the seller lowered by hand, negative where raised, if that is none of
+    the promotions. `collected`: the buyer fetches it, or it is handed over already. `dated`: false where
     nobody tells when it was modified, so that it is older than whatever the channel tells.
     `reservation_id`: the reservation of ours that the order names, as it stands there. `handed_over`: the buyer took
     the goods along from a store of ours. `returns`: the order whose goods it takes back.
@@ -104,6 +106,7 @@ class Draft(msgspec.Struct, kw_only=True):
     names_shop: bool = True
     collected: bool = False
     rounding_fen: int = 0
+    adjusted_fen: int = 0
     dated: bool = True
     reservation_id: str = ""
     handed_over: bool = False
@@ -191,6 +194,13 @@ def _check_header(draft: Draft, problems: list[Problem]) -> None:
         elif draft.state is S.UNPAID and paid:
             detail = f"{draft.raw_state} with a time of payment"
             problems.append(problem(ProblemCode.STATE_CONTRADICTS_PAYMENT, detail, blocks=False))
+        elif draft.state is S.DEPOSIT_PAID and draft.paid_fen == 0 and not _names_missing(problems):
+            detail = f"{draft.raw_state} without a deposit"
+            problems.append(problem(ProblemCode.STATE_CONTRADICTS_PAYMENT, detail, blocks=False))
+
+
+def _names_missing(problems: Sequence[Problem]) -> bool:
+    return any(one.code is ProblemCode.AMOUNT_MISSING for one in problems)
 
 
 def _check_texts(draft: Draft, problems: list[Problem]) -> None:
@@ -244,7 +254,12 @@ def _check_sums(
         detail = f"total {draft.goods_fen}, lines {gross_fen}"
         problems.append(problem(ProblemCode.GOODS_DIFFER_FROM_TOTAL, detail, blocks=False))
     promoted_fen = sum(promotion.fen for promotion in draft.promotions)
-    if draft.promotions and promoted_fen != discount_fen - draft.rounding_fen:
+    granted_fen = discount_fen - draft.rounding_fen - draft.adjusted_fen
+    # Some count what a gift would cost as a promotion, others do not.
+    given_fen = sum(
+        line.unit_price_fen * line.qty - line.net_fen for line in draft.lines if line.is_gift
+    )
+    if draft.promotions and promoted_fen not in {granted_fen, granted_fen - given_fen}:
         detail = f"promotions {promoted_fen}, discount {discount_fen}"
         problems.append(problem(ProblemCode.PROMOTIONS_DIFFER, detail, blocks=False))
 
@@ -356,6 +371,17 @@ def _standing(one: Normalised) -> tuple[datetime, bool, Rank, bytes]:
     assert one.order is not None, "only orders are compared"
     rank = rank_of(one.order, "")
     return rank.modified_at, not one.blocked, rank, msgspec.json.encode(one)
+
+
+def of_each(body: bytes, read: Callable[[bytes], Iterable[Normalised]]) -> tuple[Normalised, ...]:
+    """Read several payloads which stand in one list, as a file that was collected from answers has them."""
+    found = read_json(_decode_listed, body)
+    if isinstance(found, Problem):
+        return refused(found)
+    payloads = [bytes(raw) for raw in found]
+    if not payloads or any(starts_with(payload, b"[") for payload in payloads):
+        return refused(problem(ProblemCode.NOT_AN_ORDER, "no list of payloads", blocks=True))
+    return newest([one for payload in payloads for one in read(payload)])
 
 
 def refused(cause: Problem) -> tuple[Normalised, ...]:

@@ -4,6 +4,7 @@ Money never passes through float arithmetic. A JSON number with a fraction reach
 nearest to the text; its shortest decimal form is that text again for every amount below 10^13.
 """
 
+import contextlib
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,8 @@ Id = int | str | None
 Text = str | None
 Amount = int | str | float | None
 Seconds = int | str | None
+# A time as text, or the zero that some platforms write where nothing has happened.
+Moment = int | str | None
 
 BEIJING = "+08:00"
 _BEIJING_OFFSET = timedelta(hours=8)
@@ -35,9 +38,14 @@ _LONE_SURROGATE = re.compile(
     rb"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
     rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Taobao ~…~, Douyin and PDD $…$ or #…#; JD and oaid forms are Base64.
 _MARKED_CIPHER = re.compile(r"^(?:~.+~\d*~?|\$.+\$|#.+#)$", re.DOTALL)
-_BASE64 = re.compile(r"^[A-Za-z0-9+/_-]{14,}={0,2}$")
+# Without a letter it is a phone: "+8613000000001", or "13000000001-1234" of a number lent by the platform.
+_BASE64 = re.compile(r"^(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9+/_-]{14,}={0,2}$")
+
+# No cipher has Chinese, blanks, or nothing but the signs of a phone.
+_CLEAR = re.compile(r"[\u3400-\u9fff ]|^\+?[0-9][0-9-]{5,23}\Z")
 
 _DECIMAL = re.compile(r"^(-?)([0-9]{1,15})(?:\.([0-9]{1,12}))?\Z")
 
@@ -68,7 +76,8 @@ def read_json(decode: Callable[[bytes], T], body: bytes) -> T | Problem:
     """Decode, or say what is wrong with the bytes; the message carries paths and types, no values.
 
     Half an emoji, a byte order mark and bytes which are not UTF-8 are mended once before giving up:
-    channels cut memos in the middle of a character, and a memo is no reason to lose an order.
+    channels cut memos in the middle of a character, and a memo is no reason to lose an order. A whole
+    text in GB18030 is read as that.
     """
     try:
         return decode(body)
@@ -90,11 +99,25 @@ def read_json(decode: Callable[[bytes], T], body: bytes) -> T | Problem:
 
 
 def _mended(body: bytes) -> bytes:
-    text = body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").encode()
     return _LONE_SURROGATE.sub(
         lambda match: match[1] + (match[2] or rb"\ufffd"),
-        text,
+        _readable(body.removeprefix(_BYTE_ORDER_MARK)).encode(),
     )
+
+
+def _readable(body: bytes) -> str:
+    """A cut character spoils few of many; another encoding spoils most."""
+    text = body.decode("utf-8", "replace")
+    spoilt = text.count("\ufffd")
+    if 2 * spoilt > len(text) - len(text.encode("ascii", "ignore")):
+        with contextlib.suppress(UnicodeDecodeError):
+            return body.decode("gb18030")
+    return text
+
+
+def starts_with(body: bytes, first: bytes) -> bool:
+    """Say whether this is where the text begins, after a byte order mark and blanks."""
+    return body[:64].removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(first)
 
 
 def present(raw: msgspec.Raw) -> bool:
@@ -254,11 +277,12 @@ def _beijing(text: str) -> datetime | None:
     return moment if 2000 <= moment.year < 2100 else None
 
 
-def beijing_time(value: Text, field: str, problems: list[Problem]) -> datetime | None:
-    """Read "yyyy-MM-dd HH:mm:ss" of Beijing; "" and a zero date mean "has not happened"."""
-    if not value or value.startswith(("0000", "0001", "1970-01-01")):
+def beijing_time(value: Moment, field: str, problems: list[Problem]) -> datetime | None:
+    """Read "yyyy-MM-dd HH:mm:ss" of Beijing; "", a zero and a zero date mean "has not happened"."""
+    text = text_of(value)
+    if text in {"", "0"} or text.startswith(("0000", "0001", "1970-01-01")):
         return None
-    moment = _beijing(value.strip())
+    moment = _beijing(text)
     if moment is None:
         problems.append(problem(ProblemCode.BAD_TIME, field, blocks=False))
     return moment
@@ -328,7 +352,7 @@ def pii_kind(text: str) -> PiiKind:
         return PiiKind.ENCRYPTED
     if "*" in text:
         return PiiKind.MASKED
-    if _BASE64.match(text) and not text.isalpha() and not text.isdecimal():
+    if _BASE64.match(text) and not text.isalpha():
         return PiiKind.ENCRYPTED
     return PiiKind.PLAIN
 
@@ -380,8 +404,11 @@ Person = tuple[Text, Text, Text]
 def _sorted_out(cipher: Text, mask: Text, clear: Text) -> tuple[str, str, str]:
     """Return cipher, mask and clear text of one fact, each in its form and not in its field only."""
     secret, masked, readable = (clean(text).strip() for text in (cipher, mask, clear))
-    if pii_kind(secret) is PiiKind.MASKED:
+    kind = pii_kind(secret)
+    if kind is PiiKind.MASKED:
         secret, masked = "", masked or secret
+    elif kind is PiiKind.PLAIN and _CLEAR.search(secret):
+        secret, readable = "", readable or secret
     if pii_kind(readable) is PiiKind.ENCRYPTED:
         secret, readable = secret or readable, ""
     if pii_kind(masked) is PiiKind.ENCRYPTED:

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,8 +73,10 @@ def test_yuan_in_all_its_forms(value: str | float | None, amount_fen: int) -> No
     assert problems == []
 
 
-@pytest.mark.parametrize("value", [None, "", "0000-00-00 00:00:00", "1970-01-01 08:00:00"])
-def test_an_empty_time_has_not_happened(value: str | None) -> None:
+@pytest.mark.parametrize(
+    "value", [None, "", " ", 0, "0", "0000-00-00 00:00:00", "1970-01-01 08:00:00"]
+)
+def test_an_empty_time_has_not_happened(value: int | str | None) -> None:
     problems: list[Problem] = []
     assert wire.beijing_time(value, "x", problems) is None
     assert problems == []
@@ -135,6 +138,9 @@ def test_a_read_time_is_aware_and_in_utc() -> None:
         ("$idx$cipher$1$$", PiiKind.ENCRYPTED),
         ("#idx#cipher*1*1##", PiiKind.ENCRYPTED),
         ("AwAAdemoEncryptedTel==", PiiKind.ENCRYPTED),
+        ("+8613000000001", PiiKind.PLAIN),
+        ("13000000001-1234", PiiKind.PLAIN),
+        ("0571-88880000-1001", PiiKind.PLAIN),
     ],
 )
 def test_the_form_of_one_personal_text_is_told(text: str, kind: PiiKind) -> None:
@@ -183,6 +189,8 @@ MASKS = ("测*", "130****0001", "示例*")
         (("", "", ""), CIPHERS, ("", "", ""), "encrypted", ""),
         (("", "", ""), MASKS, CIPHERS, "encrypted", "测*"),
         (("-1", "-1", "-1"), ("-1", "-1", "-1"), ("", "", ""), "encrypted", ""),
+        (("张三", "13000000001", "示例路 1 号"), MASKS, ("", "", ""), "plain", "张三"),
+        (("Li Lei", "+86-13000000001", "1 号"), ("", "", ""), ("", "", ""), "plain", "Li Lei"),
     ],
 )
 def test_forms_with_fields_of_their_own_stay_apart(
@@ -279,3 +287,19 @@ def test_the_utc_twin_of_a_time_needs_no_offset() -> None:
     assert wire.utc_time("2026-05-20T01:31:02Z", "date_created_gmt", problems) == wanted
     assert wire.utc_time(None, "date_created_gmt", problems) is None
     assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        ("张三 示例路".encode("gb18030"), "张三 示例路"),
+        ("㐂㐄𠀀".encode("gb18030"), "㐂㐄𠀀"),
+        ("张三 示例路".encode()[:-1], "张三 示例\ufffd"),
+        (b"\xef\xbb\xbf" + "张三".encode(), "张三"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+    ],
+)
+def test_a_text_in_gb18030_is_told_from_one_that_was_cut(body: bytes, read: str) -> None:
+    mark = b"\xef\xbb\xbf" if body.startswith(b"\xef") else b""
+    quoted = mark + b'"' + body.removeprefix(mark) + b'"'
+    assert wire.read_json(msgspec.json.Decoder(str).decode, quoted) == read
