@@ -81,7 +81,7 @@ def test_a_hint_is_taken_with_what_it_carries() -> None:
         ("taobao", b"<html>", "garbage"),
         ("taobao", b'{"error_response":{"code":7}}', "channel_error"),
         ("douyin", b'[{"tag":"0","msg_id":"0","data":"{}"}]', "not_an_order"),
-        ("jd", b'{"orderId":"1","modified":"2026-05-20 09:31:41"}', "lines_missing"),
+        ("jd", b'{"orderId":"1","orderPayment":"1.00"}', "lines_missing"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_its_reason(

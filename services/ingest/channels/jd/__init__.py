@@ -30,10 +30,11 @@ from services.ingest.channels import (
 from services.ingest.channels import _calls as calls
 from services.ingest.channels._wire import (
     Id,
-    Text,
+    Moment,
     beijing_text,
     beijing_time,
     read_json,
+    sliced,
     text_of,
 )
 from services.ingest.channels.jd import gateway
@@ -74,12 +75,12 @@ _ALREADY = re.compile(r"已出库|已发货|重复")
 
 class _Row(msgspec.Struct):
     orderId: Id = None  # noqa: N815 — the wire's names, here and below
-    modified: Text = None
+    modified: Moment = None
 
 
 class _SearchResult(msgspec.Struct):
     apiResult: gateway.ApiResult | None = None  # noqa: N815
-    orderInfoList: list[msgspec.Raw] | None = None  # noqa: N815
+    orderInfoList: msgspec.Raw = msgspec.Raw()  # noqa: N815
     orderTotal: int | None = None  # noqa: N815
 
 
@@ -146,19 +147,19 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError
         return calls.no_answer("apiResult")
     if not result.apiResult.well:
         return gateway.result_fault(result.apiResult)
-    if result.orderInfoList is None and result.orderTotal is None:
+    rows = sliced(result.orderInfoList)
+    if rows is None and result.orderTotal is None:
         return calls.no_answer("orderInfoList")
     next_page = calls.page_below(
         page, total=result.orderTotal or 0, size=gateway.PAGE_SIZE, first=1
     )
     if isinstance(next_page, ChannelError):
         return next_page
-    rows = tuple(_raw_order(raw) for raw in result.orderInfoList or [])
-    return Page(orders=rows, detail_needed=(), next_page=next_page)
+    bodies = tuple(_raw_order(body) for body in rows or ())
+    return Page(orders=bodies, detail_needed=(), next_page=next_page)
 
 
-def _raw_order(raw: msgspec.Raw) -> RawOrder:
-    body = bytes(raw)
+def _raw_order(body: bytes) -> RawOrder:
     row = read_json(_decode_row, body)
     if isinstance(row, Problem):
         return RawOrder(order_no="", modified_at=None, body=body)

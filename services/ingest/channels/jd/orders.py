@@ -1,6 +1,6 @@
 """What a JD order means.
 
-Reads one entry of `orderInfoList` (the evidence), a search answer, and a single order's answer.
+Reads one entry of `orderInfoList` (the evidence), a search answer, a single order's answer, and several of these in one list.
 """
 
 from collections import Counter
@@ -17,6 +17,7 @@ from services.ingest.channels._wire import (
     real_id,
     receiver,
     several,
+    starts_with,
     text_of,
     yuan,
 )
@@ -71,6 +72,10 @@ _decode_order = msgspec.json.Decoder(wire.Order).decode
 
 def normalise(body: bytes) -> tuple[Normalised, ...]:
     """Read one native payload; never raises, a second call gives the same."""
+    return orders.of_each(body, _answered) if starts_with(body, b"[") else _answered(body)
+
+
+def _answered(body: bytes) -> tuple[Normalised, ...]:
     found = read_json(_decode, body)
     if isinstance(found, Problem):
         return orders.refused(found)
@@ -81,8 +86,7 @@ def normalise(body: bytes) -> tuple[Normalised, ...]:
         result = search.searchorderinfo_result
         if result.apiResult is not None and not result.apiResult.well:
             return _erroneous(result.apiResult)
-        rows = result.orderInfoList or []
-        return orders.newest([row for raw in rows for row in _row(bytes(raw))])
+        return orders.newest([row for raw in result.rows() or () for row in _row(raw)])
     got = found.jingdong_pop_order_get_responce or found.jingdong_pop_order_enGet_responce
     if got is not None and got.orderDetailInfo is not None:
         detail = got.orderDetailInfo
@@ -126,9 +130,14 @@ def _normalised(order: wire.Order) -> Normalised:
     if state is S.CANCELLED and times.paid is not None and not split_parent:
         state = S.CLOSED_REFUNDED
     payable_fen = yuan(order.orderPayment, "orderPayment", problems)
-    if order.orderPayment is None or order.orderPayment == "":
+    # A search gives the fields that were asked for, and may have been asked for numbers only.
+    partial = order.itemInfoList is None and order.orderPayment is None
+    if (order.orderPayment is None or order.orderPayment == "") and not partial:
         problems.append(problem(ProblemCode.AMOUNT_MISSING, "orderPayment", blocks=True))
     coupons = several(order.couponDetailList)
+    freight_fen = yuan(order.freightPrice, "freightPrice", problems)
+    _check_seller_price(order, problems)
+    lines, unexplained_fen = _lines(order, coupons, state, payable_fen - freight_fen, problems)
     draft = orders.Draft(
         order_no=text_of(order.orderId),
         shop=text_of(order.venderId),
@@ -138,21 +147,34 @@ def _normalised(order: wire.Order) -> Normalised:
         hold=HOLDS.get(raw_state, ""),
         payable_fen=payable_fen,
         paid_fen=_paid_fen(order, state, payable_fen, times, split_parent=split_parent),
-        freight_fen=yuan(order.freightPrice, "freightPrice", problems),
+        freight_fen=freight_fen,
         goods_fen=yuan(order.orderTotalPrice, "orderTotalPrice", problems)
         if order.orderTotalPrice is not None
         else None,
-        lines=_lines(order, coupons, state, problems),
+        lines=lines,
         receiver=_receiver(order, problems),
-        promotions=_promotions(coupons, problems),
+        promotions=_promotions(coupons, unexplained_fen, problems),
         parcels=_parcels(order),
         times=times,
         buyer_memo=clean(order.orderRemark),
         seller_memo=clean(order.venderRemark),
         extensions=_extension(order, split_parent=split_parent, problems=problems),
         pays_later=_pays_later(order),
+        partial=partial,
     )
     return orders.finish(draft, problems)
+
+
+def _check_seller_price(order: wire.Order, problems: list[Problem]) -> None:
+    """The seller's price is the total without the seller's discount."""
+    if order.orderSellerPrice in {None, ""} or order.orderTotalPrice in {None, ""}:
+        return
+    price_fen = yuan(order.orderSellerPrice, "orderSellerPrice", problems)
+    total_fen = yuan(order.orderTotalPrice, "orderTotalPrice", [])
+    off_fen = yuan(order.sellerDiscount, "sellerDiscount", [])
+    if price_fen != total_fen - off_fen:
+        detail = f"seller price {price_fen}, total {total_fen}, seller discount {off_fen}"
+        problems.append(problem(ProblemCode.PROMOTIONS_DIFFER, detail, blocks=False))
 
 
 def _pays_later(order: wire.Order) -> bool:
@@ -178,15 +200,17 @@ def _lines(
     order: wire.Order,
     coupons: tuple[wire.Coupon, ...],
     state: OrderSnapshotState,
+    goods_fen: int,
     problems: list[Problem],
-) -> list[orders.LineDraft]:
+) -> tuple[list[orders.LineDraft], int]:
     """JD names no line: SKU and its how-many-eth occurrence stand for it, whatever the order.
 
-    Coupons of a SKU lower its lines, all others lower the whole order in proportion.
+    Coupons of a SKU lower its lines, all others lower the whole order in proportion. Returns with the lines
+    what of the seller's discount no coupon explains.
     """
     natives = several(order.itemInfoList)
     if not natives:
-        return []
+        return [], 0
     seen: Counter[str] = Counter()
     drafts: list[orders.LineDraft] = []
     for native in natives:
@@ -208,16 +232,16 @@ def _lines(
                 shipped_qty=qty if state in _SHIPPED else 0,
             )
         )
-    _take_off_coupons(order, coupons, drafts, problems)
-    return drafts
+    return drafts, _take_off_coupons(order, coupons, drafts, goods_fen, problems)
 
 
 def _take_off_coupons(
     order: wire.Order,
     coupons: tuple[wire.Coupon, ...],
     drafts: list[orders.LineDraft],
+    goods_fen: int,
     problems: list[Problem],
-) -> None:
+) -> int:
     whole_fen = 0
     seller_fen = 0
     for coupon in coupons:
@@ -230,16 +254,22 @@ def _take_off_coupons(
             orders.take_off(lines, amount_fen)
         else:
             whole_fen += amount_fen
-    # The header's seller discount counts where the coupons do not explain it.
+    orders.take_off(drafts, whole_fen)
+    # The header's seller discount counts where neither the seller's coupons nor those of a kind nobody knows explain it.
     unexplained_fen = yuan(order.sellerDiscount, "sellerDiscount", problems) - seller_fen
-    orders.take_off(drafts, whole_fen + max(0, unexplained_fen))
+    if unexplained_fen <= 0 or sum(draft.net_fen for draft in drafts) == goods_fen:
+        return 0
+    orders.take_off(drafts, unexplained_fen)
+    return unexplained_fen
 
 
 def _code(coupon: wire.Coupon) -> str:
     return (coupon.couponType or "").partition("-")[0]  # "41-京东券优惠"
 
 
-def _promotions(coupons: tuple[wire.Coupon, ...], problems: list[Problem]) -> tuple[Promotion, ...]:
+def _promotions(
+    coupons: tuple[wire.Coupon, ...], unexplained_fen: int, problems: list[Problem]
+) -> tuple[Promotion, ...]:
     found: list[Promotion] = []
     for coupon in coupons:
         amount_fen = yuan(coupon.couponPrice, "couponDetailList.couponPrice", problems)
@@ -253,6 +283,8 @@ def _promotions(coupons: tuple[wire.Coupon, ...], problems: list[Problem]) -> tu
             bearer = Bearer.PLATFORM
         name = clean(coupon.couponType).partition("-")[2] or code
         found.append(Promotion(name=name, fen=amount_fen, borne_by=bearer))
+    if unexplained_fen:
+        found.append(Promotion(name="商家优惠", fen=unexplained_fen, borne_by=Bearer.SELLER))
     return tuple(found)
 
 

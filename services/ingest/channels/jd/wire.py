@@ -4,7 +4,7 @@
 
 import msgspec
 
-from services.ingest.channels._wire import Amount, Id, Text
+from services.ingest.channels._wire import Amount, Id, Moment, Text, sliced
 from services.ingest.channels.jd.gateway import ApiResult, ErrorResponse
 
 
@@ -51,6 +51,7 @@ class Order(msgspec.Struct):
     deliveryType: Id = None
     idSopShipmenttype: Id = None
     orderTotalPrice: Amount = None
+    orderSellerPrice: Amount = None
     orderPayment: Amount = None
     freightPrice: Amount = None
     sellerDiscount: Amount = None
@@ -59,10 +60,10 @@ class Order(msgspec.Struct):
     orderRemark: Text = None
     venderRemark: Text = None
     venderRemarkLevelFlag: Id = None
-    orderStartTime: Text = None
-    paymentConfirmTime: Text = None
-    orderEndTime: Text = None
-    modified: Text = None
+    orderStartTime: Moment = None
+    paymentConfirmTime: Moment = None
+    orderEndTime: Moment = None
+    modified: Moment = None
     consigneeInfo: Consignee | None = None
     itemInfoList: list[Item] | Item | None = None
     couponDetailList: list[Coupon] | Coupon | None = None
@@ -81,7 +82,11 @@ class SearchResult(msgspec.Struct):
     """One page."""
 
     apiResult: ApiResult | None = None
-    orderInfoList: list[msgspec.Raw] | None = None
+    orderInfoList: msgspec.Raw = msgspec.Raw()
+
+    def rows(self) -> tuple[bytes, ...] | None:
+        """The orders' bytes; None where the answer has no list at all."""
+        return sliced(self.orderInfoList)
 
 
 class Search(msgspec.Struct):

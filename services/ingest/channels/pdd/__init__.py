@@ -31,7 +31,7 @@ from services.ingest.channels import (
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
-from services.ingest.channels._wire import Id, Text, beijing_time, read_json, text_of
+from services.ingest.channels._wire import Id, Moment, beijing_time, read_json, text_of
 from services.ingest.channels.pdd import gateway, wire
 from services.ingest.channels.pdd.aftersales import AFTERSALES
 from services.ingest.channels.pdd.extension import PddExtension
@@ -70,7 +70,7 @@ class _ListAnswer(gateway.Envelope):
 
 class _Row(msgspec.Struct):
     order_sn: Id = None
-    updated_at: Text = None
+    updated_at: Moment = None
 
 
 class _Detail(msgspec.Struct):

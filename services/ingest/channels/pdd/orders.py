@@ -1,6 +1,6 @@
 """What a Pinduoduo order means: its state is a product of five fields, its receiver comes and goes.
 
-Reads one entry of a list (the evidence), a list page, and a single order's answer.
+Reads one entry of a list (the evidence), a list page, a single order's answer, and several of these in one list.
 """
 
 from collections import Counter
@@ -18,6 +18,7 @@ from services.ingest.channels._wire import (
     real_id,
     receiver_told_apart,
     several,
+    starts_with,
     text_of,
     yuan,
 )
@@ -92,6 +93,10 @@ _decode_order = msgspec.json.Decoder(wire.Order).decode
 
 def normalise(body: bytes) -> tuple[Normalised, ...]:
     """Read one native payload; never raises, a second call gives the same."""
+    return orders.of_each(body, _answered) if starts_with(body, b"[") else _answered(body)
+
+
+def _answered(body: bytes) -> tuple[Normalised, ...]:
     found = read_json(_decode, body)
     if isinstance(found, Problem):
         return orders.refused(found)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.ingest.channels._wire import Amount, Id, Text, sliced
+from services.ingest.channels._wire import Amount, Id, Moment, Text, sliced
 from services.ingest.channels.pdd.gateway import ErrorResponse
 
 
@@ -68,12 +68,12 @@ class Order(msgspec.Struct):
     self_contained: Id = None
     free_sf: Id = None
     delivery_one_day: Id = None
-    created_time: Text = None
-    pay_time: Text = None
-    updated_at: Text = None
-    shipping_time: Text = None
-    receive_time: Text = None
-    last_ship_time: Text = None
+    created_time: Moment = None
+    pay_time: Moment = None
+    updated_at: Moment = None
+    shipping_time: Moment = None
+    receive_time: Moment = None
+    last_ship_time: Moment = None
     pay_amount: Amount = None
     goods_amount: Amount = None
     postage: Amount = None

@@ -33,10 +33,12 @@ from services.ingest.channels import (
 from services.ingest.channels import _calls as calls
 from services.ingest.channels._wire import (
     Id,
+    Moment,
     Text,
     beijing_text,
     beijing_time,
     read_json,
+    sliced,
     text_of,
 )
 from services.ingest.channels.taobao import gateway
@@ -75,11 +77,11 @@ _ALREADY = re.compile(r"已经发货|已发货|重复发货|:B04\b")
 class _Row(msgspec.Struct):
     tid: Id = None
     tid_str: Text = None
-    modified: Text = None
+    modified: Moment = None
 
 
 class _Rows(msgspec.Struct):
-    trade: list[msgspec.Raw] | None = None
+    trade: msgspec.Raw = msgspec.Raw()
 
 
 class _Listed(msgspec.Struct):
@@ -146,15 +148,15 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError
         return calls.no_answer("page")
     needed: dict[str, PartialRow] = {}
     lost: list[RawOrder] = []
-    for raw in (listed.trades and listed.trades.trade) or []:
-        row = read_json(_decode_row, bytes(raw))
+    for raw in (listed.trades and sliced(listed.trades.trade)) or ():
+        row = read_json(_decode_row, raw)
         number = "" if isinstance(row, Problem) else row.tid_str or text_of(row.tid)
         if number and not isinstance(row, Problem):
             needed[number] = PartialRow(
                 order_no=number, modified_at=beijing_time(row.modified, "modified", [])
             )
         else:
-            lost.append(RawOrder(order_no="", modified_at=None, body=bytes(raw)))
+            lost.append(RawOrder(order_no="", modified_at=None, body=raw))
     next_page = calls.below_or_beyond(
         page,
         total=listed.total_results,

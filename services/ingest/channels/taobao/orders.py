@@ -1,6 +1,7 @@
 """What a Taobao trade means.
 
-Reads a fullinfo answer (the evidence), a bare trade, and a list page, whose rows are partial.
+Reads a fullinfo answer (the evidence), a bare trade, a list page, whose rows are partial, a row of the table
+that the platform pushes into, which keeps the answer as text, and several of these in one list.
 """
 
 import re
@@ -12,6 +13,7 @@ from services.ingest.channels import _order as orders
 from services.ingest.channels._wire import (
     Amount,
     Id,
+    Moment,
     Text,
     beijing_time,
     clean,
@@ -21,6 +23,8 @@ from services.ingest.channels._wire import (
     read_json,
     receiver,
     several,
+    sliced,
+    starts_with,
     text_of,
     yuan,
 )
@@ -66,7 +70,8 @@ REFUNDS = {
     "SUCCESS": R.REFUNDED,
 }
 _LINE_SHIPPED = frozenset({"WAIT_BUYER_CONFIRM_GOODS", "TRADE_BUYER_SIGNED", "TRADE_FINISHED"})
-_LINE_CLOSED = frozenset({"TRADE_CLOSED", "TRADE_CLOSED_BY_TAOBAO"})
+_CLOSED_UNPAID = "TRADE_CLOSED_BY_TAOBAO"
+_LINE_CLOSED = frozenset({"TRADE_CLOSED", _CLOSED_UNPAID})
 _AFTER_PAYMENT = re.compile(r"付款后\s*([0-9]{1,4})\s*(小时|天|日)内")
 _UNIT_MINUTES = {"小时": 60, "天": 24 * 60, "日": 24 * 60}
 # Shop tools name their promotions freely; only these words say that the platform pays.
@@ -84,11 +89,12 @@ class _Order(msgspec.Struct):
     num: Amount = None
     price: Amount = None
     total_fee: Amount = None
+    adjust_fee: Amount = None
     part_mjz_discount: Amount = None
     divide_order_fee: Amount = None
     refund_status: Text = None
     status: Text = None
-    consign_time: Text = None
+    consign_time: Moment = None
     invoice_no: Text = None
     logistics_company: Text = None
 
@@ -119,12 +125,12 @@ class _Trade(msgspec.Struct):
     adjust_fee: Amount = None
     coupon_fee: Amount = None
     platform_subsidy_fee: Amount = None
-    created: Text = None
-    pay_time: Text = None
-    modified: Text = None
-    consign_time: Text = None
-    end_time: Text = None
-    est_con_time: Text = None
+    created: Moment = None
+    pay_time: Moment = None
+    modified: Moment = None
+    consign_time: Moment = None
+    end_time: Moment = None
+    est_con_time: Moment = None
     seller_nick: Text = None
     buyer_open_uid: Text = None
     receiver_name: Text = None
@@ -141,8 +147,9 @@ class _Trade(msgspec.Struct):
     seller_flag: Amount = None
     trade_from: Text = None
     o2o_guide_id: Id = None
-    promotion_details: _Promotions | None = None
-    orders: _Orders | None = None
+    promotion_details: _Promotions | list[_Promotion] | None = None
+    # A "simplified" answer has the bare list.
+    orders: _Orders | list[_Order] | None = None
 
 
 class _Detail(msgspec.Struct):
@@ -150,7 +157,7 @@ class _Detail(msgspec.Struct):
 
 
 class _Rows(msgspec.Struct):
-    trade: list[msgspec.Raw] | None = None
+    trade: msgspec.Raw = msgspec.Raw()
 
 
 class _Listed(msgspec.Struct):
@@ -158,8 +165,10 @@ class _Listed(msgspec.Struct):
 
 
 class _Answer(_Trade):
-    """Any answer, or a bare trade: read in one pass."""
+    """Any answer, or a bare trade: read in one pass. A "simplified" answer has no envelope."""
 
+    trade: _Trade | None = None
+    jdp_response: Text = None
     trade_fullinfo_get_response: _Detail | None = None
     trade_get_response: _Detail | None = None
     trades_sold_increment_get_response: _Listed | None = None
@@ -178,20 +187,29 @@ def refund_state(status: str | None) -> LineRefundState:
 
 def normalise(body: bytes) -> tuple[Normalised, ...]:
     """Read one native payload; never raises, a second call gives the same."""
+    if starts_with(body, b"["):
+        return orders.of_each(body, _answered)
+    return _answered(body)
+
+
+def _answered(body: bytes) -> tuple[Normalised, ...]:
     found = read_json(_decode, body)
+    if not isinstance(found, Problem) and found.jdp_response:
+        found = read_json(_decode, found.jdp_response.encode("utf-8", "replace"))
     if isinstance(found, Problem):
         return orders.refused(found)
     detail = found.trade_fullinfo_get_response or found.trade_get_response
-    if detail is not None and detail.trade is not None:
-        return (_normalised(detail.trade, partial=False),)
+    trade = detail.trade if detail is not None else found.trade
+    if trade is not None:
+        return (_normalised(trade, partial=False),)
     if found.error_response is not None:
         fault = fault_of(found.error_response)
         cause = f"{fault.kind} {fault.code} {fault.detail}"
         return orders.refused(problem(ProblemCode.CHANNEL_ERROR, cause, blocks=True))
     listed = found.trades_sold_increment_get_response or found.trades_sold_get_response
     if listed is not None:
-        rows = (listed.trades and listed.trades.trade) or []
-        return orders.newest([row for raw in rows for row in _row(bytes(raw))])
+        rows = (listed.trades and sliced(listed.trades.trade)) or ()
+        return orders.newest([row for raw in rows for row in _row(raw)])
     if found.tid is None and found.tid_str is None and found.orders is None:
         return orders.refused(problem(ProblemCode.NOT_AN_ORDER, "no trade", blocks=True))
     return (_normalised(found, partial=found.orders is None),)
@@ -207,12 +225,13 @@ def _row(raw: bytes) -> tuple[Normalised, ...]:
 def _normalised(trade: _Trade, *, partial: bool) -> Normalised:
     problems: list[Problem] = []
     times = _times(trade, problems)
-    natives = several(trade.orders.order) if trade.orders else ()
+    natives = several(trade.orders.order if isinstance(trade.orders, _Orders) else trade.orders)
     state, hold = _state(trade)
     payable_fen = yuan(trade.payment, "payment", problems)
-    if trade.payment is None or trade.payment == "":
+    if (trade.payment is None or trade.payment == "") and not partial:
         problems.append(problem(ProblemCode.AMOUNT_MISSING, "payment", blocks=True))
     total = trade.total_fee
+    adjusted_fen = _adjusted_fen(trade, natives, problems)
     draft = orders.Draft(
         order_no=trade.tid_str or text_of(trade.tid),
         shop=clean(trade.seller_nick),
@@ -224,7 +243,7 @@ def _normalised(trade: _Trade, *, partial: bool) -> Normalised:
         paid_fen=_paid_fen(trade, state, payable_fen, times.paid, problems),
         freight_fen=yuan(trade.post_fee, "post_fee", problems),
         goods_fen=None if total is None else yuan(total, "total_fee", problems),
-        lines=[_line(native, problems) for native in natives],
+        lines=[_line(native, trade, problems) for native in natives],
         receiver=receiver(
             region=(trade.receiver_state, trade.receiver_city, trade.receiver_district),
             town=trade.receiver_town,
@@ -241,14 +260,23 @@ def _normalised(trade: _Trade, *, partial: bool) -> Normalised:
         times=times,
         buyer_memo=clean(trade.buyer_message),
         seller_memo=clean(trade.seller_memo),
-        extensions=_extension(trade, times, problems),
+        extensions=_extension(trade, times, adjusted_fen, problems),
         pays_later=trade.type == "cod",
+        adjusted_fen=-adjusted_fen,
         partial=partial,
     )
     return orders.finish(draft, problems)
 
 
-def _extension(trade: _Trade, times: Times, problems: list[Problem]) -> TaobaoExtension:
+def _adjusted_fen(trade: _Trade, natives: tuple[_Order, ...], problems: list[Problem]) -> int:
+    """What the seller changed by hand, negative = lowered: of several lines, only these tell it."""
+    lines_fen = sum(yuan(native.adjust_fee, "orders.adjust_fee", problems) for native in natives)
+    return lines_fen or yuan(trade.adjust_fee, "adjust_fee", problems)
+
+
+def _extension(
+    trade: _Trade, times: Times, adjusted_fen: int, problems: list[Problem]
+) -> TaobaoExtension:
     return TaobaoExtension(
         buyer_key=clean(trade.buyer_open_uid),
         trade_type=clean(trade.type),
@@ -256,30 +284,34 @@ def _extension(trade: _Trade, times: Times, problems: list[Problem]) -> TaobaoEx
         step_trade_status=clean(trade.step_trade_status),
         trade_from=clean(trade.trade_from),
         seller_flag=fen(trade.seller_flag, "seller_flag", problems),
-        adjust_fen=yuan(trade.adjust_fee, "adjust_fee", problems),
+        adjust_fen=adjusted_fen,
         coupon_fen=fen(trade.coupon_fee, "coupon_fee", problems),
         platform_subsidy_fen=yuan(trade.platform_subsidy_fee, "platform_subsidy_fee", problems),
         o2o_guide_id=text_of(trade.o2o_guide_id),
         promised_ship_at=times.ship_by,
-        promised_ship_minutes=_minutes_after_payment(trade.est_con_time),
+        promised_ship_minutes=_minutes_after_payment(text_of(trade.est_con_time)),
     )
 
 
-def _minutes_after_payment(promise: str | None) -> int | None:
+def _minutes_after_payment(promise: str) -> int | None:
     """Read "付款后24小时内" or "付款后7天内"; None: no time after the payment is promised."""
-    found = _AFTER_PAYMENT.search(promise or "")
+    found = _AFTER_PAYMENT.search(promise)
     return int(found[1]) * _UNIT_MINUTES[found[2]] if found else None
 
 
 def _state(trade: _Trade) -> tuple[OrderSnapshotState, str]:
     state = STATES.get(trade.status or "", S.UNKNOWN)
-    if trade.step_trade_status == "FRONT_PAID_FINAL_NOPAID" and state in {
-        S.UNPAID,
-        S.PAID_ON_HOLD,
-        S.AWAITING_SHIPMENT,
-    }:
-        # The balance is open, whatever else the trade says: it must not ship.
-        return S.DEPOSIT_PAID, "presale_balance_open"
+    if state in {S.UNPAID, S.PAID_ON_HOLD, S.AWAITING_SHIPMENT}:
+        # What a presale still has to pay counts, whatever else the trade says: it must not ship.
+        match trade.step_trade_status:
+            case "FRONT_PAID_FINAL_NOPAID":
+                return S.DEPOSIT_PAID, "presale_balance_open"
+            case "FRONT_NOPAID_FINAL_NOPAID":
+                return S.UNPAID, ""
+            case None | "" | "FRONT_PAID_FINAL_PAID":
+                pass
+            case _:
+                return S.UNKNOWN, ""
     return state, "paid_forbid_consign" if state is S.PAID_ON_HOLD else ""
 
 
@@ -313,7 +345,7 @@ def _times(trade: _Trade, problems: list[Problem]) -> Times:
     )
 
 
-def _line(native: _Order, problems: list[Problem]) -> orders.LineDraft:
+def _line(native: _Order, trade: _Trade, problems: list[Problem]) -> orders.LineDraft:
     qty = quantity(native.num, "orders.num", problems)
     unit_fen = yuan(native.price, "orders.price", problems)
     if native.divide_order_fee is not None and native.divide_order_fee != "":
@@ -325,9 +357,10 @@ def _line(native: _Order, problems: list[Problem]) -> orders.LineDraft:
             native.part_mjz_discount, "orders.part_mjz_discount", problems
         )
     refund = REFUNDS.get(native.refund_status or "", R.UNKNOWN)
-    if native.status in _LINE_CLOSED:
+    status = native.status or trade.status
+    if status in _LINE_CLOSED and trade.status != _CLOSED_UNPAID:
         refund = R.REFUNDED
-    shipped = native.status in _LINE_SHIPPED or bool(native.consign_time)
+    shipped = status in _LINE_SHIPPED or beijing_time(native.consign_time, "", []) is not None
     return orders.LineDraft(
         line_id=native.oid_str or text_of(native.oid),
         sku_id=text_of(native.sku_id) or text_of(native.num_iid),
@@ -343,10 +376,10 @@ def _line(native: _Order, problems: list[Problem]) -> orders.LineDraft:
 
 
 def _promotions(trade: _Trade, problems: list[Problem]) -> tuple[Promotion, ...]:
-    if trade.promotion_details is None:
-        return ()
+    details = trade.promotion_details
+    natives = details.promotion_detail if isinstance(details, _Promotions) else details
     found: list[Promotion] = []
-    for native in several(trade.promotion_details.promotion_detail):
+    for native in several(natives):
         amount_fen = yuan(native.discount_fee, "promotion_details.discount_fee", problems)
         if amount_fen:  # empty for free shipping and gifts
             name = clean(native.promotion_name)
