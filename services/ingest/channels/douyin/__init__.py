@@ -30,7 +30,15 @@ from services.ingest.channels import (
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
-from services.ingest.channels._wire import Id, Seconds, epoch_time, read_json, text_of
+from services.ingest.channels._wire import (
+    Id,
+    Seconds,
+    epoch_time,
+    read_json,
+    several,
+    sliced,
+    text_of,
+)
 from services.ingest.channels.douyin import gateway
 from services.ingest.channels.douyin.aftersales import AFTERSALES
 from services.ingest.channels.douyin.extension import DouyinExtension
@@ -60,11 +68,11 @@ class _Parcel(msgspec.Struct):
 class _Row(msgspec.Struct):
     order_id: Id = None
     update_time: Seconds = None
-    logistics_info: list[_Parcel] | None = None
+    logistics_info: list[_Parcel] | _Parcel | None = None
 
 
 class _Listed(msgspec.Struct):
-    shop_order_list: list[msgspec.Raw] | None = None
+    shop_order_list: msgspec.Raw = msgspec.Raw()
     total: int | None = None
 
 
@@ -106,17 +114,17 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError
     found = gateway.opened(answer, _decode_list)
     if isinstance(found, ChannelError):
         return found
-    if found.data is None or (found.data.shop_order_list is None and found.data.total is None):
+    listed = sliced(found.data.shop_order_list) if found.data is not None else None
+    if found.data is None or (listed is None and found.data.total is None):
         return calls.no_answer("shop_order_list")
     next_page = calls.page_below(page, total=found.data.total or 0, size=gateway.PAGE_SIZE, first=0)
     if isinstance(next_page, ChannelError):
         return next_page
-    rows = tuple(_raw_order(raw) for raw in found.data.shop_order_list or [])
+    rows = tuple(_raw_order(body) for body in listed or ())
     return Page(orders=rows, detail_needed=(), next_page=next_page)
 
 
-def _raw_order(raw: msgspec.Raw) -> RawOrder:
-    body = bytes(raw)
+def _raw_order(body: bytes) -> RawOrder:
     row = read_json(_decode_row, body)
     if isinstance(row, Problem):
         return RawOrder(order_no="", modified_at=None, body=body)
@@ -215,8 +223,8 @@ def prepare_waybill(
     return None if change.whole else detail_request(credentials, change.order_no, now)
 
 
-def _parcels_of(order: _Row | None) -> list[_Parcel]:
-    return (order.logistics_info if order is not None else None) or []
+def _parcels_of(order: _Row | None) -> tuple[_Parcel, ...]:
+    return several(order.logistics_info) if order is not None else ()
 
 
 def read_waybill_answer(answer: HttpAnswer) -> WriteBack:

@@ -1,7 +1,7 @@
 """What a Douyin order means.
 
-Reads a detail answer or one entry of a search page (the evidence), a whole page, and a push, whose
-messages only hint.
+Reads a detail answer or one entry of a search page (the evidence), a whole page, several of these in one list, and a
+push, whose messages only hint.
 """
 
 import msgspec
@@ -17,6 +17,7 @@ from services.ingest.channels._wire import (
     read_json,
     real_id,
     several,
+    starts_with,
     text_of,
 )
 from services.ingest.channels.douyin import gateway, parts, pushes, wire
@@ -89,8 +90,12 @@ _decode_order = msgspec.json.Decoder(wire.Order).decode
 
 def normalise(body: bytes) -> tuple[Normalised, ...]:
     """Read one native payload; never raises, a second call gives the same."""
-    if body[:64].lstrip().startswith(b"["):
+    if starts_with(body, b"["):
         return _hinted(body)
+    return _answered(body)
+
+
+def _answered(body: bytes) -> tuple[Normalised, ...]:
     found = read_json(_decode, body)
     if isinstance(found, Problem):
         return orders.refused(found)
@@ -101,9 +106,9 @@ def normalise(body: bytes) -> tuple[Normalised, ...]:
     if found.data is not None:
         if found.data.shop_order_detail is not None:
             return (_normalised(found.data.shop_order_detail),)
-        if found.data.shop_order_list is not None:
-            rows = found.data.shop_order_list
-            return orders.newest([row for raw in rows for row in _row(bytes(raw))])
+        rows = found.data.rows()
+        if rows is not None:
+            return orders.newest([row for raw in rows for row in _row(raw)])
     if found.order_id is None and found.sku_order_list is None:
         return orders.refused(problem(ProblemCode.NOT_AN_ORDER, "no order", blocks=True))
     return (_normalised(found),)
@@ -117,42 +122,48 @@ def _row(raw: bytes) -> tuple[Normalised, ...]:
 def _hinted(body: bytes) -> tuple[Normalised, ...]:
     """Give what a push carries: a number and a state, no lines."""
     found = pushes.messages(body)
-    if isinstance(found, Problem):
-        return orders.refused(found)
-    hinted = [
-        _normalised(
-            wire.Order(
-                order_id=change.p_id,
-                shop_id=change.shop_id,
-                order_status=change.order_status,
-                pay_amount=change.pay_amount,
-                create_time=change.create_time,
-                pay_time=change.pay_time,
-                update_time=change.update_time or change.pay_time or change.create_time,
-            ),
-            partial=True,
-        )
-        for _, change in found
-        if change is not None and change.p_id is not None
-    ]
+    if isinstance(found, Problem) or not any(pushes.says_something(one) for one, _ in found):
+        return orders.of_each(body, _answered)
+    hinted: list[Normalised] = []
+    for message, change in found:
+        if text_of(message.tag) == pushes.PROBE:
+            continue
+        if change is None:
+            what = "a message that cannot be read"
+            hinted.extend(orders.refused(problem(ProblemCode.NOT_AN_ORDER, what, blocks=True)))
+        elif change.p_id is not None:
+            hinted.append(_normalised(_named_by(change), partial=True))
     if not hinted:
         return orders.refused(problem(ProblemCode.NOT_AN_ORDER, "no order", blocks=True))
     return orders.newest(hinted)
+
+
+def _named_by(change: pushes.OrderChange) -> wire.Order:
+    return wire.Order(
+        order_id=change.p_id,
+        shop_id=change.shop_id,
+        order_status=change.order_status,
+        pay_amount=change.pay_amount,
+        create_time=change.create_time,
+        pay_time=change.pay_time,
+        update_time=change.update_time or change.pay_time or change.create_time,
+    )
 
 
 def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
     problems: list[Problem] = []
     state, raw_state = _state(order)
     payable_fen = fen(order.pay_amount, "pay_amount", problems)
-    if order.pay_amount is None or order.pay_amount == "":
-        problems.append(problem(ProblemCode.AMOUNT_MISSING, "pay_amount", blocks=not partial))
+    if (order.pay_amount is None or order.pay_amount == "") and not partial:
+        problems.append(problem(ProblemCode.AMOUNT_MISSING, "pay_amount", blocks=True))
+    parts.check_head(order, problems)
     times = _times(order, problems)
     parcels, shipped = _parcels(order, problems)
     natives = several(order.sku_order_list)
     if len(natives) >= LINES_MAX:
         detail = f"{len(natives)} lines: the platform sends no more than {LINES_MAX}"
         problems.append(problem(ProblemCode.LINES_CUT, detail, blocks=False))
-    lines = [_line(native, shipped, problems) for native in natives]
+    lines = [_line(native, shipped, state, problems) for native in natives]
     draft = orders.Draft(
         order_no=text_of(order.order_id),
         shop=text_of(order.shop_id),
@@ -184,7 +195,10 @@ def _code(value: Amount) -> str:
 
 
 def _state(order: wire.Order) -> tuple[OrderSnapshotState, str]:
-    """The order status decides; the main status where it says more. Either unknown: unknown."""
+    """The order status decides; the main status where it says more. Either unknown: unknown.
+
+    A presale is as far as its payments, whatever else it says: with its balance open it must not ship.
+    """
     status, main = _code(order.order_status), _code(order.main_status)
     main = "" if main == "0" else main
     raw_state = "/".join(dict.fromkeys(part for part in (status, main) if part))
@@ -192,7 +206,12 @@ def _state(order: wire.Order) -> tuple[OrderSnapshotState, str]:
         return MAIN_STATES[main], raw_state
     if main and main not in STATES:
         return S.UNKNOWN, raw_state
-    return STATES.get(status or main, S.UNKNOWN), raw_state
+    state = STATES.get(status or main, S.UNKNOWN)
+    if state in {S.UNPAID, S.PAID_ON_HOLD, S.AWAITING_SHIPMENT}:
+        paid = {bool(phase.pay_success) for phase in several(order.order_phase_list)}
+        if paid == {True, False}:
+            return S.DEPOSIT_PAID, raw_state
+    return state, raw_state
 
 
 def _pays_later(order: wire.Order) -> bool:
@@ -208,7 +227,7 @@ def _paid_fen(
     if state is S.DEPOSIT_PAID or (state is S.CANCELLED and order.order_phase_list):
         return sum(
             fen(phase.phase_pay_amount, "order_phase_list.phase_pay_amount", problems)
-            for phase in order.order_phase_list or []
+            for phase in several(order.order_phase_list)
             if phase.pay_success
         )
     if state is S.UNPAID:
@@ -230,7 +249,12 @@ def _times(order: wire.Order, problems: list[Problem]) -> Times:
     )
 
 
-def _line(native: wire.Line, shipped: dict[str, int], problems: list[Problem]) -> orders.LineDraft:
+def _line(
+    native: wire.Line,
+    shipped: dict[str, int],
+    order_state: OrderSnapshotState,
+    problems: list[Problem],
+) -> orders.LineDraft:
     line_id = text_of(native.order_id)
     qty = quantity(native.item_num, "sku_order_list.item_num", problems)
     unit_fen = fen(native.origin_amount, "sku_order_list.origin_amount", problems)
@@ -250,7 +274,7 @@ def _line(native: wire.Line, shipped: dict[str, int], problems: list[Problem]) -
         unit_price_fen=unit_fen,
         net_fen=net_fen,
         is_gift=native.given_product_type == "FREE" or unit_fen == 0,
-        refund_state=_refund_state(native),
+        refund_state=_refund_state(native, order_state),
         shipped_qty=shipped_qty,
     )
 
@@ -262,7 +286,7 @@ def refund_state(*, status: str, kind: str) -> LineRefundState:
     return (EXCHANGES if kind in _EXCHANGE_TYPES else AFTERSALES).get(status, R.UNKNOWN)
 
 
-def _refund_state(native: wire.Line) -> LineRefundState:
+def _refund_state(native: wire.Line, order_state: OrderSnapshotState) -> LineRefundState:
     aftersale = native.after_sale_info
     state = R.NONE
     if aftersale is not None:
@@ -270,7 +294,8 @@ def _refund_state(native: wire.Line) -> LineRefundState:
             status=_code(aftersale.after_sale_status), kind=_code(aftersale.after_sale_type)
         )
     closed = MAIN_STATES.get(_code(native.main_status)) is S.CLOSED_REFUNDED
-    if state is R.NONE and (closed or _code(native.order_status) == "4"):
+    left = _code(native.order_status) == "4" and order_state is not S.CANCELLED
+    if state is R.NONE and (closed or left):
         return R.REFUNDED  # the line has left the order while the rest goes on
     return state
 
@@ -281,11 +306,11 @@ def _parcels(
     """Return the parcels and the pieces shipped per line."""
     found: list[Parcel] = []
     shipped: dict[str, int] = {}
-    for native in order.logistics_info or ():
+    for native in several(order.logistics_info):
         number = clean(native.tracking_no)
         if not number:
             continue
-        for held in native.product_info or ():
+        for held in several(native.product_info):
             line_id = text_of(held.sku_order_id)
             if line_id:
                 field = "logistics_info.product_count"
@@ -299,7 +324,7 @@ def _parcels(
                 line_ids=tuple(
                     dict.fromkeys(
                         text_of(held.sku_order_id)
-                        for held in native.product_info or ()
+                        for held in several(native.product_info)
                         if held.sku_order_id
                     )
                 ),
@@ -345,7 +370,7 @@ def _extension(
     trade_type = _trade_type(order, natives)
     closes = [
         epoch_time(phase.phase_close_time, "phase_close_time", [])
-        for phase in order.order_phase_list or ()
+        for phase in several(order.order_phase_list)
         if not phase.pay_success
     ]
     closing = [moment for moment in closes if moment is not None]

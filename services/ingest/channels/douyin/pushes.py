@@ -72,6 +72,11 @@ def messages(body: bytes) -> tuple[tuple[Message, OrderChange | None], ...] | Pr
     return tuple((message, _change(message)) for message in listed[: MESSAGES_MAX + 1])
 
 
+def says_something(message: Message) -> bool:
+    """Say whether this is a message at all, and nothing else that stands in a list."""
+    return message.tag is not None or message.data is not None
+
+
 def _change(message: Message) -> OrderChange | None:
     change = read_json(_decode_change, (message.data or "").encode("utf-8", "replace"))
     return None if isinstance(change, Problem) else change

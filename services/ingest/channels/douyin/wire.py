@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.ingest.channels._wire import Amount, Id, Seconds, Text
+from services.ingest.channels._wire import Amount, Id, Seconds, Text, sliced
 from services.ingest.channels.douyin.gateway import Envelope
 
 
@@ -58,9 +58,9 @@ class Discounts(msgspec.Struct):
     """The discounts which one party grants."""
 
     total_amount: Amount = None
-    coupon_info: list[Coupon] | None = None
-    full_discount_info: list[Campaign] | None = None
-    redpack_info: list[Redpack] | None = None
+    coupon_info: list[Coupon] | Coupon | None = None
+    full_discount_info: list[Campaign] | Campaign | None = None
+    redpack_info: list[Redpack] | Redpack | None = None
     gold_coin_amount: Amount = None
 
 
@@ -85,7 +85,7 @@ class Logistics(msgspec.Struct):
     tracking_no: Text = None
     company: Text = None
     ship_time: Seconds = None
-    product_info: list[Shipped] | None = None
+    product_info: list[Shipped] | Shipped | None = None
 
 
 class Phase(msgspec.Struct):
@@ -147,6 +147,11 @@ class Order(msgspec.Struct):
     post_insurance_amount: Amount = None
     tax_amount: Amount = None
     promotion_amount: Amount = None
+    promotion_shop_amount: Amount = None
+    promotion_platform_amount: Amount = None
+    promotion_talent_amount: Amount = None
+    promotion_pay_amount: Amount = None
+    promotion_redpack_amount: Amount = None
     pay_type: Amount = None
     create_time: Seconds = None
     pay_time: Seconds = None
@@ -168,8 +173,8 @@ class Order(msgspec.Struct):
     open_address_id: Text = None
     doudian_open_id: Text = None
     promotion_detail: Promotions | None = None
-    logistics_info: list[Logistics] | None = None
-    order_phase_list: list[Phase] | None = None
+    logistics_info: list[Logistics] | Logistics | None = None
+    order_phase_list: list[Phase] | Phase | None = None
     sku_order_list: list[Line] | Line | None = None
 
 
@@ -177,7 +182,13 @@ class Found(msgspec.Struct):
     """The body of an answer: a detail or a page."""
 
     shop_order_detail: Order | None = None
-    shop_order_list: list[msgspec.Raw] | None = None
+    shop_order_list: msgspec.Raw = msgspec.Raw()
+    total: int | None = None
+
+    def rows(self) -> tuple[bytes, ...] | None:
+        """The orders' bytes; None where the answer is no page at all."""
+        found = sliced(self.shop_order_list)
+        return () if found is None and self.total is not None else found
 
 
 class Answer(Order):

@@ -1,13 +1,14 @@
 """What a Kuaishou order means: one item an order, a basket of three makes three orders.
 
-Reads one entry of a page (the evidence), a page, a single order's answer, and an opened push, which
-only hints.
+Reads one entry of a page (the evidence), a page, a single order's answer, several of these in one list, and an opened
+push, which only hints.
 """
 
 import msgspec
 
 from services.ingest.channels import _order as orders
 from services.ingest.channels._wire import (
+    Id,
     clean,
     epoch_ms_time,
     fen,
@@ -17,6 +18,7 @@ from services.ingest.channels._wire import (
     real_id,
     receiver_told_apart,
     several,
+    starts_with,
     text_of,
 )
 from services.ingest.channels.kuaishou import gateway, pushes, wire
@@ -77,8 +79,12 @@ _decode_order = msgspec.json.Decoder(wire.Order).decode
 
 def normalise(body: bytes) -> tuple[Normalised, ...]:
     """Read one native payload; never raises, a second call gives the same."""
-    if body[:64].lstrip().startswith(b"["):
+    if starts_with(body, b"["):
         return _hinted(body)
+    return _answered(body)
+
+
+def _answered(body: bytes) -> tuple[Normalised, ...]:
     found = read_json(_decode, body)
     if isinstance(found, Problem):
         return orders.refused(found)
@@ -108,10 +114,18 @@ def _hinted(body: bytes) -> tuple[Normalised, ...]:
     found = pushes.messages(body)
     if isinstance(found, Problem):
         return orders.refused(found)
+    if not any(message.event or message.test is not None for message in found):
+        return orders.of_each(body, _answered)
     hinted: list[Normalised] = []
     for message in found:
         about = pushes.info_of(message)
-        if message.test or about is None or about.order_no is None:
+        if message.test:
+            continue
+        if about is None:
+            what = "a message that cannot be read"
+            hinted.extend(orders.refused(problem(ProblemCode.NOT_AN_ORDER, what, blocks=True)))
+            continue
+        if about.order_no is None:
             continue
         base = wire.Base(
             oid=about.order_no,
@@ -180,7 +194,8 @@ def _state(base: wire.Base, *, paid: bool) -> tuple[OrderSnapshotState, str]:
     if state is S.AWAITING_SHIPMENT:
         if real_id(base.riskCode):
             return S.PAID_ON_HOLD, "risk_review"
-        if any(real_id(code) for code in base.disableDeliveryReasonCode or ()):
+        forbidden: tuple[Id, ...] = several(base.disableDeliveryReasonCode)
+        if any(real_id(code) for code in forbidden):
             return S.PAID_ON_HOLD, "shipping_forbidden_by_channel"
     return state, ""
 

@@ -33,7 +33,7 @@ class Base(msgspec.Struct):
     coType: Id = None
     activityType: Id = None
     payChannel: Text = None
-    disableDeliveryReasonCode: list[Id] | None = None
+    disableDeliveryReasonCode: list[Id] | Id = None
 
 
 class Item(msgspec.Struct):
@@ -129,8 +129,9 @@ class Page(Order):
     orderList: msgspec.Raw = msgspec.Raw()
 
     def rows(self) -> tuple[bytes, ...] | None:
-        """The orders' bytes; None where the answer has no list at all."""
-        return sliced(self.orderList)
+        """The orders' bytes; None where the answer is no page at all."""
+        found = sliced(self.orderList)
+        return () if found is None and self.cursor is not None else found
 
 
 class Message(msgspec.Struct):

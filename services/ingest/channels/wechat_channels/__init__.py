@@ -92,12 +92,12 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError
     found = gateway.opened(answer, _decode_list)
     if isinstance(found, ChannelError):
         return found
-    if found.order_id_list is None:
+    if found.order_id_list is None and found.has_more is None:
         return calls.no_answer("order_id_list")
     next_page = page_after(page, next_key=found.next_key, has_more=found.has_more)
     if isinstance(next_page, ChannelError):
         return next_page
-    listed = numbers(found.order_id_list)
+    listed = numbers(found.order_id_list or [])
     needed = tuple(PartialRow(order_no=number, modified_at=None) for number in listed if number)
     return Page(orders=(), detail_needed=needed, next_page=next_page)
 

@@ -1,6 +1,7 @@
 """What a WeChat shop (微信小店) order means: lines without numbers, pieces in after-sales per line.
 
-Reads a single order's answer (the evidence), a page of numbers, and an opened push, which only hints.
+Reads a single order's answer (the evidence), a page of numbers, several of these in one list, and an opened push,
+which only hints.
 """
 
 from collections import Counter
@@ -19,6 +20,7 @@ from services.ingest.channels._wire import (
     real_id,
     receiver,
     several,
+    starts_with,
     text_of,
 )
 from services.ingest.channels.wechat_channels import gateway, pushes, wire
@@ -70,6 +72,7 @@ _SHIPPED = frozenset({S.SHIPPED, S.COMPLETED})
 class _Answer(gateway.Envelope):
     order: wire.Order | None = None
     order_id_list: list[int | str] | int | str | None = None
+    has_more: bool | None = None
     # A bare order, or an event.
     order_id: msgspec.Raw = msgspec.Raw()
     Event: msgspec.Raw = msgspec.Raw()
@@ -81,7 +84,11 @@ _decode_order = msgspec.json.Decoder(wire.Order).decode
 
 def normalise(body: bytes) -> tuple[Normalised, ...]:
     """Read one native payload; never raises, a second call gives the same."""
-    if body[:64].lstrip().startswith(b"<xml"):
+    return orders.of_each(body, _answered) if starts_with(body, b"[") else _answered(body)
+
+
+def _answered(body: bytes) -> tuple[Normalised, ...]:
+    if starts_with(body, b"<xml"):
         return _hinted(body)
     found = read_json(_decode, body)
     if isinstance(found, Problem):
@@ -100,6 +107,8 @@ def normalise(body: bytes) -> tuple[Normalised, ...]:
     if found.order_id_list is not None:
         rows = [wire.Order(order_id=number) for number in numbers(found.order_id_list)]
         return orders.newest([_normalised(row, partial=True) for row in rows])
+    if found.has_more is not None:
+        return ()
     return orders.refused(problem(ProblemCode.NOT_AN_ORDER, "no order", blocks=True))
 
 
@@ -243,11 +252,7 @@ def _lines(
         seen[key] += 1
         qty = quantity(native.sku_cnt, "product_infos.sku_cnt", problems)
         unit_fen = fen(native.sale_price, "product_infos.sale_price", problems)
-        net = native.real_price
-        if net is None or net == "":
-            net_fen = unit_fen * qty
-        else:
-            net_fen = fen(net, "product_infos.real_price", problems)
+        net_fen = _net_fen(native, unit_fen * qty, problems)
         asked = _count(native.on_aftersale_sku_cnt, "on_aftersale_sku_cnt", problems)
         done = _count(native.finish_aftersale_sku_cnt, "finish_aftersale_sku_cnt", problems)
         refund_state = R.NONE
@@ -276,6 +281,17 @@ def _lines(
             )
         )
     return drafts
+
+
+def _net_fen(native: wire.Product, gross_fen: int, problems: list[Problem]) -> int:
+    """The line's total; where it is left out, the smaller one of its estimate and of what the seller changed it to."""
+    if native.real_price is not None and native.real_price != "":
+        return fen(native.real_price, "product_infos.real_price", problems)
+    told = [native.estimate_price, native.change_price if native.is_change_price else None]
+    totals = [
+        fen(total, "product_infos.estimate_price", problems) for total in told if total is not None
+    ]
+    return min(totals, default=gross_fen)
 
 
 def line_key(product_id: int | str | None, sku_id: int | str | None) -> str:
@@ -334,12 +350,19 @@ def _parcels(
 ) -> tuple[tuple[Parcel, ...], Counter[str]]:
     """Return the parcels, and the pieces shipped by product and SKU."""
     shipped: Counter[str] = Counter()
+    lines: dict[str, list[str]] = {}
+    for product in several(detail.product_infos):
+        key = line_key(product.product_id, product.sku_id)
+        same = lines.setdefault(key, [])
+        same.append(f"{key}-{len(same) + 1}")
     found: list[Parcel] = []
     for native in several((detail.delivery_info or wire.Delivery()).delivery_product_info):
-        packed = several(native.product_infos)
-        for held in packed:
+        holds: dict[str, None] = {}
+        for held in several(native.product_infos):
+            key = line_key(held.product_id, held.sku_id)
             pieces = quantity(held.product_cnt, "delivery_product_info.product_cnt", problems)
-            shipped[line_key(held.product_id, held.sku_id)] += pieces
+            shipped[key] += pieces
+            holds |= dict.fromkeys(lines.get(key, ()))
         number = text_of(native.waybill_id)
         if number:
             found.append(
@@ -347,7 +370,7 @@ def _parcels(
                     waybill_no=number,
                     carrier=text_of(native.delivery_id),
                     shipped_at=epoch_time(native.delivery_time, "delivery_time", problems),
-                    line_ids=(),
+                    line_ids=tuple(holds),
                 )
             )
     return tuple(found), shipped

@@ -19,7 +19,7 @@ from services.ingest.channels import (
 )
 from services.ingest.channels import _calls as calls
 from services.ingest.channels._cipher import BLOCK_BYTES, base64_bytes, key_bytes, opened_cbc
-from services.ingest.channels._wire import clean, epoch_time, read_json, text_of
+from services.ingest.channels._wire import clean, epoch_time, read_json, starts_with, text_of
 from services.ingest.channels.wechat_channels import wire
 from services.ingest.domain.model import Problem
 
@@ -96,7 +96,7 @@ def greeting(credentials: Credentials, push: PushRequest) -> bytes | None:
 
 def event_of(text: bytes) -> wire.Event | Problem:
     """Read an opened event, JSON or XML."""
-    if not text.lstrip().startswith(b"<"):
+    if not starts_with(text, b"<"):
         return read_json(_decode_event, text)
     told = wire.Told(
         order_id=_xml(text, "order_id"),

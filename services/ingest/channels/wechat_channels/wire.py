@@ -19,6 +19,9 @@ class Product(msgspec.Struct):
     sku_cnt: Amount = None
     sale_price: Amount = None
     real_price: Amount = None
+    estimate_price: Amount = None
+    change_price: Amount = None
+    is_change_price: bool | int | None = None
     deduction_price: Amount = None
     title: Text = None
     sku_code: Id = None
@@ -44,7 +47,7 @@ class Price(msgspec.Struct):
     product_price: Amount = None
     freight: Amount = None
     change_freight: Amount = None
-    is_change_freight: bool | None = None
+    is_change_freight: bool | int | None = None
     discounted_price: Amount = None
     deduction_price: Amount = None
     change_down_price: Amount = None
@@ -136,7 +139,7 @@ class Detail(msgspec.Struct):
 class Present(msgspec.Struct):
     """A present of the shop: nobody pays for it."""
 
-    is_b2c_free_present: bool | None = None
+    is_b2c_free_present: bool | int | None = None
 
 
 class Order(msgspec.Struct):

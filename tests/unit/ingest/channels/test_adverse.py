@@ -3,17 +3,31 @@
 import pytest
 
 from services.ingest.channels import Channel
+from services.ingest.channels.douyin import CHANNEL as DOUYIN
 from services.ingest.channels.jd import CHANNEL as JD
+from services.ingest.channels.kuaishou import CHANNEL as KUAISHOU
 from services.ingest.channels.pdd import CHANNEL as PDD
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
-from tests.unit.ingest.channels.adverse import jd, pdd, taobao
+from services.ingest.channels.wechat_channels import CHANNEL as WECHAT
+from tests.unit.ingest.channels.adverse import (
+    douyin,
+    jd,
+    kuaishou,
+    pdd,
+    taobao,
+    wechat_channels,
+)
 from tests.unit.ingest.channels.adverse.case import Case, assert_means
 
-CASES = [
-    (channel, case)
-    for channel, module in ((TAOBAO, taobao), (JD, jd), (PDD, pdd))
-    for case in module.CASES
-]
+BY_CHANNEL = (
+    (TAOBAO, taobao.CASES),
+    (JD, jd.CASES),
+    (PDD, pdd.CASES),
+    (DOUYIN, douyin.CASES),
+    (KUAISHOU, kuaishou.CASES),
+    (WECHAT, wechat_channels.CASES),
+)
+CASES = [(channel, case) for channel, cases in BY_CHANNEL for case in cases]
 
 
 @pytest.mark.parametrize(
