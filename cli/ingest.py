@@ -211,11 +211,13 @@ def usable(found: Normalised) -> bool:
 
 
 def recomputed(vector: Vector) -> str:
-    """The plug-in's own verdict where it verifies; else what it signs, beside what was given.
+    """The plug-in's own verdict where it verifies; else what it signs, beside what was given: nothing is never right.
 
     Raises KeyError where `signers` does not know the vector's channel.
     """
     asked = signature_vector(vector)
+    if "given_sign" in vector.input and not asked.given:
+        return REJECT
     computed = signers()[vector.channel](asked)
     if not asked.given or computed in {ACCEPT, REJECT}:
         return computed

@@ -47,6 +47,15 @@ def sorted_json(parameters: Mapping[str, Parameter]) -> str:
     return json.dumps(parameters, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def sorted_text(parameters: str) -> str:
+    """Return a JSON text as `sorted_json` writes it; what is no JSON object as it stands."""
+    try:
+        found = json.loads(parameters)
+    except (ValueError, RecursionError):
+        return parameters
+    return sorted_json(found) if isinstance(found, dict) else parameters
+
+
 def sign(secret: str, *, app_key: str, method: str, param_json: str, timestamp: str) -> str:
     """Return a call's signature, version 2; the access token is not part of it."""
     text = f"{secret}app_key{app_key}method{method}param_json{param_json}timestamp{timestamp}v2{secret}"
@@ -61,7 +70,8 @@ def sign_push(secret: str, *, app_key: str, body: bytes) -> str:
 def sign_spi(
     secret: str, *, app_key: str, param_json: str, timestamp: str, sign_method: str
 ) -> str:
-    """Return the signature of a call the platform makes to us; `param_json` is sorted already."""
+    """Return the signature of a call the platform makes to us, whose parameters it sorts before it signs."""
+    param_json = sorted_text(param_json)
     text = f"{secret}app_key{app_key}param_json{param_json}timestamp{timestamp}{secret}"
     if sign_method == "md5":
         return calls.md5_hex(text)

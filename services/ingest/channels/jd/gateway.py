@@ -56,8 +56,9 @@ E = TypeVar("E", bound=Envelope)
 
 
 def sign(secret: str, fields: Mapping[str, str]) -> str:
-    """Return JOS's signature; the digit of "360buy_param_json" sorts before all other names."""
-    text = calls.concatenated((k, v) for k, v in fields.items() if k != "sign")
+    """Return JOS's signature over all fields, empty ones included; a digit sorts before all letters."""
+    ordered = sorted(fields.items(), key=lambda field: field[0].encode())
+    text = "".join([name + value for name, value in ordered if name != "sign"])
     return calls.md5_hex(secret, text, secret).upper()
 
 

@@ -175,7 +175,7 @@ def recompute(vector: SignatureVector) -> str:
     """Return the signature of a call, or the text of a message; what cannot be opened is REJECT."""
     if vector.kind == "webhook":
         text = pushes.decrypted(vector.secret, vector.fields.get("raw_body", "").encode())
-        return "REJECT" if text is None else text.decode("utf-8", "replace")
+        return "REJECT" if text is None or not pushes.is_genuine(text) else text.decode()
     return gateway.sign(vector.secret, vector.fields)
 
 

@@ -45,16 +45,18 @@ def decrypted(secret: str, body: bytes) -> bytes | None:
 def opened(credentials: Credentials, push: PushRequest) -> bytes | None:
     """Return the text of a push which is a heartbeat, or messages for this app."""
     text = decrypted(credentials.push_secret, push.body)
-    if text is None or not is_text(text):
-        return None
-    found = messages(text)
+    return text if text is not None and is_genuine(text, credentials.app_key) else None
+
+
+def is_genuine(text: bytes, app_key: str | None = None) -> bool:
+    """Say whether these are messages or a heartbeat, for this app where one is named, and no noise."""
+    found = messages(text) if is_text(text) else ()
     if isinstance(found, Problem) or not found:
-        return None
-    ours = all(
-        (message.event and message.appKey == credentials.app_key) or message == _HEARTBEAT
+        return False
+    return all(
+        (message.event and app_key in {None, message.appKey}) or message == _HEARTBEAT
         for message in found
     )
-    return text if ours else None
 
 
 def verify(credentials: Credentials, push: PushRequest) -> bool:

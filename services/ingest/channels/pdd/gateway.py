@@ -43,10 +43,15 @@ E = TypeVar("E", bound=Envelope)
 
 
 def sign(secret: str, fields: Mapping[str, str]) -> str:
-    """Return the signature over all fields in byte order of their names, empty values included."""
+    """Return the signature over all fields in byte order of their names, empty values included; "True" counts as "true"."""
     ordered = sorted(fields.items(), key=lambda field: field[0].encode())
-    text = "".join([key + value for key, value in ordered if key != "sign"])
+    text = "".join([key + _lower_if_boolean(value) for key, value in ordered if key != "sign"])
     return calls.md5_hex(secret, text, secret).upper()
+
+
+def _lower_if_boolean(value: str) -> str:
+    lower = value.lower()
+    return lower if lower in {"true", "false"} else value
 
 
 def call(

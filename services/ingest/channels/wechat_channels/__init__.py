@@ -29,6 +29,7 @@ from services.ingest.channels import (
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
+from services.ingest.channels._cipher import is_text
 from services.ingest.channels._wire import Id, Seconds, Text, epoch_time, text_of
 from services.ingest.channels.wechat_channels import gateway, pushes
 from services.ingest.channels.wechat_channels.aftersales import AFTERSALES, page_after
@@ -193,12 +194,13 @@ def recompute(vector: SignatureVector) -> str:
     given = vector.fields
     if "appid" in given:
         text = pushes.decrypted(vector.secret, given.get("encrypt", ""), given["appid"])
-        return "REJECT" if text is None else text.decode("utf-8", "replace")
+        return "REJECT" if text is None or not is_text(text) else text.decode()
     parts = [given[name] for name in ("timestamp", "nonce", "encrypt") if name in given]
     signature = pushes.sign(vector.secret, *parts)
     if not vector.given:
         return signature
-    return "ACCEPT" if calls.same(vector.given, signature) else "REJECT"
+    whole = bool(vector.secret) and {"timestamp", "nonce"} <= given.keys()
+    return "ACCEPT" if whole and calls.same(vector.given, signature) else "REJECT"
 
 
 CHANNEL = Channel(
