@@ -6,7 +6,7 @@ nearest to the text; its shortest decimal form is that text again for every amou
 
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -56,6 +56,11 @@ _decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 def problem(code: ProblemCode, detail: str, *, blocks: bool) -> Problem:
     """Name one problem."""
     return Problem(code=code, detail=detail, blocks=blocks)
+
+
+def name_only(found: Iterable[Problem], problems: list[Problem]) -> None:
+    """Name what is wrong with fields on which neither shipping nor paying hangs: they keep no order back."""
+    problems.extend(msgspec.structs.replace(one, blocks=False) for one in found)
 
 
 class Note(Protocol):
@@ -268,7 +273,7 @@ def quantity(value: Amount, field: str, problems: list[Problem]) -> int:
 
 @lru_cache(maxsize=16384)
 def _beijing(text: str) -> datetime | None:
-    if len(text) != 19 or text[10] not in " T":
+    if text[19:20] not in {"", "."} or not 19 <= len(text) <= 26 or text[10] not in " T":
         return None
     try:
         moment = datetime.fromisoformat(text + BEIJING).astimezone(UTC)
@@ -278,7 +283,7 @@ def _beijing(text: str) -> datetime | None:
 
 
 def beijing_time(value: Moment, field: str, problems: list[Problem]) -> datetime | None:
-    """Read "yyyy-MM-dd HH:mm:ss" of Beijing; "", a zero and a zero date mean "has not happened"."""
+    """Read "yyyy-MM-dd HH:mm:ss" of Beijing, with a fraction of the second or without; "", a zero and a zero date mean "has not happened"."""
     text = text_of(value)
     if text in {"", "0"} or text.startswith(("0000", "0001", "1970-01-01")):
         return None

@@ -12,6 +12,7 @@ from services.ingest.channels._wire import (
     clean,
     epoch_time,
     fen,
+    name_only,
     problem,
     quantity,
     read_json,
@@ -23,6 +24,7 @@ from services.ingest.channels._wire import (
 from services.ingest.channels.douyin import gateway, parts, pushes, wire
 from services.ingest.channels.douyin.extension import DouyinExtension
 from services.ingest.domain.model import (
+    SHIPPABLE,
     LineRefundState,
     Normalised,
     OrderSnapshotState,
@@ -52,6 +54,7 @@ MAIN_STATES = {
     "22": S.CLOSED_REFUNDED,
     "39": S.CLOSED_REFUNDED,
 }
+_FORBID_SHIPPING = frozenset({S.UNPAID, S.PAID_ON_HOLD, S.CANCELLED})
 HOLDS = {S.PAID_ON_HOLD: "risk_review", S.DEPOSIT_PAID: "presale_balance_open"}
 AFTERSALES = {
     "0": R.NONE,
@@ -207,6 +210,8 @@ def _state(order: wire.Order) -> tuple[OrderSnapshotState, str]:
     if main and main not in STATES:
         return S.UNKNOWN, raw_state
     state = STATES.get(status or main, S.UNKNOWN)
+    if state in SHIPPABLE and STATES.get(main, state) in _FORBID_SHIPPING:
+        state = STATES[main]
     if state in {S.UNPAID, S.PAID_ON_HOLD, S.AWAITING_SHIPMENT}:
         paid = {bool(phase.pay_success) for phase in several(order.order_phase_list)}
         if paid == {True, False}:
@@ -374,6 +379,9 @@ def _extension(
         if not phase.pay_success
     ]
     closing = [moment for moment in closes if moment is not None]
+    aside: list[Problem] = []
+    seller_flag = fen(order.seller_remark_stars, "seller_remark_stars", aside)
+    name_only(aside, problems)
     return DouyinExtension(
         buyer_key=clean(order.doudian_open_id),
         order_type=_code(order.order_type),
@@ -386,7 +394,7 @@ def _extension(
         author_name=clean(led.author_name),
         room_id=real_id(led.room_id_str),
         video_id=real_id(led.video_id),
-        seller_flag=fen(order.seller_remark_stars, "seller_remark_stars", problems),
+        seller_flag=seller_flag,
         packing_fen=fen(order.packing_amount, "packing_amount", []),
         insurance_fen=fen(order.post_insurance_amount, "post_insurance_amount", []),
         tax_fen=fen(order.tax_amount, "tax_amount", []),

@@ -11,6 +11,7 @@ from services.ingest.channels import _order as orders
 from services.ingest.channels._wire import (
     beijing_time,
     clean,
+    name_only,
     problem,
     quantity,
     read_json,
@@ -313,6 +314,9 @@ def _parcels(order: wire.Order) -> tuple[Parcel, ...]:
 
 
 def _extension(order: wire.Order, *, split_parent: bool, problems: list[Problem]) -> JdExtension:
+    aside: list[Problem] = []
+    balance_used_fen = yuan(order.balanceUsed, "balanceUsed", aside)
+    name_only(aside, problems)
     return JdExtension(
         buyer_key=clean(order.openIdBuyer) or clean(order.xidBuyer),
         order_type=text_of(order.orderType),
@@ -321,7 +325,7 @@ def _extension(order: wire.Order, *, split_parent: bool, problems: list[Problem]
         shipment_type=real_id(order.idSopShipmenttype),
         parent_order_no=real_id(order.directParentOrderId) or real_id(order.parentOrderId),
         split_parent=split_parent,
-        balance_used_fen=yuan(order.balanceUsed, "balanceUsed", problems),
+        balance_used_fen=balance_used_fen,
         vender_remark_flag=text_of(order.venderRemarkLevelFlag),
         store_order=clean(order.storeOrder),
         order_source=clean(order.orderSource),

@@ -18,6 +18,7 @@ from services.ingest.channels._wire import (
     beijing_time,
     clean,
     fen,
+    name_only,
     problem,
     quantity,
     read_json,
@@ -89,6 +90,7 @@ class _Order(msgspec.Struct):
     num: Amount = None
     price: Amount = None
     total_fee: Amount = None
+    discount_fee: Amount = None
     adjust_fee: Amount = None
     part_mjz_discount: Amount = None
     divide_order_fee: Amount = None
@@ -277,16 +279,21 @@ def _adjusted_fen(trade: _Trade, natives: tuple[_Order, ...], problems: list[Pro
 def _extension(
     trade: _Trade, times: Times, adjusted_fen: int, problems: list[Problem]
 ) -> TaobaoExtension:
+    aside: list[Problem] = []
+    seller_flag = fen(trade.seller_flag, "seller_flag", aside)
+    coupon_fen = fen(trade.coupon_fee, "coupon_fee", aside)
+    platform_subsidy_fen = yuan(trade.platform_subsidy_fee, "platform_subsidy_fee", aside)
+    name_only(aside, problems)
     return TaobaoExtension(
         buyer_key=clean(trade.buyer_open_uid),
         trade_type=clean(trade.type),
         pre_sale=trade.type == "step",
         step_trade_status=clean(trade.step_trade_status),
         trade_from=clean(trade.trade_from),
-        seller_flag=fen(trade.seller_flag, "seller_flag", problems),
+        seller_flag=seller_flag,
         adjust_fen=adjusted_fen,
-        coupon_fen=fen(trade.coupon_fee, "coupon_fee", problems),
-        platform_subsidy_fen=yuan(trade.platform_subsidy_fee, "platform_subsidy_fee", problems),
+        coupon_fen=coupon_fen,
+        platform_subsidy_fen=platform_subsidy_fen,
         o2o_guide_id=text_of(trade.o2o_guide_id),
         promised_ship_at=times.ship_by,
         promised_ship_minutes=_minutes_after_payment(text_of(trade.est_con_time)),
@@ -353,7 +360,7 @@ def _line(native: _Order, trade: _Trade, problems: list[Problem]) -> orders.Line
     else:
         # Before payment there is no shared amount yet. `payment` of a line is no substitute: it
         # contains the freight when there is only one line.
-        net_fen = yuan(native.total_fee, "orders.total_fee", problems) - yuan(
+        net_fen = _total_fen(native, unit_fen * qty, problems) - yuan(
             native.part_mjz_discount, "orders.part_mjz_discount", problems
         )
     refund = REFUNDS.get(native.refund_status or "", R.UNKNOWN)
@@ -372,6 +379,17 @@ def _line(native: _Order, trade: _Trade, problems: list[Problem]) -> orders.Line
         is_gift=unit_fen == 0,
         refund_state=refund,
         shipped_qty=qty if shipped else 0,
+    )
+
+
+def _total_fen(native: _Order, gross_fen: int, problems: list[Problem]) -> int:
+    """A line's price after its own discount and what was changed by hand, which `total_fee` tells where it was asked for."""
+    if native.total_fee is not None and native.total_fee != "":
+        return yuan(native.total_fee, "orders.total_fee", problems)
+    return (
+        gross_fen
+        - yuan(native.discount_fee, "orders.discount_fee", problems)
+        + yuan(native.adjust_fee, "orders.adjust_fee", [])
     )
 
 

@@ -14,6 +14,7 @@ from services.ingest.channels._wire import (
     clean,
     epoch_time,
     fen,
+    name_only,
     problem,
     quantity,
     read_json,
@@ -206,7 +207,18 @@ def _state(order: wire.Order, detail: wire.Detail) -> tuple[OrderSnapshotState, 
             change = product.change_sku_info
             if change is not None and text_of(change.change_sku_state) == _SKU_CHANGE_ASKED:
                 return S.PAID_ON_HOLD, "sku_change_asked"
+    if state is S.AWAITING_SHIPMENT and _asked_of_no_line(order, detail):
+        return S.PAID_ON_HOLD, "refund_open"
     return state, HOLDS.get(status, "")
+
+
+def _asked_of_no_line(order: wire.Order, detail: wire.Detail) -> bool:
+    """Whether something is asked back of the order that none of its lines counts."""
+    whole = order.aftersale_detail or wire.Aftersales()
+    lines = [product.on_aftersale_sku_cnt for product in several(detail.product_infos)]
+    return _count(whole.on_aftersale_order_cnt, "", []) > 0 and not any(
+        _count(asked, "", []) for asked in lines
+    )
 
 
 def _without_cash(order: wire.Order, detail: wire.Detail) -> bool:
@@ -318,7 +330,14 @@ def _take_points_off(detail: wire.Detail, lines: list[orders.LineDraft], goods_f
 def _receiver(detail: wire.Detail, problems: list[Problem]) -> Receiver:
     place = (detail.delivery_info or wire.Delivery()).address_info or wire.Address()
     address = " ".join(filter(None, (clean(place.detail_info), clean(place.house_number))))
-    phone = text_of(place.tel_number) or text_of(place.virtual_order_tel_number)
+    beside = place.tel_number_ext_info or wire.Phones()
+    told = (
+        place.tel_number,
+        beside.real_tel_number,
+        beside.virtual_tel_number,
+        place.virtual_order_tel_number,
+    )
+    phone = next(filter(None, map(text_of, told)), "")
     return receiver(
         region=(place.province_name, place.city_name, place.county_name),
         town="",
@@ -383,15 +402,16 @@ def _extension(
     pay = detail.pay_info or wire.PayInfo()
     commissions = several(detail.commission_infos)
     led = next((one for one in commissions if one.finder_id), wire.Commission())
+    aside: list[Problem] = []
+    commission_fen = sum(fen(one.amount, "commission_infos.amount", aside) for one in commissions)
+    name_only(aside, problems)
     return WechatExtension(
         buyer_key=clean(order.openid),
         finder_id=clean(led.finder_id) or clean(ext.finder_id),
         finder_name=clean(led.nickname),
         live_id=clean(ext.live_id),
         order_scene=text_of(ext.order_scene),
-        commission_fen=sum(
-            fen(one.amount, "commission_infos.amount", problems) for one in commissions
-        ),
+        commission_fen=commission_fen,
         user_coupon_id=real_id((detail.coupon_info or wire.Coupon()).user_coupon_id),
         payment_method=text_of(pay.payment_method),
         ewaybill_order_code=clean((detail.delivery_info or wire.Delivery()).ewaybill_order_code),

@@ -56,6 +56,13 @@ class Price(msgspec.Struct):
     national_subsidy_discounted_price: Amount = None
 
 
+class Phones(msgspec.Struct):
+    """The numbers behind a receiver: the own one, and one that the platform lends."""
+
+    real_tel_number: Id = None
+    virtual_tel_number: Id = None
+
+
 class Address(msgspec.Struct):
     """Who gets the parcel, masked as a rule."""
 
@@ -66,6 +73,7 @@ class Address(msgspec.Struct):
     detail_info: Text = None
     house_number: Text = None
     tel_number: Id = None
+    tel_number_ext_info: Phones | None = None
     use_tel_number: Id = None
     virtual_order_tel_number: Id = None
     hash_code: Id = None
@@ -142,6 +150,12 @@ class Present(msgspec.Struct):
     is_b2c_free_present: bool | int | None = None
 
 
+class Aftersales(msgspec.Struct):
+    """What is asked for of the whole order."""
+
+    on_aftersale_order_cnt: Amount = None
+
+
 class Order(msgspec.Struct):
     """One order."""
 
@@ -152,6 +166,7 @@ class Order(msgspec.Struct):
     openid: Text = None
     order_detail: Detail | None = None
     order_present_info: Present | None = None
+    aftersale_detail: Aftersales | None = None
 
 
 class Told(msgspec.Struct):

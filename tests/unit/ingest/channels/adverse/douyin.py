@@ -386,6 +386,28 @@ CASES = [
         [{"state": "awaiting_shipment", "paid_fen": 0, "payable_fen": 10000}],
     ),
     Case(
+        "the main status says that it is cancelled",
+        detail(main_status=4),
+        [{"state": "cancelled", "raw_state": "2/4"}],
+    ),
+    Case(
+        "the main status says that it is under review",
+        detail(main_status=105),
+        [{"state": "paid_on_hold", "raw_state": "2/105", "hold": "risk_review"}],
+    ),
+    Case(
+        "the main status says that nothing is paid",
+        detail(order_status=101, main_status=1),
+        [{"state": "unpaid", "paid_fen": 0}],
+        named(P.STATE_CONTRADICTS_PAYMENT),
+    ),
+    Case(
+        "stars and stamps that are none keep no order back",
+        detail(seller_remark_stars="red"),
+        [{"paid_fen": 10000, "extensions": {"seller_flag": 0}}],
+        named(P.BAD_AMOUNT),
+    ),
+    Case(
         "a status nobody knows",
         detail(main_status=77),
         [{"state": "unknown", "raw_state": "2/77", "hold": "unknown_state"}],

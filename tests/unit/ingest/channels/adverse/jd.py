@@ -257,6 +257,7 @@ CASES = [
         jd_order(orderState="FINISHED_L", waybill="JDX0001，JDX0002", logisticsId="2087"),
         [{"state": "completed", "parcels": [{"waybill_no": "JDX0001"}, {"waybill_no": "JDX0002"}]}],
     ),
+    Case("a balance that is none keeps no order back", jd_order(balanceUsed="无"), [{"paid_fen": 10000, "extensions": {"balance_used_fen": 0}}], named(P.BAD_AMOUNT)),
     Case("a byte order mark", b"\xef\xbb\xbf" + encoded(jd_order()), [{"paid_fen": 10000}]),
     Case(
         "GB18030",

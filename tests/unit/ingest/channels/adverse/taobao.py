@@ -434,6 +434,27 @@ CASES = [
         ),
         [{"line_count": 2, "items": [{"sku_id": "5001"}, {"sku_id": "5001"}]}],
     ),
+    Case(
+        "fractions of a second",
+        detail(modified="2026-05-20 09:31:40.5", created="2026-05-20 09:31:02.000"),
+        [{"times": {"modified": "2026-05-20T01:31:40.500000Z", "created": "2026-05-20T01:31:02Z"}}],
+    ),
+    Case(
+        "lines without their totals",
+        detail(
+            taobao_line(total_fee=None, divide_order_fee=None, discount_fee="10.00", part_mjz_discount="5.00"),
+            taobao_line(oid_str="4000000000000000012", total_fee="", divide_order_fee="", adjust_fee="-1.00"),
+            total_fee="200.00",
+            payment="184.00",
+        ),
+        [{"items": [{"paid_fen": 8500}, {"paid_fen": 9900}]}],
+    ),
+    Case(
+        "a flag and a coupon that are none keep no order back",
+        detail(seller_flag="red", coupon_fee="1.00"),
+        [{"paid_fen": 10000, "extensions": {"seller_flag": 0, "coupon_fen": 0}}],
+        named(P.BAD_AMOUNT),
+    ),
     Case("a later key of the same name counts", encoded(detail()).replace(b'"payment"', b'"payment":"9.00","payment"'), [{"paid_fen": 10000}]),
     Case("a byte order mark", b"\xef\xbb\xbf" + encoded(detail()), [{"paid_fen": 10000}]),
     Case(

@@ -155,6 +155,17 @@ CASES = [
         wechat_order(wechat_product(sku_cnt=4, sale_price=12950, on_aftersale_sku_cnt=1, finish_aftersale_sku_cnt=1)),
         [{"state": "paid_on_hold", "hold": "refund_open", "items": [{"refund_state": "requested", "refunded_qty": 1}]}],
     ),
+    Case(
+        "an open after-sales request which no product counts",
+        wechat_order() | {"aftersale_detail": {"aftersale_order_list": [{"aftersale_order_id": 1, "status": 1}], "on_aftersale_order_cnt": 1}},
+        [{"state": "paid_on_hold", "hold": "refund_open"}],
+    ),
+    Case(
+        "a phone that only stands beside",
+        wechat_order(detail=receiver(user_name="苏菲", detail_info="南京路 1 号", tel_number="", tel_number_ext_info={"real_tel_number": "", "virtual_tel_number": "13000000001-0002"})),
+        [{"receiver": {"pii": "plain", "phone": "13000000001-0002"}}],
+    ),
+    Case("a commission that is none keeps no order back", wechat_order(detail={"commission_infos": [{"finder_id": "f", "amount": "1.50"}]}), [{"paid_fen": 49300, "extensions": {"finder_id": "f", "commission_fen": 0}}], named(P.BAD_AMOUNT)),
     Case("pay later", wechat_order(detail={"pay_info": {"pay_time": 1779240700, "payment_method": 2}}), [{"state": "awaiting_shipment", "paid_fen": 0, "times": {"paid": None}}]),
     Case("pay later, done", wechat_order(status=100, detail={"pay_info": {"pay_time": 1779240700, "payment_method": "2"}}), [{"state": "completed", "paid_fen": 49300}]),
     Case(
