@@ -263,6 +263,12 @@ def _line(
     line_id = text_of(native.order_id)
     qty = quantity(native.item_num, "sku_order_list.item_num", problems)
     unit_fen = fen(native.origin_amount, "sku_order_list.origin_amount", problems)
+    gift = native.given_product_type == "FREE"
+    if native.sum_amount is not None and not gift:
+        sum_fen = fen(native.sum_amount, "sku_order_list.sum_amount", problems)
+        if sum_fen != unit_fen * qty:
+            detail = f"line total {sum_fen}, price {unit_fen} × {qty}"
+            problems.append(problem(ProblemCode.GOODS_DIFFER_FROM_TOTAL, detail, blocks=False))
     paid = native.pay_amount
     net_fen = unit_fen * qty if paid is None else fen(paid, "sku_order_list.pay_amount", problems)
     if line_id in shipped:
@@ -278,7 +284,7 @@ def _line(
         qty=qty,
         unit_price_fen=unit_fen,
         net_fen=net_fen,
-        is_gift=native.given_product_type == "FREE" or unit_fen == 0,
+        is_gift=gift or unit_fen == 0,
         refund_state=_refund_state(native, order_state),
         shipped_qty=shipped_qty,
     )

@@ -113,6 +113,7 @@ class Line(msgspec.Struct):
     pay_amount: Amount = None
     post_amount: Amount = None
     origin_amount: Amount = None
+    sum_amount: Amount = None
     item_num: Amount = None
     product_id_str: Text = None
     sku_id: Id = None

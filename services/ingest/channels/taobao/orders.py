@@ -355,14 +355,14 @@ def _times(trade: _Trade, problems: list[Problem]) -> Times:
 def _line(native: _Order, trade: _Trade, problems: list[Problem]) -> orders.LineDraft:
     qty = quantity(native.num, "orders.num", problems)
     unit_fen = yuan(native.price, "orders.price", problems)
+    total_fen = _total_fen(native, unit_fen * qty, problems)
     if native.divide_order_fee is not None and native.divide_order_fee != "":
         net_fen = yuan(native.divide_order_fee, "orders.divide_order_fee", problems)
     else:
         # Before payment there is no shared amount yet. `payment` of a line is no substitute: it
         # contains the freight when there is only one line.
-        net_fen = _total_fen(native, unit_fen * qty, problems) - yuan(
-            native.part_mjz_discount, "orders.part_mjz_discount", problems
-        )
+        shared_fen = yuan(native.part_mjz_discount, "orders.part_mjz_discount", problems)
+        net_fen = total_fen - shared_fen
     refund = REFUNDS.get(native.refund_status or "", R.UNKNOWN)
     status = native.status or trade.status
     if status in _LINE_CLOSED and trade.status != _CLOSED_UNPAID:
@@ -384,13 +384,15 @@ def _line(native: _Order, trade: _Trade, problems: list[Problem]) -> orders.Line
 
 def _total_fen(native: _Order, gross_fen: int, problems: list[Problem]) -> int:
     """A line's price after its own discount and what was changed by hand, which `total_fee` tells where it was asked for."""
-    if native.total_fee is not None and native.total_fee != "":
-        return yuan(native.total_fee, "orders.total_fee", problems)
-    return (
-        gross_fen
-        - yuan(native.discount_fee, "orders.discount_fee", problems)
-        + yuan(native.adjust_fee, "orders.adjust_fee", [])
-    )
+    off_fen = yuan(native.discount_fee, "orders.discount_fee", problems)
+    reckoned_fen = gross_fen - off_fen + yuan(native.adjust_fee, "orders.adjust_fee", [])
+    if native.total_fee is None or native.total_fee == "":
+        return reckoned_fen
+    total_fen = yuan(native.total_fee, "orders.total_fee", problems)
+    if native.discount_fee is not None and total_fen != reckoned_fen:
+        detail = f"line total {total_fen}, price less discount {reckoned_fen}"
+        problems.append(problem(ProblemCode.GOODS_DIFFER_FROM_TOTAL, detail, blocks=False))
+    return total_fen
 
 
 def _promotions(trade: _Trade, problems: list[Problem]) -> tuple[Promotion, ...]:

@@ -282,6 +282,12 @@ CASES = [
         [{"items": [{"paid_fen": 9000}, {"paid_fen": 0, "is_gift": True, "discount_fen": 1900}]}],
     ),
     Case(
+        "a line's sum contradicts its price",
+        detail(douyin_line(sum_amount=9900)),
+        [{"paid_fen": 10000}],
+        named(P.GOODS_DIFFER_FROM_TOTAL),
+    ),
+    Case(
         "a deposit by main status",
         detail(order_status=1, main_status=103, pay_time=0, order_phase_list=PHASES),
         [{"state": "deposit_paid", "paid_fen": 2000, "hold": "presale_balance_open"}],

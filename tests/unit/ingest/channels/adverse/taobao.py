@@ -450,6 +450,12 @@ CASES = [
         [{"items": [{"paid_fen": 8500}, {"paid_fen": 9900}]}],
     ),
     Case(
+        "a line's total contradicts its own discount",
+        detail(taobao_line(discount_fee="10.00")),
+        [{"paid_fen": 10000, "items": [{"paid_fen": 10000}]}],
+        named(P.GOODS_DIFFER_FROM_TOTAL),
+    ),
+    Case(
         "a flag and a coupon that are none keep no order back",
         detail(seller_flag="red", coupon_fee="1.00"),
         [{"paid_fen": 10000, "extensions": {"seller_flag": 0, "coupon_fen": 0}}],
