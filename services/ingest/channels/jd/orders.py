@@ -83,12 +83,15 @@ def _answered(body: bytes) -> tuple[Normalised, ...]:
     if found.orderId is not None:
         return (_normalised(found),)
     search = found.jingdong_pop_order_search_responce or found.jingdong_pop_order_enSearch_responce
+    got = found.jingdong_pop_order_get_responce or found.jingdong_pop_order_enGet_responce
+    for answered in (search, got):
+        if answered is not None and text_of(answered.code) not in {"", "0"}:
+            return _erroneous(ApiResult(numberCode=answered.code))
     if search is not None and search.searchorderinfo_result is not None:
         result = search.searchorderinfo_result
         if result.apiResult is not None and not result.apiResult.well:
             return _erroneous(result.apiResult)
         return orders.newest([row for raw in result.rows() or () for row in _row(raw)])
-    got = found.jingdong_pop_order_get_responce or found.jingdong_pop_order_enGet_responce
     if got is not None and got.orderDetailInfo is not None:
         detail = got.orderDetailInfo
         if detail.apiResult is not None and not detail.apiResult.well:
@@ -303,13 +306,13 @@ def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
 def _parcels(order: wire.Order) -> tuple[Parcel, ...]:
     return tuple(
         Parcel(
-            waybill_no=number,
+            waybill_no=number.strip(),
             carrier=real_id(order.logisticsId),
             shipped_at=None,
             line_ids=(),
         )
         for number in clean(order.waybill).replace("，", ",").split(",")
-        if number and number != OWN_DELIVERY
+        if number.strip() not in {"", OWN_DELIVERY}
     )
 
 

@@ -92,6 +92,7 @@ class SearchResult(msgspec.Struct):
 class Search(msgspec.Struct):
     """A search answer."""
 
+    code: Id = None
     searchorderinfo_result: SearchResult | None = None
 
 
@@ -105,6 +106,7 @@ class Detail(msgspec.Struct):
 class Get(msgspec.Struct):
     """A single order's answer."""
 
+    code: Id = None
     orderDetailInfo: Detail | None = None
 
 

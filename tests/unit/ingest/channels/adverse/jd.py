@@ -254,7 +254,7 @@ CASES = [
     ),
     Case(
         "two parcels with a Chinese comma",
-        jd_order(orderState="FINISHED_L", waybill="JDX0001，JDX0002", logisticsId="2087"),
+        jd_order(orderState="FINISHED_L", waybill="JDX0001， JDX0002,-10000 ", logisticsId="2087"),
         [{"state": "completed", "parcels": [{"waybill_no": "JDX0001"}, {"waybill_no": "JDX0002"}]}],
     ),
     Case("a balance that is none keeps no order back", jd_order(balanceUsed="无"), [{"paid_fen": 10000, "extensions": {"balance_used_fen": 0}}], named(P.BAD_AMOUNT)),
@@ -269,6 +269,7 @@ CASES = [
         search(None, apiResult={"success": False, "numberCode": 10100018, "chineseErrCode": "系统繁忙"}),
         P.CHANNEL_ERROR,
     ),
+    refused("a code that is not 0", {"jingdong_pop_order_search_responce": {"code": "1", "searchorderinfo_result": {"orderInfoList": []}}}, P.CHANNEL_ERROR),
     refused("a gateway error", {"error_response": {"code": "2", "zh_desc": "限制的时间内调用失败次数"}}, P.CHANNEL_ERROR),
     refused("a shipment's answer", {"jingdong_pop_order_shipment_responce": {"code": "0"}}, P.NOT_AN_ORDER),
     refused("a coupon that is no amount", jd_order(couponDetailList=[coupon("41-京东券", "二十元")]), P.BAD_AMOUNT),
