@@ -3,7 +3,10 @@
 import re
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from chassis.regions import PROVINCES
+from services.ingest.domain.model import PiiKind, Receiver
 
 _PROVINCE = re.compile(
     "^(" + "|".join(PROVINCES) + ")(省|市|壮族自治区|回族自治区|维吾尔自治区|自治区|特别行政区)?"
@@ -19,6 +22,12 @@ class Place(NamedTuple):
     city: str
     district: str
     detail: str
+
+
+def at_point(person: Receiver, address: str) -> Receiver:
+    """Send a person's goods to a point, whose address is nobody's: it is clear beside a cipher or a mask, too."""
+    known = person.pii is not PiiKind.ABSENT or not address
+    return replace(person, address=address, pii=person.pii if known else PiiKind.PLAIN)
 
 
 def place_of(line: str) -> Place:

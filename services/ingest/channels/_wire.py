@@ -362,6 +362,13 @@ def pii_kind(text: str) -> PiiKind:
     return PiiKind.PLAIN
 
 
+def typed_kind(text: str) -> PiiKind:
+    """Tell the form where nobody enciphers: what a person typed is clear, however odd it looks, unless a part is starred out."""
+    if not text:
+        return PiiKind.ABSENT
+    return PiiKind.MASKED if "**" in text else PiiKind.PLAIN
+
+
 _MOST_PROTECTED = (PiiKind.ENCRYPTED, PiiKind.MASKED, PiiKind.PLAIN)
 
 
@@ -372,19 +379,22 @@ def receiver(
     person: tuple[Text, Text, Text],
     key: Text,
     problems: list[Problem],
+    kind_of: Callable[[str], PiiKind] = pii_kind,
 ) -> Receiver:
     """Build the receiver of a channel which has one field per fact.
 
-    `region` is province, city, district; `person` is name, phone, address in whatever form.
+    `region` is province, city, district; `person` is name, phone, address in whatever form, which `kind_of` tells.
+    Clear texts beside ciphers are left out, and named: nothing of an encrypted receiver is clear.
     """
     texts = [clean(text).strip() for text in person]
-    kinds = [pii_kind(text) for text in texts]
+    kinds = [kind_of(text) for text in texts]
     found = {kind for kind in kinds if kind is not PiiKind.ABSENT}
-    if PiiKind.ENCRYPTED in found and len(found) > 1:
+    ciphers = [kind is PiiKind.ENCRYPTED for kind in kinds]
+    if len(found) > 1:
         detail = "+".join(sorted(found))
         problems.append(problem(ProblemCode.RECEIVER_MIXED, detail, blocks=False))
-    ciphers = [kind is PiiKind.ENCRYPTED for kind in kinds]
-    readable = ["" if cipher else text for text, cipher in zip(texts, ciphers, strict=True)]
+    hidden = {PiiKind.ENCRYPTED, PiiKind.PLAIN} if any(ciphers) else set()
+    readable = ["" if kind in hidden else text for text, kind in zip(texts, kinds, strict=True)]
     secret = [text if cipher else "" for text, cipher in zip(texts, ciphers, strict=True)]
     place = settle(clean(region[0]), clean(region[1]), clean(region[2]))
     return Receiver(

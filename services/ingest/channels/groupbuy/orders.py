@@ -9,7 +9,7 @@ import msgspec
 
 from chassis.money import share_out
 from services.ingest.channels import _order as orders
-from services.ingest.channels._pickup import Place, place_of
+from services.ingest.channels._pickup import Place, at_point, place_of
 from services.ingest.channels._wire import (
     Amount,
     clean,
@@ -317,17 +317,19 @@ def _receiver(order: wire.Order, place: Place, problems: list[Problem]) -> Recei
         order.receiver_address_city,
         order.receiver_address_district,
     )
-    address = order.receiver_address_detail
-    if _code(order.logistics_type) == "20":
+    collected = _code(order.logistics_type) == "20"
+    if collected:
         region = (place.province, place.city, place.district)
-        address = " ".join(filter(None, (place.detail, clean(order.self_pick_up_site_name))))
-    return receiver(
+    address = "" if collected else order.receiver_address_detail
+    found = receiver(
         region=region,
         town="",
         person=(order.receiver_name, text_of(order.receiver_mobile), address),
         key="",
         problems=problems,
     )
+    where = " ".join(filter(None, (place.detail, clean(order.self_pick_up_site_name))))
+    return at_point(found, where) if collected else found
 
 
 def _extension(

@@ -16,6 +16,7 @@ from services.ingest.channels._wire import (
     receiver,
     several,
     text_of,
+    typed_kind,
     zoned_time,
 )
 from services.ingest.channels.pos import wire
@@ -293,4 +294,5 @@ def _receiver(delivery: wire.Delivery | None, problems: list[Problem]) -> Receiv
         person=(to.name, text_of(to.phone), to.address),
         key="",
         problems=problems,
+        kind_of=typed_kind,
     )

@@ -23,6 +23,7 @@ from services.ingest.channels._wire import (
     several,
     sliced,
     text_of,
+    typed_kind,
     zoned_time,
 )
 from services.ingest.channels.shopify import wire
@@ -415,6 +416,7 @@ def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
         person=(name, text_of(address.phone), street),
         key="",
         problems=problems,
+        kind_of=typed_kind,
     )
 
 

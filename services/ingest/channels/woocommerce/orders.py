@@ -23,6 +23,7 @@ from services.ingest.channels._wire import (
     receiver,
     several,
     text_of,
+    typed_kind,
     utc_time,
 )
 from services.ingest.channels.woocommerce import wire
@@ -278,6 +279,7 @@ def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
         person=(full_name(first, last), text_of(address.phone) or text_of(billing.phone), street),
         key="",
         problems=problems,
+        kind_of=typed_kind,
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from chassis.money import share_out
 from services.ingest.channels import _order as orders
+from services.ingest.channels._pickup import at_point
 from services.ingest.channels._wire import (
     beijing_time,
     clean,
@@ -295,13 +296,15 @@ def _receiver(order: wire.FullOrder, info: wire.OrderInfo, problems: list[Proble
     address = order.address_info or wire.Address()
     region = (address.delivery_province, address.delivery_city, address.delivery_district)
     person = (address.receiver_name, text_of(address.receiver_tel), address.delivery_address)
-    if text_of(info.express_type) == _SELF_FETCH:
-        point = _point(order)
+    collected = text_of(info.express_type) == _SELF_FETCH
+    point = _point(order)
+    if collected:
         region = (point.province, point.city, point.county)
-        where = " ".join(filter(None, map(clean, (point.address_detail, point.name))))
         phone = text_of(point.user_tel) or text_of(address.receiver_tel)
-        person = (point.user_name or address.receiver_name, phone, where)
-    return receiver(region=region, town="", person=person, key="", problems=problems)
+        person = (point.user_name or address.receiver_name, phone, "")
+    found = receiver(region=region, town="", person=person, key="", problems=problems)
+    where = " ".join(filter(None, map(clean, (point.address_detail, point.name))))
+    return at_point(found, where) if collected else found
 
 
 def _extension(order: wire.FullOrder, info: wire.OrderInfo) -> YouzanExtension:

@@ -141,10 +141,63 @@ def test_a_read_time_is_aware_and_in_utc() -> None:
         ("+8613000000001", PiiKind.PLAIN),
         ("13000000001-1234", PiiKind.PLAIN),
         ("0571-88880000-1001", PiiKind.PLAIN),
+        ("86-13000000001", PiiKind.PLAIN),
+        ("0571-88000000-801", PiiKind.PLAIN),
+        ("13000000001/13000000002", PiiKind.PLAIN),
     ],
 )
 def test_the_form_of_one_personal_text_is_told(text: str, kind: PiiKind) -> None:
     assert wire.pii_kind(text) is kind
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("", PiiKind.ABSENT),
+        ("RueDeLaPaix10bis", PiiKind.PLAIN),
+        ("#12-34 Block#5", PiiKind.PLAIN),
+        ("Unit 3*5", PiiKind.PLAIN),
+        ("130****0001", PiiKind.MASKED),
+    ],
+)
+def test_what_a_person_typed_is_no_cipher(text: str, kind: PiiKind) -> None:
+    assert wire.typed_kind(text) is kind
+
+
+@pytest.mark.parametrize(
+    ("person", "kind", "readable"),
+    [
+        (("#i#c#", "$i$c$", "示例路 1 号"), "encrypted", ("", "", "")),
+        (("#i#c#", "130****0001", "示例路 1 号"), "encrypted", ("", "130****0001", "")),
+        (("测**", "13000000001", "示例路"), "masked", ("测**", "13000000001", "示例路")),
+    ],
+)
+def test_nothing_of_an_encrypted_receiver_is_clear(
+    person: wire.Person, kind: str, readable: tuple[str, str, str]
+) -> None:
+    problems: list[Problem] = []
+    found = wire.receiver(
+        region=("山东省", "青岛市", "市南区"), town="", person=person, key=None, problems=problems
+    )
+    assert (found.pii, (found.name, found.phone, found.address)) == (kind, readable)
+    assert [p.code for p in problems] == [ProblemCode.RECEIVER_MIXED]
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ('{"note":"浙江省杭州市"}'.encode("gb18030"), "浙江省杭州市"),
+        ('{"note":"浙江省杭州市"}'.encode(), "浙江省杭州市"),
+        (b"\xef\xbb\xbf" + '{"note":"浙江"}'.encode(), "浙江"),
+        ('{"note":"浙江省杭'.encode() + b'\xe5\xb7"}', "浙江省杭\ufffd"),
+        (b'{"note":"\xff\xff"}', "\ufffd\ufffd"),
+    ],
+)
+def test_bytes_of_another_encoding_are_read_and_cut_ones_lose_no_more(
+    body: bytes, text: str
+) -> None:
+    found = wire.read_json(msgspec.json.Decoder(dict[str, str]).decode, body)
+    assert found == {"note": text}
 
 
 @pytest.mark.parametrize(
