@@ -219,6 +219,8 @@ def recomputed(vector: Vector) -> str:
     if "given_sign" in vector.input and not asked.given:
         return REJECT
     computed = signers()[vector.channel](asked)
+    if "given_sign" in vector.input and not asked.given:
+        return REJECT  # what came without its signature
     if not asked.given or computed in {ACCEPT, REJECT}:
         return computed
     return ACCEPT if computed == asked.given else REJECT

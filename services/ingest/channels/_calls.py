@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
+from chassis.signatures import ACCEPT, REJECT, SignatureVector
 from services.ingest.channels import (
     Aftersale,
     AftersalePage,
@@ -72,6 +73,15 @@ def hmac_base64(secret: str, body: bytes) -> str:
 def same(given: str, expected: str) -> bool:
     """Compare signatures in constant time; text outside ASCII is unequal, not an error."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
+
+
+def verdict(vector: SignatureVector, expected: str, *signed: str) -> str:
+    """Say whether a vector's signature is genuine: `signed` are the fields that must be there.
+
+    Without a secret anybody's signature would be right.
+    """
+    whole = vector.secret and all(name in vector.fields for name in signed)
+    return ACCEPT if whole and same(vector.given, expected) else REJECT
 
 
 def http_error(answer: HttpAnswer) -> ChannelError | None:

@@ -1,3 +1,6 @@
+import base64
+import hashlib
+import hmac
 import json
 from pathlib import Path
 from typing import Any
@@ -181,3 +184,101 @@ def test_a_given_signature_gets_a_verdict_on_every_channel(
     file.write_text(json.dumps({"vectors": [vector]}))
     shown = asked("sign", "--vectors", str(file))
     assert json.loads(shown.stdout) == {"id": vector_id, "result": verdict}
+
+
+def hex_hmac(secret: str, text: str) -> str:
+    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+SECRET = "密钥 +%=&"
+BODY = '{"note":"加急 50% +1"}'
+SHOPIFY_BODY = base64.b64encode(
+    hmac.new(SECRET.encode(), BODY.encode(), hashlib.sha256).digest()
+).decode()
+POS_BODY = hex_hmac(SECRET, f"1784000000\n{BODY}")
+
+
+@pytest.mark.parametrize(
+    ("channel", "kind", "given", "expected"),
+    [
+        ("shopify", "webhook", {"raw_body": BODY, "given_sign": SHOPIFY_BODY}, "ACCEPT"),
+        ("shopify", "webhook", {"raw_body": BODY, "given_sign": ""}, "REJECT"),
+        ("shopify", "webhook", {"raw_body": BODY, "given_sign": None}, "REJECT"),
+        ("shopify", "webhook", {"given_sign": SHOPIFY_BODY}, "REJECT"),
+        (
+            "woocommerce",
+            "webhook",
+            {"raw_body": BODY, "given_sign": SHOPIFY_BODY.lower()},
+            "REJECT",
+        ),
+        (
+            "shopify",
+            "oauth",
+            {"a": "1&b=2", "c=3&d": "4", "hmac": "x"},
+            hex_hmac(SECRET, "a=1%26b=2&c%3D3%26d=4"),
+        ),
+        ("youzan", "webhook", {"client_id": "c", "given_sign": md5("c" + SECRET)}, "REJECT"),
+        ("pos", "request", {"timestamp": 1784000000, "raw_body": BODY}, POS_BODY),
+        (
+            "pos",
+            "request",
+            {
+                "timestamp": "1784000000",
+                "raw_body": BODY,
+                "given_sign": POS_BODY,
+                "now": 1784000300,
+            },
+            "ACCEPT",
+        ),
+        (
+            "pos",
+            "request",
+            {
+                "timestamp": "1784000000",
+                "raw_body": BODY,
+                "given_sign": POS_BODY,
+                "now": 1784000301,
+            },
+            "REJECT",
+        ),
+        (
+            "pos",
+            "request",
+            {"raw_body": BODY, "given_sign": hex_hmac(SECRET, f"\n{BODY}")},
+            "REJECT",
+        ),
+        (
+            "groupbuy",
+            "request",
+            {"type": "t", "memo": "", "flag": True, "none": None, "list": [{"b": "中"}]},
+            md5(f'{SECRET}flagtruelist[{{"b":"中"}}]memotypet{SECRET}').upper(),
+        ),
+    ],
+)
+def test_a_vector_of_odd_characters_and_missing_fields_gets_its_verdict(
+    channel: str, kind: str, given: dict[str, Any], expected: str, tmp_path: Path
+) -> None:
+    vector = {"id": "odd", "channel": channel, "kind": kind, "secret": SECRET, "input": given}
+    file = tmp_path / "vectors.json"
+    file.write_text(json.dumps({"vectors": [vector]}))
+    shown = asked("sign", "--vectors", str(file))
+    assert json.loads(shown.stdout) == {"id": "odd", "result": expected}
+
+
+def test_without_a_secret_no_signature_is_genuine(tmp_path: Path) -> None:
+    empty = base64.b64encode(hmac.new(b"", b"{}", hashlib.sha256).digest()).decode()
+    vectors = [
+        {"id": name, "channel": name, "kind": "webhook", "input": {"raw_body": "{}", "given_sign": empty}}
+        for name in ("shopify", "woocommerce")
+    ]  # fmt: skip
+    file = tmp_path / "vectors.json"
+    file.write_text(json.dumps({"vectors": vectors}))
+    shown = asked("sign", "--vectors", str(file))
+    assert [json.loads(line)["result"] for line in shown.stdout.splitlines()] == [
+        "REJECT",
+        "REJECT",
+    ]

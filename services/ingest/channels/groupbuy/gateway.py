@@ -44,8 +44,9 @@ E = TypeVar("E", bound=Envelope)
 
 
 def sign(secret: str, fields: Mapping[str, str]) -> str:
-    """Return the signature of a call."""
-    text = calls.concatenated((k, v) for k, v in fields.items() if k != "sign")
+    """Return the signature over all fields in byte order of their names, empty values included."""
+    ordered = sorted(fields.items(), key=lambda field: field[0].encode())
+    text = "".join([key + value for key, value in ordered if key != "sign"])
     return calls.md5_hex(secret, text, secret).upper()
 
 

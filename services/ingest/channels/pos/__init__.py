@@ -27,7 +27,7 @@ import hmac
 import re
 from datetime import datetime, timedelta
 
-from chassis.signatures import SignatureVector
+from chassis.signatures import REJECT, SignatureVector
 from services.ingest.channels import (
     Channel,
     ChannelError,
@@ -122,13 +122,18 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
 
 
 def recompute(vector: SignatureVector) -> str:
-    """Return the signature of an upload, or the verdict on one."""
+    """Return the signature of an upload, or the verdict on one, at the vector's `now` where it names one."""
     given = vector.fields
-    body = given.get("raw_body", "").encode()
-    signature = sign(vector.secret, timestamp=given.get("timestamp", ""), body=body)
+    timestamp, body = given.get("timestamp", ""), given.get("raw_body", "").encode()
+    signature = sign(vector.secret, timestamp=timestamp, body=body)
     if not vector.given:
         return signature
-    return "ACCEPT" if calls.same(vector.given, signature) else "REJECT"
+    now = given.get("now", timestamp)
+    if not _TIMESTAMP.match(timestamp) or not _TIMESTAMP.match(now):
+        return REJECT
+    if abs(int(now) - int(timestamp)) > SIGNED_FOR_S:
+        return REJECT
+    return calls.verdict(vector, signature, "raw_body")
 
 
 CHANNEL = Channel(

@@ -7,6 +7,7 @@ Sources: Shopify's documentation of orders, webhooks and fulfilment orders, and 
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -320,14 +321,27 @@ def read_waybill_answer(answer: HttpAnswer) -> WriteBack:
 def recompute(vector: SignatureVector) -> str:
     """Return the signature of a webhook's body or of an installation's query, or the verdict."""
     if vector.kind == "oauth":
-        pairs = sorted((k, v) for k, v in vector.fields.items() if k != "hmac")
-        text = "&".join(f"{key}={value}" for key, value in pairs)
-        signature = hmac.new(vector.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+        signature = hmac.new(
+            vector.secret.encode(), _query_text(vector.fields).encode(), hashlib.sha256
+        ).hexdigest()
+        signed: tuple[str, ...] = ("shop", "timestamp")
     else:
         signature = calls.hmac_base64(vector.secret, vector.fields.get("raw_body", "").encode())
-    if not vector.given:
-        return signature
-    return "ACCEPT" if calls.same(vector.given, signature) else "REJECT"
+        signed = ("raw_body",)
+    return calls.verdict(vector, signature, *signed) if vector.given else signature
+
+
+def _query_text(query: Mapping[str, str]) -> str:
+    """Return the text of a query that is signed: what separates is escaped where it stands in a name or a value.
+
+    Source: `Session.calculate_hmac` of Shopify's Python library.
+    """
+    pairs = [
+        (key.replace("%", "%25").replace("=", "%3D"), value.replace("%", "%25"))
+        for key, value in query.items()
+        if key != "hmac"
+    ]
+    return "&".join(sorted(f"{key}={value}".replace("&", "%26") for key, value in pairs))
 
 
 CHANNEL = Channel(

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from chassis.signatures import SignatureVector
+from chassis.signatures import REJECT, SignatureVector
 from services.ingest.channels import (
     Applied,
     Channel,
@@ -208,7 +208,7 @@ def recompute(vector: SignatureVector) -> str:
     signature = sign(vector.secret, client_id=client_id, message=message)
     if not vector.given:
         return signature
-    return "ACCEPT" if calls.same(vector.given, signature) else "REJECT"
+    return calls.verdict(vector, signature) if client_id and message else REJECT
 
 
 CHANNEL = Channel(
