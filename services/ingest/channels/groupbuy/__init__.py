@@ -28,7 +28,15 @@ from services.ingest.channels import (
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
-from services.ingest.channels._wire import Id, Seconds, epoch_ms_time, read_json, sliced, text_of
+from services.ingest.channels._wire import (
+    Id,
+    Seconds,
+    count,
+    epoch_ms_time,
+    read_json,
+    sliced,
+    text_of,
+)
 from services.ingest.channels.groupbuy import gateway, wire
 from services.ingest.channels.groupbuy.aftersales import AFTERSALES
 from services.ingest.channels.groupbuy.extension import GroupbuyExtension
@@ -91,11 +99,10 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError
         return found
     listed = found.listed()
     bodies = sliced(listed.order_list) if listed is not None else None
-    if listed is None or (bodies is None and listed.total_count is None):
+    total = count(listed.total_count) if listed is not None else None
+    if bodies is None and total is None:
         return calls.no_answer("order_list")
-    next_page = calls.page_below(
-        page, total=listed.total_count or 0, size=gateway.PAGE_SIZE, first=1
-    )
+    next_page = calls.page_below(page, total=total or 0, size=gateway.PAGE_SIZE, first=1)
     if isinstance(next_page, ChannelError):
         return next_page
     rows = tuple(_raw_order(body) for body in bodies or ())

@@ -13,6 +13,7 @@ from services.ingest.channels._pickup import Place, at_point, place_of
 from services.ingest.channels._wire import (
     Amount,
     clean,
+    count,
     epoch_ms_time,
     fen,
     present,
@@ -78,6 +79,8 @@ def normalise(body: bytes) -> tuple[Normalised, ...]:
         return leader.normalise(body)
     listed = found.ktt_increment_order_query_response or found.ktt_order_list_response
     rows = sliced(listed.order_list) if listed is not None else None
+    if rows is None and listed is not None and count(listed.total_count) == 0:
+        return ()
     if rows is not None:
         return orders.newest([row for raw in rows for row in _row(raw)])
     if present(found.error_response):
@@ -87,9 +90,11 @@ def normalise(body: bytes) -> tuple[Normalised, ...]:
         fault = gateway.fault_of(error)
         cause = f"{fault.kind} {fault.code} {fault.detail}"
         return orders.refused(problem(ProblemCode.CHANNEL_ERROR, cause, blocks=True))
-    if found.order_sn is None and found.sub_order_list is None:
+    single = found.ktt_order_get_response or found.response
+    order = (single.order or single.order_info or single) if single is not None else found
+    if order.order_sn is None and order.sub_order_list is None:
         return orders.refused(problem(ProblemCode.NOT_AN_ORDER, "no order", blocks=True))
-    return (_normalised(found),)
+    return (_normalised(order),)
 
 
 def _row(raw: bytes) -> tuple[Normalised, ...]:
@@ -99,7 +104,9 @@ def _row(raw: bytes) -> tuple[Normalised, ...]:
 
 def _code(value: Amount) -> str:
     """Return a number of a list of codes as text; absent is ""."""
-    return repr(value) if isinstance(value, float) else text_of(value)
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return text_of(value)
 
 
 def _normalised(order: wire.Order) -> Normalised:
@@ -113,7 +120,7 @@ def _normalised(order: wire.Order) -> Normalised:
     lines = [_line(order, native, in_parcels, problems) for native in natives]
     gifts = [
         _gift(native, number, lines, problems)
-        for number, native in enumerate(order.gift_order_list or (), start=1)
+        for number, native in enumerate(several(order.gift_order_list), start=1)
     ]
     freight_fen = fen(order.shipping_amount, "shipping_amount", problems) + fen(
         order.service_amount, "service_amount", problems
@@ -121,8 +128,13 @@ def _normalised(order: wire.Order) -> Normalised:
     promotions = _promotions(order, lines, payable_fen - freight_fen, problems)
     place = _place(order)
     state, hold = _state(order, place, paid=paid_at is not None)
+    if state is S.AWAITING_SHIPMENT and any(line.shipped_qty for line in lines):
+        state = S.PARTLY_SHIPPED
+    back_fen = fen(order.theoretical_refund_amount, "theoretical_refund_amount", problems)
     if _code(order.after_sales_status) == "2":
-        state, hold = _refunded(state, hold, lines)
+        state, hold = _refunded(state, hold, lines, all_back=0 < payable_fen <= back_fen)
+    elif state in SHIPPABLE and all(line.refunded_qty >= line.qty for line in lines):
+        state, hold = (S.CLOSED_REFUNDED, "") if lines else (state, hold)
     draft = orders.Draft(
         order_no=text_of(order.order_sn),
         shop="",
@@ -189,9 +201,12 @@ def _state(order: wire.Order, place: Place, *, paid: bool) -> tuple[OrderSnapsho
 
 
 def _refunded(
-    state: OrderSnapshotState, hold: str, lines: list[orders.LineDraft]
+    state: OrderSnapshotState, hold: str, lines: list[orders.LineDraft], *, all_back: bool
 ) -> tuple[OrderSnapshotState, str]:
-    """Return the state of an order of which something went back, as far as its lines tell what."""
+    """Return the state of an order of which something went back, as far as its amount and its lines tell what."""
+    if lines and (all_back and state in SHIPPABLE | {S.PAID_ON_HOLD}):
+        for line in lines:
+            line.refund_state, line.refunded_qty = R.REFUNDED, line.qty
     if lines and all(line.refund_state is R.REFUNDED for line in lines):
         return S.CLOSED_REFUNDED, ""
     told = any(line.refund_state is not R.NONE for line in lines)
@@ -214,6 +229,7 @@ def _line(
     shipped = _code(native.shipping_status) in {"1", "3"} or line_id in in_parcels
     if _code(order.shipping_status) in {"1", "3"}:
         shipped = True
+    fetched = max(0, fen(native.verification_number, "verification_number", problems))
     back_fen = fen(native.refund_goods_amount, "refund_goods_amount", problems)
     return orders.LineDraft(
         line_id=line_id,
@@ -225,7 +241,7 @@ def _line(
         net_fen=net_fen,
         is_gift=unit_fen == 0,
         refund_state=_refund_state(order, gone, qty, back_fen, net_fen),
-        shipped_qty=qty - gone if shipped else 0,
+        shipped_qty=qty - gone if shipped else min(qty - gone, fetched),
         refunded_qty=gone,
     )
 
@@ -292,7 +308,7 @@ def _parcels(order: wire.Order) -> tuple[tuple[Parcel, ...], frozenset[str]]:
     """Return the parcels, and the lines which they name."""
     found = []
     named: set[str] = set()
-    for native in order.logistics_list or ():
+    for native in several(order.logistics_list):
         line_ids = tuple(filter(None, map(text_of, native.sub_order_sn_list or ())))
         number = text_of(native.shipping_no)
         if number:
@@ -359,5 +375,5 @@ def _extension(
         ),
         cost_fen=summed([line.goods_cost_price for line in natives], "goods_cost_price"),
         refunded_fen=fen(order.theoretical_refund_amount, "theoretical_refund_amount", problems),
-        answers=tuple((clean(i.name), clean(i.value)) for i in order.custom_item_list or ()),
+        answers=tuple((clean(i.name), clean(i.value)) for i in several(order.custom_item_list)),
     )

@@ -74,7 +74,7 @@ class Order(msgspec.Struct):
     shipping_status: Amount = None
     verification_status: Amount = None
     logistics_type: Amount = None
-    logistics_list: list[Logistics] | None = None
+    logistics_list: list[Logistics] | Logistics | None = None
     is_supplier: bool | None = None
     supply_activity_no: Id = None
     confirm_at: Seconds = None
@@ -96,8 +96,8 @@ class Order(msgspec.Struct):
     self_pick_up_address: Text = None
     self_pick_up_contact_name: Text = None
     self_pick_up_contact_mobile: Text = None
-    gift_order_list: list[Gift] | None = None
-    custom_item_list: list[CustomItem] | None = None
+    gift_order_list: list[Gift] | Gift | None = None
+    custom_item_list: list[CustomItem] | CustomItem | None = None
     sub_order_list: list[Line] | Line | None = None
 
 
@@ -105,7 +105,7 @@ class Listed(msgspec.Struct):
     """One page."""
 
     order_list: msgspec.Raw = msgspec.Raw()
-    total_count: int | None = None
+    total_count: Id = None
 
 
 class Pages(Envelope):
@@ -119,10 +119,19 @@ class Pages(Envelope):
         return self.ktt_increment_order_query_response or self.ktt_order_list_response
 
 
+class Single(Order):
+    """One order by its number: bare in the answer, or once more inside."""
+
+    order: Order | None = None
+    order_info: Order | None = None
+
+
 class Answer(Order):
     """Any answer, or a bare order: read in one pass. `schema` stands in our own payloads only."""
 
     schema: Text = None
     error_response: msgspec.Raw = msgspec.Raw()
+    ktt_order_get_response: Single | None = None
+    response: Single | None = None
     ktt_increment_order_query_response: Listed | None = None
     ktt_order_list_response: Listed | None = None

@@ -7,7 +7,8 @@ No vendor standard exists; this is the whole of it. POST a JSON object of `schem
   offset, `currency`, `total_fen`, `discount_fen`, `rounding_fen` (抹零: what the till let go),
   `payments` [{method, amount_fen, txn_no}], `training` (true while somebody learns the till);
 - `lines` [{line_no, barcode, sku, name, qty, unit, unit_price_fen, amount_fen, discount_fen}]:
-  `qty` is a decimal text, because goods are weighed; `amount_fen` is after `discount_fen`;
+  `qty` is a decimal text, because goods are weighed; `amount_fen` is after `discount_fen`. What the receipt's `discount_fen`
+  has above its lines' is off all of them;
 - `delivery`: null when the goods left over the counter, else {name, phone, province, city,
   district, address} of where to send them;
 - `reservation_id`, where goods were reserved with inventory at the till: the order takes them over, or knows that they left

@@ -96,12 +96,12 @@ def _receipt(raw: bytes, batch: wire.Batch) -> Normalised:
     discount_fen = fen(receipt.discount_fen, "discount_fen", problems)
     rounding_fen = sign * fen(receipt.rounding_fen, "rounding_fen", problems)
     _let_go(lines, rounding_fen)
+    _take_off_rest(receipt, lines, discount_fen, total_fen)
     payments = _payments(receipt, problems)
     paid_fen = sign * sum(payment.fen for payment in payments)
     _check_header(receipt, state, paid_fen, total_fen, problems)
-    created = zoned_time(receipt.created_at, "created_at", problems)
+    created, sold = zoned_time(receipt.created_at, "created_at", problems), kind == "SALE"
     _check_clock(created, batch, problems)
-    sold = kind == "SALE"
     draft = orders.Draft(
         order_no=text_of(receipt.receipt_no),
         shop=text_of(batch.store_no),
@@ -264,6 +264,18 @@ def _let_go(lines: list[orders.LineDraft], rounding_fen: int) -> None:
     if lines and rounding_fen:
         dearest = max(lines, key=lambda line: (line.net_fen, line.line_id))
         dearest.net_fen -= rounding_fen
+
+
+def _take_off_rest(
+    receipt: wire.Receipt, lines: list[orders.LineDraft], discount_fen: int, total_fen: int
+) -> None:
+    """Share out what is off the whole receipt and off none of its lines, where only then the sums meet."""
+    if receipt.type != "SALE":
+        return
+    of_lines_fen = sum(fen(native.discount_fen, "", []) for native in several(receipt.lines))
+    rest_fen = discount_fen - of_lines_fen
+    if rest_fen == sum(line.net_fen for line in lines) - total_fen:
+        orders.take_off(lines, rest_fen)
 
 
 def _payments(receipt: wire.Receipt, problems: list[Problem]) -> tuple[Payment, ...]:

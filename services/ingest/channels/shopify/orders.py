@@ -28,7 +28,7 @@ from services.ingest.channels._wire import (
 )
 from services.ingest.channels.shopify import wire
 from services.ingest.channels.shopify.extension import ShopifyExtension
-from services.ingest.channels.shopify.regions import PROVINCES
+from services.ingest.channels.shopify.regions import CODES, PROVINCES
 from services.ingest.domain.model import (
     Bearer,
     LineRefundState,
@@ -59,6 +59,7 @@ FULFILLED = {
     "fulfilled": S.SHIPPED,
 }
 _NOT_SENT = frozenset({"cancelled", "failure", "error"})
+_CHINA = frozenset({"CN", "China", "中国"})
 _ON_DELIVERY = re.compile(r"cash.on.delivery|\bcod\b|货到付款", re.IGNORECASE)
 
 
@@ -118,9 +119,12 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
     refunded = _refunded(order, problems)
     lines = [_line(native, shipped, refunded, money, problems) for native in natives]
     state, hold = _state(order, natives)
+    if state is S.AWAITING_SHIPMENT and any(shipped.values()):
+        state = S.PARTLY_SHIPPED
     freight_fen, beside = _freight(order, lines, payable_fen, money)
     listed_fen = money.fen(order.total_line_items_price, "total_line_items_price")
     _check_totals(order, lines, beside, money, problems)
+    _check_payment(order, payable_fen, money, problems)
     draft = orders.Draft(
         order_no=text_of(order.id),
         shop="",
@@ -170,10 +174,23 @@ def _check_totals(
     if order.total_discounts is not None and told_fen not in known:
         detail = f"total_discounts {told_fen}, lines {off_fen}"
         problems.append(problem(ProblemCode.PROMOTIONS_DIFFER, detail, blocks=False))
+
+
+def _check_payment(
+    order: wire.Order, payable_fen: int, money: Money, problems: list[Problem]
+) -> None:
+    """Name what contradicts an order that is said to be paid."""
+    if order.financial_status != "paid":
+        return
     open_fen = money.fen(order.total_outstanding, "total_outstanding")
-    if order.financial_status == "paid" and open_fen > 0:
+    came_fen = _came_fen(order, money)
+    if open_fen > 0:
         detail = f"paid, total_outstanding {open_fen}"
-        problems.append(problem(ProblemCode.STATE_CONTRADICTS_PAYMENT, detail, blocks=False))
+    elif came_fen is not None and came_fen < payable_fen:
+        detail = f"paid, transactions {came_fen}"
+    else:
+        return
+    problems.append(problem(ProblemCode.STATE_CONTRADICTS_PAYMENT, detail, blocks=False))
 
 
 def _raw_state(order: wire.Order) -> str:
@@ -228,12 +245,26 @@ def _paid_fen(
     if paid == "partially_paid":
         open_fen = money.fen(order.total_outstanding, "total_outstanding")
         if order.total_outstanding is None:
+            came_fen = _came_fen(order, money)
+            if came_fen is not None:
+                return came_fen
             problems.append(problem(ProblemCode.AMOUNT_MISSING, "total_outstanding", blocks=False))
             return 0
         return payable_fen - open_fen
     if paid in PAID or paid == "refunded":
         return payable_fen
     return payable_fen if state is S.COMPLETED else 0
+
+
+def _came_fen(order: wire.Order, money: Money) -> int | None:
+    """Return what successful transactions brought; None where the order is told without them."""
+    if order.transactions is None:
+        return None
+    return sum(
+        money.fen(moved.amount, "transactions.amount")
+        for moved in order.transactions
+        if moved.kind in {"sale", "capture"} and moved.status == "success"
+    )
 
 
 def _times(
@@ -271,7 +302,7 @@ def _line(
         money.fen(share.amount, "discount_allocations.amount")
         for share in native.discount_allocations or ()
     )
-    if native.discount_allocations is None:
+    if not native.discount_allocations:
         discount_fen = money.fen(native.total_discount, "line_items.total_discount")
     gone = min(qty, max(refunded.get(line_id, 0), qty - _left(native, qty, problems)))
     sent = shipped.get(line_id, qty if native.fulfillment_status == "fulfilled" else 0)
@@ -403,8 +434,9 @@ def _promotions(
 def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
     address = order.shipping_address or wire.Address()
     province = clean(address.province)
-    if address.country_code == "CN":
-        province = PROVINCES.get(clean(address.province_code).upper(), province)
+    if (clean(address.country_code) or clean(address.country)) in _CHINA:
+        code = clean(address.province_code).upper() or CODES.get(province.lower(), "")
+        province = PROVINCES.get(code, province)
     elif not province:
         # A country without provinces is its own; China without one is nowhere.
         province = clean(address.country)

@@ -1,4 +1,4 @@
-"""Shopify's two-letter codes of China's provinces, and the names which rules compare."""
+"""Shopify's two-letter codes of China's provinces, the names which rules compare, and those which Shopify writes."""
 
 from typing import Final
 
@@ -35,4 +35,39 @@ PROVINCES: Final = {
     "YN": "云南",
     "YZ": "西藏",
     "ZJ": "浙江",
+}
+# As an address has them whose code is missing.
+CODES: Final = {
+    "anhui": "AH",
+    "beijing": "BJ",
+    "chongqing": "CQ",
+    "fujian": "FJ",
+    "gansu": "GS",
+    "guangdong": "GD",
+    "guangxi": "GX",
+    "guizhou": "GZ",
+    "hainan": "HI",
+    "hebei": "HE",
+    "heilongjiang": "HL",
+    "henan": "HA",
+    "hubei": "HB",
+    "hunan": "HN",
+    "inner mongolia": "NM",
+    "jiangsu": "JS",
+    "jiangxi": "JX",
+    "jilin": "JL",
+    "liaoning": "LN",
+    "ningxia": "NX",
+    "qinghai": "QH",
+    "shaanxi": "SN",
+    "shandong": "SD",
+    "shanghai": "SH",
+    "shanxi": "SX",
+    "sichuan": "SC",
+    "tianjin": "TJ",
+    "tibet": "YZ",
+    "xinjiang": "XJ",
+    "xizang": "YZ",
+    "yunnan": "YN",
+    "zhejiang": "ZJ",
 }

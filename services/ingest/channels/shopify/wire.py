@@ -178,6 +178,7 @@ class Order(msgspec.Struct):
     shipping_address: Address | None = None
     fulfillments: list[Fulfillment] | None = None
     refunds: list[Refund] | None = None
+    transactions: list[Transaction] | None = None
     customer: Customer | None = None
 
 

@@ -4,6 +4,7 @@ Reads an order (an answer, an entry of a list, a webhook's body: all alike) and 
 refund object names at best its order. Amounts are the shop's currency, taxes are inside each line.
 """
 
+import re
 from html import unescape
 
 import msgspec
@@ -15,6 +16,7 @@ from services.ingest.channels._person import full_name
 from services.ingest.channels._wire import (
     Text,
     clean,
+    is_list,
     noted,
     problem,
     quantity,
@@ -56,6 +58,8 @@ STATES = {
 }
 DRAFTS = frozenset({"auto-draft", "checkout-draft", "draft"})
 _ON_DELIVERY = "cod"
+PING = re.compile(rb"^webhook_id=[0-9]{1,20}\Z")
+"""What a shop sends when a webhook is saved: a form, and without a signature."""
 
 
 _decode = msgspec.json.Decoder(wire.Answer).decode
@@ -65,11 +69,13 @@ _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 def normalise(body: bytes) -> tuple[Normalised, ...]:
     """Read one native payload; never raises, a second call gives the same."""
-    if body[:64].lstrip().startswith(b"["):
+    if is_list(body):
         rows = read_json(_decode_list, body)
         if isinstance(rows, Problem):
             return orders.refused(rows)
         return orders.newest([_one(bytes(raw)) for raw in rows])
+    if PING.match(body):
+        return (_no_order("a ping, not an order"),)
     return (_one(body),)
 
 
@@ -259,12 +265,16 @@ def _fees(
     return added_fen, tuple(found)
 
 
-def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
+def _address(order: wire.Order) -> wire.Address:
     """Take the shipping address; billing where the shop asked for only one."""
-    billing = order.billing or wire.Address()
-    address = order.shipping or billing
-    if not any(map(clean, (address.address_1, address.city, address.state))):
-        address = billing
+    address = order.shipping or wire.Address()
+    if any(map(clean, (address.address_1, address.city, address.state))):
+        return address
+    return order.billing or wire.Address()
+
+
+def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
+    billing, address = order.billing or wire.Address(), _address(order)
     province = plain_text(address.state)
     if address.country == "CN":
         province = PROVINCES.get(province.upper().replace("-", ""), province)
@@ -286,7 +296,7 @@ def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
 def _extension(
     order: wire.Order, fees_fen: int, refunded_fen: int, money: Money
 ) -> WooCommerceExtension:
-    address = order.shipping or order.billing or wire.Address()
+    address = _address(order)
     return WooCommerceExtension(
         buyer_key=real_id(order.customer_id),
         number=text_of(order.number),

@@ -30,7 +30,7 @@ from services.ingest.channels import (
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
-from services.ingest.channels._wire import Id, Seconds, epoch_ms_time, read_json, text_of
+from services.ingest.channels._wire import Id, Seconds, count, epoch_ms_time, read_json, text_of
 from services.ingest.channels.xiaohongshu import gateway, wire
 from services.ingest.channels.xiaohongshu.aftersales import AFTERSALES
 from services.ingest.channels.xiaohongshu.extension import XiaohongshuExtension
@@ -91,9 +91,10 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError
     if isinstance(found, ChannelError):
         return found
     rows = found.data.rows() if found.data is not None else None
-    if found.data is None or (rows is None and found.data.total is None):
+    total = count(found.data.total) if found.data is not None else None
+    if rows is None and total is None:
         return calls.no_answer("orderList")
-    next_page = calls.page_below(page, total=found.data.total or 0, size=gateway.PAGE_SIZE, first=1)
+    next_page = calls.page_below(page, total=total or 0, size=gateway.PAGE_SIZE, first=1)
     if isinstance(next_page, ChannelError):
         return next_page
     orders: list[RawOrder] = []

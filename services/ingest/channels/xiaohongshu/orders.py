@@ -13,6 +13,8 @@ from services.ingest.channels._wire import (
     clean,
     epoch_ms_time,
     fen,
+    is_list,
+    present,
     problem,
     quantity,
     read_json,
@@ -81,16 +83,22 @@ class _Answer(gateway.Envelope):
 
 _decode = msgspec.json.Decoder(_Answer).decode
 _decode_order = msgspec.json.Decoder(wire.Order).decode
+_decode_message = msgspec.json.Decoder(wire.Message).decode
 _decode_messages = msgspec.json.Decoder(list[wire.Message]).decode
+_decode_text = msgspec.json.Decoder(str).decode
 
 
 def normalise(body: bytes) -> tuple[Normalised, ...]:
     """Read one native payload; never raises, a second call gives the same."""
-    if body[:64].lstrip().startswith(b"["):
-        return _hinted(body)
+    if is_list(body):
+        messages = read_json(_decode_messages, body)
+        return orders.refused(messages) if isinstance(messages, Problem) else _hinted(messages)
     found = read_json(_decode, body)
     if isinstance(found, Problem):
-        return orders.refused(found)
+        message = read_json(_decode_message, body)
+        if isinstance(message, Problem) or message.msgTag is None:
+            return orders.refused(found)
+        return _hinted([message])
     if bytes(found.orderId):
         return _row(body)
     if not found.well:
@@ -119,23 +127,30 @@ def _row(raw: bytes) -> tuple[Normalised, ...]:
 
 
 def is_partial(order: wire.Order) -> bool:
-    """Say whether a row lacks its content, as the rows of a page do."""
-    return order.skuList is None and order.totalPayAmount is None
+    """Say whether a row lacks its lines, as the rows of a page do."""
+    return order.skuList is None
 
 
-def _hinted(body: bytes) -> tuple[Normalised, ...]:
+def _hinted(messages: list[wire.Message]) -> tuple[Normalised, ...]:
     """Give what a push carries: a number, a state, no lines."""
-    found = read_json(_decode_messages, body)
-    if isinstance(found, Problem):
-        return orders.refused(found)
     hinted: list[Normalised] = []
-    for message in found:
-        change = read_json(_decode_order, (message.data or "").encode("utf-8", "replace"))
-        if not isinstance(change, Problem) and change.orderId is not None:
+    broken: list[Normalised] = []
+    for message in filter(lambda one: present(one.data), messages):
+        change = _inside(message.data)
+        if isinstance(change, Problem):
+            broken.append(Normalised(order=None, problems=(change,)))
+        elif change.orderId is not None:
             hinted.append(_normalised(change, partial=True, shop=text_of(message.sellerId)))
     if not hinted:
         return orders.refused(problem(ProblemCode.NOT_AN_ORDER, "no order", blocks=True))
-    return orders.newest(hinted)
+    return (*orders.newest(hinted), *broken)
+
+
+def _inside(told: msgspec.Raw) -> wire.Order | Problem:
+    """Read what a message is about."""
+    text = read_json(_decode_text, bytes(told))
+    body = bytes(told) if isinstance(text, Problem) else text.encode("utf-8", "replace")
+    return read_json(_decode_order, body)
 
 
 def _normalised(order: wire.Order, *, partial: bool = False, shop: str = "") -> Normalised:
@@ -150,6 +165,7 @@ def _normalised(order: wire.Order, *, partial: bool = False, shop: str = "") -> 
         ship_by=epoch_ms_time(order.promiseLastDeliveryTime, "promiseLastDeliveryTime", problems),
     )
     state, hold = _state(order, paid=times.paid is not None)
+    lines = [] if partial else _lines(order, state, problems)
     if (order.totalPayAmount is None or order.totalPayAmount == "") and not partial:
         problems.append(problem(ProblemCode.AMOUNT_MISSING, "totalPayAmount", blocks=True))
     deposit_fen = fen(order.totalDepositAmount, "totalDepositAmount", problems)
@@ -168,7 +184,7 @@ def _normalised(order: wire.Order, *, partial: bool = False, shop: str = "") -> 
         paid_fen=_paid_fen(state, payable_fen, deposit_fen, paid=times.paid is not None),
         freight_fen=fen(order.totalShippingFree, "totalShippingFree", problems),
         goods_fen=None,
-        lines=() if partial else _lines(order, state, problems),
+        lines=lines,
         receiver=receiver(
             region=(
                 order.receiverProvinceName,
@@ -181,7 +197,7 @@ def _normalised(order: wire.Order, *, partial: bool = False, shop: str = "") -> 
             problems=problems,
         ),
         promotions=_promotions(order, problems),
-        parcels=_parcels(order, times),
+        parcels=_parcels(order, lines, times),
         times=times,
         buyer_memo=clean(order.customerRemark),
         seller_memo=clean(order.sellerRemark),
@@ -313,19 +329,21 @@ def _promotions(order: wire.Order, problems: list[Problem]) -> tuple[Promotion, 
     )
 
 
-def _parcels(order: wire.Order, times: Times) -> tuple[Parcel, ...]:
+def _parcels(order: wire.Order, lines: list[orders.LineDraft], times: Times) -> tuple[Parcel, ...]:
+    """Return the parcels; one that names SKUs holds their lines."""
     whole = wire.Delivery(
         expressTrackingNo=order.expressTrackingNo, expressCompanyCode=order.expressCompanyCode
     )
     found: dict[str, Parcel] = {}
     for native in (*several(order.simpleDeliveryOrderList), whole):
         number = text_of(native.expressTrackingNo)
+        held = set(map(real_id, native.skuIdList or ()))
         if number and number not in found:
             found[number] = Parcel(
                 waybill_no=number,
                 carrier=text_of(native.expressCompanyCode),
                 shipped_at=times.shipped,
-                line_ids=(),
+                line_ids=tuple(line.line_id for line in lines if line.sku_id in held),
             )
     return tuple(found.values())
 

@@ -4,7 +4,7 @@
 
 import msgspec
 
-from services.ingest.channels._wire import Amount, Id, Seconds, Text, sliced
+from services.ingest.channels._wire import Amount, Id, Seconds, Text, count, sliced
 
 
 class Component(msgspec.Struct):
@@ -85,17 +85,17 @@ class Data(Order):
 
     orderList: msgspec.Raw = msgspec.Raw()
     receiverInfos: list[Order] | Order | None = None
-    total: int | None = None
-    maxPageNo: int | None = None
+    total: Id = None
 
     def rows(self) -> tuple[bytes, ...] | None:
         """The rows' bytes; None where the answer has no list at all."""
-        return sliced(self.orderList)
+        rows = sliced(self.orderList)
+        return () if rows is None and count(self.total) == 0 else rows
 
 
 class Message(msgspec.Struct):
-    """One pushed message; `data` is JSON inside text."""
+    """One pushed message; `data` is JSON inside text, or an object."""
 
     msgTag: Text = None
     sellerId: Id = None
-    data: Text = None
+    data: msgspec.Raw = msgspec.Raw()

@@ -34,6 +34,7 @@ from services.ingest.channels._wire import (
     Text,
     beijing_text,
     beijing_time,
+    count,
     read_json,
     sliced,
     text_of,
@@ -65,19 +66,19 @@ class _Row(msgspec.Struct):
 
 
 class _Paginator(msgspec.Struct):
-    total_count: int | None = None
+    total_count: Id = None
 
 
 class _Listed(msgspec.Struct):
     full_order_info_list: msgspec.Raw = msgspec.Raw()
-    total_results: int | None = None
+    total_results: Id = None
     paginator: _Paginator | None = None
 
     def total(self) -> int | None:
         """Return how many orders the window has; the field moved between versions."""
         if self.total_results is not None or self.paginator is None:
-            return self.total_results
-        return self.paginator.total_count
+            return count(self.total_results)
+        return count(self.paginator.total_count)
 
 
 class _ListAnswer(gateway.Envelope):

@@ -12,6 +12,7 @@ from services.ingest.channels._pickup import at_point
 from services.ingest.channels._wire import (
     beijing_time,
     clean,
+    count,
     minor_units,
     present,
     problem,
@@ -95,6 +96,8 @@ def _answered(body: bytes) -> tuple[Normalised, ...]:
     if found.full_order_info is not None:
         return (_normalised(found),)
     listed = sliced(found.full_order_info_list)
+    if listed is None and count(found.total_results) == 0:
+        return ()
     if listed is not None:
         return orders.newest([row for raw in listed for row in _row(raw)])
     return orders.refused(problem(ProblemCode.NOT_AN_ORDER, "no order", blocks=True))
@@ -107,11 +110,11 @@ def _row(raw: bytes) -> tuple[Normalised, ...]:
 
 def _pushed(push: wire.Answer) -> tuple[Normalised, ...]:
     """Give what a push carries; a test push is no order."""
+    if push.test:
+        return orders.refused(problem(ProblemCode.NOT_AN_ORDER, "a test push", blocks=True))
     message = pushes.message_of(push.msg)
     if isinstance(message, Problem):
         return orders.refused(message)
-    if push.test:
-        return orders.refused(problem(ProblemCode.NOT_AN_ORDER, "a test push", blocks=True))
     if message.full_order_info is not None:
         return (_normalised(message),)
     if message.tid is None:
@@ -137,12 +140,14 @@ def _normalised(trade: wire.Trade, *, partial: bool = False) -> Normalised:
     times = _times(info, problems)
     deposit_fen = sum(
         yuan(phase.real_price, "phase_payments.real_price", problems)
-        for phase in pay.phase_payments or ()
+        for phase in several(pay.phase_payments)
         if real_id(phase.outer_transaction_no) or real_id(phase.inner_transaction_no)
     )
     parcels, sent = _parcels(trade)
     natives = several(order.orders)
-    state, hold = _state(info, paid=times.paid is not None, deposit_fen=deposit_fen)
+    # The time of payment may be the deposit's.
+    paid_up = times.paid is not None and not 0 < deposit_fen < payable_fen
+    state, hold = _state(order, info, paid=paid_up, deposit_fen=deposit_fen)
     lines = _lines(natives, problems, all_sent=state in _SHIPPED, sent=sent)
     refunds = parts.refunds(trade, info, lines, problems)
     if state is S.AWAITING_SHIPMENT and any(line.shipped_qty for line in lines):
@@ -180,12 +185,14 @@ def _normalised(trade: wire.Trade, *, partial: bool = False) -> Normalised:
         seller_memo=clean(remark.trade_memo),
         extensions=_extension(order, info),
         partial=partial,
-        collected=text_of(info.express_type) == _SELF_FETCH,
+        collected=_is_collected(info),
     )
     return orders.finish(draft, problems)
 
 
-def _state(info: wire.OrderInfo, *, paid: bool, deposit_fen: int) -> tuple[OrderSnapshotState, str]:
+def _state(
+    order: wire.FullOrder, info: wire.OrderInfo, *, paid: bool, deposit_fen: int
+) -> tuple[OrderSnapshotState, str]:
     status = clean(info.status)
     state = STATES.get(status, S.UNKNOWN)
     if state is S.UNPAID and deposit_fen and not paid:
@@ -197,6 +204,8 @@ def _state(info: wire.OrderInfo, *, paid: bool, deposit_fen: int) -> tuple[Order
         return S.PAID_ON_HOLD, "delivery_unknown"
     if state is S.AWAITING_SHIPMENT and text_of(info.refund_state) == _ALL_REFUNDED:
         return S.CLOSED_REFUNDED, ""
+    if state is S.AWAITING_SHIPMENT and _is_collected(info) and _point(order) == wire.Point():
+        return S.PAID_ON_HOLD, "pick_up_point_unknown"
     return state, HOLDS.get(status, "")
 
 
@@ -271,11 +280,11 @@ def _parcels(trade: wire.Trade) -> tuple[tuple[Parcel, ...], frozenset[str]]:
     """Return the parcels, and the lines of deliveries that went."""
     found = []
     sent: set[str] = set()
-    for delivery in trade.delivery_order or ():
+    for delivery in several(trade.delivery_order):
         line_ids = wire.line_ids(delivery.oids)
         if text_of(delivery.express_state) == "1":
             sent.update(line_ids)
-        for dispatch in delivery.dists or ():
+        for dispatch in several(delivery.dists):
             express = dispatch.express_info or wire.Express()
             number = real_id(express.express_no)
             if number:
@@ -284,6 +293,10 @@ def _parcels(trade: wire.Trade) -> tuple[tuple[Parcel, ...], frozenset[str]]:
                     Parcel(waybill_no=number, carrier=carrier, shipped_at=None, line_ids=line_ids)
                 )
     return tuple(found), frozenset(sent)
+
+
+def _is_collected(info: wire.OrderInfo) -> bool:
+    return text_of(info.express_type) == _SELF_FETCH
 
 
 def _point(order: wire.FullOrder) -> wire.Point:
@@ -296,7 +309,7 @@ def _receiver(order: wire.FullOrder, info: wire.OrderInfo, problems: list[Proble
     address = order.address_info or wire.Address()
     region = (address.delivery_province, address.delivery_city, address.delivery_district)
     person = (address.receiver_name, text_of(address.receiver_tel), address.delivery_address)
-    collected = text_of(info.express_type) == _SELF_FETCH
+    collected = _is_collected(info)
     point = _point(order)
     if collected:
         region = (point.province, point.city, point.county)

@@ -44,7 +44,7 @@ def refunds(
     """Give every line its state; what is not told for a line counts for all of them."""
     states: dict[str, LineRefundState] = {}
     amounts: dict[str, int] = {}
-    for request in trade.refund_order or ():
+    for request in several(trade.refund_order):
         state = REQUESTS.get(text_of(request.refund_state), R.UNKNOWN)
         for line_id in wire.line_ids(request.oids):
             before = states.get(line_id, R.NONE)
@@ -85,17 +85,21 @@ def promotions(
         for line in several(native.item)
         for discount in several(line.promotions)
     ]
-    rest_fen = yuan(native.item_discount_fee, "item_discount_fee", problems) - sum(
-        promotion.fen for promotion in of_lines
-    )
-    if rest_fen > 0:
-        of_lines.append(Promotion(name="商品优惠", fen=rest_fen, borne_by=Bearer.SELLER))
+    _rest(found, "订单优惠", yuan(native.order_discount_fee, "order_discount_fee", problems))
+    _rest(of_lines, "商品优惠", yuan(native.item_discount_fee, "item_discount_fee", problems))
     found = [promotion for promotion in (*found, *of_lines) if promotion.fen]
     adjusted_fen = yuan(native.adjust_fee, "adjust_fee", problems)
     open_fen = discount_fen - sum(promotion.fen for promotion in found)
     if adjusted_fen and abs(open_fen) == abs(adjusted_fen):
         found.append(Promotion(name="改价", fen=open_fen, borne_by=Bearer.SELLER))
     return tuple(found)
+
+
+def _rest(named: list[Promotion], name: str, total_fen: int) -> None:
+    """Add what the total of some discounts has above those which are named."""
+    rest_fen = total_fen - sum(promotion.fen for promotion in named)
+    if rest_fen > 0:
+        named.append(Promotion(name=name, fen=rest_fen, borne_by=Bearer.SELLER))
 
 
 def _promotion(native: wire.Discount, amount: Amount, problems: list[Problem]) -> Promotion:

@@ -1,6 +1,6 @@
 """Youzan's pushes: the inner message is signed as it was received, still URL-encoded; hints only."""
 
-from urllib.parse import unquote
+from urllib.parse import unquote_plus
 
 import msgspec
 
@@ -58,9 +58,14 @@ def message_text(raw: msgspec.Raw) -> str:
 def message_of(raw: msgspec.Raw) -> Message | Problem:
     """Read the inner message, encoded in text or, in newer ones, as an object."""
     text = message_text(raw)
-    body = unquote(text, errors="replace") if text.startswith("%") else text
-    inner = body.encode("utf-8", "replace") if text else bytes(raw)
-    return read_json(_decode_message, inner)
+    if not text:
+        return read_json(_decode_message, bytes(raw))
+    plain = read_json(_decode_message, text.encode("utf-8", "replace"))
+    if not isinstance(plain, Problem) or "%" not in text:
+        return plain
+    # Forms write a blank as "+", and a plus as %2B.
+    body = unquote_plus(text, errors="replace")
+    return read_json(_decode_message, body.encode("utf-8", "replace"))
 
 
 def verify(credentials: Credentials, push: PushRequest) -> bool:

@@ -80,7 +80,7 @@ class PayInfo(msgspec.Struct):
     total_fee: Amount = None
     post_fee: Amount = None
     payment: Amount = None
-    phase_payments: list[Phase] | None = None
+    phase_payments: list[Phase] | Phase | None = None
 
 
 class Buyer(msgspec.Struct):
@@ -149,6 +149,7 @@ class LineDiscounts(msgspec.Struct):
 class Promotions(msgspec.Struct):
     """All discounts of an order."""
 
+    order_discount_fee: Amount = None
     item_discount_fee: Amount = None
     adjust_fee: Amount = None
     order: list[Discount] | Discount | None = None
@@ -198,7 +199,7 @@ class Delivery(msgspec.Struct):
 
     express_state: Id = None
     oids: LineIds = None
-    dists: list[Dispatch] | None = None
+    dists: list[Dispatch] | Dispatch | None = None
 
 
 class Trade(msgspec.Struct):
@@ -206,14 +207,15 @@ class Trade(msgspec.Struct):
 
     full_order_info: FullOrder | None = None
     order_promotion: Promotions | None = None
-    refund_order: list[Refund] | None = None
-    delivery_order: list[Delivery] | None = None
+    refund_order: list[Refund] | Refund | None = None
+    delivery_order: list[Delivery] | Delivery | None = None
 
 
 class Found(Trade):
     """The data of an answer: a detail or a page."""
 
     full_order_info_list: msgspec.Raw = msgspec.Raw()
+    total_results: Id = None
 
 
 class Answer(Trade):
