@@ -181,9 +181,7 @@ def _check_header(draft: Draft, problems: list[Problem]) -> None:
         return
     if draft.names_shop and not draft.shop:
         problems.append(problem(ProblemCode.SHOP_MISSING, "shop", blocks=False))
-    # The channel's e-waybill takes the key in place of a name and an address.
-    nobody = draft.receiver.pii is PiiKind.ABSENT and not draft.receiver.key
-    if draft.state in SHIPPABLE and not draft.collected and (not draft.receiver.province or nobody):
+    if draft.state in SHIPPABLE and not draft.collected and not _has_receiver(draft.receiver):
         problems.append(problem(ProblemCode.RECEIVER_MISSING, "receiver", blocks=True))
     _check_texts(draft, problems)
     paid = draft.times.paid is not None
@@ -203,8 +201,23 @@ def _names_missing(problems: Sequence[Problem]) -> bool:
     return any(one.code is ProblemCode.AMOUNT_MISSING for one in problems)
 
 
+def _has_receiver(to: Receiver) -> bool:
+    """Say whether a parcel finds its way: a region, a street, and a name or a phone.
+
+    The channel's e-waybill takes the key in place of all but the region.
+    """
+    if not to.province or to.key:
+        return bool(to.province)
+    address = to.address or to.address_cipher
+    return bool(address and (to.name or to.name_cipher or to.phone or to.phone_cipher))
+
+
 def _check_texts(draft: Draft, problems: list[Problem]) -> None:
     """An address nobody can read any more cannot be shipped to; a name can, by the phone."""
+    region = f"{draft.receiver.province} {draft.receiver.city}"
+    if is_lost(region):
+        blocks = draft.state in SHIPPABLE
+        problems.append(problem(ProblemCode.RECEIVER_LOST, "receiver region", blocks=blocks))
     if draft.receiver.pii is not PiiKind.PLAIN:
         return
     for name in ("name", "address"):

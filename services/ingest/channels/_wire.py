@@ -274,6 +274,12 @@ def fen(value: Amount, field: str, problems: list[Problem]) -> int:
     return amount
 
 
+def needed(value: Amount, field: str, problems: list[Problem]) -> None:
+    """Block an order that lacks an amount without which its lines have no price: absent is not free."""
+    if value is None or value == "":
+        problems.append(problem(ProblemCode.AMOUNT_MISSING, field, blocks=True))
+
+
 def quantity(value: Amount, field: str, problems: list[Problem]) -> int:
     """Return whole pieces, at least one; anything else is 0 and a blocking problem."""
     pieces = _fen(value) if value is not None and value != "" else None
@@ -402,7 +408,9 @@ def receiver(
     kinds = [kind_of(text) for text in texts]
     found = {kind for kind in kinds if kind is not PiiKind.ABSENT}
     ciphers = [kind is PiiKind.ENCRYPTED for kind in kinds]
-    if len(found) > 1:
+    # A clear phone beside masks is the platform's virtual number, which is meant to be dialled.
+    but_phone = (found - {PiiKind.PLAIN}) | (found & {kinds[0], kinds[2]})
+    if len(found if any(ciphers) else but_phone) > 1:
         detail = "+".join(sorted(found))
         problems.append(problem(ProblemCode.RECEIVER_MIXED, detail, blocks=False))
     hidden = {PiiKind.ENCRYPTED, PiiKind.PLAIN} if any(ciphers) else set()

@@ -16,6 +16,7 @@ from services.ingest.channels._wire import (
     count,
     epoch_ms_time,
     fen,
+    needed,
     present,
     problem,
     quantity,
@@ -221,8 +222,11 @@ def _line(
     line_id = text_of(native.sub_order_sn)
     qty = quantity(native.goods_number, "goods_number", problems)
     unit_fen = fen(native.goods_price, "goods_price", problems)
+    needed(native.goods_price, "goods_price", problems)
     real = native.real_goods_amount
-    net_fen = unit_fen * qty if real is None else fen(real, "real_goods_amount", problems)
+    net_fen = (
+        unit_fen * qty if real is None or real == "" else fen(real, "real_goods_amount", problems)
+    )
     gone = min(qty, max(0, fen(native.already_cancel_number, "already_cancel_number", problems)))
     if _code(native.cancel_status) == "1":
         gone = gone or qty

@@ -11,6 +11,7 @@ from services.ingest.channels import _order as orders
 from services.ingest.channels._wire import (
     clean,
     fen,
+    needed,
     problem,
     read_json,
     receiver,
@@ -217,6 +218,8 @@ def _line(
     """Read one line; goods by weight are one piece at the price of what was weighed."""
     line_id = text_of(native.line_no)
     unit_fen = fen(native.unit_price_fen, "lines.unit_price_fen", problems)
+    needed(native.unit_price_fen, "lines.unit_price_fen", problems)
+    needed(native.amount_fen, "lines.amount_fen", problems)
     amount_fen = sign * fen(native.amount_fen, "lines.amount_fen", problems)
     discount_fen = fen(native.discount_fen, "lines.discount_fen", problems)
     text = repr(native.qty) if isinstance(native.qty, float) else text_of(native.qty)

@@ -13,6 +13,7 @@ from services.ingest.channels._money import Money
 from services.ingest.channels._person import full_name
 from services.ingest.channels._wire import (
     clean,
+    needed,
     noted,
     present,
     problem,
@@ -298,6 +299,7 @@ def _line(
     line_id = text_of(native.id)
     qty = quantity(native.quantity, "line_items.quantity", problems)
     unit_fen = money.fen(native.price, "line_items.price")
+    needed(native.price, "line_items.price", problems)
     discount_fen = sum(
         money.fen(share.amount, "discount_allocations.amount")
         for share in native.discount_allocations or ()

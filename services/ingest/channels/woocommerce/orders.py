@@ -17,6 +17,7 @@ from services.ingest.channels._wire import (
     Text,
     clean,
     is_list,
+    needed,
     noted,
     problem,
     quantity,
@@ -198,6 +199,8 @@ def _paid_fen(order: wire.Order, state: OrderSnapshotState, payable_fen: int) ->
 def _line(native: wire.Line, money: Money, problems: list[Problem]) -> orders.LineDraft:
     qty = quantity(native.quantity, "line_items.quantity", problems)
     listed_fen = _listed_fen(native, money)
+    needed(native.subtotal, "line_items.subtotal", problems)
+    needed(native.total, "line_items.total", problems)
     net_fen = money.fen(native.total, "line_items.total") + money.fen(
         native.total_tax, "line_items.total_tax"
     )

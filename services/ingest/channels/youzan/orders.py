@@ -14,6 +14,7 @@ from services.ingest.channels._wire import (
     clean,
     count,
     minor_units,
+    needed,
     present,
     problem,
     quantity,
@@ -262,6 +263,8 @@ def _line(
     line_id = text_of(native.oid)
     qty = quantity(native.num, "orders.num", problems)
     unit_fen = yuan(native.price, "orders.price", problems)
+    if not native.is_present:
+        needed(native.price, "orders.price", problems)
     return orders.LineDraft(
         line_id=line_id,
         sku_id=real_id(native.sku_id) or real_id(native.item_id),

@@ -24,6 +24,7 @@ from tests.unit.ingest.channels.natives import (
     shopify_line,
     shopify_order,
     woo,
+    woo_line,
     woo_order,
     youzan,
     youzan_line,
@@ -307,3 +308,35 @@ def test_what_went_back_or_was_fetched_of_a_group_buy_does_not_ship(
     found = ktt(ktt_line(**line), **changed)
     nasty.assert_taken(found)
     assert (order_of(found).state, order_of(found).hold) == (state, hold)
+
+
+@pytest.mark.parametrize("absent", [None, ""])
+@pytest.mark.parametrize("channel", ["shopify", "woocommerce", "woo total", "pos", "ktt", "youzan"])
+def test_a_line_without_its_price_is_not_free(channel: str, absent: Any) -> None:
+    found = {
+        "shopify": lambda: shopify(shopify_line(price=absent)),
+        "woocommerce": lambda: woo(woo_line(subtotal=absent)),
+        "woo total": lambda: woo(woo_line(total=absent)),
+        "pos": lambda: pos(pos_line(unit_price_fen=absent)),
+        "ktt": lambda: ktt(ktt_line(goods_price=absent)),
+        "youzan": lambda: youzan(youzan_line(price=absent)),
+    }[channel]()
+    nasty.assert_refused(found, P.AMOUNT_MISSING)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"receiver_address_detail": ""},
+        {"receiver_name": "", "receiver_mobile": None},
+        {"receiver_address_province": " "},
+    ],
+)
+def test_a_parcel_needs_a_region_a_street_and_somebody(changed: Native) -> None:
+    nasty.assert_refused(ktt(**changed), P.RECEIVER_MISSING)
+    nasty.assert_taken(ktt(receiver_mobile=""))
+
+
+def test_a_region_that_is_spoilt_does_not_ship() -> None:
+    found = youzan(delivery_province="\ufffd\ufffd省")
+    nasty.assert_refused(found, P.RECEIVER_LOST)

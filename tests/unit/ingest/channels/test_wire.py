@@ -170,6 +170,7 @@ def test_what_a_person_typed_is_no_cipher(text: str, kind: PiiKind) -> None:
         (("#i#c#", "$i$c$", "示例路 1 号"), "encrypted", ("", "", "")),
         (("#i#c#", "130****0001", "示例路 1 号"), "encrypted", ("", "130****0001", "")),
         (("测**", "13000000001", "示例路"), "masked", ("测**", "13000000001", "示例路")),
+        (("测试", "130****0001", "示例路"), "masked", ("测试", "130****0001", "示例路")),
     ],
 )
 def test_nothing_of_an_encrypted_receiver_is_clear(
@@ -181,6 +182,15 @@ def test_nothing_of_an_encrypted_receiver_is_clear(
     )
     assert (found.pii, (found.name, found.phone, found.address)) == (kind, readable)
     assert [p.code for p in problems] == [ProblemCode.RECEIVER_MIXED]
+
+
+def test_a_clear_phone_beside_masks_is_a_virtual_number() -> None:
+    problems: list[Problem] = []
+    person = ("测**", "17000000001", "示例路**")
+    found = wire.receiver(
+        region=("山东省", "青岛市", ""), town="", person=person, key=None, problems=problems
+    )
+    assert (found.pii, found.phone, problems) == ("masked", "17000000001", [])
 
 
 @pytest.mark.parametrize(
