@@ -402,7 +402,7 @@ def receiver(
     """Build the receiver of a channel which has one field per fact.
 
     `region` is province, city, district; `person` is name, phone, address in whatever form, which `kind_of` tells.
-    Clear texts beside ciphers are left out, and named: nothing of an encrypted receiver is clear.
+    A clear text beside ciphers stays, as nothing else tells it, and is named.
     """
     texts = [clean(text).strip() for text in person]
     kinds = [kind_of(text) for text in texts]
@@ -413,8 +413,7 @@ def receiver(
     if len(found if any(ciphers) else but_phone) > 1:
         detail = "+".join(sorted(found))
         problems.append(problem(ProblemCode.RECEIVER_MIXED, detail, blocks=False))
-    hidden = {PiiKind.ENCRYPTED, PiiKind.PLAIN} if any(ciphers) else set()
-    readable = ["" if kind in hidden else text for text, kind in zip(texts, kinds, strict=True)]
+    readable = ["" if cipher else text for text, cipher in zip(texts, ciphers, strict=True)]
     secret = [text if cipher else "" for text, cipher in zip(texts, ciphers, strict=True)]
     place = settle(clean(region[0]), clean(region[1]), clean(region[2]))
     return Receiver(

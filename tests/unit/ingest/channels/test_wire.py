@@ -167,13 +167,13 @@ def test_what_a_person_typed_is_no_cipher(text: str, kind: PiiKind) -> None:
 @pytest.mark.parametrize(
     ("person", "kind", "readable"),
     [
-        (("#i#c#", "$i$c$", "示例路 1 号"), "encrypted", ("", "", "")),
-        (("#i#c#", "130****0001", "示例路 1 号"), "encrypted", ("", "130****0001", "")),
+        (("#i#c#", "$i$c$", "示例路 1 号"), "encrypted", ("", "", "示例路 1 号")),
+        (("#i#c#", "130****0001", "示例路 1 号"), "encrypted", ("", "130****0001", "示例路 1 号")),
         (("测**", "13000000001", "示例路"), "masked", ("测**", "13000000001", "示例路")),
         (("测试", "130****0001", "示例路"), "masked", ("测试", "130****0001", "示例路")),
     ],
 )
-def test_nothing_of_an_encrypted_receiver_is_clear(
+def test_forms_that_stand_beside_one_another_are_named(
     person: wire.Person, kind: str, readable: tuple[str, str, str]
 ) -> None:
     problems: list[Problem] = []
