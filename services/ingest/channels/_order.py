@@ -1,7 +1,7 @@
 """From what a channel claims to a canonical order whose amounts add up, with every contradiction named.
 
 What quarantines an order (it could not be shipped or paid right): no number, no lines, a line twice,
-an impossible quantity, an unreadable or negative amount, no modified time, nowhere to send it.
+an impossible quantity, a missing, unreadable or negative amount, no modified time, nowhere to send it.
 All else is taken in: the order's header decides what was paid, and lines share it exactly.
 """
 

@@ -14,7 +14,7 @@ No vendor standard exists; this is the whole of it. POST a JSON object of `schem
 - `reservation_id`, where goods were reserved with inventory at the till: the order takes them over, or knows that they left
   under it.
 
-A SALE without `delivery` has left: its goods go off the books. Amounts and quantities of a RETURN are negative and
+A SALE without `delivery` has left: its goods go off the books. One with `delivery` is sent once its payments are its total. Amounts and quantities of a RETURN are negative and
 `original_receipt_no` names the sale, in this or another batch; it becomes a settled refund of it. An exchange
 is a RETURN and a SALE. The key of a receipt is (store, receipt number): uploading it again is no second order. A number used for two
 different receipts is refused, within one batch by its content; across batches `content_hash` tells.

@@ -41,6 +41,7 @@ _QUANTITY = re.compile(r"^-?([0-9]{1,7})(?:\.([0-9]{1,6}))?\Z")
 # In-store barcodes of weighed goods: prefix 20-29, five digits of the article, then its price.
 _PRICED = re.compile(r"^(2[0-9][0-9]{5})[0-9]{6}\Z")
 _CLOCK_DRIFT = timedelta(days=2)
+_TRAINING = problem(ProblemCode.NOT_AN_ORDER, "a training receipt", blocks=True)
 _STATES = {"SALE": S.COMPLETED, "RETURN": S.CLOSED_REFUNDED, "VOID": S.CANCELLED}
 
 
@@ -79,8 +80,7 @@ def _receipt(raw: bytes, batch: wire.Batch) -> Normalised:
     if isinstance(receipt, Problem):
         return Normalised(order=None, problems=(receipt,))
     if receipt.training:
-        cause = problem(ProblemCode.NOT_AN_ORDER, "a training receipt", blocks=True)
-        return Normalised(order=None, problems=(cause,))
+        return Normalised(order=None, problems=(_TRAINING,))
     problems: list[Problem] = []
     kind = clean(receipt.type)
     to_be_sent = kind == "SALE" and receipt.delivery is not None
@@ -101,15 +101,16 @@ def _receipt(raw: bytes, batch: wire.Batch) -> Normalised:
     payments = _payments(receipt, problems)
     paid_fen = sign * sum(payment.fen for payment in payments)
     _check_header(receipt, state, paid_fen, total_fen, problems)
-    created, sold = zoned_time(receipt.created_at, "created_at", problems), kind == "SALE"
-    _check_clock(created, batch, problems)
+    hold = "payment_incomplete" if to_be_sent and paid_fen < total_fen else ""
+    created, sold = _created(receipt, batch, problems), kind == "SALE"
     draft = orders.Draft(
         order_no=text_of(receipt.receipt_no),
         shop=text_of(batch.store_no),
         channel="pos",
-        state=state,
+        # Goods over the counter are gone; goods to send wait for the rest of their money.
+        state=S.PAID_ON_HOLD if hold else state,
         raw_state=kind,
-        hold="",
+        hold=hold,
         payable_fen=total_fen,
         paid_fen=paid_fen if state is not S.CANCELLED else 0,
         freight_fen=0,
@@ -292,13 +293,15 @@ def _payments(receipt: wire.Receipt, problems: list[Problem]) -> tuple[Payment, 
     )
 
 
-def _check_clock(created: datetime | None, batch: wire.Batch, problems: list[Problem]) -> None:
-    """Name a till whose clock is days away from the business day it sells on."""
+def _created(receipt: wire.Receipt, batch: wire.Batch, problems: list[Problem]) -> datetime | None:
+    """Return when a receipt was made; a till whose clock is days away from the business day it sells on is named."""
+    created = zoned_time(receipt.created_at, "created_at", problems)
     midnight = zoned_time(f"{clean(batch.business_date)}T00:00:00+08:00", "business_date", [])
     if batch.business_date and midnight is None:
         problems.append(problem(ProblemCode.BAD_TIME, "business_date", blocks=False))
     elif created is not None and midnight is not None and abs(created - midnight) > _CLOCK_DRIFT:
         problems.append(problem(ProblemCode.BAD_TIME, "created_at, business_date", blocks=False))
+    return created
 
 
 def _receiver(delivery: wire.Delivery | None, problems: list[Problem]) -> Receiver:

@@ -60,9 +60,10 @@ def message_of(raw: msgspec.Raw) -> Message | Problem:
     text = message_text(raw)
     if not text:
         return read_json(_decode_message, bytes(raw))
-    plain = read_json(_decode_message, text.encode("utf-8", "replace"))
-    if not isinstance(plain, Problem) or "%" not in text:
-        return plain
+    if not text.startswith("%"):
+        plain = read_json(_decode_message, text.encode("utf-8", "replace"))
+        if not isinstance(plain, Problem) or "%" not in text:
+            return plain
     # Forms write a blank as "+", and a plus as %2B.
     body = unquote_plus(text, errors="replace")
     return read_json(_decode_message, body.encode("utf-8", "replace"))

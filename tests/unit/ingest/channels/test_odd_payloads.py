@@ -340,3 +340,21 @@ def test_a_parcel_needs_a_region_a_street_and_somebody(changed: Native) -> None:
 def test_a_region_that_is_spoilt_does_not_ship() -> None:
     found = youzan(delivery_province="\ufffd\ufffd省")
     nasty.assert_refused(found, P.RECEIVER_LOST)
+
+
+HOME = {"name": "测试收货人", "province": "浙江省", "city": "杭州市", "address": "示例路 1 号"}
+
+
+@pytest.mark.parametrize(
+    ("paid_fen", "state", "hold"),
+    [
+        (10000, "awaiting_shipment", ""),
+        (9999, "paid_on_hold", "payment_incomplete"),
+        (0, "paid_on_hold", "payment_incomplete"),
+    ],
+)
+def test_a_till_sends_what_is_paid(paid_fen: int, state: str, hold: str) -> None:
+    found = pos(delivery=HOME, payments=[{"method": "CARD", "amount_fen": paid_fen}])
+    nasty.assert_taken(found, *({P.STATE_CONTRADICTS_PAYMENT} if hold else ()))
+    order = order_of(found)
+    assert (order.state, order.hold, order.paid_fen) == (state, hold, paid_fen)
