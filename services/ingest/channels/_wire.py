@@ -47,7 +47,6 @@ _BASE64 = re.compile(r"^(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9+/_-]{14,}={0,2}$")
 # No cipher has Chinese, blanks, or nothing but the signs of a phone.
 _CLEAR = re.compile(r"[\u3400-\u9fff ]|^\+?[0-9][0-9-]{5,23}\Z")
 
-_LIST = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
 _DECIMAL = re.compile(r"^(-?)([0-9]{1,15})(?:\.([0-9]{1,12}))?\Z")
 
 T = TypeVar("T")
@@ -123,7 +122,7 @@ def _readable(body: bytes) -> str:
 
 def starts_with(body: bytes, first: bytes) -> bool:
     """Say whether this is where the text begins, after a byte order mark and blanks."""
-    return body[:64].removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(first)
+    return body[:1000].removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(first)
 
 
 def present(raw: msgspec.Raw) -> bool:
@@ -149,11 +148,6 @@ def sliced(raw: msgspec.Raw) -> tuple[bytes, ...] | None:
     if not body.startswith(b"["):
         return (body,)
     return tuple(bytes(element) for element in _decode_elements(body))
-
-
-def is_list(body: bytes) -> bool:
-    """Say whether a payload is a list, behind whatever blanks or byte order mark."""
-    return _LIST.match(body) is not None
 
 
 def count(value: Id) -> int | None:

@@ -16,7 +16,6 @@ from services.ingest.channels._person import full_name
 from services.ingest.channels._wire import (
     Text,
     clean,
-    is_list,
     needed,
     noted,
     problem,
@@ -25,6 +24,7 @@ from services.ingest.channels._wire import (
     real_id,
     receiver,
     several,
+    starts_with,
     text_of,
     typed_kind,
     utc_time,
@@ -70,7 +70,7 @@ _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 def normalise(body: bytes) -> tuple[Normalised, ...]:
     """Read one native payload; never raises, a second call gives the same."""
-    if is_list(body):
+    if starts_with(body, b"["):
         rows = read_json(_decode_list, body)
         if isinstance(rows, Problem):
             return orders.refused(rows)

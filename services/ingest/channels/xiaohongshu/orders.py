@@ -13,7 +13,6 @@ from services.ingest.channels._wire import (
     clean,
     epoch_ms_time,
     fen,
-    is_list,
     present,
     problem,
     quantity,
@@ -21,6 +20,7 @@ from services.ingest.channels._wire import (
     real_id,
     receiver,
     several,
+    starts_with,
     text_of,
 )
 from services.ingest.channels.xiaohongshu import gateway, wire
@@ -90,7 +90,7 @@ _decode_text = msgspec.json.Decoder(str).decode
 
 def normalise(body: bytes) -> tuple[Normalised, ...]:
     """Read one native payload; never raises, a second call gives the same."""
-    if is_list(body):
+    if starts_with(body, b"["):
         messages = read_json(_decode_messages, body)
         return orders.refused(messages) if isinstance(messages, Problem) else _hinted(messages)
     found = read_json(_decode, body)
