@@ -129,7 +129,7 @@ def office_routes(context: Context[InventorySettings], quotas: Quotas) -> list[R
         *availability_routes(pool, token=token),
         *quota_routes(pool, quotas, token=token),
         *campaign_routes(
-            *(pool, context.desk, clock, quotas, presale),
+            *(pool, context.desk, clock, quotas),
             token=token,
             answer_timeout_s=settings.receipt_timeout_s,
         ),

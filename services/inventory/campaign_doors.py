@@ -1,13 +1,12 @@
 """Inventory's doors for campaigns. Bearer token at each.
 
 POST /campaigns sets pieces aside, POST /campaigns/{id}/adjust changes how many, POST /campaigns/{id}/close ends it before
-its time: papers like those of `document_doors`, done once by their number. A campaign of a channel that neither
-`rules/channel-quota` nor `rules/presale` knows is refused, since nobody could sell its pieces. GET /campaigns and GET /campaigns/{id} show them.
+its time: papers like those of `document_doors`, done once by their number. GET /campaigns and GET /campaigns/{id} show them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -23,7 +22,6 @@ from services.inventory.campaign_papers import CampaignChange, CampaignEnd, Writ
 from services.inventory.campaign_views import campaign, campaigns
 from services.inventory.document_doors import REFUSALS, read_paper, settled
 from services.inventory.doors import guarded
-from services.inventory.presale import Presale
 from services.inventory.quotas import Quotas
 
 
@@ -32,20 +30,16 @@ def campaign_routes(
     desk: CommandDesk,
     clock: Clock,
     quotas: Quotas,
-    presale: Presale,
     *,
     token: str,
     answer_timeout_s: float,
 ) -> list[Route]:
     """The doors."""
-    known = tuple(dict.fromkeys((*quotas.channels, *presale.channels)))
 
     async def opened(request: Request) -> Response:
         written = await read_paper(request, WrittenCampaign)
         if isinstance(written, Response):
             return written
-        if unknown := [one for one in written.channels if one not in known]:
-            return problem_response(_unknown_channel(unknown, known))
         return await settled(desk, clock, written, answer_timeout_s)
 
     def about_one(kind: type[CampaignChange | CampaignEnd]) -> Any:
@@ -78,11 +72,6 @@ def campaign_routes(
         Route(f"{one}/close", guarded(about_one(CampaignEnd), token), methods=["POST"]),
         Route(one, guarded(one_shown, token)),
     ]
-
-
-def _unknown_channel(unknown: Sequence[str], known: Sequence[str]) -> Problem:
-    detail = f"{', '.join(unknown)}; known are {', '.join(known)}"
-    return Problem(status=422, code="unknown_channel", title="没有这个渠道", detail=detail)
 
 
 async def _read(pool: Pool, ask: Callable[[Connection], Awaitable[Any]]) -> Any:

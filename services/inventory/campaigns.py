@@ -45,6 +45,8 @@ def opened(state: Aggregate | None, command: OpenCampaign, stock: Stock, moment:
         return again(state, getattr(state, "state", ""), same=same)
     if (why := _unsound(command, wanted)) or command.ends_at <= moment.now:
         return refused(state, why or "campaign_over")
+    if unknown := stock.unknown_channels(command.channels):
+        return refused(state, "unknown_channel", unknown)
     campaign = Campaign(
         state="running" if command.begins_at <= moment.now else "set_aside",
         name=command.name,

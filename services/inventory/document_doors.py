@@ -58,10 +58,14 @@ REFUSALS = {
     "same_person": "申请人或盘点人不能自己审核",
     "same_warehouse": "调出仓和调入仓相同",
     "too_many": "数量过大",
+    "unknown_channel": "没有这个渠道",
     "unknown_document": "没有这张单据",
     "unusable_code": "编码含不可用字符",
     "unusable_tolerance": "允许超收的百分比要在 0 到 100 之间",
 }
+
+STATUSES = {"unknown_document": 404, "unknown_channel": 422}
+"""Of refusals; of any other 409."""
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -98,7 +102,7 @@ async def settled(
         title = REFUSALS.get(answer.reason, "未能入账")
         return problem_response(
             Problem(
-                status=404 if answer.reason == "unknown_document" else 409,
+                status=STATUSES.get(answer.reason, 409),
                 code=answer.reason,
                 title=title,
                 detail=f"{title} {answer.result_id}".strip(),

@@ -5,7 +5,7 @@ Guarantees: decisions see the locked numbers of Postgres and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,6 +53,7 @@ from services.inventory.foreseen import Foreseen, Moment, Plan, plan_for, rows_o
 from services.inventory.leases import Leases
 from services.inventory.presale import NO_PRESALE, Presale
 from services.inventory.promised_facts import PromisedFacts
+from services.inventory.quotas import Quotas
 from services.inventory.shelf_life import ShelfLife
 from services.inventory.sourcing import Sourcing
 from services.inventory.targets import hold_target
@@ -61,7 +62,7 @@ from services.inventory.targets import hold_target
 class StockFacts(PromisedFacts):
     """The facts of one batch. Decisions ask it, effects change it; nothing else does."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 — wired once
         self,
         foreseen: Foreseen,
         kept: Mapping[str, Kept[Any]],
@@ -71,9 +72,10 @@ class StockFacts(PromisedFacts):
         *,
         approvals: Approvals,
         shelf_life: ShelfLife,
+        quotas: Quotas,
         presale: Presale = NO_PRESALE,
     ) -> None:
-        super().__init__(foreseen, remember, shelf_life, presale)
+        super().__init__(foreseen, remember, shelf_life, presale=presale, quotas=quotas)
         self.buyer_holds: dict[str, int] = {}
         """How many unpaid holds each of them has."""
         self.seen: dict[Row, int] = {}
@@ -104,6 +106,12 @@ class StockFacts(PromisedFacts):
     def sourcing_facts(self, channel: str, extension: ChannelExtension | None) -> Told:
         """What the table of sourcing asks of an order's extension."""
         return self._sourcing.told(channel, extension)
+
+    def unknown_channels(self, channels: Sequence[str]) -> str:
+        """Those of these channels that no table knows, and which are known; empty = all of them are."""
+        known = dict.fromkeys((*self.quotas.channels, *self.presale.channels))
+        unknown = [one for one in channels if one not in known]
+        return f"{', '.join(unknown)}; known are {', '.join(known)}" if unknown else ""
 
     def offer(self, order_id: str, hold: Hold, goods: Goods) -> Held | Short:
         """Who could send these goods now, by the numbers of Postgres; what came for its promise is its own."""

@@ -25,6 +25,7 @@ from services.inventory.domain.promise import Promise
 from services.inventory.foreseen import Foreseen
 from services.inventory.locked import LockedRows, Unlocked
 from services.inventory.presale import Presale
+from services.inventory.quotas import Quotas
 from services.inventory.shelf_life import ShelfLife
 
 
@@ -36,11 +37,14 @@ class PromisedFacts(LockedRows):
         foreseen: Foreseen,
         remember: Callable[[Iterable[Row]], None],
         shelf_life: ShelfLife,
+        *,
         presale: Presale,
+        quotas: Quotas,
     ) -> None:
         super().__init__(remember, shelf_life)
         self.foreseen = foreseen
         self.presale = presale
+        self.quotas = quotas
         self.expected = Expectations()
         self.promised: dict[Row, int] = {}
         """Pieces that orders of this batch still to be decided were promised by Valkey, where others may be split."""

@@ -169,6 +169,7 @@ class StockSource(FactsSource[StockFacts]):
             self._also.update,
             approvals=self._approvals,
             shelf_life=self._shelf_life,
+            quotas=self._quotas,
             presale=self._presale,
         )
         connection: Connection = work.connection

@@ -69,6 +69,10 @@ class Stock(Batches, Protocol):
         """Who could send these goods now."""
         ...
 
+    def unknown_channels(self, channels: Sequence[str]) -> str:
+        """Those of these channels that no table knows, and which are known; empty = all of them are."""
+        ...
+
     def campaigns(self, channel: str, places: Places) -> tuple[str, ...]:
         """The campaigns that sell any of these goods to the channel now."""
         ...

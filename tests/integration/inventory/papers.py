@@ -89,7 +89,7 @@ async def office(
             *availability_routes(running.pool, token=TOKEN),
             *quota_routes(running.pool, quotas, token=TOKEN),
             *campaign_routes(
-                *(running.pool, desk, clock, quotas, presale), token=TOKEN, answer_timeout_s=20.0
+                *(running.pool, desk, clock, quotas), token=TOKEN, answer_timeout_s=20.0
             ),
             *presale_routes(running.pool, presale, clock, token=TOKEN),
             *reconciliation_routes(reconciler, ("wms", "pos", "channel"), token=TOKEN),

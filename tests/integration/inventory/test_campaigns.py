@@ -389,6 +389,9 @@ async def test_a_campaign_of_a_channel_nobody_knows_is_refused_and_sets_nothing_
         said = {**PAPER, "actor": "li", "channels": ["taobo"]}
         status, answer = await desk.post("/campaigns", said)
         assert (status, answer["code"]) == (422, "unknown_channel")
+        # Nor does one that comes past the door.
+        await in_turn(inventory, [opening("C9", 6, "taobao", "taobo")])
+        assert (await desk.at_terminal("campaign", "C9"))[0] == 2
         assert (await desk.running.pool.fetchval("SELECT sum(kept) FROM inventory.stock")) == 0
         # Orders of a group-buy come in, though no number is told there.
         assert (await commanded(desk, tmp_path, channels=["groupbuy"]))[0] == 0

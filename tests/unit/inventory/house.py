@@ -98,6 +98,7 @@ SHELF_LIFE = read_shelf_life(RULES)
 APPROVALS = read_approvals(RULES)
 SOURCING = read_sourcing(RULES)
 LEASES = read_leases(RULES, timedelta(minutes=30))
+QUOTAS = read_quotas(RULES)
 ROWS: tuple[Row, ...] = (("HZ", "A"), ("HZ", "B"), ("GZ", "A"), ("HZ-NEAR", "A"))
 
 
@@ -113,6 +114,7 @@ class House:
             {("HZ", "A")}.update,
             approvals=APPROVALS,
             shelf_life=SHELF_LIFE,
+            quotas=QUOTAS,
         )
         self.facts.book = Book(dict.fromkeys(ROWS, (0, 0)))
         self.states: dict[str, Aggregate | None] = {}

@@ -24,7 +24,7 @@ from services.inventory.domain.model import Deduct, Goods, Hold, Receive
 from services.inventory.domain.quotas import Share, Shares, Sharing, Use
 from services.inventory.domain.rules import Book
 from tests.unit.inventory.events import cancelled, placed
-from tests.unit.inventory.house import NOW, House
+from tests.unit.inventory.house import NOW, QUOTAS, House
 
 ROW = ("HZ", "A")
 SOFT = Sharing()
@@ -363,6 +363,8 @@ def test_one_whose_time_has_come_runs_at_once_and_the_same_paper_changes_nothing
         ({"lines": lines(("HZ", "A", 0))}, "no_pieces", ""),
         ({"lines": ()}, "empty", ""),
         ({"channels": ()}, "no_channel", ""),
+        ({"channels": ("taobo", "taobao", "Jd")}, "unknown_channel",
+         f"taobo, Jd; known are {', '.join(QUOTAS.channels)}"),
         ({"ends_at": NOW + HOUR}, "ends_before_it_begins", ""),
         ({"begins_at": NOW - 2 * HOUR, "ends_at": NOW - HOUR}, "campaign_over", ""),
         ({"name": "a\0b"}, "unusable_code", ""),

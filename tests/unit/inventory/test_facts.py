@@ -29,6 +29,7 @@ from services.inventory.facts import StockFacts
 from services.inventory.foreseen import Foreseen, foresee
 from services.inventory.leases import read_leases
 from services.inventory.locked import Unlocked
+from services.inventory.quotas import read_quotas
 from services.inventory.shelf_life import read_shelf_life
 from services.inventory.sourcing import Sourcing, read_sourcing
 from services.inventory.targets import hold_target
@@ -186,6 +187,7 @@ def facts_of(
         remembered.update,
         approvals=read_approvals(RULES),
         shelf_life=read_shelf_life(RULES),
+        quotas=read_quotas(RULES),
     )
     return facts, remembered
 

@@ -33,7 +33,15 @@ from services.inventory.rebuild import decode_kept
 from services.inventory.sourcing import Sourcing, read_sourcing
 from services.inventory.targets import hold_target
 from tests.unit.inventory.events import cancelled, paid, placed, refunded, shipped
-from tests.unit.inventory.house import APPROVALS, LEASES, RULES, SHELF_LIFE, House, splitting
+from tests.unit.inventory.house import (
+    APPROVALS,
+    LEASES,
+    QUOTAS,
+    RULES,
+    SHELF_LIFE,
+    House,
+    splitting,
+)
 
 GOODS = (("A", 2), ("B", 1))
 LEVELS = {("HZ", "A"): 2, ("HF", "B"): 1, ("GZ", "A"): 1}
@@ -69,6 +77,7 @@ class SplittingHouse(House):
             self.missed.update,
             approvals=APPROVALS,
             shelf_life=SHELF_LIFE,
+            quotas=QUOTAS,
         )
         facts.book = self.facts.book
         for plan in facts.foreseen.plans.values():

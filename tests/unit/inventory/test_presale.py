@@ -37,7 +37,16 @@ from services.inventory.foreseen import Foreseen, foresee
 from services.inventory.presale import read_presale
 from tests.unit.inventory.ahead import selling_ahead
 from tests.unit.inventory.events import cancelled, placed
-from tests.unit.inventory.house import APPROVALS, LEASES, NOW, ROWS, SHELF_LIFE, SOURCING, House
+from tests.unit.inventory.house import (
+    APPROVALS,
+    LEASES,
+    NOW,
+    QUOTAS,
+    ROWS,
+    SHELF_LIFE,
+    SOURCING,
+    House,
+)
 
 RULES = Path(chassis.__path__[0]).parent / "rules"
 DAY = timedelta(days=1)
@@ -60,6 +69,7 @@ class Presold(House):
             {("HZ", "A")}.update,
             approvals=APPROVALS,
             shelf_life=SHELF_LIFE,
+            quotas=QUOTAS,
             presale=selling_ahead(),
         )
         rows = dict.fromkeys((*ROWS, ("HF", "A"), ("HF", "B"), ("GZ", "B")), (0, 0))
