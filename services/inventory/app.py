@@ -112,10 +112,11 @@ def direct_worker(
     )
 
 
-def office_routes(context: Context[InventorySettings], quotas: Quotas) -> list[Route]:
+def office_routes(
+    context: Context[InventorySettings], quotas: Quotas, outlook: Outlook
+) -> list[Route]:
     """The doors of documents, of holds, of quotas and presale, of reconciliation and of replenishment."""
     settings, pool, clock = context.settings, context.pool, context.clock
-    presale = read_presale(settings.rules_dir)
     token = settings.api_token.get_secret_value()
     return [
         *document_routes(
@@ -133,7 +134,7 @@ def office_routes(context: Context[InventorySettings], quotas: Quotas) -> list[R
             token=token,
             answer_timeout_s=settings.receipt_timeout_s,
         ),
-        *presale_routes(pool, presale, clock, token=token),
+        *presale_routes(pool, outlook, clock, token=token),
         *reconciliation_routes(
             Reconciler(pool, read_thresholds(settings.rules_dir), clock),
             settings.stock_sources,
@@ -272,7 +273,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
             reservations,
             token=settings.api_token.get_secret_value(),
             receipt_timeout_s=settings.receipt_timeout_s,
-            also=office_routes(context, quotas),
+            also=office_routes(context, quotas, outlook),
         ),
         tasks=[
             keeper.run,

@@ -120,23 +120,25 @@ async def save_aside(connection: Connection, book: Book, *, more: bool) -> None:
         assert written == f"UPDATE {len(rows)}", written
 
 
+def line_of(row: Any) -> ExpectedLine:
+    """A line as it was read."""
+    return ExpectedLine(
+        outstanding=row["outstanding"],
+        promised=row["promised"],
+        came=row["came"],
+        uncarried=row["uncarried"],
+        percent=row["percent"],
+        expected_at=row["expected_at"],
+    )
+
+
 async def differences(connection: Connection) -> tuple[PromiseDifference, ...]:
     """Lines and rows whose books do not agree."""
     return tuple(PromiseDifference(**dict(row)) for row in await connection.fetch(SQL["mismatch"]))
 
 
 def _lines(rows: Iterable[Any]) -> dict[ExpectedKey, ExpectedLine]:
-    return {
-        (row["sku"], row["warehouse"], row["purchase_no"]): ExpectedLine(
-            outstanding=row["outstanding"],
-            promised=row["promised"],
-            came=row["came"],
-            uncarried=row["uncarried"],
-            percent=row["percent"],
-            expected_at=row["expected_at"],
-        )
-        for row in rows
-    }
+    return {(row["sku"], row["warehouse"], row["purchase_no"]): line_of(row) for row in rows}
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import asdict
 
 from chassis.clock import Clock
@@ -29,10 +30,11 @@ from schemas.events.stock_outlook import (
 )
 from services.inventory.domain.campaigns import QUOTA
 from services.inventory.domain.model import Row
-from services.inventory.domain.presale import Ahead, ExpectedLine, ahead
+from services.inventory.domain.presale import Ahead, ExpectedLine, ahead, free_now
 from services.inventory.domain.promise import ExpectedKey
 from services.inventory.domain.rules import Book
 from services.inventory.expectations import SQL as EXPECTED
+from services.inventory.expectations import line_of
 from services.inventory.presale import Presale
 from services.inventory.quotas import Quotas
 from services.inventory.shares import keeping
@@ -48,6 +50,14 @@ NOTHING = "[[],[]]"
 _decoder = msgspec.json.Decoder(tuple[tuple[ExpectedReceipt, ...], tuple[CampaignUse, ...]])
 PAUSE_TIMES = 10
 """A look takes up to a tenth of the time, however many SKUs there are."""
+
+
+class FreeToChannel(Struct, frozen=True, kw_only=True):
+    """What a channel may still promise of a line."""
+
+    channel: str
+    pieces: int
+    rule: str
 
 
 class Outlook:
@@ -99,6 +109,37 @@ class Outlook:
                 found[where] = (*found.get(where, ()), *free)
         return found
 
+    async def by_channel(
+        self, pool: Pool, skus: Sequence[str], now: datetime
+    ) -> list[tuple[Any, tuple[FreeToChannel, ...]]]:
+        """Each line of these SKUs as it is kept, with what each channel that sells it ahead may still promise of it.
+
+        Raises Unavailable.
+        """
+        try:
+            async with (
+                pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                book = await keeping(connection, skus, self._quotas)
+                rows = await connection.fetch(EXPECTED["expected_of"], skus)
+        except AWAY as error:
+            raise Unavailable(f"Postgres: {type(error).__name__}") from error
+        return [(row, self.free_to(_key(row), line_of(row), book, now)) for row in rows]
+
+    def free_to(
+        self, key: ExpectedKey, line: ExpectedLine, book: Book, now: datetime
+    ) -> tuple[FreeToChannel, ...]:
+        """What each channel that may sell the SKU ahead may still promise of a line, as the decision would."""
+        sku, warehouse, _ = key
+        kept = self._quotas.keeps(book, (warehouse, sku))
+        return tuple(
+            FreeToChannel(
+                channel=channel, pieces=0 if kept else free_now(line, terms, now), rule=terms.rule
+            )
+            for channel, terms in self._presale.sellers(sku)
+        )
+
     async def _receipts(
         self, connection: Connection, skus: Sequence[str], book: Book, now: datetime
     ) -> dict[str, list[ExpectedReceipt]]:
@@ -126,18 +167,9 @@ class Outlook:
         return found
 
     def _promisable(self, row: Any, book: Book, now: datetime) -> tuple[Ahead, ...]:
-        warehouse, sku = row["warehouse"], row["sku"]
-        shares = book.shares.get((warehouse, sku))
-        if self._quotas.limits(sku) or (shares is not None and shares.limiting):
+        if self._quotas.keeps(book, (row["warehouse"], row["sku"])):
             return ()
-        line = ExpectedLine(
-            outstanding=row["outstanding"],
-            promised=row["promised"],
-            came=row["came"],
-            expected_at=row["expected_at"],
-        )
-        terms = [(one, self._presale.terms(one, sku)) for one in self._presale.channels]
-        return ahead(line, terms, now)
+        return ahead(line_of(row), self._presale.sellers(row["sku"]), now)
 
 
 class OutlookPublisher:

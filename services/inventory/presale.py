@@ -45,6 +45,11 @@ class Presale:
             self._terms[asked] = self._decided(channel, sku)
         return self._terms[asked]
 
+    def sellers(self, sku: str) -> tuple[tuple[str, Terms], ...]:
+        """The channels that may sell the SKU ahead, each with its terms."""
+        asked = [(channel, self.terms(channel, sku)) for channel in self.channels]
+        return tuple((channel, terms) for channel, terms in asked if terms is not None)
+
     def concerns(self, sku: str) -> bool:
         """Whether any channel may sell it ahead."""
         if not self.sells:

@@ -18,20 +18,11 @@ from chassis.clock import Clock
 from chassis.http import as_json
 from chassis.postgres import Pool, fetched
 from services.inventory.availability_doors import asked_skus
-from services.inventory.domain.presale import ExpectedLine
 from services.inventory.doors import guarded
 from services.inventory.expectations import SQL
-from services.inventory.presale import Presale
+from services.inventory.outlook import FreeToChannel, Outlook
 
 LISTED_MAX = 5_000
-
-
-class Promisable(Struct, frozen=True, kw_only=True):
-    """What a channel may still promise of a line."""
-
-    channel: str
-    pieces: int
-    rule: str
 
 
 class ExpectedReceipt(Struct, frozen=True, kw_only=True):
@@ -48,8 +39,9 @@ class ExpectedReceipt(Struct, frozen=True, kw_only=True):
     """Of these: lies there, set aside for them."""
     uncarried: int
     """Of these: nothing is to come for them; they are being moved or withdrawn."""
-    promisable: tuple[Promisable, ...]
-    """By channel that may sell the SKU ahead; nothing of a line that is overdue, too far ahead, or has no date."""
+    promisable: tuple[FreeToChannel, ...]
+    """By channel that may sell the SKU ahead; nothing of a line that is overdue, too far ahead, or has no date, nor of a row
+    that keeps anything for channels."""
 
 
 class PromisedOrder(Struct, frozen=True, kw_only=True):
@@ -64,16 +56,15 @@ class PromisedOrder(Struct, frozen=True, kw_only=True):
     promised_for: datetime
 
 
-def presale_routes(pool: Pool, presale: Presale, clock: Clock, *, token: str) -> list[Route]:
+def presale_routes(pool: Pool, outlook: Outlook, clock: Clock, *, token: str) -> list[Route]:
     """The doors."""
 
     async def expected(request: Request) -> Response:
         skus = asked_skus(request)
         if isinstance(skus, Response):
             return skus
-        now = clock.now()
-        rows = await fetched(pool, SQL["expected_of"], skus)
-        return as_json([_receipt(row, presale, now) for row in rows])
+        found = await outlook.by_channel(pool, skus, clock.now())
+        return as_json([_receipt(row, free) for row, free in found])
 
     async def promises(request: Request) -> Response:
         sku = request.query_params.get("sku", "").replace("\0", "")
@@ -87,21 +78,6 @@ def presale_routes(pool: Pool, presale: Presale, clock: Clock, *, token: str) ->
     ]
 
 
-def _receipt(row: Any, presale: Presale, now: datetime) -> ExpectedReceipt:
-    numbers = {
-        name: row[name] for name in ("outstanding", "promised", "came", "uncarried", "expected_at")
-    }
-    line = ExpectedLine(**numbers, percent=row["percent"])
-    promisable = []
-    for channel in presale.channels:
-        terms = presale.terms(channel, row["sku"])
-        if terms is not None:
-            pieces = line.free(terms.percent) if terms.reaches(line.expected_at, now) else 0
-            promisable.append(Promisable(channel=channel, pieces=pieces, rule=terms.rule))
-    return ExpectedReceipt(
-        sku=row["sku"],
-        warehouse=row["warehouse"],
-        purchase_no=row["purchase_no"],
-        promisable=tuple(promisable),
-        **numbers,
-    )
+def _receipt(row: Any, free: tuple[FreeToChannel, ...]) -> ExpectedReceipt:
+    numbers = {name: row[name] for name in ExpectedReceipt.__struct_fields__ if name in row}
+    return ExpectedReceipt(promisable=free, **numbers)

@@ -90,13 +90,10 @@ class PromisedFacts(LockedRows):
         if not self.foreseen.wished.issuperset(ahead):
             self._remember([(warehouse, sku) for warehouse in warehouses for sku in ahead])
             raise Unlocked("what is expected of a SKU was not foreseen")
-        shares = self.book.shares
         open_to_all = [
             warehouse
             for warehouse in warehouses
-            if not any(
-                (warehouse, sku) in shares and shares[warehouse, sku].limiting for sku, _ in goods
-            )
+            if not any(self.quotas.keeps(self.book, (warehouse, sku)) for sku, _ in goods)
         ]
         with self.without(hold.promises, drawn=False):
             return promised(

@@ -15,7 +15,9 @@ from chassis.rules import Table, needed_table
 from chassis.rules.values import Kind, OneOf
 from services.inventory.domain.availability import Quota
 from services.inventory.domain.campaigns import QUOTA as CAMPAIGN
+from services.inventory.domain.model import Row
 from services.inventory.domain.quotas import SHARED, Sharing
+from services.inventory.domain.rules import Book
 
 TABLE = "channel-quota/default"
 FACTS: Mapping[str, Kind] = {"channel": "text", "sku": "text"}
@@ -66,6 +68,11 @@ class Quotas:
     def limits(self, sku: str) -> bool:
         """Whether some of the SKU is kept for a group."""
         return bool(self.sharing(sku).percents)
+
+    def keeps(self, book: Book, row: Row) -> bool:
+        """Whether anything of a row is kept for channels, by a hard quota or for an open campaign: it is not sold ahead."""
+        shares = book.shares.get(row)
+        return self.limits(row[1]) or (shares is not None and shares.limiting)
 
     def _shared_out(self, sku: str) -> Sharing:
         percents: dict[str, int] = {}

@@ -101,6 +101,11 @@ class ExpectedLine(Struct, frozen=True, kw_only=True):
 NOTHING = ExpectedLine()
 
 
+def free_now(line: ExpectedLine, terms: Terms, now: datetime) -> int:
+    """Pieces of a line that may still be promised on these terms: none of one that is overdue, undated or too far ahead."""
+    return line.free(terms.percent) if terms.reaches(line.expected_at, now) else 0
+
+
 def _overhang(line: ExpectedLine) -> int:
     """Promised pieces that neither came nor are carried by what is to come."""
     return max(0, line.promised - line.came - line.outstanding * line.percent // 100)
@@ -256,14 +261,15 @@ def _coming(  # noqa: PLR0917 — as above
 ) -> list[Promise]:
     """Whole, or nothing."""
     lines = sorted(
-        (line.expected_at, key[2], line)
+        (line.expected_at, key[2], free)
         for key, line in expected.items()
-        if key[:2] == (sku, warehouse) and line.expected_at and terms.reaches(line.expected_at, now)
+        if key[:2] == (sku, warehouse)
+        and line.expected_at is not None
+        and (free := free_now(line, terms, now))
     )
     found = []
-    for expected_at, purchase_no, line in lines:
-        pieces = min(wanted, line.free(terms.percent))
-        if pieces:
+    for expected_at, purchase_no, free in lines:
+        if pieces := min(wanted, free):
             days = terms.handling_days
             found.append(Promise(warehouse, sku, pieces, purchase_no, expected_at, days))
             wanted -= pieces
@@ -280,14 +286,13 @@ class Ahead(Struct, frozen=True, kw_only=True):
 
 
 def ahead(
-    line: ExpectedLine, terms: Iterable[tuple[str, Terms | None]], now: datetime
+    line: ExpectedLine, terms: Iterable[tuple[str, Terms]], now: datetime
 ) -> tuple[Ahead, ...]:
     """What may still be promised of a line, by channels with the same terms; nothing of one that is overdue or undated."""
     channels: dict[tuple[int, datetime], list[str]] = {}
     for channel, one in terms:
-        if one is None or line.expected_at is None or not one.reaches(line.expected_at, now):
-            continue
-        if pieces := line.free(one.percent):
+        pieces = free_now(line, one, now)
+        if pieces and line.expected_at is not None:
             promised_for = line.expected_at + timedelta(days=one.handling_days)
             channels.setdefault((pieces, promised_for), []).append(channel)
     return tuple(

@@ -21,6 +21,7 @@ from services.inventory.campaign_doors import campaign_routes
 from services.inventory.document_doors import document_routes
 from services.inventory.doors import inventory_app
 from services.inventory.hold_doors import hold_routes
+from services.inventory.outlook import Outlook
 from services.inventory.presale import NO_PRESALE, Presale
 from services.inventory.presale_doors import presale_routes
 from services.inventory.quota_doors import quota_routes
@@ -91,7 +92,7 @@ async def office(
             *campaign_routes(
                 *(running.pool, desk, clock, quotas), token=TOKEN, answer_timeout_s=20.0
             ),
-            *presale_routes(running.pool, presale, clock, token=TOKEN),
+            *presale_routes(running.pool, Outlook(presale, quotas), clock, token=TOKEN),
             *reconciliation_routes(reconciler, ("wms", "pos", "channel"), token=TOKEN),
             *replenishment_routes(Replenishment(running.pool, read_sourcing(RULES)), token=TOKEN),
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -111,6 +112,13 @@ async def test_a_row_that_keeps_pieces_for_a_campaign_has_nothing_to_promise(
         (told,) = await outlooks(inventory)
         free = {one.purchase_no: [p.pieces for p in one.promisable] for one in told.receipts}
         assert free == {"P1": [], "P2": [9], "P3": []}
+        code, shown = await people.at_terminal("expected", "A", "--json")
+        lines = {one["purchase_no"]: one["promisable"] for one in json.loads(shown)}
+        free_to = {no: {one["channel"]: one["pieces"] for one in its} for no, its in lines.items()}
+        assert (code, free_to) == (
+            0,
+            {"P1": {"taobao": 0}, "P2": {"taobao": 9}, "P3": {"taobao": 0}},
+        )
 
 
 async def test_availability_says_what_may_be_promised_and_when_it_can_be_sent(

@@ -28,13 +28,24 @@ from schemas.events.commands_inventory import (
 from schemas.events.orders import Payment
 from schemas.events.stock import StockPromiseChanged, StockReserved, StockShort
 from services.inventory.domain.backorders import Waiting, served
+from services.inventory.domain.campaigns import Allotment
 from services.inventory.domain.model import Hold, Purchase
-from services.inventory.domain.presale import Ahead, ExpectedLine, Terms, ahead, promised
+from services.inventory.domain.presale import (
+    Ahead,
+    Expectations,
+    ExpectedLine,
+    Terms,
+    ahead,
+    promised,
+)
 from services.inventory.domain.promise import ExpectedKey, Promise
+from services.inventory.domain.quotas import Shares
 from services.inventory.domain.rules import Book
 from services.inventory.facts import StockFacts
 from services.inventory.foreseen import Foreseen, foresee
+from services.inventory.outlook import Outlook
 from services.inventory.presale import read_presale
+from services.inventory.quotas import Quotas
 from tests.unit.inventory.ahead import selling_ahead
 from tests.unit.inventory.events import cancelled, placed
 from tests.unit.inventory.house import (
@@ -46,11 +57,13 @@ from tests.unit.inventory.house import (
     SHELF_LIFE,
     SOURCING,
     House,
+    sharing_out,
 )
 
 RULES = Path(chassis.__path__[0]).parent / "rules"
 DAY = timedelta(days=1)
-TERMS_OF_A = selling_ahead().terms("taobao", "A")
+AHEAD = selling_ahead()
+TERMS_OF_A = AHEAD.terms("taobao", "A")
 assert TERMS_OF_A is not None
 RULE = TERMS_OF_A.rule
 TERMS = Terms(percent=90, handling_days=2, days_max=45, rule="t@1#r")
@@ -59,7 +72,7 @@ TERMS = Terms(percent=90, handling_days=2, days_max=45, rule="t@1#r")
 class Presold(House):
     """A house that sells A ahead, with all its rows locked and every line known."""
 
-    def __init__(self) -> None:
+    def __init__(self, quotas: Quotas = QUOTAS) -> None:
         super().__init__()
         self.facts = StockFacts(
             Foreseen(wished={"A"}),
@@ -69,8 +82,8 @@ class Presold(House):
             {("HZ", "A")}.update,
             approvals=APPROVALS,
             shelf_life=SHELF_LIFE,
-            quotas=QUOTAS,
-            presale=selling_ahead(),
+            quotas=quotas,
+            presale=AHEAD,
         )
         rows = dict.fromkeys((*ROWS, ("HF", "A"), ("HF", "B"), ("GZ", "B")), (0, 0))
         self.facts.book = Book(rows)
@@ -272,7 +285,7 @@ def test_an_overdue_receipt_one_without_a_date_and_one_too_far_ahead_promise_not
 def test_what_may_still_be_promised_is_told_by_date_for_channels_with_the_same_terms() -> None:
     line = ExpectedLine(outstanding=10, promised=4, came=1, expected_at=NOW + 5 * DAY)
     slower = replace(TERMS, handling_days=4)
-    terms = [("taobao", TERMS), ("jd", None), ("douyin", TERMS), ("youzan", slower)]
+    terms = [("taobao", TERMS), ("douyin", TERMS), ("youzan", slower)]
     assert ahead(line, terms, NOW) == (
         Ahead(pieces=6, promised_for=NOW + 7 * DAY, channels=("taobao", "douyin")),
         Ahead(pieces=6, promised_for=NOW + 9 * DAY, channels=("youzan",)),
@@ -312,6 +325,74 @@ def test_among_equals_who_was_promised_first_is_served_first_and_has_what_came_f
     assert turns(4, 2) == ["urgent", "first"]
     assert turns(6, 4) == ["urgent", "first", "second"]
     assert turns(8, 4) == ["urgent", "first", "second", "waits"]
+
+
+EXPECTED = st.dictionaries(
+    st.tuples(st.just("A"), st.sampled_from(("HZ", "GZ")), st.sampled_from("pqr")),
+    st.builds(
+        lambda outstanding, promised, came, days: ExpectedLine(
+            outstanding=outstanding,
+            promised=min(promised, came + outstanding * 90 // 100),
+            came=min(came, promised),
+            percent=90,
+            expected_at=None if days is None else NOW + days * DAY,
+        ),
+        *(st.integers(0, 12), st.integers(0, 12), st.integers(0, 3)),
+        st.sampled_from((None, -1, 1, 5, 43, 44)),
+    ),
+    max_size=6,
+)
+HARD = sharing_out()
+
+
+def test_what_has_a_hard_quota_is_not_sold_ahead_even_where_none_of_it_ever_came() -> None:
+    house = Presold(HARD)
+    house.buy("p", 10, 5)
+    assert house.wants("o1", ("A", 1)).promised is None
+
+
+CAMPAIGN = Allotment(campaign="C1", pieces=3, channels=("jd",), begins_at=NOW, ends_at=NOW + DAY)
+
+
+@settings(deadline=None)
+@given(
+    EXPECTED,
+    st.sampled_from((HARD, QUOTAS)),
+    st.sampled_from(("taobao", "douyin")),
+    st.integers(1, 12),
+    st.sampled_from(("never there", "counted", "campaign")),
+)
+def test_what_is_shown_as_free_to_a_channel_is_what_its_order_is_promised(
+    lines: dict[ExpectedKey, ExpectedLine], quotas: Quotas, channel: str, pieces: int, row: str
+) -> None:
+    house = Presold(quotas)
+    house.facts.expected = Expectations(lines)
+    if row != "never there":
+        sharing = quotas.sharing("A")
+        allotted = [CAMPAIGN] if row == "campaign" else []
+        house.book.rows["HZ", "A"] = [3 * len(allotted), 0]
+        house.book.shares["HZ", "A"] = Shares(sharing, {}, allotted)
+    outlook = Outlook(house.facts.presale, quotas)
+
+    def shown() -> dict[ExpectedKey, int]:
+        return {
+            key: free.pieces
+            for key, line in house.facts.expected.lines.items()
+            for free in outlook.free_to(key, line, house.book, NOW)
+            if free.channel == channel
+        }
+
+    before = shown()
+    told = house.wants("o1", ("A", pieces), channel=channel)
+    by_warehouse = [
+        sum(free for key, free in before.items() if key[1] == one) for one in ("HZ", "GZ")
+    ]
+    assert (told.promised is not None) == (max(by_warehouse) >= pieces)
+    given_of = {key: free - shown()[key] for key, free in before.items() if free != shown()[key]}
+    promised_of = {
+        ("A", one.warehouse, one.purchase_no): one.quantity for one in told.promised or ()
+    }
+    assert given_of == promised_of
 
 
 STEP = st.one_of(
