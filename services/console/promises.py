@@ -14,7 +14,11 @@ from services.console import words
 from services.console.domain.model import EMPTY, Card, with_flag, without_flag
 from services.console.entries import entry
 
-WHY = {"redated": "采购单改期", "not_coming": "采购单的货不来了"}
+WHY = {
+    "redated": "采购单改期",
+    "not_coming": "采购单的货不来了",
+    "expected": "采购单的货可以预售了",
+}
 
 
 def kept_in(known: Card, promised_for: datetime, moment: Moment) -> Card:

@@ -35,6 +35,7 @@ from services.inventory.handlers import EXTENSION_HANDLERS, HANDLERS
 from services.inventory.hold_doors import hold_routes
 from services.inventory.invariants import Books
 from services.inventory.leases import read_leases
+from services.inventory.new_promises import NewPromises
 from services.inventory.outlook import PAUSE_TIMES, Outlook, OutlookPublisher
 from services.inventory.parameters import read_parameters
 from services.inventory.planning import PLAN_EVERY_MS, WATCH_EVERY_MS, Planner
@@ -199,11 +200,19 @@ def _asking(
     line = read_line(context.settings.rules_dir)
     backorders = Backorders(pool, context.desk, clock, sourcing, line, quotas)
     promises = PromiseWatch(pool, context.desk, clock)
+    new_promises = NewPromises(
+        *(pool, context.desk, clock),
+        sourcing=sourcing,
+        line=line,
+        quotas=quotas,
+        presale=read_presale(context.settings.rules_dir),
+    )
     watch = CampaignWatch(pool, context.desk, clock, campaigns)
     return [
         lambda: repeat(expiry.look, pause_ms),
         lambda: repeat(backorders.look, pause_ms),
         lambda: repeat(promises.look, pause_ms),
+        lambda: repeat(new_promises.look, pause_ms, pause_times=PAUSE_TIMES),
         lambda: repeat(watch.look, pause_ms),
         lambda: repeat(watch.listen, pause_ms),
     ]

@@ -24,7 +24,7 @@ from services.inventory.domain.wanted import wanted
 from services.inventory.quotas import Quotas
 from services.inventory.rebuild import decode_kept
 from services.inventory.shares import unlocked
-from services.inventory.sourcing import Sourcing
+from services.inventory.sourcing import Choice, Sourcing
 from services.inventory.store import SQL
 from services.inventory.timers import LEAD_BACKORDERS, Asking, leading
 
@@ -43,6 +43,25 @@ class Line:
     def __init__(self, table: Table) -> None:
         self._table = table
 
+    def waiting(self, order_id: str, hold: Hold, now: datetime) -> Waiting:
+        """A short order as it stands in line."""
+        since = hold.short_since or now
+        goods = wanted(hold.lines) or ()
+        waited_s = (now - since).total_seconds()
+        return Waiting(
+            order_id=order_id,
+            generation=hold.generation,
+            channel=hold.channel,
+            province=hold.province,
+            told=hold.told,
+            goods=goods,
+            since=since,
+            priority=self.priority(hold.channel, pieces_of(goods), waited_s),
+            promises=hold.promises,
+            promised_at=hold.promised_at,
+            promise_no=hold.promise_no,
+        )
+
     def priority(self, channel: str, pieces: int, waited_s: float) -> int:
         """Higher is served first."""
         facts = {
@@ -57,6 +76,18 @@ def read_line(rules_dir: Path) -> Line:
     """The table of a folder of rules. Raises StartRefused."""
     table = needed_table(rules_dir, TABLE, facts=FACTS, outputs={"priority": "int"})
     return Line(table)
+
+
+def short_in(document: str) -> Hold:
+    """The order of a row that is kept as short."""
+    state = decode_kept(document).state
+    assert isinstance(state, Hold)
+    return state
+
+
+def choice_of(sourcing: Sourcing, one: Waiting) -> Choice:
+    """Who may send it."""
+    return sourcing.choice(one.channel, one.province, pieces_of(one.goods), one.told)
 
 
 class Backorders:
@@ -94,7 +125,7 @@ class Backorders:
                 self._after = FIRST
                 return 0
             waiting = [
-                self._waiting(row["key"], decode_kept(row["document"]).state, now) for row in rows
+                self._line.waiting(row["key"], short_in(row["document"]), now) for row in rows
             ]
             skus = {sku for one in waiting for sku, _ in one.goods}
             book = await unlocked(connection, sorted(skus), self._quotas)
@@ -116,25 +147,6 @@ class Backorders:
             ]
             return await self._asking.issue(commands)
 
-    def _waiting(self, order_id: str, state: object, now: datetime) -> Waiting:
-        assert isinstance(state, Hold)
-        since = state.short_since or now
-        goods = wanted(state.lines) or ()
-        return Waiting(
-            order_id=order_id,
-            generation=state.generation,
-            channel=state.channel,
-            province=state.province,
-            told=state.told,
-            goods=goods,
-            since=since,
-            priority=self._line.priority(
-                state.channel, pieces_of(goods), (now - since).total_seconds()
-            ),
-            promises=state.promises,
-            promised_at=state.promised_at,
-        )
-
     def _sources(self, one: Waiting) -> tuple[tuple[str, ...], int]:
-        choice = self._sourcing.choice(one.channel, one.province, pieces_of(one.goods), one.told)
+        choice = choice_of(self._sourcing, one)
         return choice.warehouses, choice.parcels_max

@@ -66,6 +66,11 @@ async def lock(
     return Expectations(_lines(rows))
 
 
+async def unlocked(connection: Connection, skus: Sequence[str]) -> Expectations:
+    """What is to come of these SKUs, to be looked at: nothing is locked, and may be other by then."""
+    return Expectations(_lines(await connection.fetch(SQL["expected_of"], skus)))
+
+
 async def came_for(
     connection: Connection, skus: Sequence[str], book: Book
 ) -> dict[ExpectedKey, int]:

@@ -232,7 +232,7 @@ def _plan_of_reservation(command: ReserveGoods, sourcing: Sourcing) -> Plan:
 def _foresee_hold(foreseen: Foreseen, key: str, event: Any, hold: Hold, sourcing: Sourcing) -> None:
     kind = type(event)
     leaves: Goods = ()
-    if hold.promises:
+    if hold.promises or kind is ReviewPromise:
         _foresee_promise(foreseen, kind, hold, sourcing)
     if kind is OrderPaid or kind is AllocateBackorder:
         goods = wanted(hold.lines) if hold.state in {"short", "expired"} else None

@@ -90,16 +90,11 @@ class PromisedFacts(LockedRows):
         if not self.foreseen.wished.issuperset(ahead):
             self._remember([(warehouse, sku) for warehouse in warehouses for sku in ahead])
             raise Unlocked("what is expected of a SKU was not foreseen")
-        open_to_all = [
-            warehouse
-            for warehouse in warehouses
-            if not any(self.quotas.keeps(self.book, (warehouse, sku)) for sku, _ in goods)
-        ]
         with self.without(hold.promises, drawn=False):
             return promised(
                 self.expected.lines,
                 spare_of(self.book.available, self.promised),
-                open_to_all,
+                self.quotas.open_to_all(self.book, warehouses, goods),
                 goods,
                 lambda sku: self.presale.terms(hold.channel, sku),
                 now,

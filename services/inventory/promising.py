@@ -1,7 +1,7 @@
 """What inventory decides about promises against expected receipts. Pure, like `handlers`.
 
-A paid order that is short is promised what is to come, all of it or nothing; it waits whole, and its promise ends when it
-is held or closed, once. What a purchase order carries no more moves to the next one or is withdrawn.
+A paid order that is short is promised what is to come, at once or when it is ordered later, all of it or nothing; it waits
+whole, and its promise ends when it is held or closed, once. What a purchase order carries no more moves to the next one or is withdrawn.
 """
 
 from __future__ import annotations
@@ -64,12 +64,16 @@ def review(
     state: Aggregate | None, command: ReviewPromise, stock: Stock, moment: Moment
 ) -> Outcome:
     """Moves a promise to the dates that hold now, or to other receipts where that is sooner or its own do not carry it;
-    withdraws it where nothing does.
+    withdraws it where nothing does. A paid order that waits without one is promised what is to come by now.
     """
-    if not isinstance(state, Hold) or not state.promises:
+    if not isinstance(state, Hold) or not (
+        state.promises or (state.state == "short" and state.paid)
+    ):
         return Decision(state=state, refusal="not_promised")
     if state.promise_no != command.promise_no:
         return Decision(state=state, refusal="promised_anew")
+    if not state.promises:
+        return _promised_late(state, command, stock, moment)
     carried = stock.promise_carried(state)
     redated = stock.redated(state)
     if carried and redated == state.promises:
@@ -90,6 +94,20 @@ def review(
     event = _changed(state, moved, command.order_id, why, anew.rule, moment)
     effects = (ended, MakePromise(anew))
     return Decision(state=moved, events=(event,), effects=effects, result_id="moved")
+
+
+def _promised_late(state: Hold, command: ReviewPromise, stock: Stock, moment: Moment) -> Outcome:
+    """As of when it was asked for, so that of those who were asked for together who waited longest comes first."""
+    promised = stock.promise(state, wanted(state.lines) or (), moment.now)
+    if promised is None:  # gone again: the next time is another command
+        looked_for = replace(state, promise_no=state.promise_no + 1)
+        return Decision(state=looked_for, result_id="still_short")
+    promised_at = min(command.issued_at, moment.now)
+    after = replace(_promised(state, promised, moment), promised_at=promised_at)
+    event = _changed(state, after, command.order_id, "expected", promised.rule, moment)
+    return Decision(
+        state=after, events=(event,), effects=(MakePromise(promised),), result_id="promised"
+    )
 
 
 def _promised(hold: Hold, promised: Promised, moment: Moment) -> Hold:

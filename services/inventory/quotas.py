@@ -15,7 +15,7 @@ from chassis.rules import Table, needed_table
 from chassis.rules.values import Kind, OneOf
 from services.inventory.domain.availability import Quota
 from services.inventory.domain.campaigns import QUOTA as CAMPAIGN
-from services.inventory.domain.model import Row
+from services.inventory.domain.model import Goods, Row
 from services.inventory.domain.quotas import SHARED, Sharing
 from services.inventory.domain.rules import Book
 
@@ -73,6 +73,12 @@ class Quotas:
         """Whether anything of a row is kept for channels, by a hard quota or for an open campaign: it is not sold ahead."""
         shares = book.shares.get(row)
         return self.limits(row[1]) or (shares is not None and shares.limiting)
+
+    def open_to_all(self, book: Book, warehouses: Iterable[str], goods: Goods) -> tuple[str, ...]:
+        """Those warehouses whose rows of these goods keep nothing for channels."""
+        return tuple(
+            one for one in warehouses if not any(self.keeps(book, (one, sku)) for sku, _ in goods)
+        )
 
     def _shared_out(self, sku: str) -> Sharing:
         percents: dict[str, int] = {}

@@ -4,20 +4,28 @@ Guarantees: who is named can be served by the goods given, all of them together;
 its own goods are not all in one of its warehouses, nor in as many as may send it together, or its quota is used up.
 The line is by priority; among equals who was promised goods comes before who was not, in the order of the promises, and
 then who waits longest. What came for promises only they may have.
+
+The same line is promised what is to come.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import TypeAlias
 
 from msgspec import Struct
 
 from chassis.extension_facts import Told
 from services.inventory.domain.model import Goods
+from services.inventory.domain.presale import Promised
 from services.inventory.domain.promise import ExpectedKey, Promise
 from services.inventory.domain.rules import Book
 from services.inventory.domain.splitting import places_for
+
+Draws: TypeAlias = frozenset[tuple[ExpectedKey, int]]
+"""The lines that a SKU of an order is promised out of, and by which percentage of each."""
+FOR_ANOTHER_LOOK: Draws = frozenset()
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -35,12 +43,14 @@ class Waiting(Struct, frozen=True, kw_only=True):
     """Higher is served first."""
     promises: tuple[Promise, ...] = ()
     promised_at: datetime | None = None
+    promise_no: int = 0
 
     @property
-    def turn(self) -> tuple[int, bool, datetime, str]:
+    def turn(self) -> tuple[int, bool, datetime, datetime, str]:
         """Where it stands in line, the least first."""
         unpromised = self.promised_at is None
-        return (-self.priority, unpromised, self.promised_at or self.since, self.order_id)
+        first = self.promised_at or self.since
+        return (-self.priority, unpromised, first, self.since, self.order_id)
 
 
 def served(
@@ -69,6 +79,41 @@ def served(
         for warehouse, goods in places:
             book.reserve(warehouse, goods, one.channel)
     return turns
+
+
+def promisable(
+    waiting: Iterable[Waiting],
+    promise_of: Callable[[Waiting], Promised | None],
+    take: Callable[[Promised], None],
+) -> list[Waiting]:
+    """Those that can be promised what is to come now, in line: each is promised the same, whichever of them is asked first.
+
+    So all that draw on a SKU draw on one line of it and by one percentage, or the first has it for itself; who stands
+    behind them waits for another look. `promise_of` is what an order could be promised of what is left, `take` takes it.
+    """
+    turns = []
+    drawn_on: dict[str, Draws] = {}
+    for one in sorted(waiting, key=lambda w: w.turn):
+        promised = promise_of(one)
+        if promised is None:
+            continue
+        take(promised)
+        draws = _draws(promised)
+        if all(drawn_on.get(sku, lines) == lines for sku, lines in draws.items()):
+            turns.append(one)
+            drawn_on |= draws
+        else:
+            drawn_on |= dict.fromkeys(draws, FOR_ANOTHER_LOOK)
+    return turns
+
+
+def _draws(promised: Promised) -> dict[str, Draws]:
+    percents = dict(promised.percents)
+    draws: dict[str, Draws] = {}
+    for one in promised.promises:
+        drawn = (one.key, percents.get(one.key, 0))
+        draws[one.sku] = draws.get(one.sku, frozenset()) | {drawn}
+    return draws
 
 
 def _set_aside(

@@ -143,7 +143,7 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     promised_at: datetime | None = None
     """Since when it is promised: who was promised first is served first."""
     promise_no: int = 0
-    """How often its promise was made or changed."""
+    """How often its promise was made, changed, or looked for in vain."""
     campaigns: tuple[str, ...] = ()
     """On whose pieces it drew when it was held: they sold to its channel then (domain/campaigns.py)."""
     asked: Asked | None = None

@@ -79,6 +79,36 @@ FROM wanted JOIN inventory.reservations USING (key)
 GROUP BY key, document->'state'->>'promise_no', document->'state'->>'promised_at'
 ORDER BY document->'state'->>'promised_at', key LIMIT $1
 
+-- name: free
+-- SKUs of which anything that is to come may be promised, and nobody waits for what is not carried any more: he is first.
+SELECT sku FROM inventory.expected GROUP BY sku
+HAVING bool_or(outstanding > promised - came AND expected_at > $1) AND NOT bool_or(uncarried > 0)
+
+-- name: promisable
+-- Paid orders that were promised nothing and want any of these SKUs ($1), each of whose SKUs lies there or is to come after $2
+-- somewhere in the pieces it wants; whether in one warehouse, and by the tables, is decided later. From ($3, $4) on, as
+-- `servable_backorders`.
+WITH waiting AS (
+    SELECT key, document FROM inventory.reservations
+    WHERE state = 'short' AND reference IS NULL AND promised_for IS NULL AND (document->'state'->>'paid')::boolean
+), wishes AS (
+    SELECT key, line->>1 AS sku, sum((line->>2)::bigint) AS pieces
+    FROM waiting, json_array_elements(document->'state'->'lines') AS line GROUP BY 1, 2
+), coming AS (
+    SELECT sku, warehouse, sum(greatest(outstanding - promised + came, 0)) AS pieces FROM inventory.expected
+    WHERE sku = ANY($1::text[]) AND expected_at > $2 GROUP BY 1, 2
+), most AS (
+    SELECT sku, max(greatest(coalesce(on_hand - reserved - withheld - set_aside, 0), 0) + coalesce(pieces, 0)) AS pieces
+    FROM (SELECT * FROM inventory.stock WHERE sku IN (SELECT sku FROM wishes)) AS there
+    FULL JOIN coming USING (sku, warehouse) GROUP BY sku
+), lacking AS (
+    SELECT wishes.key FROM wishes LEFT JOIN most USING (sku) WHERE coalesce(most.pieces, 0) < wishes.pieces
+)
+SELECT key, document, coalesce(document->'state'->>'short_since', '') AS since FROM waiting
+WHERE key IN (SELECT key FROM wishes WHERE sku = ANY($1::text[])) AND key NOT IN (SELECT key FROM lacking)
+  AND (coalesce(document->'state'->>'short_since', ''), key) > ($3, $4)
+ORDER BY since, key LIMIT $5
+
 -- name: count_promises
 SELECT count(*) AS promised, count(*) FILTER (WHERE promised_for < $1) AS late
 FROM inventory.reservations WHERE promised_for IS NOT NULL

@@ -26,11 +26,13 @@ from schemas.events.commands_inventory import (
     PurchaseReceiptLine,
     ReceivePurchase,
     RedatePurchase,
+    ReviewPromise,
 )
 from schemas.events.orders import OrderPlaced, Payment
 from schemas.events.stock import StockPromiseChanged, StockReserved, StockShort
 from services.inventory.backorders import Backorders, read_line
 from services.inventory.expectations import differences
+from services.inventory.new_promises import NewPromises
 from services.inventory.promise_watch import PromiseWatch
 from services.inventory.reconciling import SHANGHAI
 from tests.integration.inventory.clerk import AFTER_COMMIT, BEFORE_COMMIT, Clerk
@@ -66,6 +68,16 @@ def came(number: str, receipt_no: str, pieces: int) -> Any:
     line = PurchaseReceiptLine(sku="A", quantity=pieces)
     said = {"receipt_no": receipt_no, "warehouse": "HZ", "lines": (line,)}
     return paper(ReceivePurchase, number, receipt_no, **said)
+
+
+def reviewed(order_id: str, promise_no: int, again: str = "") -> ReviewPromise:
+    return ReviewPromise(
+        order_id=order_id,
+        command_id=f"review-{order_id}-{promise_no}{again}",
+        issued_at=NOW,
+        actor="test",
+        promise_no=promise_no,
+    )
 
 
 async def in_turn(house: House, *parts: Sequence[Struct]) -> None:
@@ -154,6 +166,70 @@ async def test_orders_are_promised_and_served_by_their_receipt_before_anybody_el
     )
     assert held == set(promised[:2]) | {"new"}, "in the order of their promises"
     assert waits == promised[2]
+
+
+def late_line(pool: Pool, house: House, clock: Clock) -> NewPromises:
+    desk = CommandDesk(house.publisher, codec(), "inventory")
+    return NewPromises(
+        *(pool, desk, clock),
+        sourcing=SOURCING,
+        line=read_line(RULES),
+        quotas=QUOTAS,
+        presale=AHEAD,
+    )
+
+
+async def test_who_waits_without_a_date_has_one_when_more_is_ordered_first_come_first(
+    inventory: House,
+) -> None:
+    clock = ManualClock(NOW)
+    async with inventory.running(presale=AHEAD, clock=clock) as running:
+        for number in range(5):
+            clock.advance(1_000)
+            await in_turn(inventory, [ordered(f"o{number}", 4)])
+        await in_turn(inventory, [placed("unpaid", [("A", 1)]), ordered("jd", 1, channel="jd")])
+        timer = late_line(running.pool, inventory, clock)
+        assert await timer.look() == 0, "nothing is to come"
+        await in_turn(inventory, [bought("P1", 10, 5), bought("P2", 7, 9)])
+        # Two have their date out of the first receipt, and the third his when they have it.
+        assert await timer.look() == 2
+        # Whoever looks after a restart asks again: it is one question.
+        assert await late_line(running.pool, inventory, clock).look() == 2
+        await inventory.drained()
+        assert await promised_orders(inventory) == ["o0", "o1"]
+        assert await timer.look() == 1
+        await inventory.drained()
+        assert await timer.look() == 0, "of seven six may be promised, and three are"
+        assert await promised_orders(inventory) == ["o0", "o1", "o2"]
+        assert await line(inventory, "P1") == (10, 9, 0, 0)
+        assert await line(inventory, "P2") == (7, 3, 0, 0)
+
+        # What one of them gives back is the next one's; what comes is theirs in that order.
+        await in_turn(inventory, [cancelled("o1")])
+        assert await late_line(running.pool, inventory, clock).look() == 1
+        await inventory.drained()
+        # Who lost what he was promised comes before who never had a date.
+        cancel = paper(CancelPurchase, "P2", reason="sold out there")
+        await in_turn(inventory, [cancel, bought("P3", 10, 12)])
+        assert await timer.look() == 0
+        assert await watch(running.pool, inventory, clock).look() == 1
+        await inventory.drained()
+        assert await timer.look() == 1
+        await in_turn(inventory, [came("P1", "r1", 8)])
+        assert await promised_orders(inventory) == ["o0", "o2", "o3", "o4"]
+        assert await line_of_waiting(running.pool, inventory, clock).look() == 2
+        await inventory.drained()
+        assert await running.invariants() == SOUND
+    due, later = NOW + 7 * DAY, NOW + 11 * DAY
+    assert await changes(inventory) == {
+        "o0": [(None, due, "expected")],
+        "o1": [(None, due, "expected")],
+        "o2": [(None, later, "expected"), (later, NOW + 14 * DAY, "not_coming")],
+        "o3": [(None, due, "expected")],
+        "o4": [(None, NOW + 14 * DAY, "expected")],
+    }
+    held = [one.order_id for one in await inventory.emitted() if isinstance(one, StockReserved)]
+    assert sorted(held) == ["o0", "o3"]
 
 
 async def test_a_receipt_that_is_late_or_does_not_come_moves_or_withdraws_its_promises(
@@ -296,8 +372,18 @@ async def test_a_death_anywhere_makes_and_ends_each_promise_once(
         await dying_once(*(ordered(f"o{number}", 2) for number in range(8)))
         assert await line(inventory, "P1") == (10, 8, 0, 0)
         promised = await inventory.fetch("SELECT key FROM inventory.promised_goods")
+        # Those who got nothing are promised what is ordered later.
+        wait = await inventory.fetch(
+            "SELECT key FROM inventory.reservations WHERE state = 'short' AND promised_for IS NULL"
+        )
+        assert len(wait) == 4
+        await dying_once(bought("P2", 7, 9))
+        for again in ("", "again"):
+            await dying_once(*(reviewed(row["key"], 0, again) for row in wait))
+            assert await line(inventory, "P1") == (10, 9, 0, 0)
+            assert await line(inventory, "P2") == (7, 5, 0, 0)
         await dying_once(came("P1", "r1", 3), cancelled(promised[0]["key"]))
-        assert await line(inventory, "P1") == (7, 6, 3, 0)
+        assert await line(inventory, "P1") == (7, 7, 3, 0)
         async with pool.acquire() as connection:
             assert await differences(connection) == ()
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,14 @@ import chassis
 from chassis.errors import StartRefused
 from chassis.processor import Kept, Record
 from schemas.events.commands_inventory import (
-    AllocateBackorder,
     CancelPurchase,
-    OpenPurchase,
-    PurchaseLine,
-    PurchaseReceiptLine,
-    ReceivePurchase,
     RedatePurchase,
     ReviewPromise,
 )
-from schemas.events.orders import Payment
 from schemas.events.stock import StockPromiseChanged, StockReserved, StockShort
 from services.inventory.domain.backorders import Waiting, served
 from services.inventory.domain.campaigns import Allotment
-from services.inventory.domain.model import Hold, Purchase
+from services.inventory.domain.model import Hold, Line
 from services.inventory.domain.presale import (
     Ahead,
     Expectations,
@@ -41,115 +34,25 @@ from services.inventory.domain.presale import (
 from services.inventory.domain.promise import ExpectedKey, Promise
 from services.inventory.domain.quotas import Shares
 from services.inventory.domain.rules import Book
-from services.inventory.facts import StockFacts
-from services.inventory.foreseen import Foreseen, foresee
+from services.inventory.foreseen import foresee
 from services.inventory.outlook import Outlook
 from services.inventory.presale import read_presale
 from services.inventory.quotas import Quotas
 from tests.unit.inventory.ahead import selling_ahead
 from tests.unit.inventory.events import cancelled, placed
 from tests.unit.inventory.house import (
-    APPROVALS,
-    LEASES,
     NOW,
     QUOTAS,
-    ROWS,
-    SHELF_LIFE,
     SOURCING,
-    House,
     sharing_out,
 )
+from tests.unit.inventory.presold import AHEAD, DAY, Presold
 
 RULES = Path(chassis.__path__[0]).parent / "rules"
-DAY = timedelta(days=1)
-AHEAD = selling_ahead()
 TERMS_OF_A = AHEAD.terms("taobao", "A")
 assert TERMS_OF_A is not None
 RULE = TERMS_OF_A.rule
 TERMS = Terms(percent=90, handling_days=2, days_max=45, rule="t@1#r")
-
-
-class Presold(House):
-    """A house that sells A ahead, with all its rows locked and every line known."""
-
-    def __init__(self, quotas: Quotas = QUOTAS) -> None:
-        super().__init__()
-        self.facts = StockFacts(
-            Foreseen(wished={"A"}),
-            {},
-            SOURCING,
-            LEASES,
-            {("HZ", "A")}.update,
-            approvals=APPROVALS,
-            shelf_life=SHELF_LIFE,
-            quotas=quotas,
-            presale=AHEAD,
-        )
-        rows = dict.fromkeys((*ROWS, ("HF", "A"), ("HF", "B"), ("GZ", "B")), (0, 0))
-        self.facts.book = Book(rows)
-
-    def buy(self, number: str, pieces: int, days: int, sku: str = "A") -> None:
-        line = PurchaseLine(sku=sku, quantity=pieces)
-        said = {"warehouse": "HZ", "supplier": "S", "over_receipt_percent": 50, "reason": "spring"}
-        expected_at = NOW + days * DAY
-        self.say(OpenPurchase, number, lines=(line,), expected_at=expected_at, **said)
-
-    def came(self, number: str, receipt: str, pieces: int, sku: str = "A") -> None:
-        line = PurchaseReceiptLine(sku=sku, quantity=pieces)
-        self.say(ReceivePurchase, number, receipt_no=receipt, warehouse="HZ", lines=(line,))
-
-    def wants(self, order_id: str, *goods: tuple[str, int], channel: str = "taobao") -> Any:
-        order = replace(
-            placed(order_id, goods, channel=channel), payment=Payment(paid_at=NOW, paid_fen=1)
-        )
-        self.foresee(order_id, goods)
-        return self.take(order, order_id).events[0]
-
-    def foresee(self, order_id: str, goods: Sequence[tuple[str, int]]) -> None:
-        """Every row locked, whatever was foreseen."""
-        for plans in (self.facts.foreseen.plans, self.facts.foreseen.limited):
-            plans.pop(order_id, None)
-
-    def allocate(self, order_id: str) -> Any:
-        hold = self.hold(order_id)
-        self.foresee(order_id, ())
-        named = {"order_id": order_id, "command_id": "c", "issued_at": NOW, "actor": "t"}
-        return self.take(AllocateBackorder(**named, generation=hold.generation), order_id)  # type: ignore[arg-type]
-
-    def review(self, order_id: str) -> Any:
-        hold = self.hold(order_id)
-        named = {"order_id": order_id, "command_id": "c", "issued_at": NOW, "actor": "t"}
-        return self.take(ReviewPromise(**named, promise_no=hold.promise_no), order_id)  # type: ignore[arg-type]
-
-    def hold(self, order_id: str) -> Hold:
-        hold = self.states[order_id]
-        assert isinstance(hold, Hold)
-        return hold
-
-    def line(self, number: str, sku: str = "A") -> ExpectedLine:
-        return self.facts.expected.lines[sku, "HZ", number]
-
-    def sound(self) -> None:
-        """Promised = Σ live promises, set aside = Σ what came for them, nothing beyond what is to come."""
-        live: dict[ExpectedKey, int] = {}
-        for state in self.states.values():
-            for one in state.promises if isinstance(state, Hold) else ():
-                live[one.key] = live.get(one.key, 0) + one.quantity
-        aside: dict[tuple[str, str], int] = {}
-        for key, line in self.facts.expected.lines.items():
-            assert line.promised == live.pop(key, 0)
-            assert 0 <= line.came <= line.promised
-            carried = line.promised - line.came - line.uncarried
-            assert carried * 100 <= line.outstanding * line.percent
-            aside[key[1], key[0]] = aside.get((key[1], key[0]), 0) + line.came
-            purchase = self.states.get(key[2])
-            if isinstance(purchase, Purchase):
-                assert line.outstanding == dict(purchase.outstanding).get(key[0], 0)
-        assert not live
-        for row, (on_hand, reserved) in self.book.rows.items():
-            assert self.book.aside.get(row, 0) == aside.get(row, 0)
-            assert reserved + aside.get(row, 0) <= on_hand
-        self.check()
 
 
 def test_a_short_paid_order_is_promised_out_of_what_is_expected_first_and_no_piece_twice() -> None:
@@ -248,6 +151,33 @@ def test_a_receipt_with_another_date_moves_its_promises_and_a_nearer_one_takes_o
     (moved,) = house.review("o1").events
     assert [one.purchase_no for one in moved.promised] == ["other"]
     assert (moved.promised_for, moved.rule) == (NOW + 14 * DAY, RULE)
+    house.sound()
+
+
+def test_an_order_that_waits_is_promised_once_what_is_ordered_later() -> None:
+    house = Presold()
+    assert house.wants("o1", ("A", 4)).promised is None
+    first = house.review("o1")
+    assert (first.result_id, first.events) == ("still_short", ())
+    assert house.hold("o1").promise_no == 1, "the next question is another one"
+    house.buy("p", 10, 5)
+    waits = house.hold("o1")
+    (told,) = house.review("o1").events
+    assert isinstance(told, StockPromiseChanged)
+    assert (told.was_promised_for, told.promised_for, told.why, told.rule) == (
+        None,
+        NOW + 7 * DAY,
+        "expected",
+        RULE,
+    )
+    assert [(one.purchase_no, one.quantity) for one in told.promised or ()] == [("p", 4)]
+    again = house.review("o1", promise_no=waits.promise_no)
+    assert (again.refusal, again.effects) == ("promised_anew", ())
+    assert house.hold("o1").short_since == waits.short_since
+    house.sound()
+    house.came("p", "r1", 4)
+    assert isinstance(house.allocate("o1").events[0], StockReserved)
+    assert house.review("o1").refusal == "not_promised"
     house.sound()
 
 
@@ -439,6 +369,18 @@ def test_no_sequence_of_receipts_and_orders_promises_a_piece_twice(
             house.review(key)
     house.sound()
     assert all(not line.uncarried for line in house.facts.expected.lines.values())
+
+
+def test_a_batch_foresees_what_an_order_that_waits_may_come_to_be_promised() -> None:
+    hold = Hold(
+        state="short", paid=True, channel="taobao", province="浙江省", lines=(Line(1, "A", 2),)
+    )
+    named: dict[str, Any] = {"command_id": "c", "issued_at": NOW, "actor": "t", "promise_no": 0}
+    review = ReviewPromise(order_id="o1", **named)
+    foreseen = foresee([Record("", 0, 0, "o1", 2, review, raw=b"")], {"o1": Kept(hold)}, SOURCING)
+    foreseen.wish(AHEAD.concerns)
+    assert (foreseen.wished, foreseen.promises) == ({"A"}, set())
+    assert {("HZ", "A"), ("GZ", "A")} <= foreseen.rows
 
 
 def test_a_batch_foresees_the_lines_of_what_it_may_release_or_promise() -> None:
