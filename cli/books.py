@@ -25,6 +25,7 @@ from chassis.settings import Settings, read
 from cli.doors import Refused, call
 from deploy.embedded import stack
 from services.inventory.domain.ledger import Difference
+from services.inventory.expectations import PromiseDifference
 from services.inventory.settings import InventorySettings
 from services.inventory.verifying import Verdict
 from services.inventory.verifying import verify as added_up
@@ -84,6 +85,7 @@ def repair(
         }
         entry, reserved = (one.on_hand - one.booked, one.held - one.reserved) if one else (0, 0)
         plan = f"{row[0]} {row[1]}: ledger {entry:+d}, reserved {reserved:+d}"
+        plan += "".join(_promise_plan(p) for p in _promises(verdict, row))
         if not apply:
             typer.echo(f"would book {paper['document_no']}: {plan}")
             continue
@@ -110,7 +112,26 @@ def _number(row: tuple[str, str], one: Difference | None, verdict: Verdict) -> s
         for b in verdict.batches
         if (b.warehouse, b.sku) == row
     ]
-    return request_id("repair", *row, *map(str, broken), "", *map(str, wrong), *batches)
+    promises = [
+        f"{p.purchase_no} {p.promised} {p.live} {p.outstanding} {p.ordered} {p.set_aside} {p.came}"
+        for p in _promises(verdict, row)
+    ]
+    numbers = [*map(str, broken), "", *map(str, wrong)]
+    return request_id("repair", *row, *numbers, *batches, *promises)
+
+
+def _promises(verdict: Verdict, row: tuple[str, str]) -> list[PromiseDifference]:
+    return [one for one in verdict.promises if (one.warehouse, one.sku) == row]
+
+
+def _promise_plan(one: PromiseDifference) -> str:
+    missing = {
+        "promised": one.live - one.promised,
+        "outstanding": one.ordered - one.outstanding,
+        "set aside": one.came - one.set_aside,
+    }
+    named = one.purchase_no or "of the shelf"
+    return "".join(f", {named} {name} {off:+d}" for name, off in missing.items() if off)
 
 
 def _print(verdict: Verdict) -> None:
@@ -163,6 +184,12 @@ def _print_kept(console: Console, verdict: Verdict) -> None:
             sums = tuple(getattr(line, name) for name in names)
             table.add_row(line.warehouse, line.sku, line.purchase_no, *map(str, sums))
         console.print(table)
+        for line in verdict.promises:
+            if line.order_id:
+                console.print(
+                    f"{line.purchase_no or 'the shelf'} ({line.warehouse} {line.sku}): "
+                    f"{line.order_id} is the first order whose promise it does not count"
+                )
     if verdict.allotted:
         table = Table("warehouse", "SKU", "set aside otherwise", "kept too little", box=None)
         for allotted in verdict.allotted:

@@ -14,7 +14,8 @@ from schemas.events.commands_inventory import RepairStock
 from services.inventory.batches import BATCHES
 from services.inventory.campaigns import CAMPAIGNS
 from services.inventory.corrections import CORRECTIONS
-from services.inventory.domain.model import AGREEING, Aggregate, Mend, Repair
+from services.inventory.domain.model import AGREEING, Aggregate, Mend
+from services.inventory.domain.repairs import Repair
 from services.inventory.domain.stock import (
     Outcome,
     Stock,
@@ -46,7 +47,7 @@ def repaired(
     off = stock.off(command.warehouse, command.sku)
     if off == AGREEING:
         return refused(state, "nothing_to_repair")
-    if off.reserved > stock.spare(command.warehouse, command.sku):
+    if off.reserved > stock.spare(command.warehouse, command.sku) + max(0, -off.aside):
         return refused(state, "oversold", command.sku)
     repair = Repair(
         warehouse=command.warehouse,
@@ -54,6 +55,8 @@ def repaired(
         entry=off.entry,
         reserved=off.reserved,
         broken_entry=off.broken_entry,
+        promises=off.promises,
+        aside=off.aside,
         repaired_by=moment.actor,
         reason=command.reason,
     )
@@ -66,6 +69,7 @@ def repaired(
         moment.actor,
         command.reason,
         off.batches,
+        off.promises,
     )
     return Decision(state=repair, effects=(effect,), result_id="booked")
 

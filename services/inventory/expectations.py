@@ -6,15 +6,18 @@ wait in a ring. They are written by differences, so that the CHECKs hold against
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.postgres import Connection, named_queries
+from services.inventory.domain.model import Off, Row
 from services.inventory.domain.presale import NOTHING, Expectations, ExpectedLine
-from services.inventory.domain.promise import ExpectedKey
+from services.inventory.domain.promise import ExpectedKey, PromiseOff
 from services.inventory.domain.rules import Book
 
 SQL = named_queries(Path(__file__).parent / "sql" / "presale.sql")
@@ -35,6 +38,10 @@ class PromiseDifference(Struct, frozen=True, kw_only=True):
     set_aside: int
     came: int
     """What lines say came in for their promises."""
+    expected_at: datetime | None = None
+    """When the purchase order says."""
+    order_id: str = ""
+    """The first order, by when it was promised, that the line does not count; empty = it counts all, or too many."""
 
     @property
     def pieces(self) -> int:
@@ -137,9 +144,36 @@ def line_of(row: Any) -> ExpectedLine:
     )
 
 
-async def differences(connection: Connection) -> tuple[PromiseDifference, ...]:
-    """Lines and rows whose books do not agree."""
-    return tuple(PromiseDifference(**dict(row)) for row in await connection.fetch(SQL["mismatch"]))
+async def differences(
+    connection: Connection, skus: Sequence[str] | None = None
+) -> tuple[PromiseDifference, ...]:
+    """Lines and rows of these SKUs (None: of all) whose books do not agree."""
+    found = []
+    for row in await connection.fetch(SQL["mismatch"], skus):
+        one = PromiseDifference(**dict(row))
+        if one.live > one.promised:
+            key = (one.sku, one.warehouse, one.purchase_no)
+            order_id = await connection.fetchval(SQL["first_beyond"], *key, one.promised)
+            one = replace(one, order_id=order_id)
+        found.append(one)
+    return tuple(found)
+
+
+async def off(connection: Connection, differing: Mapping[Row, Off]) -> dict[Row, Off]:
+    """The same, with what is missing from the books of promises of these rows, whose lines are locked."""
+    mended = dict(differing)
+    for one in await differences(connection, sorted({sku for _, sku in differing})):
+        row = (one.warehouse, one.sku)
+        if row not in mended:
+            continue
+        before = mended[row]
+        if one.promised != one.live or one.outstanding != one.ordered:
+            missing = (one.live - one.promised, one.ordered - one.outstanding)
+            line = PromiseOff(one.purchase_no, *missing, one.expected_at)
+            mended[row] = replace(before, promises=(*before.promises, line))
+        else:
+            mended[row] = replace(before, aside=one.came - one.set_aside)
+    return mended
 
 
 def _lines(rows: Iterable[Any]) -> dict[ExpectedKey, ExpectedLine]:

@@ -241,7 +241,7 @@ class StockFacts(PromisedFacts):
             self.answers[effect.key] = effect.answer
             return
         if kind is Mend:
-            self.book.mend(effect)
+            self.mend(effect)
             self.mended = True
             self.differing[effect.warehouse, effect.sku] = AGREEING
             return

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from services.inventory.domain.choosing import spare_of
-from services.inventory.domain.model import Goods, Hold, Row
+from services.inventory.domain.model import Goods, Hold, Mend, Row
 from services.inventory.domain.presale import (
     Aside,
     EndPromise,
@@ -99,6 +99,15 @@ class PromisedFacts(LockedRows):
                 lambda sku: self.presale.terms(hold.channel, sku),
                 now,
             )
+
+    def mend(self, effect: Mend) -> None:
+        """Makes the books of a row agree, those of its promises last: they may have what nobody holds."""
+        row = (effect.warehouse, effect.sku)
+        self.book.aside.pop(row, None)
+        self.book.mend(effect)
+        on_hand, reserved = self.book.rows[row]
+        came = self.expected.mend(row, effect.promises, on_hand - reserved)
+        self.book.set_aside(row, came)
 
     def take(self, effect: PresaleEffect) -> None:
         """Books what follows for expected lines, and what is set aside of the shelf."""

@@ -177,14 +177,17 @@ class StockSource(FactsSource[StockFacts]):
             facts.seen = await _look(connection, foreseen.glances)
         if foreseen.plans or foreseen.rows or foreseen.new_rows:
             await self._lock(connection, facts)
-        if foreseen.promises or foreseen.purchases or foreseen.wished or self._also:
+        also = self._also | foreseen.repairs
+        if foreseen.promises or foreseen.purchases or foreseen.wished or also:
             facts.expected = await expectations.lock(
                 connection,
                 keys=foreseen.promises,
                 purchases=foreseen.purchases,
                 coming=foreseen.wished,
-                whole={sku for _, sku in self._also},
+                whole={sku for _, sku in also},
             )
+        if foreseen.repairs:
+            facts.differing = await expectations.off(connection, facts.differing)
         if foreseen.buyers:
             counted = await connection.fetch(SQL["unpaid_holds"], list(foreseen.buyers))
             facts.buyer_holds = {row["buyer"]: row["holds"] for row in counted}

@@ -60,7 +60,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
         broken = {(one.warehouse, one.sku) for one in self.broken}
         differing = {(one.warehouse, one.sku) for one in self.differences}
         batches = {(one.warehouse, one.sku) for one in self.batches}
-        return tuple(sorted(broken | differing | batches))
+        promises = {(one.warehouse, one.sku) for one in self.promises}
+        return tuple(sorted(broken | differing | batches | promises))
 
 
 async def verify(

@@ -15,7 +15,8 @@ from msgspec import Struct
 from chassis.extension_facts import Told
 from services.inventory.domain.batches import Portion
 from services.inventory.domain.campaigns import Campaign
-from services.inventory.domain.promise import Promise, Redate
+from services.inventory.domain.promise import Promise, PromiseOff, Redate
+from services.inventory.domain.repairs import Repair
 
 Goods: TypeAlias = tuple[tuple[str, int], ...]
 """(sku, pieces) with every SKU once, sorted; pieces > 0 unless a field says otherwise."""
@@ -267,21 +268,6 @@ class StockCount(Struct, frozen=True, kw_only=True, tag="count", tag_field="kind
     decision_reason: str = ""
 
 
-class Repair(Struct, frozen=True, kw_only=True, tag="repair", tag_field="kind"):
-    """A row whose books were made to agree."""
-
-    warehouse: str
-    sku: str
-    entry: int
-    """Pieces by which the ledger was off."""
-    reserved: int
-    """Pieces by which `reserved` was off."""
-    broken_entry: int
-    """The first entry out of line; 0 = none."""
-    repaired_by: str
-    reason: str
-
-
 class BatchPaper(Struct, frozen=True, kw_only=True, tag="batch", tag_field="kind"):
     """What was decided about a batch."""
 
@@ -428,6 +414,7 @@ class Mend(Struct, frozen=True):
     actor: str
     reason: str
     batches: tuple[BatchOff, ...] = ()
+    promises: tuple[PromiseOff, ...] = ()
 
 
 class Off(Struct, frozen=True, kw_only=True):
@@ -442,6 +429,10 @@ class Off(Struct, frozen=True, kw_only=True):
     batches: tuple[BatchOff, ...] = ()
     withheld: int = 0
     """From what the row says is withheld, to come to what its batches withhold."""
+    promises: tuple[PromiseOff, ...] = ()
+    """From lines of what is expected."""
+    aside: int = 0
+    """From what is set aside, to come to what lines say came for their promises."""
 
 
 AGREEING = Off(entry=0, reserved=0, broken_entry=0)

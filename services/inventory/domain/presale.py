@@ -9,15 +9,17 @@ made of that line meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from services.inventory.domain.model import Goods, Row
-from services.inventory.domain.promise import OF_SHELF, ExpectedKey, Promise
+from services.inventory.domain.promise import OF_SHELF, ExpectedKey, Promise, PromiseOff
 
+EVER = datetime.min.replace(tzinfo=UTC)
+"""Before every date: what lies there was expected long ago."""
 Aside: TypeAlias = Sequence[tuple[Row, int]]
 """By how many pieces more (or, negative, less) is set aside in rows of stock."""
 
@@ -97,6 +99,20 @@ class ExpectedLine(Struct, frozen=True, kw_only=True):
         )
         return replace(after, uncarried=_overhang(after))
 
+    def mended(self, off: PromiseOff) -> ExpectedLine:
+        """As promises and purchase order say. What is promised of the shelf lies there."""
+        promised = self.promised + off.promised
+        came = promised if off.purchase_no == OF_SHELF else min(self.came, promised)
+        after = replace(
+            self, promised=promised, came=came, outstanding=self.outstanding + off.outstanding
+        )
+        return replace(after, uncarried=_overhang(after))
+
+    def there(self, pieces: int) -> ExpectedLine:
+        """Of what came no more than these pieces lie there: the rest is not carried."""
+        after = replace(self, came=min(self.came, pieces))
+        return replace(after, uncarried=_overhang(after)) if after != self else self
+
 
 NOTHING = ExpectedLine()
 
@@ -170,6 +186,23 @@ class Expectations:
             if after.came != line.came:
                 aside.append(((warehouse, sku), after.came - line.came))
         return aside
+
+    def mend(self, row: Row, offs: Iterable[PromiseOff], free: int) -> int:
+        """Makes the lines of a row what promises and purchase orders say; returns what is to be set aside for them.
+
+        That is no more than what is free there: what came for lines expected last gives way.
+        """
+        warehouse, sku = row
+        for off in offs:
+            key = (sku, warehouse, off.purchase_no)
+            line = self.lines.get(key, ExpectedLine(expected_at=off.expected_at))
+            self.lines[key] = line.mended(off)
+        left = free
+        those = [key for key in self.lines if key[:2] == (sku, warehouse)]
+        for key in sorted(those, key=lambda one: (self.lines[one].expected_at or EVER, one)):
+            self.lines[key] = self.lines[key].there(left)
+            left -= self.lines[key].came
+        return free - left
 
     def carries(self, promises: Iterable[Promise]) -> bool:
         """Whether all that these wait for is still to come, or lies there."""

@@ -31,6 +31,18 @@ class Promise(Struct, frozen=True, array_like=True):
         return (self.sku, self.warehouse, self.purchase_no)
 
 
+class PromiseOff(Struct, frozen=True, array_like=True):
+    """Signed pieces that are missing from one line of what is expected."""
+
+    purchase_no: str
+    promised: int
+    """To come to the live promises."""
+    outstanding: int
+    """To come to what the purchase order says."""
+    expected_at: datetime | None = None
+    """As the purchase order says, where the line itself is missing."""
+
+
 class Redate(Struct, frozen=True, array_like=True):
     """One time that a purchase order was expected at another moment than before."""
 

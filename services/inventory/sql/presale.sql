@@ -32,36 +32,51 @@ SELECT sku, warehouse, purchase_no, came FROM inventory.expected WHERE sku = ANY
 
 -- name: mismatch
 -- Lines whose promised pieces are not their live promises or whose outstanding ones are not their purchase order's, and rows
--- of stock that do not set aside what came for them.
+-- of stock that do not set aside what came for them. Of some SKUs, or of all where $1 is null.
 WITH live AS (
-    SELECT sku, warehouse, purchase_no, sum(pieces) AS pieces FROM inventory.promised_goods GROUP BY 1, 2, 3
+    SELECT sku, warehouse, purchase_no, sum(pieces) AS pieces FROM inventory.promised_goods
+    WHERE $1::text[] IS NULL OR sku = ANY($1) GROUP BY 1, 2, 3
 ), ordered AS (
-    SELECT good->>0 AS sku, warehouse, key AS purchase_no, (good->>1)::bigint AS pieces
+    SELECT good->>0 AS sku, warehouse, key AS purchase_no, (good->>1)::bigint AS pieces,
+           (document->'state'->>'expected_at')::timestamptz AS ordered_for
     FROM inventory.reservations, json_array_elements(document->'state'->'outstanding') AS good
     WHERE state IN ('open', 'partly_received') AND document->'state'->>'kind' = 'purchase'
+      AND ($1::text[] IS NULL OR good->>0 = ANY($1))
 ), lines AS (
     SELECT sku, warehouse, purchase_no, coalesce(expected.promised, 0) AS promised, coalesce(live.pieces, 0)::bigint AS live,
-           coalesce(expected.outstanding, 0) AS outstanding, coalesce(ordered.pieces, 0)::bigint AS ordered
-    FROM inventory.expected
+           coalesce(expected.outstanding, 0) AS outstanding, coalesce(ordered.pieces, 0)::bigint AS ordered, ordered_for
+    FROM (SELECT * FROM inventory.expected WHERE $1::text[] IS NULL OR sku = ANY($1)) AS expected
     FULL JOIN live USING (sku, warehouse, purchase_no) FULL JOIN ordered USING (sku, warehouse, purchase_no)
 ), aside AS (
     SELECT sku, warehouse, coalesce(set_aside, 0) AS set_aside, coalesce(came, 0)::bigint AS came
-    FROM inventory.stock
-    FULL JOIN (SELECT sku, warehouse, sum(came) AS came FROM inventory.expected GROUP BY 1, 2) AS there
-    USING (sku, warehouse)
+    FROM (SELECT * FROM inventory.stock WHERE $1::text[] IS NULL OR sku = ANY($1)) AS stock
+    FULL JOIN (
+        SELECT sku, warehouse, sum(came) AS came FROM inventory.expected
+        WHERE $1::text[] IS NULL OR sku = ANY($1) GROUP BY 1, 2
+    ) AS there USING (sku, warehouse)
 )
-SELECT sku, warehouse, purchase_no, promised, live, outstanding, ordered, 0::bigint AS set_aside, 0::bigint AS came
+SELECT sku, warehouse, purchase_no, promised, live, outstanding, ordered, 0::bigint AS set_aside, 0::bigint AS came,
+       ordered_for AS expected_at
 FROM lines WHERE promised <> live OR outstanding <> ordered
 UNION ALL
-SELECT sku, warehouse, '', 0, 0, 0, 0, set_aside, came FROM aside WHERE set_aside <> came
+SELECT sku, warehouse, '', 0, 0, 0, 0, set_aside, came, NULL FROM aside WHERE set_aside <> came
 ORDER BY 1, 2, 3
+
+-- name: first_beyond
+-- The first order of a line whose promises come to more than so many pieces.
+SELECT key FROM (
+    SELECT goods.key, document->'state'->>'promised_at' AS promised_at,
+           sum(pieces) OVER (ORDER BY document->'state'->>'promised_at', goods.key) AS so_far
+    FROM inventory.promised_goods AS goods JOIN inventory.reservations USING (key)
+    WHERE sku = $1 AND goods.warehouse = $2 AND purchase_no = $3
+) AS promises WHERE so_far > $4 ORDER BY promised_at, key LIMIT 1
 
 -- name: to_review
 -- Orders whose receipts have another date, and of those that wait for what a line carries no more the newest promises, as
 -- many as come to what it does not carry.
 WITH promises AS (
     SELECT key, sku, warehouse, purchase_no, sum(pieces) AS pieces, max(goods.expected_at) AS was_expected_at
-    FROM inventory.promised_goods AS goods WHERE purchase_no <> '' GROUP BY 1, 2, 3, 4
+    FROM inventory.promised_goods AS goods GROUP BY 1, 2, 3, 4
 ), newest_first AS (
     SELECT promises.key, uncarried, pieces, sum(pieces) OVER (
         PARTITION BY promises.sku, promises.warehouse, promises.purchase_no ORDER BY document->'state'->>'promised_at' DESC, promises.key DESC) AS so_far
