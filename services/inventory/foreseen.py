@@ -214,7 +214,7 @@ def foresee(
         elif type(state) is Hold:
             _foresee_hold(foreseen, record.key, event, state, sourcing)
         elif kind in DOCUMENTS:
-            asks = _foresee_campaign if kind in CAMPAIGNS else _foresee_document
+            asks = ASKS.get(kind, _foresee_document)
             asks(foreseen, record.key, event, state)
     return foreseen
 
@@ -292,6 +292,7 @@ DOCUMENTS = CAMPAIGNS | frozenset(
         InspectBatch,
         JudgeBatch,
         OpenCount,
+        OpenPurchase,
         ReceivePurchase,
         RecallBatch,
         ReceiveTransfer,
@@ -303,6 +304,13 @@ DOCUMENTS = CAMPAIGNS | frozenset(
 """Commands about documents that may lock rows of stock."""
 PURCHASES = frozenset({OpenPurchase, ReceivePurchase, RedatePurchase, CancelPurchase})
 """Commands about purchase orders."""
+
+
+def _foresee_ordered(foreseen: Foreseen, _key: str, event: OpenPurchase, state: object) -> None:
+    """A row of stock is what makes a SKU known to everybody: from its order on there is one, with nothing in it."""
+    if state is None and event.warehouse:
+        rows = [(event.warehouse, line.sku) for line in event.lines]
+        foreseen.new_rows.update(row for row in rows if _can_be_written(row))
 
 
 def _foresee_document(foreseen: Foreseen, key: str, event: Any, state: object) -> None:
@@ -355,3 +363,10 @@ def _foresee_campaign(foreseen: Foreseen, _key: str, event: Any, state: object) 
 
 def _can_be_written(row: Row) -> bool:
     return "\0" not in row[0] and "\0" not in row[1]
+
+
+ASKS: Mapping[type, Callable[[Foreseen, str, Any, object], None]] = {
+    OpenPurchase: _foresee_ordered,
+    **dict.fromkeys(CAMPAIGNS, _foresee_campaign),
+}
+"""What commands about documents may need, those that are not like all others."""

@@ -44,7 +44,7 @@ from services.inventory.domain.wanted import wanted
 def opened(
     state: Aggregate | None, command: OpenPurchase, _stock: Stock, moment: Moment
 ) -> Outcome:
-    """Notes what was ordered. No goods move."""
+    """Notes what was ordered. No goods move; who shows stock knows the SKU from now on."""
     goods = wanted(command.lines)
     if state is not None:
         same = isinstance(state, Purchase) and (
@@ -62,7 +62,7 @@ def opened(
         return again(state, getattr(state, "state", ""), same=same)
     if a_reservations(command.document_no):
         return refused(state, "reserved_document_no")
-    if unwritable(command.warehouse, command.supplier, command.reason):
+    if not command.warehouse or unwritable(command.warehouse, command.supplier, command.reason):
         return refused(state, "unusable_code")
     if not goods:
         return refused(state, "no_pieces")

@@ -30,6 +30,7 @@ from tests.integration.inventory.rig import QUOTAS, House, until
 from tests.integration.inventory.test_campaigns import opening
 from tests.integration.inventory.test_presale import AHEAD, in_turn, ordered, paper
 from tests.integration.inventory.test_shown_by_the_console import console_of
+from tests.integration.inventory.test_stock_flow import SOUND
 from tests.unit.inventory.events import cancelled, placed, receipt
 
 DAY = timedelta(days=1)
@@ -152,7 +153,35 @@ async def test_availability_says_what_may_be_promised_and_when_it_can_be_sent(
         elsewhere = {"sku": "A", "warehouse": "GZ"}
         assert (await client.get("/availability", params=elsewhere)).json() == []
         await in_turn(inventory, [paper(CancelPurchase, "P2", reason="no tea")])
-        assert (await client.get("/availability", params={"sku": "A"})).json() == []
+        (left,) = (await client.get("/availability", params={"sku": "A"})).json()
+        assert (left["warehouse"], left["available"], "promisable" in left) == ("HZ", 0, False)
+
+
+async def test_what_was_ordered_and_never_came_has_a_page_with_nothing_there(
+    inventory: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        office(inventory, tmp_path, monkeypatch, presale=AHEAD) as people,
+        console_of(inventory) as pool,
+    ):
+        await in_turn(inventory, [buying("P1", SystemClock().now() + 5 * DAY)])
+        await publisher(people).look()
+        await LevelPublisher(people.running.pool, inventory.publisher, codec(), "inventory").look()
+        views = StockViews(pool, SystemClock(), 10)
+
+        async def shown() -> bool:
+            return bool(((await views.sku("A")) or {}).get("expected"))
+
+        await until(shown)
+        page = await views.sku("A")
+        assert page is not None
+        (level,) = page["levels"]
+        assert (level.warehouse, level.on_hand, level.available) == ("HZ", 0, 0)
+        assert page["expected"].outstanding == 10
+        code, said = await people.at_terminal("show", "A")
+        assert (code, "P1" in said) == (0, True)
+        assert (await people.at_terminal("show", "NEVER"))[0] == 2
+        assert await people.running.invariants() == SOUND
 
 
 async def test_the_console_and_the_terminal_show_it(

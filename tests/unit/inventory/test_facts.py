@@ -11,7 +11,7 @@ from msgspec.structs import replace
 import chassis
 from chassis.errors import StartRefused, Unavailable
 from chassis.processor import Kept, Record
-from schemas.events.commands_inventory import RecallBatch
+from schemas.events.commands_inventory import OpenPurchase, PurchaseLine, RecallBatch
 from services.inventory.approvals import read_approvals
 from services.inventory.domain.counters import Arrival, Target
 from services.inventory.domain.model import (
@@ -309,3 +309,18 @@ def test_goods_of_an_order_are_foreseen_once_all_of_them_are_known(
 ) -> None:
     foreseen = foresee([record(event)], known(state), sourcing)
     assert [plan.goods for plan in foreseen.plans.values()] == ([GOODS] if asks else [])
+
+
+def test_what_is_ordered_has_a_row_of_stock_from_then_on(sourcing: Sourcing) -> None:
+    lines = (PurchaseLine(sku="NEW", quantity=5), PurchaseLine(sku="a\0b", quantity=5))
+    named: dict[str, Any] = {"command_id": "c", "issued_at": NOW, "actor": "li", "supplier": "S1"}
+    more: dict[str, Any] = {
+        "lines": lines,
+        "over_receipt_percent": 0,
+        "reason": "spring",
+        "expected_at": None,
+    }
+    for warehouse, rows in (("HZ", {("HZ", "NEW")}), ("", set())):
+        opened = OpenPurchase(document_no="P1", warehouse=warehouse, **named, **more)
+        foreseen = foresee([Record("", 0, 0, "P1", 1, opened, raw=b"")], {}, sourcing)
+        assert (foreseen.new_rows, foreseen.documents) == (rows, set())
