@@ -36,6 +36,7 @@ from services.inventory.domain.stock import (
     Stock,
     a_reservations,
     again,
+    nowhere,
     refused,
     unwritable,
 )
@@ -47,7 +48,9 @@ def adjusted(
     """Books a small adjustment at once; a larger one waits for a second person."""
     goods = merged((line.sku, line.quantity) for line in command.lines)
     codes = [text for line in command.lines for text in (line.sku, line.batch or "")]
-    sound = not unwritable(command.warehouse, command.reason, *codes)
+    sound = not (
+        nowhere(command.warehouse) or unwritable(command.warehouse, command.reason, *codes)
+    )
     lots = by_batch(
         command.lines,
         lambda sku: sound and state is None and bool(stock.shelf(command.warehouse, sku)),
@@ -99,7 +102,7 @@ def count_opened(
         return refused(state, "reserved_document_no")
     if not skus:
         return refused(state, "empty")
-    if unwritable(command.warehouse, command.reason, *skus):
+    if nowhere(command.warehouse) or unwritable(command.warehouse, command.reason, *skus):
         return refused(state, "unusable_code")
     count = StockCount(
         warehouse=command.warehouse,

@@ -61,7 +61,7 @@ from services.inventory.domain.reservations import (
     ReleaseReservation,
     ReserveGoods,
 )
-from services.inventory.domain.stock import arrival_document
+from services.inventory.domain.stock import arrival_document, nowhere
 from services.inventory.domain.wanted import wanted
 from services.inventory.sourcing import Choice, Sourcing
 
@@ -308,7 +308,7 @@ PURCHASES = frozenset({OpenPurchase, ReceivePurchase, RedatePurchase, CancelPurc
 
 def _foresee_ordered(foreseen: Foreseen, _key: str, event: OpenPurchase, state: object) -> None:
     """A row of stock is what makes a SKU known to everybody: from its order on there is one, with nothing in it."""
-    if state is None and event.warehouse:
+    if state is None and not nowhere(event.warehouse):
         rows = [(event.warehouse, line.sku) for line in event.lines]
         foreseen.new_rows.update(row for row in rows if _can_be_written(row))
 

@@ -35,6 +35,7 @@ from services.inventory.domain.stock import (
     a_reservations,
     again,
     arrival_document,
+    nowhere,
     refused,
     unwritable,
 )
@@ -62,7 +63,8 @@ def opened(
         return again(state, getattr(state, "state", ""), same=same)
     if a_reservations(command.document_no):
         return refused(state, "reserved_document_no")
-    if not command.warehouse or unwritable(command.warehouse, command.supplier, command.reason):
+    codes = (command.warehouse, command.supplier, command.reason)
+    if nowhere(command.warehouse) or unwritable(*codes):
         return refused(state, "unusable_code")
     if not goods:
         return refused(state, "no_pieces")

@@ -12,6 +12,7 @@ from services.inventory.domain.stock import (
     Outcome,
     Stock,
     a_reservations,
+    nowhere,
     refused,
     unwritable,
 )
@@ -70,7 +71,8 @@ def _problem(command: ReceiveStock, pieces: list[tuple[str, int]]) -> str:
     if any(abs(quantity) > PIECES_MAX for _, quantity in (*goods, *pieces)):
         return "too_many"
     codes = (text for line in command.lines for text in (line.sku, line.batch or ""))
-    return "unusable_code" if unwritable(command.warehouse, *codes) else ""
+    unusable = nowhere(command.warehouse) or unwritable(command.warehouse, *codes)
+    return "unusable_code" if unusable else ""
 
 
 def _too_old(

@@ -38,6 +38,7 @@ from services.inventory.domain.stock import (
     a_reservations,
     again,
     arrival_document,
+    nowhere,
     refused,
     unwritable,
 )
@@ -63,7 +64,8 @@ def transferred(
     if a_reservations(command.document_no):
         return refused(state, "reserved_document_no")
     batches = [one.batch for one in asked]
-    if unwritable(command.warehouse, command.to_warehouse, command.reason, *batches):
+    places = (command.warehouse, command.to_warehouse)
+    if nowhere(*places) or unwritable(*places, command.reason, *batches):
         return refused(state, "unusable_code")
     if command.warehouse == command.to_warehouse:
         return refused(state, "same_warehouse")

@@ -151,6 +151,11 @@ def unwritable(*texts: str) -> bool:
     return any("\0" in text for text in texts)
 
 
+def nowhere(*warehouses: str) -> bool:
+    """Whether one of these cannot be a warehouse: it has no name, or one that ends where a SKU begins in the key of a level."""
+    return any(not one or "|" in one for one in warehouses)
+
+
 def a_reservations(document_no: str) -> bool:
     """Whether the number could be a reservation's, which has another writer."""
     return document_no.startswith(RESERVATION)

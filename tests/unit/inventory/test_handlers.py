@@ -465,6 +465,7 @@ def test_an_adjustment_may_take_what_nobody_was_promised() -> None:
         (None, arrival(("A", 1_000_000_001)), "too_many"),
         (None, arrival(("A\0", 1)), "unusable_code"),
         (None, arrival(("A", 1), warehouse="H\0Z"), "unusable_code"),
+        (None, arrival(("A", 1), warehouse="H|Z"), "unusable_code"),
         (None, arrival(("A", -3), cause="adjustment"), "below_reserved"),
     ],
 )

@@ -167,6 +167,7 @@ def test_what_was_done_is_answered_again_and_not_done_again(
         (None, order(("A", 0)), "no_pieces", ""),
         (None, order(("A", 1), supplier="\0"), "unusable_code", ""),
         (None, order(("A", 1), warehouse=""), "unusable_code", ""),
+        (None, order(("A", 1), warehouse="HZ|1"), "unusable_code", ""),
         (None, order(("A", 600_000_000), ("A", 600_000_000)), "too_many", "A"),
         (None, order(("A", 1), over_receipt_percent=101), "unusable_tolerance", ""),
         (None, order(("A", 1), document_no="rsv-1"), "reserved_document_no", ""),
