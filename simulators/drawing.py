@@ -40,7 +40,7 @@ MEMOS = (
 )
 CANARY_PREFIX = "CANARY-"
 
-Step = Literal["pay", "cancel", "address", "memo", "cancel_paid", "claim", "settle"]
+Step = Literal["pay", "cancel", "address", "memo", "cancel_paid", "claim", "withdraw", "settle"]
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ CHANNELS: tuple[Channel, ...] = tuple(
 
 State = Literal["unpaid", "paid", "part_shipped", "shipped", "finished", "cancelled", "closed"]
 Outcome = Literal["applied", "duplicate", "refused"]
-LineRefund = Literal["none", "open", "agreed", "refused"]
+LineRefund = Literal["none", "open", "agreed", "refused", "withdrawn"]
 Contradiction = Literal[
     "", "amount_mismatch", "quantity_impossible", "unknown_sku", "address_missing"
 ]
@@ -42,6 +42,7 @@ ChangeKind = Literal[
     "after_sale_opened",
     "after_sale_agreed",
     "after_sale_refused",
+    "after_sale_withdrawn",
 ]
 
 
@@ -136,7 +137,7 @@ class AfterSale(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     created_at_ms: int
     modified_at_ms: int
-    status: Literal["open", "agreed", "refused"] = "open"
+    status: Literal["open", "agreed", "refused", "withdrawn"] = "open"
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,8 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     Orders are paid at once, paid later (`pay_after_s`) or, what remains, never; of the last,
     `cancel_unpaid_pct` are cancelled by the buyer. Of the paid ones some change the address, get a
     seller memo or are cancelled, `change_after_s` later; of the shipped ones `after_sale_pct` open a
-    claim over one line, `after_sale_after_s` later.
+    claim over one line, `after_sale_after_s` later. Of all claims `withdraw_pct` are withdrawn by the buyer,
+    `withdraw_after_s` later, unless they were answered before.
     """
 
     weights: dict[Channel, int] = {}
@@ -37,6 +38,8 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     pay_after_s: tuple[int, int] = (2, 15)
     change_after_s: tuple[int, int] = (2, 10)
     after_sale_after_s: tuple[int, int] = (3, 10)
+    withdraw_pct: int = 0
+    withdraw_after_s: tuple[int, int] = (5, 20)
 
     def __post_init__(self) -> None:
         for channel, weight in self.weights.items():

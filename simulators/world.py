@@ -8,6 +8,7 @@ told apart from a refusal, and a refusal names its reason.
 import heapq
 from collections.abc import Mapping
 from random import Random
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -32,6 +33,12 @@ from simulators.settings import Mix, Settings
 from simulators.stock import Shelves
 
 Verdict = tuple[Outcome, str]
+Answered = Literal["agreed", "refused", "withdrawn"]
+_ANSWERS: dict[Answered, ChangeKind] = {
+    "agreed": "after_sale_agreed",
+    "refused": "after_sale_refused",
+    "withdrawn": "after_sale_withdrawn",
+}
 
 
 class World:
@@ -100,8 +107,10 @@ class World:
             case "claim":
                 place = order.serial % len(order.lines)
                 return bool(self.claim(order, line_nos=(order.lines[place].line_no,)))
+            case "withdraw":
+                return self._answer_all(order, "withdrawn")
             case "settle":
-                return self._settle(order)
+                return self._answer_all(order, "agreed")
 
     def advance(self) -> int:
         """Run everything that fell due; return how many steps were run."""
@@ -147,20 +156,20 @@ class World:
             freight_fen = 0
         settles_after_ms = self.marketplaces[order.channel].settles_after_ms
         if opened and settles_after_ms == 0:
-            self._settle(order)
+            self._answer_all(order, "agreed")
         elif opened and settles_after_ms:
             self._plan(self.clock() + settles_after_ms, order.key, "settle")
         return tuple(opened)
 
-    def _settle(self, order: Order) -> bool:
-        """Let the shop's own people agree to what is open."""
+    def _answer_all(self, order: Order, status: Answered) -> bool:
+        """Let the shop's own people agree to what is open, or the buyer withdraw it; False when nothing is."""
         still_open = [
             one.after_sale_id
             for one in self.records.after_sales.values()
             if one.status == "open" and (one.channel, one.order_no) == order.key
         ]
         for after_sale_id in still_open:
-            self.agree(after_sale_id)
+            self._answer(after_sale_id, status)
         return bool(still_open)
 
     def _open_claim(
@@ -188,6 +197,10 @@ class World:
         )
         opened = replace(order, lines=_refund(order.lines, after_sale.line_nos, "open"))
         self.records.store(opened, "after_sale_opened", at_ms=at_ms, after_sale=after_sale)
+        mix = self.settings.mix
+        if mix.withdraw_pct and self._claims.random() * 100 < mix.withdraw_pct:
+            delay_ms = between_ms(self._claims, mix.withdraw_after_s)
+            self._plan(self.clock() + delay_ms, key, "withdraw")
         return after_sale
 
     def _pay(self, order: Order) -> bool:
@@ -316,11 +329,11 @@ class World:
         return "applied", ""
 
     def agree(self, after_sale_id: str) -> Verdict:
-        """Hear that the merchant agrees to a claim; refusals: unknown, already_refused."""
+        """Hear that the merchant agrees to a claim; refusals: unknown, already_refused, already_withdrawn."""
         return self._answer(after_sale_id, "agreed")
 
     def refuse(self, after_sale_id: str) -> Verdict:
-        """Hear that the merchant refuses a claim; refusals: unknown, already_agreed."""
+        """Hear that the merchant refuses a claim; refusals: unknown, already_agreed, already_withdrawn."""
         return self._answer(after_sale_id, "refused")
 
     def insist(self, after_sale_id: str) -> bool:
@@ -335,7 +348,7 @@ class World:
         self.records.store(order, "after_sale_opened", at_ms=at_ms, after_sale=again)
         return True
 
-    def _answer(self, after_sale_id: str, status: LineRefund) -> Verdict:
+    def _answer(self, after_sale_id: str, status: Answered) -> Verdict:
         after_sale = self.records.after_sales.get(after_sale_id)
         if after_sale is None:
             return "refused", "unknown"
@@ -354,8 +367,7 @@ class World:
         answered = replace(after_sale, status=status, modified_at_ms=at_ms)
         if status == "agreed":
             order = replace(order, refunds=(*order.refunds, answered))
-        kind: ChangeKind = "after_sale_agreed" if status == "agreed" else "after_sale_refused"
-        self.records.store(order, kind, at_ms=at_ms, after_sale=answered)
+        self.records.store(order, _ANSWERS[status], at_ms=at_ms, after_sale=answered)
         return "applied", ""
 
     # What the carrier does

@@ -24,8 +24,8 @@ _STATUS = {
 # A refunded order says by main_status whether its goods had left.
 _CLOSED_BEFORE_SHIPPING = (4, 21, "发货前退款完结")
 _CLOSED_AFTER_SHIPPING = (4, 22, "发货后退款完结")
-_AFTER_SALE_STATUS = {"none": 0, "open": 6, "agreed": 12, "refused": 27}
-_REFUND_STATUS = {"none": 0, "open": 1, "agreed": 3, "refused": 4}
+_AFTER_SALE_STATUS = {"none": 0, "open": 6, "agreed": 12, "refused": 27, "withdrawn": 28}
+_REFUND_STATUS = {"none": 0, "open": 1, "agreed": 3, "refused": 4, "withdrawn": 4}
 
 TAGS: dict[ChangeKind, str] = {
     "placed": "100",
@@ -38,6 +38,7 @@ TAGS: dict[ChangeKind, str] = {
     "after_sale_opened": "200",
     "after_sale_agreed": "206",
     "after_sale_refused": "204",
+    "after_sale_withdrawn": "207",
 }
 
 

@@ -11,7 +11,7 @@ from simulators.orders import AfterSale, Line, Order
 
 PICKED_UP_EVERY = 4
 _SHIPPING = {"part_shipped": 2, "shipped": 1, "finished": 3}
-_ASKED = {"open": 3, "agreed": 2, "refused": 4}
+_ASKED = {"open": 3, "agreed": 2, "refused": 4, "withdrawn": 8}
 _COURIER, _PICK_UP = 10, 20
 
 
@@ -30,7 +30,7 @@ def _shipping_status(order: Order) -> int:
 def _after_sales_status(order: Order) -> int:
     """Return what was asked for last and stands; 0 for nothing."""
     asked = {line.refund for line in order.lines}
-    return next((_ASKED[one] for one in ("open", "agreed", "refused") if one in asked), 0)
+    return next((_ASKED[one] for one in _ASKED if one in asked), 0)
 
 
 def _line(order: Order, line: Line, quantity: int) -> dict[str, Any]:

@@ -28,7 +28,7 @@ _SUCCESS = {
     "numberCode": 0,
     "success": True,
 }
-_CLAIM_STATUS = {"open": 0, "agreed": 1, "refused": 2}
+_CLAIM_STATUS = {"open": 0, "agreed": 1, "refused": 2, "withdrawn": 11}
 
 
 def state_of(order: Order) -> tuple[str, str]:
@@ -189,7 +189,7 @@ def get_answer(row: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def claim_row(after_sale: AfterSale) -> dict[str, Any]:
-    """Return one refund application; `status` 0 waits, 1 agreed, 2 refused; the sum is in fen."""
+    """Return one refund application; `status` 0 waits, 1 agreed, 2 refused, 11 withdrawn; the sum is in fen."""
     return {
         "id": int(after_sale.after_sale_id),
         "orderId": after_sale.order_no,

@@ -19,7 +19,7 @@ _STATUS = {
     "cancelled": 80,
     "closed": 80,
 }
-REFUND_STATUS = {"open": 10, "agreed": 60, "refused": 70}
+REFUND_STATUS = {"open": 10, "agreed": 60, "refused": 70, "withdrawn": 70}
 
 
 def status_of(order: Order) -> int:

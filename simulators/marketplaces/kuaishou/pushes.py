@@ -29,6 +29,7 @@ _EVENTS: dict[ChangeKind, str] = {
     "after_sale_opened": "kwaishop_aftersales_addRefund",
     "after_sale_agreed": "kwaishop_aftersales_updateRefund",
     "after_sale_refused": "kwaishop_aftersales_updateRefund",
+    "after_sale_withdrawn": "kwaishop_aftersales_updateRefund",
 }
 _ADDRESS_ACCEPTED = 20
 

@@ -17,7 +17,7 @@ FIRST_SKU_ID = 1_200_000_000_000
 FIRST_GOODS_ID = 300_000_000_000
 _CONFIRM = {"unpaid": 0, "cancelled": 2, "closed": 2}
 _SHIPPING = {"shipped": 2, "finished": 3}
-_CLAIM_STATUS = {"open": 2, "agreed": 10, "refused": 6}
+_CLAIM_STATUS = {"open": 2, "agreed": 10, "refused": 6, "withdrawn": 11}
 REFUND_ONLY = 2
 
 

@@ -28,8 +28,8 @@ _LINE_REFUND = {
     "open": "WAIT_SELLER_AGREE",
     "agreed": "SUCCESS",
     "refused": "SELLER_REFUSE_BUYER",
+    "withdrawn": "CLOSED",
 }
-_CLAIM_STATUS = {"open": "WAIT_SELLER_AGREE", "agreed": "SUCCESS", "refused": "SELLER_REFUSE_BUYER"}
 
 
 def ids_of(sku: Sku) -> tuple[str, str]:
@@ -217,7 +217,7 @@ def refund_row(after_sale: AfterSale, order: Order) -> dict[str, Any]:
         "refund_id": after_sale.after_sale_id,
         "tid": int(order.order_no),
         "oid": int(line_no),
-        "status": _CLAIM_STATUS[after_sale.status],
+        "status": _LINE_REFUND[after_sale.status],
         "good_status": "BUYER_NOT_RECEIVED" if after_sale.before_shipping else "BUYER_RECEIVED",
         "has_good_return": False,
         "refund_fee": yuan(after_sale.amount_fen),

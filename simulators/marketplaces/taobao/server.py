@@ -53,6 +53,7 @@ _RESEND_REFUSAL = ("isv.logistics-resend-service-error:B60", "订单未发货，
 _CLAIM_REFUSALS = {
     "unknown": ("isv.refund-not-exist", "退款不存在"),
     "already_agreed": ("isv.refund-status-error", "退款状态不符"),
+    "already_withdrawn": ("isv.refund-status-error", "退款状态不符"),
     "not_shipped": ("isv.refund-refuse-error", "卖家未发货的交易不能拒绝退款"),
 }
 

@@ -22,11 +22,12 @@ _STATUS = {
     "closed": 200,
 }
 # The order names its claims by a number, the calls about claims by a word.
-_CLAIM_NUMBER = {"open": 1, "agreed": 13, "refused": 3}
+_CLAIM_NUMBER = {"open": 1, "agreed": 13, "refused": 3, "withdrawn": 2}
 _CLAIM_WORD = {
     "open": "MERCHANT_PROCESSING",
     "agreed": "MERCHANT_REFUND_SUCCESS",
     "refused": "MERCHANT_REJECT_REFUND",
+    "withdrawn": "USER_CANCELD",
 }
 
 

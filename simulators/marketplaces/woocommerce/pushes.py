@@ -16,7 +16,9 @@ from simulators.orders import Change, ChangeKind, Shop
 from simulators.pushes import Posting
 
 FAILURES_MAX = 5
-_SILENT: frozenset[ChangeKind] = frozenset({"after_sale_opened", "after_sale_refused"})
+_SILENT: frozenset[ChangeKind] = frozenset(
+    {"after_sale_opened", "after_sale_refused", "after_sale_withdrawn"}
+)
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

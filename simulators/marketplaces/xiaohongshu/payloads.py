@@ -20,8 +20,8 @@ _STATUS = {
     "closed": 8,
     "cancelled": 9,
 }
-_CLAIMS = {"open": 2, "agreed": 3, "refused": 4}
-_CLAIM_STATUS = {"open": 1, "agreed": 4, "refused": 9001}
+_CLAIMS = {"open": 2, "agreed": 3, "refused": 4, "withdrawn": 5}
+_CLAIM_STATUS = {"open": 1, "agreed": 4, "refused": 9001, "withdrawn": 5}
 _REFUND_ONLY_SHIPPED, _REFUND_ONLY_UNSHIPPED = 4, 5
 _GIFT = 1
 

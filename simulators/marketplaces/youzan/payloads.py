@@ -26,10 +26,11 @@ _STATUS = {
     "closed": "TRADE_CLOSED",
 }
 # Inside an order a claim's state is a number, in the calls about claims a word.
-_CLAIM_NUMBER = {"open": 1, "refused": 10, "agreed": 60}
+_CLAIM_NUMBER = {"open": 1, "refused": 10, "withdrawn": 50, "agreed": 60}
 _CLAIM_WORD = {
     "open": "WAIT_SELLER_AGREE",
     "refused": "SELLER_REFUSE_BUYER",
+    "withdrawn": "CLOSED",
     "agreed": "SUCCESS",
 }
 _BUYER_CANCELS, _ALL_REFUNDED = 3, 2

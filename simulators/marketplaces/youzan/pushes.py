@@ -27,6 +27,7 @@ _TYPES: dict[ChangeKind, str] = {
     "after_sale_opened": "trade_refund_BuyerCreated",
     "after_sale_agreed": "trade_refund_RefundSuccess",
     "after_sale_refused": "trade_refund_SellerRefuse",
+    "after_sale_withdrawn": "trade_refund_RefundClosed",
 }
 _PART = "trade_TradePartlySellerShip"
 

@@ -195,6 +195,39 @@ def test_a_refused_claim_lets_the_order_ship(simulation: Simulation) -> None:
     assert simulation.world.ship(order.key, waybill="W1", company="ZTO") == ("applied", "")
 
 
+def test_a_withdrawn_claim_lets_the_order_ship_and_is_past_answering(
+    simulation: Simulation,
+) -> None:
+    order = place(simulation, "jd")
+    world = simulation.world
+    world.act(order.key, "cancel_paid")
+    assert world.ship(order.key, waybill="W1", company="ZTO") == ("refused", "refund_open")
+    assert world.act(order.key, "withdraw")
+    assert not world.act(order.key, "withdraw")
+    claim = claims(simulation, order)[0]
+    assert claim.status == "withdrawn"
+    assert world.agree(claim.after_sale_id) == ("refused", "already_withdrawn")
+    assert world.ship(order.key, waybill="W1", company="ZTO") == ("applied", "")
+
+
+def test_of_the_claims_a_share_is_withdrawn_unless_it_was_answered_before(
+    clock: ManualClock,
+) -> None:
+    world = World(Settings(faults="none", mix=Mix(withdraw_pct=100)), clock, MARKETPLACES)
+    left, answered = paid(world), paid(world)
+    world.claim(left)
+    for claim in world.claim(answered):
+        world.refuse(claim.after_sale_id)
+    clock.advance(20_000)
+    world.advance()
+    assert {one.refund for one in world.records.orders[left.key].lines if one.paid_fen} == {
+        "withdrawn"
+    }
+    assert {one.refund for one in world.records.orders[answered.key].lines if one.paid_fen} == {
+        "refused"
+    }
+
+
 def world_where(clock: ManualClock, **jd: Any) -> World:
     marketplaces = {**MARKETPLACES, "jd": replace(MARKETPLACES["jd"], **jd)}
     return World(Settings(faults="none"), clock, marketplaces)
