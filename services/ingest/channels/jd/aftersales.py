@@ -41,7 +41,7 @@ R = LineRefundState
 PAGE_SIZE = 50
 # 0 waiting, 1 approved, 2 not approved, 3 paid, 4 payment not approved, 5 approved by hand,
 # 6 and 7 intercepted and refunded, 8 interception failed, 9 closed by force and refunded,
-# 10 waiting for the carrier.
+# 10 waiting for the carrier, 11 withdrawn by the buyer, 18 closed by agreement.
 STATES = {
     "0": R.REQUESTED,
     "1": R.RETURNING,
@@ -54,6 +54,8 @@ STATES = {
     "8": R.REFUSED,
     "9": R.REFUNDED,
     "10": R.RETURNING,
+    "11": R.WITHDRAWN,
+    "18": R.WITHDRAWN,
 }
 APPROVED, DISAPPROVED = "1", "2"
 NOT_SHIPPED = "2"

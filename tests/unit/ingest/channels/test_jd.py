@@ -1,6 +1,7 @@
 import pytest
 
 from services.ingest.channels import (
+    Aftersale,
     AftersalePage,
     Applied,
     ChannelError,
@@ -257,16 +258,30 @@ def test_a_shipment_answer_is_read() -> None:
     assert isinstance(read(answer(shipped(success=False, chineseErrCode="限流"))), Retry)
 
 
-@pytest.mark.parametrize(("money", "amount_fen"), [("2490", 2490), (2490, 2490), ("24.90", 2490)])
-def test_a_refund_request_is_in_fen_unless_it_has_a_point(money: object, amount_fen: int) -> None:
-    row = {"id": 77, "orderId": "290000000000001", "status": 0, "applyRefundSum": money,
-           "applyTime": "2026-05-21 10:00:00"}  # fmt: skip
+def listed(**changes: object) -> Aftersale:
+    """A request as JD's list tells it."""
+    row = {"id": 77, "orderId": "290000000000001", "status": 0, "applyRefundSum": 2490,
+           "applyTime": "2026-05-21 10:00:00"} | changes  # fmt: skip
     result = {"success": True, "totalCount": 1, "result": [row]}
     native = {"jingdong_pop_afs_soa_refundapply_queryPageList_responce": {"queryResult": result}}
     assert CHANNEL.aftersales is not None
     page = CHANNEL.aftersales.read_page(answer(native), None)
     assert isinstance(page, AftersalePage)
     (asked,) = page.aftersales
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [(0, "requested"), (2, "refused"), (11, "withdrawn"), (18, "withdrawn"), (99, "unknown")],
+)
+def test_where_a_request_stands(status: int, state: str) -> None:
+    assert listed(status=status).state == state
+
+
+@pytest.mark.parametrize(("money", "amount_fen"), [("2490", 2490), (2490, 2490), ("24.90", 2490)])
+def test_a_refund_request_is_in_fen_unless_it_has_a_point(money: object, amount_fen: int) -> None:
+    asked = listed(applyRefundSum=money)
     assert (asked.refund_no, asked.amount_fen, asked.state) == (
         "77",
         amount_fen,
