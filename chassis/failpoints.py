@@ -28,13 +28,15 @@ POINTS = frozenset(
         "spool.after_delete",
         "write_back.answered",
         "payout.given_up",
+        "request_ended.handed_over",
     }
 )
 """Aggregates read, nothing decided · before commit · after commit, before publishing · after publishing, before
 marking. Stock: Valkey has promised, no row is locked · committed, Valkey not told · told. Epoch: a number is taken, nothing
 written · written and compared, not opened · opened in Valkey, not in Postgres. Spool: nothing of a group is written ·
 written, not synced · synced, not answered · delivered, not deleted · deleted. Write-back: the channel has answered, its
-answer is not recorded. Payout: the journal says that a person is needed, nobody was told."""
+answer is not recorded. Payout: the journal says that a person is needed, nobody was told. Request ended: handed over to
+the write-backs, not marked so."""
 
 
 class FailpointHit(Exception):

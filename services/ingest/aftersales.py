@@ -4,7 +4,7 @@ A shop's requests are polled from a watermark and kept; where a page only names 
 have changed, not in every poll. Each one that waits for the seller and whose order we know is handed
 to refunds as a `RequestRefund` command with an id derived from the channel's refund number, so that asking
 again changes nothing. What refunds decides comes back as a write-back. A request that we refused and that the buyer
-asks again under its number is a new one.
+asks again under its number is a new one. That a request has ended is told to the write-backs (`requests_ended.py`).
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from services.ingest.channels import (
 from services.ingest.domain.abandoned import says_gone
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.fetching import send
+from services.ingest.requests_ended import tell_ended
 from services.ingest.shared import Shared
 from services.ingest.shop_store import aftersales_until, keep_aftersales_until
 from services.ingest.shops import Shop
@@ -124,6 +125,7 @@ class AftersalesPoller:
                     logger.warning("waiting", part="aftersales", why=type(away).__name__)
             try:
                 await self._hand_over()
+                await tell_ended(self._shared)
             except (*AWAY, DeliveryFailed) as away:
                 logger.warning("waiting", part="aftersales", why=type(away).__name__)
             await asyncio.sleep(self._interval_s)

@@ -13,6 +13,7 @@ from chassis.ids import request_id
 from chassis.postgres import ACQUIRE_TIMEOUT_S, Connection, Pool
 from services.ingest.channels import Aftersale
 from services.ingest.domain.model import LineRefundState
+from services.ingest.requests_ended import keep_ended
 from services.ingest.shops import Shop
 
 OPEN = frozenset({LineRefundState.REQUESTED, LineRefundState.RETURNING})
@@ -20,7 +21,7 @@ _aftersale_decoder = msgspec.json.Decoder(Aftersale)
 
 
 async def keep_aftersales(pool: Pool, shop: Shop, aftersales: Sequence[Aftersale]) -> None:
-    """Keeps the open requests as they were read; what a buyer asks again is one request more."""
+    """Keeps the open requests as they were read, and which have ended; what a buyer asks again is one request more."""
     rows = [
         (
             shop.channel,
@@ -47,6 +48,7 @@ async def keep_aftersales(pool: Pool, shop: Shop, aftersales: Sequence[Aftersale
             rows,
         )
         await _ask_again(connection, shop, aftersales)
+        await keep_ended(connection, shop, aftersales)
 
 
 async def _ask_again(connection: Connection, shop: Shop, aftersales: Sequence[Aftersale]) -> None:

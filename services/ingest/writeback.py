@@ -23,7 +23,7 @@ from chassis.log import logger
 from chassis.postgres import AWAY, Connection, leading, named_queries
 from chassis.processor import Column, Decide, Decision, Handlers, Kept, Moment, Processor
 from chassis.producer import DeliveryFailed
-from schemas.events.commands_ingest import RecordWriteBack
+from schemas.events.commands_ingest import RecordRequestEnded, RecordWriteBack
 from schemas.events.order_states import OrderClosed
 from schemas.events.refunds import RefundRefused, RefundSettled
 from schemas.events.shipments import ParcelShipped, WaybillReplaced
@@ -137,13 +137,14 @@ def decide_recorded(
 ) -> Decision[WriteBacks]:
     """The channel's answer. The first final answer stands.
 
-    Platforms refuse a parcel while a buyer's request for a refund is open. A channel that has taken our refusal of such a
-    request is told of those parcels again: it counts an order it does not know to have left as late.
+    A channel that has taken our refusal of a buyer's request is told again of the parcels which it refused meanwhile.
     """
     known = state or NOTHING
     told = known.find(command.kind, command.document_no)
     if told is None or told.outcome != "due":
         return Decision(state=state, refusal="not_due")
+    if command.outcome == "refused" and (command.again or 0) < told.again:
+        return Decision(state=state, refusal="told_again_since")
     event: Struct
     if command.outcome == "applied":
         event = WriteBackApplied(
@@ -167,6 +168,17 @@ def decide_recorded(
     if told.kind == REFUSAL and command.outcome == "applied":
         after = after.taken_up_again()
     return Decision(state=after, events=(event,))
+
+
+def decide_request_ended(
+    state: WriteBacks | None, _command: RecordRequestEnded, _facts: Any, _moment: Moment
+) -> Decision[WriteBacks]:
+    """A buyer's request is over on the channel, by whomever: what it refused meanwhile it may take now.
+
+    Platforms refuse a parcel while a buyer's request for a refund is open, and count an order that they do not know to
+    have left as late.
+    """
+    return Decision(state=state and state.taken_up_again())
 
 
 def decide_closed(
@@ -195,6 +207,7 @@ HANDLERS: Handlers = {
     RefundSettled: decide_settled,
     RefundRefused: decide_refused,
     RecordWriteBack: decide_recorded,
+    RecordRequestEnded: decide_request_ended,
 }
 
 
@@ -337,4 +350,5 @@ class WriteBackDispatcher:
             outcome=outcome,
             attempts=attempts,
             reason=reason,
+            again=told.again or None,
         )

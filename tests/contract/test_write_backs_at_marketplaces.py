@@ -216,6 +216,22 @@ def test_a_refund_is_asked_for_holds_the_order_and_is_agreed_to(merchant: Mercha
     assert LineRefundState.REQUESTED not in {one.state for one in again}
 
 
+def test_a_withdrawn_claim_is_listed_as_one_and_the_parcel_is_taken(merchant: Merchant) -> None:
+    aftersales, world = merchant.channel.aftersales, merchant.simulation.world
+    assert aftersales is not None
+    order = first(merchant, S.AWAITING_SHIPMENT)
+    key = (merchant.channel.name, order.order_no)
+    assert world.act(key, "cancel_paid")
+    parcel = merchant.shipment(shipment(order, slice(None), whole=True))
+    assert isinstance(parcel, HttpRequest)
+    assert isinstance(merchant.channel.read_shipment_answer(merchant.send(parcel)), Refused)
+    assert world.act(key, "withdraw")
+    mine = [one for one in merchant.asked(aftersales) if one.order_no == order.order_no]
+    assert {one.state for one in mine} == {LineRefundState.WITHDRAWN}
+    assert merchant.order(order.order_no).state is S.AWAITING_SHIPMENT
+    assert merchant.channel.read_shipment_answer(merchant.send(parcel)) == Applied()
+
+
 def test_a_claim_over_one_line_of_a_shipped_order_is_agreed_to(merchant: Merchant) -> None:
     aftersales, world = merchant.channel.aftersales, merchant.simulation.world
     assert aftersales is not None

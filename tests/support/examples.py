@@ -98,6 +98,7 @@ TEXTS = {
     "refund_id": f"{ORDER_ID}-R1",
     "refusal": "B21:快件已揽收，不能取消",
     "reconciliation": "recon-3f7kq2m5x4c6v7b8n9m1",
+    "refund_no": "7156789012345678",
     "reference": "till-3/2026-11-11/0042",
     "reservation_id": "rsv-3f7kq2m5x4c6v7b2n3m5",
     "result_id": f"{ORDER_ID}-R1",

@@ -1,8 +1,9 @@
 """What the channel of an order has to be told, and what became of it. Pure.
 
 Guarantees: one document is told once, whatever is intended again; the first final answer stands, but for a parcel that
-was refused while a buyer's request for a refund was open: once the channel knows that request to be refused, it is told
-again. Parcels of an order, and their new waybills, are told one after the other in the order in which they left.
+was refused while a buyer's request for a refund was open: once that request has ended, it is told again. A refusal of
+a telling that began before is no answer then. Parcels of an order, and their new waybills, are told one after the
+other in the order in which they left.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     amount_fen: int = 0
     reason: str = ""
     again: int = 0
-    """How often it was taken up again after the channel had refused it."""
+    """How often it was taken up again after the channel had refused it, or may have."""
 
     @property
     def parcel_id(self) -> str:
@@ -84,12 +85,17 @@ class WriteBacks(Struct, frozen=True, kw_only=True):
             told=tuple(replace(one, outcome=outcome) if one == told else one for one in self.told)
         )
 
+    @property
+    def parcels_untaken(self) -> bool:
+        """Whether there is a parcel which the channel has not taken."""
+        return any(one.kind in OF_PARCELS and one.outcome != "applied" for one in self.told)
+
     def taken_up_again(self) -> WriteBacks:
-        """With the parcels due once more that the channel refused."""
+        """With the parcels due once more that the channel refused, or whose answer is still to come."""
         return WriteBacks(
             told=tuple(
                 replace(one, outcome="due", again=one.again + 1)
-                if one.kind in OF_PARCELS and one.outcome == "refused"
+                if one.kind in OF_PARCELS and one.outcome != "applied"
                 else one
                 for one in self.told
             )

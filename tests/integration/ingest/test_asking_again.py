@@ -79,3 +79,22 @@ async def test_a_request_is_asked_for_again_when_it_is_open_later_than_it_was_cl
     assert (row["round"], row["requested"]) == (rounds, rounds == 1)
     assert (row["refund_id"] == first) == (rounds == 1)
     assert await aftersale_of(pool, row["refund_id"]) is not None
+
+
+@pytest.mark.parametrize(
+    ("polls", "ends"),
+    [
+        ([(ASKED, 1), (WITHDRAWN, 2), (WITHDRAWN, 2)], 1),
+        # Asked and withdrawn between two polls.
+        ([(WITHDRAWN, 2)], 1),
+        ([(ASKED, 1), (WITHDRAWN, 2), (ASKED, 3), (REFUSED, 4), (WITHDRAWN, 2)], 2),
+        ([(ASKED, 1), (ASKED, 2)], 0),
+    ],
+)
+async def test_each_end_of_a_request_is_kept_once_however_often_it_is_listed(
+    pool: Pool, polls: list[tuple[LineRefundState, int]], ends: int
+) -> None:
+    for state, minute in polls:
+        await keep_aftersales(pool, SHOP, [seen(state, minute)])
+    rows = await pool.fetch("SELECT state, told FROM ingest.requests_ended")
+    assert [row["told"] for row in rows] == [False] * ends

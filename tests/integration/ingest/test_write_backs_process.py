@@ -40,7 +40,7 @@ def refused(order_id: str, refund_id: str) -> RefundRefused:
     )
 
 
-async def parcel(street: Street, order_id: str) -> ParcelShipped:
+async def parcel(street: Street, order_id: str, waybill_no: str = "75000001") -> ParcelShipped:
     """All of the order, by a courier every platform knows."""
     [row] = await street.rows(
         "SELECT document->'state'->>'lines' AS lines FROM ingest.orders WHERE order_id = $1",
@@ -53,7 +53,7 @@ async def parcel(street: Street, order_id: str) -> ParcelShipped:
         version=1,
         parcel_id=f"{order_id}-1",
         carrier="ZTO",
-        waybill_no="75000001",
+        waybill_no=waybill_no,
         lines=tuple(
             replace(pattern.lines[0], line_no=number, channel_line_id=line_id, quantity=quantity)
             for number, (line_id, quantity) in enumerate(json.loads(row["lines"]), 1)
@@ -146,3 +146,38 @@ async def test_a_parcel_that_left_under_an_open_request_reaches_the_channel_afte
     ]
     shipments = world.records.orders[order.key].shipments
     assert [one.waybill for one in shipments] == ["75000001"]
+
+
+async def test_a_parcel_that_left_under_a_request_is_taken_once_its_buyer_withdraws_it(
+    street: Street,
+) -> None:
+    world = street.simulation.world
+    orders = [street.sell(channel) for channel in ANSWERING]
+    async with street.ingest("request_ended.handed_over=kill@1") as dying:
+        ids = await street.taken_in(orders)
+        for order in orders:
+            assert world.claim(world.records.orders[order.key])
+        await street.until(
+            "SELECT count(DISTINCT channel) FROM ingest.aftersales WHERE requested", len(orders)
+        )
+        for number, order in enumerate(orders):
+            await street.say(await parcel(street, ids[order.order_no], f"7500000{number}"))
+        answers = await street.until_answered(len(orders))
+        assert {type(answer) for answer in answers} == {WriteBackRefused}, "no parcel is taken now"
+        for order in orders:
+            assert world.act(order.key, "withdraw")
+        async with asyncio.timeout(PATIENCE_S):
+            assert await dying.wait() == -signal.SIGKILL
+
+    async with street.ingest():
+        answers = await street.until_answered(2 * len(orders))
+        await street.until("SELECT count(*) FROM ingest.requests_ended WHERE NOT told", 0)
+    told = Counter((answer.order_id, type(answer)) for answer in answers)
+    assert told == Counter(
+        (order_id, kind)
+        for order_id in ids.values()
+        for kind in (WriteBackRefused, WriteBackApplied)
+    )
+    shipments = [one for order in orders for one in world.records.orders[order.key].shipments]
+    assert [one.count for one in shipments] == [1] * len(orders)
+    assert await street.rows("SELECT 1 FROM ingest.write_backs WHERE due") == []

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from chassis.ids import request_id
 from chassis.processor import Decision, Moment, Record
-from schemas.events.commands_ingest import RecordWriteBack
+from schemas.events.commands_ingest import RecordRequestEnded, RecordWriteBack
 from schemas.events.order_states import OrderClosed
 from schemas.events.refunds import RefundRefused
 from schemas.events.shipments import WaybillReplaced
@@ -22,6 +22,7 @@ from services.ingest.writeback import (
     answer_id,
     decide_recorded,
     decide_refused,
+    decide_request_ended,
     decide_waybill_replaced,
     write_backs,
 )
@@ -112,6 +113,61 @@ def test_a_parcel_refused_while_a_request_was_open_is_told_again_once_the_reques
     assert after.due() == (replace(parcel, outcome="due", again=1),)
     assert recorded(after, "applied").refusal == "not_due", "the same answer twice takes up nothing"
     assert recorded(before, "refused").state == before.settled(REFUSAL, "refused")
+
+
+def ended(state: WriteBacks | None) -> WriteBacks | None:
+    command = RecordRequestEnded(
+        order_id="TB1",
+        command_id="e",
+        issued_at=NOW,
+        actor="channel:taobao",
+        refund_no="7001",
+        state="withdrawn",
+        ended_at=NOW,
+    )
+    decision = decide_request_ended(state, command, None, MOMENT)
+    assert decision.events == ()
+    return decision.state
+
+
+def parcel_answered(
+    state: WriteBacks | None, outcome: str, again: int | None
+) -> Decision[WriteBacks]:
+    command = RecordWriteBack(
+        order_id="TB1",
+        command_id=f"c{again}",
+        issued_at=NOW,
+        actor="ingest-writeback",
+        kind=SHIPMENT,
+        document_no="P1",
+        outcome=outcome,
+        attempts=1,
+        reason="",
+        again=again,
+    )
+    return decide_recorded(state, command, None, MOMENT)
+
+
+def test_a_parcel_refused_while_a_request_was_open_is_told_again_once_it_has_ended() -> None:
+    taken = replace(shipped("P0"), outcome="applied")
+    after = ended(WriteBacks(told=(taken, replace(shipped("P1"), outcome="refused"))))
+    assert after is not None
+    assert after.due() == (replace(shipped("P1"), again=1),)
+    settled = parcel_answered(after, "refused", 1)
+    assert [type(event) for event in settled.events] == [WriteBackRefused]
+    assert settled.state is not None
+    assert settled.state.due() == ()
+    assert ended(None) is None, "an order of which nothing was told"
+
+
+def test_a_refusal_of_a_telling_that_began_before_the_end_is_no_answer() -> None:
+    after = ended(WriteBacks(told=(shipped("P1"),)))
+    late = parcel_answered(after, "refused", None)
+    assert (late.refusal, late.events, late.state) == ("told_again_since", (), after)
+    taken = parcel_answered(after, "applied", None)
+    assert [type(event) for event in taken.events] == [WriteBackApplied]
+    assert taken.state is not None
+    assert (taken.state.due(), taken.state.parcels_untaken) == ((), False)
 
 
 def test_what_is_told_again_is_answered_under_another_id() -> None:
