@@ -37,7 +37,7 @@ from services.ingest.channels import (
 from services.ingest.domain.abandoned import says_gone
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.fetching import send
-from services.ingest.requests_ended import tell_ended
+from services.ingest.requests_ended import awaited, tell_ended
 from services.ingest.shared import Shared
 from services.ingest.shop_store import aftersales_until, keep_aftersales_until
 from services.ingest.shops import Shop
@@ -46,6 +46,8 @@ LOOK_BACK = timedelta(hours=1)
 """How far before the watermark is listed again, for what platforms list late."""
 RECENT = timedelta(seconds=30)
 """What changed so shortly before the watermark may have changed again since it was read."""
+ASK_AGAIN = timedelta(minutes=5)
+"""How often a request is asked for that lists show no more."""
 PAGES_MAX = 200
 ROWS_MAX = 200
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -146,7 +148,21 @@ class AftersalesPoller:
         await keep_aftersales_until(self._shared.pool, shop, now)
         oldest = now - LOOK_BACK - RECENT
         self._read = {key: read for key, read in self._read.items() if read.at >= oldest}
-        return None
+        return await self._poll_awaited(shop, calls, now)
+
+    async def _poll_awaited(
+        self, shop: Shop, calls: Aftersales, now: datetime
+    ) -> ChannelError | None:
+        """Asks for what parcels wait for and lists may not show: JD lists by the time of asking."""
+        if calls.detail_request is None:
+            return None
+        numbers = await awaited(self._shared, shop, now - LOOK_BACK)
+        due = [one for one in numbers if self._read_at(shop, one) <= now - ASK_AGAIN]
+        page = AftersalePage(aftersales=(), unreadable=0, next_page=None, detail_needed=tuple(due))
+        found, error = await self._named(shop, calls, page)
+        await keep_aftersales(self._shared.pool, shop, found)
+        self._remember(shop, found, now)
+        return error
 
     async def _poll_window(
         self, shop: Shop, calls: Aftersales, window: PollWindow, *, read_again: bool

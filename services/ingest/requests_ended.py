@@ -2,41 +2,39 @@
 
 Every end that a poll sees is kept, once. Where its order has a parcel that the channel has not taken, it is handed to
 the write-backs as a `RecordRequestEnded` whose id derives from the request and the time of its end, so that handing it
-over again changes nothing. Of a parcel that is told later no end need be known: it finds the request closed.
+over again changes nothing. Of a parcel that is told later no end need be known: it finds the request closed. A request
+that such a parcel waits for is asked for by its number where the channel can be, once lists show it no more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from chassis.failpoints import failpoint
 from chassis.ids import request_id
-from chassis.postgres import ACQUIRE_TIMEOUT_S, Connection
-from chassis.processor import Kept
+from chassis.postgres import ACQUIRE_TIMEOUT_S, Connection, named_queries
 from schemas.events.commands_ingest import RecordRequestEnded
 from services.ingest.channels import Aftersale
 from services.ingest.domain.model import LineRefundState
-from services.ingest.domain.write_backs import WriteBacks
 from services.ingest.shared import Shared
 from services.ingest.shops import Shop
 
 ENDS = frozenset({LineRefundState.WITHDRAWN, LineRefundState.REFUSED, LineRefundState.REFUNDED})
 UNDATED = datetime.fromtimestamp(0, UTC)
 ROWS_MAX = 200
-
-_write_backs: msgspec.json.Decoder[Kept[WriteBacks]] = msgspec.json.Decoder(Kept[WriteBacks])
+AWAITED_MAX = 100
+AWAITED_FOR = timedelta(days=30)
+"""A request that was first seen so long ago is not asked for by its number any more."""
+SQL = named_queries(Path(__file__).parent / "sql" / "requests_ended.sql")
 
 
 async def keep_ended(connection: Connection, shop: Shop, aftersales: Sequence[Aftersale]) -> None:
     """Keeps those which have ended. The same end a second time changes nothing."""
     await connection.executemany(
-        "INSERT INTO ingest.requests_ended "
-        "(channel, shop, refund_no, ended_at, channel_order_no, state) "
-        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        SQL["keep"],
         [
             (shop.channel, shop.shop, a.refund_no, a.modified_at or UNDATED, a.order_no, a.state)
             for a in aftersales
@@ -48,29 +46,29 @@ async def keep_ended(connection: Connection, shop: Shop, aftersales: Sequence[Af
 async def tell_ended(shared: Shared) -> int:
     """Hands over what was kept and not looked at; returns how many. Raises what Postgres and Kafka being away raise."""
     async with shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-        rows = await connection.fetch(
-            "SELECT e.*, o.order_id, w.document FROM ingest.requests_ended e "
-            "JOIN ingest.orders o ON o.key = e.channel || '|' || e.shop || '|' || e.channel_order_no "
-            "LEFT JOIN ingest.write_backs w ON w.key = o.order_id "
-            "WHERE NOT e.told AND o.order_id IS NOT NULL ORDER BY e.seen_at LIMIT $1",
-            ROWS_MAX,
-        )
-    commands = [_command(row, shared.clock.now()) for row in rows if _waits(row["document"])]
+        rows = await connection.fetch(SQL["untold"], ROWS_MAX)
+    commands = [_command(row, shared.clock.now()) for row in rows if row["awaited"]]
     if commands:
         await shared.desk.issue(commands)
         failpoint("request_ended.handed_over")
     async with shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-        await connection.executemany(
-            "UPDATE ingest.requests_ended SET told = true "
-            "WHERE channel = $1 AND shop = $2 AND refund_no = $3 AND ended_at = $4",
-            [_key(row) for row in rows],
-        )
+        await connection.executemany(SQL["told"], [_key(row) for row in rows])
     return len(rows)
 
 
-def _waits(document: str | None) -> bool:
-    state = None if document is None else _write_backs.decode(document).state
-    return state is not None and state.parcels_untaken
+async def awaited(shared: Shared, shop: Shop, before: datetime) -> list[str]:
+    """Numbers of the shop's requests, first seen before then, whose end a parcel waits for."""
+    async with shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+        rows = await connection.fetch(
+            SQL["awaited"],
+            shop.channel,
+            shop.shop,
+            shared.channels[shop.channel].abbreviation,
+            before - AWAITED_FOR,
+            before,
+            AWAITED_MAX,
+        )
+    return [row["refund_no"] for row in rows]
 
 
 def _key(row: Any) -> tuple[str, str, str, datetime]:

@@ -219,7 +219,12 @@ def write_backs(channels: Iterable[Channel]) -> Processor[WriteBacks]:
         table="ingest.write_backs",
         state=WriteBacks,
         handlers={**HANDLERS, OrderClosed: _of_channels(decide_closed, closing)},
-        columns=(Column("due", "boolean", lambda state: bool(state and state.due())),),
+        columns=(
+            Column("due", "boolean", lambda state: bool(state and state.due())),
+            Column(
+                "parcels_untaken", "boolean", lambda state: bool(state and state.parcels_untaken)
+            ),
+        ),
         sources=("commands-ingest", "order-closings", "refunds", "shipments"),
         gather_ms=200,
     )

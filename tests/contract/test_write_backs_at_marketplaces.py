@@ -228,6 +228,9 @@ def test_a_withdrawn_claim_is_listed_as_one_and_the_parcel_is_taken(merchant: Me
     assert world.act(key, "withdraw")
     mine = [one for one in merchant.asked(aftersales) if one.order_no == order.order_no]
     assert {one.state for one in mine} == {LineRefundState.WITHDRAWN}
+    if aftersales.detail_request is not None and aftersales.read_detail is not None:
+        ask = aftersales.detail_request(merchant.credentials, mine[0].refund_no, merchant.now)
+        assert aftersales.read_detail(merchant.send(ask)) == mine[0]
     assert merchant.order(order.order_no).state is S.AWAITING_SHIPMENT
     assert merchant.channel.read_shipment_answer(merchant.send(parcel)) == Applied()
 

@@ -294,7 +294,8 @@ class Aftersales:
 
     `refuse_request` takes the reason, which the buyer reads. `names_only`: a page only names its requests, and
     each is asked for by the detail calls. Elsewhere these, where they are known, say what became of a request
-    whose answer was refused: a second telling of the same is refused by platforms, too.
+    whose answer was refused (a second telling of the same is refused by platforms, too), and of an old one that a
+    parcel waits for.
     """
 
     poll_request: Callable[[Credentials, PollWindow, PageToken | None, datetime], HttpRequest]

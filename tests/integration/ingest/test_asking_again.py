@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from chassis.postgres import Pool, migrate, open_pool
+from chassis.processor import Kept
 from chassis.service import CHASSIS_MIGRATIONS
 from services.ingest.__main__ import MIGRATIONS
 from services.ingest.aftersales_store import aftersale_of, keep_aftersales, keep_told_refused
 from services.ingest.channels import Aftersale
 from services.ingest.domain.model import LineRefundState
+from services.ingest.domain.write_backs import REFUSAL, SHIPMENT, Told, WriteBacks
 from services.ingest.shops import Shop
 
 NOON = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
@@ -98,3 +103,29 @@ async def test_each_end_of_a_request_is_kept_once_however_often_it_is_listed(
         await keep_aftersales(pool, SHOP, [seen(state, minute)])
     rows = await pool.fetch("SELECT state, told FROM ingest.requests_ended")
     assert [row["told"] for row in rows] == [False] * ends
+
+
+async def test_orders_with_a_parcel_not_taken_are_found_among_what_was_kept_before(
+    database_url: str, tmp_path: Path
+) -> None:
+    marks = "0041_parcels_untaken.sql"
+    shutil.copytree(MIGRATIONS, tmp_path / "before", ignore=shutil.ignore_patterns(marks))
+    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": tmp_path / "before"})
+    kept: dict[str, WriteBacks | None] = {
+        "TB1": WriteBacks(told=(Told(kind=SHIPMENT, document_no="P1", outcome="applied"),)),
+        "TB2": WriteBacks(told=(Told(kind=SHIPMENT, document_no="P1", outcome="refused"),)),
+        "TB3": WriteBacks(told=(Told(kind=SHIPMENT, document_no="P1"),)),
+        "TB4": WriteBacks(told=(Told(kind=REFUSAL, document_no="R1", outcome="refused"),)),
+        "TB5": None,
+    }
+    opened = await open_pool(database_url, 1)
+    await opened.executemany(
+        "INSERT INTO ingest.write_backs (key, document, due) VALUES ($1, $2, false)",
+        [(key, msgspec.json.encode(Kept(state=state)).decode()) for key, state in kept.items()],
+    )
+    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
+    rows = await opened.fetch("SELECT key FROM ingest.write_backs WHERE parcels_untaken")
+    opened.terminate()
+    found = {row["key"] for row in rows}
+    assert found == {key for key, state in kept.items() if state and state.parcels_untaken}
+    assert found == {"TB2", "TB3"}

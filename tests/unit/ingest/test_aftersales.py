@@ -140,6 +140,7 @@ class Polling:
 
     def __init__(self, wechat: WeChat, monkeypatch: pytest.MonkeyPatch) -> None:
         self.until: datetime | None = None
+        self.awaited: list[str] = []
         shared = SimpleNamespace(
             clock=wechat.clock, outgoing=None, pool=None, channels={"wechat_channels": WECHAT}
         )
@@ -156,6 +157,11 @@ class Polling:
         async def kept(*_: Any) -> None:
             """All it lists is closed."""
 
+        async def awaited(_shared: Any, _shop: Shop, before: datetime) -> list[str]:
+            assert before == wechat.clock.now() - aftersales.LOOK_BACK
+            return self.awaited
+
+        monkeypatch.setattr(aftersales, "awaited", awaited)
         monkeypatch.setattr(aftersales, "keep_aftersales_until", keep)
         monkeypatch.setattr(aftersales, "keep_aftersales", kept)
 
@@ -192,6 +198,18 @@ async def test_what_changed_in_a_long_outage_is_read_afterwards(
     wechat.clock.advance(40 * 3_600_000)
     await polling.poll()
     assert wechat.read == ["1"]
+
+
+async def test_a_request_that_a_parcel_waits_for_is_read_every_five_minutes_though_no_list_has_it(
+    wechat: WeChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polling = Polling(wechat, monkeypatch)
+    polling.awaited = ["7"]
+    wechat.changed["7"] = NOW - 2 * aftersales.LOOK_BACK
+    for _ in range(4 * 15):
+        await polling.poll()
+        wechat.clock.advance(15_000)
+    assert wechat.read == ["7"] * 3
 
 
 async def test_a_request_that_is_gone_holds_up_no_other(

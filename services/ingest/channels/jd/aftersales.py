@@ -157,6 +157,22 @@ def _aftersale(raw: msgspec.Raw) -> Aftersale | None:
     )
 
 
+def detail_request(credentials: Credentials, refund_no: str, now: datetime) -> HttpRequest:
+    """Ask for one request, whenever it was made."""
+    business = {"ids": refund_no, "pageIndex": "1", "pageSize": str(PAGE_SIZE)}
+    return gateway.call(
+        credentials, "jingdong.pop.afs.soa.refundapply.queryPageList", business, now
+    )
+
+
+def read_detail(answer: HttpAnswer) -> Aftersale | ChannelError:
+    """Read one request: a page of one."""
+    page = read_page(answer, None)
+    if isinstance(page, ChannelError):
+        return page
+    return page.aftersales[0] if len(page.aftersales) == 1 else calls.no_answer("one request")
+
+
 def agree_request(
     credentials: Credentials, aftersale: Aftersale, now: datetime
 ) -> HttpRequest | Unsupported:
@@ -203,6 +219,8 @@ def read_reply_answer(answer: HttpAnswer) -> WriteBack:
 AFTERSALES = Aftersales(
     poll_request=poll_request,
     read_page=read_page,
+    detail_request=detail_request,
+    read_detail=read_detail,
     agree_request=agree_request,
     read_agree_answer=read_reply_answer,
     refuse_request=refuse_request,

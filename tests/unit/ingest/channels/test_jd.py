@@ -279,6 +279,14 @@ def test_where_a_request_stands(status: int, state: str) -> None:
     assert listed(status=status).state == state
 
 
+def test_a_number_that_jd_does_not_know_is_no_request() -> None:
+    assert CHANNEL.aftersales is not None
+    assert CHANNEL.aftersales.read_detail is not None
+    result = {"success": True, "totalCount": 0, "result": []}
+    native = {"jingdong_pop_afs_soa_refundapply_queryPageList_responce": {"queryResult": result}}
+    assert isinstance(CHANNEL.aftersales.read_detail(answer(native)), ChannelError)
+
+
 @pytest.mark.parametrize(("money", "amount_fen"), [("2490", 2490), (2490, 2490), ("24.90", 2490)])
 def test_a_refund_request_is_in_fen_unless_it_has_a_point(money: object, amount_fen: int) -> None:
     asked = listed(applyRefundSum=money)
