@@ -2,7 +2,7 @@
 
 A redriven record goes to its original topic under its own key, so every consumer meets it again: those that
 had applied it skip the duplicate by its version, the one that buried it applies it and whatever was parked
-behind it. Guarantees: a letter is redriven once; one whose aggregate has moved past its version, or whose
+behind it. Guarantees: a letter is redriven once, by somebody and for a reason, which stay with it; one whose aggregate has moved past its version, or whose
 command was settled, is refused; nothing is marked before Kafka has the record, so a crash in between only
 means that the same version comes twice.
 """
@@ -31,8 +31,12 @@ LIST_MAX = 1000
 _READABLE_KEY = re.compile(r"[\w|.:-]{1,100}")
 _headers = msgspec.msgpack.Decoder(tuple[tuple[str, bytes], ...])
 
+PRESS_CHARS_MAX = 200
+"""Of who presses and of why, each."""
+
 COLUMNS = (
-    'id, processor, topic, partition, "offset", key, value, headers, code, dead_at, redriven_at'
+    'id, processor, topic, partition, "offset", key, value, headers, code, dead_at, redriven_at, '
+    "redriven_by, redriven_because, redriven_sha256"
 )
 
 
@@ -51,6 +55,9 @@ class Letter(Struct, frozen=True, kw_only=True):
     code: str
     dead_at: datetime
     redriven_at: datetime | None
+    redriven_by: str = ""
+    redriven_because: str = ""
+    redriven_sha256: str = ""
 
     def position(self) -> str:
         """Where the record stood."""
@@ -75,11 +82,18 @@ class Shown(Struct, frozen=True, kw_only=True):
     header_names: tuple[str, ...]
     dead_at: datetime
     redriven_at: datetime | None
+    redriven_by: str
+    """Who sent it again; "" where nobody did, or nobody was noted then."""
+    redriven_because: str
+    redriven_sha256: str
+    """Of what was sent: other than `sha256` where it was mended."""
 
 
 class Refusal(StrEnum):
     """Why a letter is not redriven."""
 
+    UNNAMED = "unnamed"
+    UNREASONED = "unreasoned"
     UNKNOWN_LETTER = "unknown_letter"
     REDRIVEN_BEFORE = "redriven_before"
     STILL_INVALID = "still_invalid"
@@ -157,6 +171,9 @@ def shown(one: Letter, codec: Codec) -> Shown:
         header_names=tuple(name for name, _ in one.headers),
         dead_at=one.dead_at,
         redriven_at=one.redriven_at,
+        redriven_by=one.redriven_by,
+        redriven_because=one.redriven_because,
+        redriven_sha256=one.redriven_sha256,
     )
 
 
@@ -202,12 +219,20 @@ async def redrive(
     codec: Codec,
     letter_id: int,
     mended: bytes | None = None,
+    *,
+    actor: str,
+    reason: str,
 ) -> Redriven | NotRedriven:
-    """Sends a letter's bytes, or the mended ones, to its topic again and marks it.
+    """Sends a letter's bytes, or the mended ones, to its topic again and marks it with who did so and why.
 
     Letters of other processors at the same position are marked too: the record reaches them as well.
     Raises what the publisher raises; then nothing is marked.
     """
+    actor, reason = actor.strip(), reason.strip()
+    if not 0 < len(actor) <= PRESS_CHARS_MAX:
+        return NotRedriven(why=Refusal.UNNAMED, detail=f"{len(actor)} characters")
+    if not 0 < len(reason) <= PRESS_CHARS_MAX:
+        return NotRedriven(why=Refusal.UNREASONED, detail=f"{len(reason)} characters")
     async with connection.transaction():
         row = await connection.fetchrow(
             f"SELECT {COLUMNS} FROM chassis.dead_letters WHERE id = $1 FOR UPDATE",  # noqa: S608
@@ -229,11 +254,15 @@ async def redrive(
         mark = (REDRIVEN_HEADER, str(letter_id).encode())
         await publisher.publish([Emitted(one.topic, key, value, (*one.headers, mark))])
         redriven_at: datetime = await connection.fetchval(
-            "UPDATE chassis.dead_letters SET redriven_at = clock_timestamp() "
+            "UPDATE chassis.dead_letters SET redriven_at = clock_timestamp(), redriven_by = $4, "
+            "redriven_because = $5, redriven_sha256 = $6 "
             'WHERE topic = $1 AND partition = $2 AND "offset" = $3 RETURNING redriven_at',
             one.topic,
             one.partition,
             one.offset,
+            actor,
+            reason,
+            hashlib.sha256(value).hexdigest(),
         )
     return Redriven(letter_id=letter_id, redriven_at=redriven_at, behind=behind)
 
@@ -309,4 +338,7 @@ def _letter(row: asyncpg.Record) -> Letter:
         code=row["code"],
         dead_at=row["dead_at"],
         redriven_at=row["redriven_at"],
+        redriven_by=row["redriven_by"] or "",
+        redriven_because=row["redriven_because"] or "",
+        redriven_sha256=row["redriven_sha256"] or "",
     )

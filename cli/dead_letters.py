@@ -27,6 +27,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 REFUSED: Final = 1
 UNKNOWN: Final = 2
 REMEDIES: Final = {
+    Refusal.UNNAMED: f"Say who does this: --actor, 1-{deadletter.PRESS_CHARS_MAX} characters.",
+    Refusal.UNREASONED: f"Say why: --reason, 1-{deadletter.PRESS_CHARS_MAX} characters.",
     Refusal.UNKNOWN_LETTER: "`danshu dead-letters list --all` shows every letter.",
     Refusal.REDRIVEN_BEFORE: "If it died again, it has a letter of its own: look at the list.",
     Refusal.STILL_INVALID: "Mend it: `show ID --save F`, then `redrive ID --value-file F`.",
@@ -64,7 +66,7 @@ def list_letters(
     for heading in ("processor", "record", "key", "v", "code", "position", "died"):
         table.add_column(heading, overflow="fold")
     for one in found:
-        again = "  redriven" if one.redriven_at else ""
+        again = f"  redriven by {one.redriven_by or '?'}" if one.redriven_at else ""
         table.add_row(
             str(one.letter_id),
             one.processor,
@@ -100,6 +102,9 @@ def show(
 @app.command()
 def redrive(
     letter_id: LetterId,
+    *,
+    actor: Annotated[str, typer.Option("--actor", help="Who does this.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it may be worked with now.")],
     value_file: Annotated[
         Path | None,
         typer.Option(
@@ -113,9 +118,9 @@ def redrive(
         str, typer.Option("--record", help="Type of the JSON, if the original is unreadable.")
     ] = "",
 ) -> None:
-    """Send a letter to its topic again, as it was or mended."""
+    """Send a letter to its topic again, as it was or mended; who did so and why stay with it."""
     text = None if value_file is None else value_file.read_bytes()
-    match run(_redrive(letter_id, text, record)):
+    match run(_redrive(letter_id, text, record, actor, reason)):
         case Redriven() as done:
             typer.echo(f"redriven; {done.behind} later events of it were waiting")
         case NotRedriven() as refused:
@@ -135,7 +140,9 @@ async def _letter(letter_id: int) -> Letter | None:
         return await deadletter.letter(connection, letter_id)
 
 
-async def _redrive(letter_id: int, text: bytes | None, record: str) -> Redriven | NotRedriven:
+async def _redrive(
+    letter_id: int, text: bytes | None, record: str, actor: str, reason: str
+) -> Redriven | NotRedriven:
     async with database(_url()) as connection:
         mended: Any = None
         if text is not None:
@@ -146,7 +153,9 @@ async def _redrive(letter_id: int, text: bytes | None, record: str) -> Redriven 
                 return mended
         publisher = Publisher(settings().kafka(), settings().topic_prefix)
         try:
-            return await deadletter.redrive(connection, publisher, codec(), letter_id, mended)
+            return await deadletter.redrive(
+                connection, publisher, codec(), letter_id, mended, actor=actor, reason=reason
+            )
         finally:
             publisher.close()
 

@@ -150,7 +150,9 @@ async def test_a_poison_record_becomes_a_dead_letter_and_the_stream_goes_on(
     await outside.reaches(order_no, "completed")
     # Looked at and thrown away, as an operator would: the books of this run are to be clean at its end.
     await outside.rows(
-        "UPDATE chassis.dead_letters SET redriven_at = now() WHERE value = $1", poison
+        "UPDATE chassis.dead_letters SET redriven_at = now(), redriven_by = 'test', "
+        "redriven_because = 'planted', redriven_sha256 = '' WHERE value = $1",
+        poison,
     )
 
 

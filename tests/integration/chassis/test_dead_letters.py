@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import os
+import shutil
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
 from chassis import deadletter
 from chassis.codec import codec
-from chassis.deadletter import NotRedriven, Refusal
+from chassis.deadletter import NotRedriven, Redriven, Refusal
+from chassis.postgres import Connection, migrate
+from chassis.service import CHASSIS_MIGRATIONS
 from cli.dead_letters import app
 from cli.reach import database
 from deploy.embedded.stack import Stack
@@ -23,6 +29,7 @@ from tests.support.rigs import ServerRig, server_rig
 from tests.support.toy import ToyOrder, hold, paid, placed
 
 SECRET = "测试收货人"
+BY_ALICE = ("--actor", "alice", "--reason", "店铺名已改正")
 
 
 @pytest.fixture
@@ -71,7 +78,7 @@ async def test_a_mended_letter_is_applied_with_all_that_waited_behind_it(
 
     mended = tmp_path / "mended.json"
     mended.write_bytes(msgspec.json.encode(placed("TB1")))
-    told = await danshu(rig, "redrive", number, "--value-file", str(mended))
+    told = await danshu(rig, "redrive", number, *BY_ALICE, "--value-file", str(mended))
     assert "1 later events of it were waiting" in told.stdout
     await rig.drain()
 
@@ -81,8 +88,13 @@ async def test_a_mended_letter_is_applied_with_all_that_waited_behind_it(
     assert await listed(rig) == []
     (kept,) = await listed(rig, "--all")
     assert kept.redriven_at is not None
+    assert (kept.redriven_by, kept.redriven_because) == ("alice", "店铺名已改正")
+    assert kept.redriven_sha256 == hashlib.sha256(codec().encode(placed("TB1"))).hexdigest()
+    assert kept.redriven_sha256 != kept.sha256, "it was mended"
+    shown = json.loads((await danshu(rig, "show", number)).stdout)
+    assert (shown["redriven_by"], shown["redriven_because"]) == ("alice", "店铺名已改正")
 
-    again = await danshu(rig, "redrive", number, "--value-file", str(mended), status=1)
+    again = await danshu(rig, "redrive", number, *BY_ALICE, "--value-file", str(mended), status=1)
     assert "redriven_before" in again.output
     await rig.drain()
     assert await rig.order("TB1") == ToyOrder(placed=1, paid=1)
@@ -100,16 +112,18 @@ async def test_unreadable_bytes_are_refused_until_they_are_mended(
     number = str(letter.letter_id)
     assert SECRET not in (await danshu(rig, "show", number)).output
 
-    assert "still_invalid" in (await danshu(rig, "redrive", number, status=1)).output
+    assert "still_invalid" in (await danshu(rig, "redrive", number, *BY_ALICE, status=1)).output
     for event, why in ((placed("TB2"), "other_key"), (hold("TB1", "c-1"), "other_topic")):
         wrong = tmp_path / why
         wrong.write_bytes(codec().encode(event))
-        refused = await danshu(rig, "redrive", number, "--value-file", str(wrong), status=1)
+        refused = await danshu(
+            rig, "redrive", number, *BY_ALICE, "--value-file", str(wrong), status=1
+        )
         assert why in refused.output
 
     whole = tmp_path / "whole"
     whole.write_bytes(framed)
-    await danshu(rig, "redrive", number, "--value-file", str(whole))
+    await danshu(rig, "redrive", number, *BY_ALICE, "--value-file", str(whole))
     await rig.drain()
     assert await rig.order("TB1") == ToyOrder(placed=1, paid=1)
 
@@ -122,7 +136,7 @@ async def test_a_letter_whose_aggregate_moved_on_is_refused(rig: ServerRig) -> N
     await rig.drain()
     (letter,) = await listed(rig)
 
-    refused = await danshu(rig, "redrive", str(letter.letter_id), status=1)
+    refused = await danshu(rig, "redrive", str(letter.letter_id), *BY_ALICE, status=1)
     assert "moved_past: 1 <= 2" in refused.output
     assert len(await listed(rig)) == 1
 
@@ -136,9 +150,26 @@ async def test_a_command_that_was_settled_is_not_sent_again(rig: ServerRig, tmp_
     whole = tmp_path / "whole"
     whole.write_bytes(framed)
     refused = await danshu(
-        rig, "redrive", str(letter.letter_id), "--value-file", str(whole), status=1
+        rig, "redrive", str(letter.letter_id), *BY_ALICE, "--value-file", str(whole), status=1
     )
     assert "command_settled: refused" in refused.output
+
+
+async def test_nobody_redrives_without_a_name_and_a_reason(rig: ServerRig) -> None:
+    await rig.publish([placed("TB1", shop="poison")])
+    await rig.drain()
+    (letter,) = await listed(rig)
+    number = str(letter.letter_id)
+    unnamed = await danshu(rig, "redrive", number, "--actor", " ", "--reason", "r", status=1)
+    assert "unnamed" in unnamed.output
+    unreasoned = await danshu(rig, "redrive", number, "--actor", "a", "--reason", "", status=1)
+    assert "unreasoned" in unreasoned.output
+    assert "--actor" in (await danshu(rig, "redrive", number, "--reason", "r", status=2)).output
+    assert "--reason" in (await danshu(rig, "redrive", number, "--actor", "a", status=2)).output
+    assert [one.redriven_at for one in await listed(rig, "--all")] == [None]
+    async with database(rig.url) as connection:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute("UPDATE chassis.dead_letters SET redriven_at = now()")
 
 
 async def test_nothing_is_marked_when_kafka_did_not_take_the_record(rig: ServerRig) -> None:
@@ -150,10 +181,33 @@ async def test_nothing_is_marked_when_kafka_did_not_take_the_record(rig: ServerR
         async def publish(self, _emitted: object) -> None:
             raise OSError
 
+    async def redrive(connection: Connection, number: int) -> Redriven | NotRedriven:
+        return await deadletter.redrive(
+            connection, Away(), codec(), number, actor="alice", reason="r"
+        )
+
     async with database(rig.url) as connection:
         with pytest.raises(OSError):  # noqa: PT011 — planted above
-            await deadletter.redrive(connection, Away(), codec(), letter.letter_id)
-        unknown = await deadletter.redrive(connection, Away(), codec(), 10**9)
+            await redrive(connection, letter.letter_id)
+        unknown = await redrive(connection, 10**9)
     assert unknown == NotRedriven(why=Refusal.UNKNOWN_LETTER)
     assert len(await listed(rig)) == 1
     await danshu(rig, "show", str(10**9), status=2)
+
+
+async def test_letters_redriven_before_names_were_kept_stay_as_they_are(
+    database_url: str, tmp_path: Path
+) -> None:
+    first = "0001_consumer.sql"
+    shutil.copy(CHASSIS_MIGRATIONS / first, tmp_path / first)
+    await migrate(database_url, {"chassis": tmp_path})
+    async with database(database_url) as connection:
+        await connection.execute(
+            'INSERT INTO chassis.dead_letters (processor, topic, partition, "offset", headers, code, '
+            "redriven_at) VALUES ('toy', 'orders', 0, 1, '\\x90', 'poison', now())"
+        )
+    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS})
+    async with database(database_url) as connection:
+        (kept,) = await deadletter.letters(connection, redriven=True)
+    assert kept.redriven_at is not None
+    assert (kept.redriven_by, kept.redriven_because) == ("", "")
