@@ -1,7 +1,7 @@
-"""`danshu fulfillment show | pick | pack | ship | replace-waybill | trace`: one parcel, seen and moved on from a terminal.
+"""`danshu fulfillment show | pick | pack | ship | replace-waybill | trace | weight`: one parcel, seen and moved on from a terminal.
 
 Guarantees: nothing here writes a parcel; a step is a command to the fulfillment service, whose answer is
-printed. Exit status 0: done; 1: refused, or a server that does not answer; 2: no such parcel; 3: no
+printed. Exit status 0: done; 1: refused, or a server that does not answer; 2: no such parcel or weight; 3: no
 answer yet (the same `--command-id` asks again without doing it twice).
 """
 
@@ -37,6 +37,7 @@ from services.fulfillment.settings import FulfillmentSettings
 from services.fulfillment.steps import AskedOfParcel, replace_command, step_command
 from services.fulfillment.store import ParcelReader
 from services.fulfillment.views import view
+from services.fulfillment.weights import SkuWeight, SkuWeights
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -70,6 +71,18 @@ def show(order_id: OrderId) -> None:
         raise typer.Exit(UNKNOWN)
     text = msgspec.json.encode(view(parcel, SystemClock().now())).decode()
     sys.stdout.write(msgspec.json.format(text, indent=2) + "\n")
+
+
+@app.command()
+def weight(
+    sku: Annotated[str, typer.Argument(metavar="SKU", help="Our SKU, e.g. TEA-250G.")],
+) -> None:
+    """Print what one piece weighs, and who changed that when and why, as JSON."""
+    found = _run(_weighed(_settings(Settings), sku))
+    if found is None:
+        typer.echo(f"danshu: nobody has said what {sku} weighs", err=True)
+        raise typer.Exit(UNKNOWN)
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(found).decode(), indent=2) + "\n")
 
 
 @app.command()
@@ -197,6 +210,14 @@ async def _fetched(settings: Settings, order_id: str) -> Parcel | None:
     pool = await open_pool(settings.postgres_url.get_secret_value(), 1)
     try:
         return await ParcelReader(pool).parcel(order_id)
+    finally:
+        await pool.close()
+
+
+async def _weighed(settings: Settings, sku: str) -> SkuWeight | None:
+    pool = await open_pool(settings.postgres_url.get_secret_value(), 1)
+    try:
+        return await SkuWeights(pool).read(sku)
     finally:
         await pool.close()
 

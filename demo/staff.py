@@ -48,7 +48,7 @@ class Staff:
         weights = [{"sku": s["code"], "weight_g": s["weight_g"]} for s in catalog["skus"]]
         answer = await http.post(
             f"{platform.door('fulfillment')}/sku-weights",
-            json=weights,
+            json={"actor": "demo-warehouse", "reason": "商品目录", "weights": weights},
             headers=platform.authorised,
         )
         answer.raise_for_status()

@@ -17,6 +17,7 @@ from services.fulfillment.settings import FulfillmentSettings
 from services.fulfillment.store import ParcelReader, carrier_table
 from services.fulfillment.tracking import TrackingDoor
 from services.fulfillment.watch import Watch
+from services.fulfillment.weights import SkuWeights
 
 
 async def build(context: Context[FulfillmentSettings]) -> Parts:
@@ -33,6 +34,7 @@ async def build(context: Context[FulfillmentSettings]) -> Parts:
     )
     warehouse = WarehouseDoors(
         reader=reader,
+        sku_weights=SkuWeights(context.pool),
         desk=context.desk,
         clock=context.clock,
         token=settings.api_token.get_secret_value(),

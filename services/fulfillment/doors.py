@@ -25,6 +25,7 @@ from services.fulfillment.domain.rules import Step
 from services.fulfillment.steps import AskedOfParcel, replace_command, step_command
 from services.fulfillment.store import ParcelReader
 from services.fulfillment.views import view
+from services.fulfillment.weights import SkuWeights
 
 ASK_TIMEOUT_S = 5.0
 BATCH_MAX = 500
@@ -37,6 +38,7 @@ BODY_BYTES_MAX = 1024 * 1024
 _Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=80)]
 _CommandId: TypeAlias = Annotated[str, Meta(max_length=80)]
 _ParcelId: TypeAlias = Annotated[str, Meta(max_length=90)]
+_Said: TypeAlias = Annotated[str, Meta(max_length=200, pattern=r"\S")]
 
 
 class StepWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,6 +80,14 @@ class UnitWeight(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weight_g: Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
+class WeightsWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Weights, who says so and why."""
+
+    actor: _Said
+    reason: _Said
+    weights: Annotated[list[UnitWeight], Meta(max_length=WEIGHTS_MAX)]
+
+
 class StepResult(Struct, frozen=True, kw_only=True):
     """`outcome` is done, refused (`reason` says why) or pending (ask again with the same id)."""
 
@@ -95,6 +105,7 @@ class WarehouseDoors:
     """The warehouse's side of fulfillment."""
 
     reader: ParcelReader
+    sku_weights: SkuWeights
     desk: CommandDesk
     clock: Clock
     token: str
@@ -107,7 +118,8 @@ class WarehouseDoors:
             Route("/parcels/{order_id}", self.show, methods=["GET"]),
             Route(f"/parcels/{{order_id}}/{REPLACE}", self.replace, methods=["POST"]),
             Route("/parcels/{order_id}/{step}", self.step, methods=["POST"]),
-            Route("/sku-weights", self.weights, methods=["POST"]),
+            Route("/sku-weights", self.weight, methods=["GET"]),
+            Route("/sku-weights", self.weigh, methods=["POST"]),
         ]
 
     async def queue(self, request: Request) -> Response:
@@ -199,18 +211,38 @@ class WarehouseDoors:
             return _away()
         return as_json({"results": results})
 
-    async def weights(self, request: Request) -> Response:
-        """POST [{sku, weight_g}]: up to 10,000; known SKUs get the new weight."""
+    async def weight(self, request: Request) -> Response:
+        """GET ?sku=: what one piece weighs and who changed it when and why; 404 when nobody has said."""
         if refused := unauthorised(request, self.token):
             return refused
-        weights = await _body(request, Annotated[list[UnitWeight], Meta(max_length=WEIGHTS_MAX)])
-        if isinstance(weights, Response):
-            return weights
+        sku = request.query_params.get("sku", "")
+        if not sku:
+            return _bad("sku_missing", "sku: which one")
         try:
-            await self.reader.keep_weights({one.sku: one.weight_g for one in weights})
+            found = await self.sku_weights.read(sku)
         except AWAY:
             return _away()
-        return as_json({"kept": len(weights)})
+        if found is None:
+            return as_problem(404, "weight_unknown", "没有登记重量", sku)
+        return as_json(found)
+
+    async def weigh(self, request: Request) -> Response:
+        """POST {actor, reason, weights: [{sku, weight_g}]}: up to 10,000; known SKUs get the new weight."""
+        if refused := unauthorised(request, self.token):
+            return refused
+        wanted = await _body(request, WeightsWanted)
+        if isinstance(wanted, Response):
+            return wanted
+        try:
+            changed = await self.sku_weights.keep(
+                {one.sku: one.weight_g for one in wanted.weights},
+                actor=wanted.actor.strip(),
+                reason=wanted.reason.strip(),
+                at=self.clock.now(),
+            )
+        except AWAY:
+            return _away()
+        return as_json({"kept": len(wanted.weights), "changed": changed})
 
     async def _asked_one(self, action: str, command: AskedOfParcel) -> Response:
         try:

@@ -232,15 +232,6 @@ class ParcelReader:
         rows = await self._pool.fetch(QUERIES["wrapped_keys"], list(order_ids))
         return {row["order_id"]: row["wrapped_key"] for row in rows}
 
-    async def keep_weights(self, unit_weights_g: Mapping[str, int]) -> None:
-        """Add or change SKU weights. The next batch plans with them."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            # The revision's row lock makes writers take turns, so that a reader who sees it sees all.
-            await connection.execute(QUERIES["count_weights_revision"])
-            await connection.execute(
-                QUERIES["keep_weights"], list(unit_weights_g), list(unit_weights_g.values())
-            )
-
 
 async def due(lease: Connection, resting: Sequence[str], limit: int) -> list[Due]:
     """Parcels to dispatch, the most urgent first, without those that rest."""

@@ -49,10 +49,29 @@ SELECT revision FROM fulfillment.sku_weights_revision
 -- name: weights
 SELECT sku, weight_g FROM fulfillment.sku_weights
 
+-- name: weight
+SELECT weight_g FROM fulfillment.sku_weights WHERE sku = $1
+
+-- name: weight_changes
+SELECT weight_g, former_weight_g, changed_at, actor, reason FROM fulfillment.sku_weight_changes
+WHERE sku = $1 ORDER BY id DESC LIMIT $2
+
 -- name: keep_weights
-INSERT INTO fulfillment.sku_weights AS kept (sku, weight_g)
-SELECT * FROM unnest($1::text[], $2::int[])
-ON CONFLICT (sku) DO UPDATE SET weight_g = excluded.weight_g WHERE kept.weight_g <> excluded.weight_g
+-- What weighs otherwise than it is kept, and of each that it was changed.
+WITH changed AS (
+    SELECT wanted.sku, wanted.weight_g, kept.weight_g AS former_weight_g
+    FROM unnest($1::text[], $2::int[]) AS wanted (sku, weight_g)
+    LEFT JOIN fulfillment.sku_weights AS kept USING (sku)
+    WHERE kept.weight_g IS DISTINCT FROM wanted.weight_g
+), told AS (
+    INSERT INTO fulfillment.sku_weight_changes (sku, weight_g, former_weight_g, changed_at, actor, reason)
+    SELECT sku, weight_g, former_weight_g, $3, $4, $5 FROM changed
+    RETURNING 1
+), kept AS (
+    INSERT INTO fulfillment.sku_weights (sku, weight_g) SELECT sku, weight_g FROM changed
+    ON CONFLICT (sku) DO UPDATE SET weight_g = excluded.weight_g
+)
+SELECT count(*) FROM told
 
 -- name: count_weights_revision
 UPDATE fulfillment.sku_weights_revision SET revision = revision + 1

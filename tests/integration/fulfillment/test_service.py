@@ -79,8 +79,23 @@ async def test_parcels_go_all_the_way_and_arrive_once(rig: Rig) -> None:
         rig.carriers.simulation.tracking.queue.url = (
             f"{str(fulfillment.http.base_url).rstrip('/')}/tracking/kuaidi100"
         )
-        weights = [{"sku": "CL01-01", "weight_g": 1_500}]
-        assert (await fulfillment.http.post("/sku-weights", json=weights)).json() == {"kept": 1}
+        weights: list[dict[str, Any]] = [{"sku": "CL01-01", "weight_g": 1_400}]
+        said = {"actor": "alice", "reason": "称重", "weights": weights}
+        for changed in (1, 0):
+            kept = await fulfillment.http.post("/sku-weights", json=said)
+            assert kept.json() == {"kept": 1, "changed": changed}
+        weights[0]["weight_g"] = 1_500
+        said |= {"actor": "bob", "reason": "换包装"}
+        assert (await fulfillment.http.post("/sku-weights", json=said)).status_code == 200
+        shown = (await fulfillment.http.get("/sku-weights?sku=CL01-01")).json()
+        assert (shown["sku"], shown["weight_g"]) == ("CL01-01", 1_500)
+        assert [
+            (one["weight_g"], one["former_weight_g"], one["actor"], one["reason"])
+            for one in shown["changes"]
+        ] == [(1_500, 1_400, "bob", "换包装"), (1_400, None, "alice", "称重")]
+        status, printed = await rig.cli("weight", "CL01-01")
+        assert (status, json.loads(printed)) == (0, shown)
+        assert (await rig.cli("weight", "NONE"))[0] == 2
         await rig.ready(wanted, lines=(line(quantity=2),))
         await rig.until_stages(labelled=5)
 
@@ -350,9 +365,20 @@ async def test_doors_refuse_strangers_forgers_and_garbage_and_count_them(rig: Ri
         assert (await http.get("/parcels?state=shipped")).status_code == 400
         assert (await http.get("/parcels?limit=0")).status_code == 400
         assert (await http.post("/parcels/commands", content=b"[" * 50_000)).status_code == 400
-        assert (
-            await http.post("/sku-weights", json=[{"sku": "a", "weight_g": 0}])
-        ).status_code == 400
+        weights = [{"sku": "a", "weight_g": 1}]
+        for wrong, what in (
+            ({"weights": weights, "reason": "r"}, "actor"),
+            ({"weights": weights, "actor": " ", "reason": "r"}, "$.actor"),
+            ({"weights": weights, "actor": "alice"}, "reason"),
+            ({"weights": weights, "actor": "alice", "reason": ""}, "$.reason"),
+            ({"weights": [{"sku": "a", "weight_g": 0}], "actor": "a", "reason": "r"}, "weight_g"),
+            (weights, "object"),
+        ):
+            refused = await http.post("/sku-weights", json=wrong)
+            assert refused.status_code == 400
+            assert what in refused.json()["detail"]
+        assert (await http.get("/sku-weights")).status_code == 400
+        assert (await http.get("/sku-weights?sku=a")).status_code == 404
         assert (await http.post("/parcels/X/eat", json={"actor": "a"})).status_code == 404
         http.headers["authorization"] = "Bearer of-nobody"
         for method, path in (
@@ -360,6 +386,7 @@ async def test_doors_refuse_strangers_forgers_and_garbage_and_count_them(rig: Ri
             ("POST", "/parcels/commands"),
             ("POST", "/parcels/X/pick"),
             ("POST", "/parcels/X/replace-waybill"),
+            ("GET", "/sku-weights"),
             ("POST", "/sku-weights"),
         ):
             assert (await http.request(method, path)).status_code == 401
