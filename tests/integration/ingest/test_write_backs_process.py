@@ -194,3 +194,31 @@ async def test_a_parcel_that_left_under_a_request_is_taken_once_its_buyer_withdr
     shipments = [one for order in orders for one in world.records.orders[order.key].shipments]
     assert [one.count for one in shipments] == [1] * len(orders)
     assert await street.rows("SELECT 1 FROM ingest.write_backs WHERE due") == []
+
+
+async def test_a_refusal_that_is_read_after_its_request_has_ended_is_no_answer(
+    street: Street,
+) -> None:
+    world, counts = street.simulation.world, street.simulation.tally.counts
+    async with street.ingest():
+        order = street.sell("douyin")
+        order_id = (await street.taken_in([order]))[order.order_no]
+        assert world.claim(world.records.orders[order.key])
+        await street.until(
+            "SELECT count(DISTINCT channel) FROM ingest.aftersales WHERE requested", 1
+        )
+        street.held.path = "/order/logisticsAdd"
+        await street.say(await parcel(street, order_id))
+        async with asyncio.timeout(PATIENCE_S):
+            while not counts["douyin:send:refused"]:  # noqa: ASYNC110 — another process makes it true
+                await asyncio.sleep(0.05)
+        assert world.act(order.key, "withdraw")
+        await street.until(
+            "SELECT count(*) FROM ingest.write_backs "
+            "WHERE (document->'state'->'told'->0->>'again')::int >= 1",
+            1,
+        )
+        street.held.may_go.set()
+        [answer] = await street.until_answered(1)
+    assert isinstance(answer, WriteBackApplied), answer
+    assert [one.count for one in world.records.orders[order.key].shipments] == [1]

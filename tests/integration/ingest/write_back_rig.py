@@ -45,11 +45,29 @@ NOW = datetime(2026, 5, 20, 2, 0, tzinfo=UTC)
 Answer = WriteBackApplied | WriteBackRefused
 
 
+class Held:
+    """An application whose answers at one path wait until they may go; what was asked is done at once."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.path = ""
+        self.may_go = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def late(message: Any) -> None:
+            if scope["path"] == self.path:
+                await self.may_go.wait()
+            await send(message)
+
+        await self._app(scope, receive, late)
+
+
 class Street:
     """The marketplaces, and one ingest after the other."""
 
     def __init__(self, stack: Stack, prefix: str, url: str, folder: Path, base_url: str) -> None:
         self.simulation: Simulation
+        self.held: Held
         self.kafka = {"bootstrap.servers": stack.kafka_bootstrap}
         self.prefix = prefix
         self.publisher = Publisher(self.kafka, prefix)
@@ -160,8 +178,10 @@ async def street(stack: Stack, prefix: str, url: str, folder: Path) -> AsyncIter
     """The marketplaces are open; no ingest runs yet."""
     await asyncio.to_thread(registry.ensure, stack.schema_registry_url)
     app = build(Settings(faults="none", settled_after_s=0.0))
-    door = Door(app, "127.0.0.1", 0)
+    held = Held(app)
+    door = Door(held, "127.0.0.1", 0)
     built = Street(stack, prefix, url, folder, f"http://127.0.0.1:{await door.open()}")
+    built.held = held
     built.open_shops(app.state.simulation)
     await asyncio.to_thread(topics.ensure, built.kafka, prefix, 1)
     yield built
