@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
@@ -18,6 +19,10 @@ from tests.support import stack as stacks
 
 CLONE = Path(__file__).parents[1]
 _USERS = pytest.StashKey[TextIO]()
+
+# Hypothesis fails what takes 200 ms: nothing here is a timed test, and the machine may be busy.
+settings.register_profile("untimed", parent=settings(), deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
