@@ -199,6 +199,26 @@ class ResumePayout(Struct, frozen=True, kw_only=True):
     """理由 · why it is worth asking again, never empty"""
 
 
+class WithdrawRefund(Struct, frozen=True, kw_only=True):
+    """撤回退款申请 · the buyer's request is over on the channel without money."""
+
+    TOPIC: ClassVar[str] = "commands-refunds"
+    FULL_NAME: ClassVar[str] = "danshu.commands_refunds.WithdrawRefund"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器"""
+    refund_id: str
+    """退款单号"""
+    reason: str
+    """理由"""
+
+
 RECORDS: tuple[type[Struct], ...] = (
     ApproveRefund,
     ConfirmReturn,
@@ -207,4 +227,5 @@ RECORDS: tuple[type[Struct], ...] = (
     RefuseRefund,
     RequestRefund,
     ResumePayout,
+    WithdrawRefund,
 )

@@ -205,6 +205,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "returned_at_store": "门店退货",
         "paid_back": "门店已退款",
         "refunded_by_channel": "平台已退款",
+        "withdrawn": "买家已撤回退款申请",
         "rule": "按规则自动通过",
         # triggers of the order's state, shown where no better reason was given
         "placed": "下单",

@@ -1,4 +1,5 @@
 """Requests that are over on the channel, by whomever: a parcel that it refused meanwhile is told again, once for each end.
+What its buyer withdrew is not decided any more: the case of it ends.
 
 Every end that a poll sees is kept, once. Where its order has a parcel that the channel has not taken, it is handed to
 the write-backs as a `RecordRequestEnded` whose id derives from the request and the time of its end, so that handing it
@@ -8,7 +9,7 @@ that such a parcel waits for is asked for by its number where the channel can be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from chassis.failpoints import failpoint
 from chassis.ids import request_id
 from chassis.postgres import ACQUIRE_TIMEOUT_S, Connection, named_queries
 from schemas.events.commands_ingest import RecordRequestEnded
+from schemas.events.commands_refunds import WithdrawRefund
 from services.ingest.channels import Aftersale
 from services.ingest.domain.model import LineRefundState
 from services.ingest.shared import Shared
@@ -47,7 +49,7 @@ async def tell_ended(shared: Shared) -> int:
     """Hands over what was kept and not looked at; returns how many. Raises what Postgres and Kafka being away raise."""
     async with shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
         rows = await connection.fetch(SQL["untold"], ROWS_MAX)
-    commands = [_command(row, shared.clock.now()) for row in rows if row["awaited"]]
+    commands = [command for row in rows for command in _commands(row, shared.clock.now())]
     if commands:
         await shared.desk.issue(commands)
         failpoint("request_ended.handed_over")
@@ -75,7 +77,21 @@ def _key(row: Any) -> tuple[str, str, str, datetime]:
     return row["channel"], row["shop"], row["refund_no"], row["ended_at"]
 
 
-def _command(row: Any, now: datetime) -> RecordRequestEnded:
+def _commands(row: Any, now: datetime) -> Iterator[RecordRequestEnded | WithdrawRefund]:
+    if row["awaited"]:
+        yield _ended(row, now)
+    if row["state"] == LineRefundState.WITHDRAWN and row["refund_id"] is not None:
+        yield WithdrawRefund(
+            order_id=row["order_id"],
+            command_id=request_id("withdrawn", row["channel"], row["shop"], row["refund_no"]),
+            issued_at=now,
+            actor=f"channel:{row['channel']}",
+            refund_id=row["refund_id"],
+            reason=row["refund_no"],
+        )
+
+
+def _ended(row: Any, now: datetime) -> RecordRequestEnded:
     *names, ended_at = _key(row)
     return RecordRequestEnded(
         order_id=row["order_id"],

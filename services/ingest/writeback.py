@@ -57,6 +57,9 @@ BY_CHANNEL = frozenset({"cancelled_on_channel", "closed_refunded"})
 BY_BOOKS = "refunds"
 """Who refused a refund without a person: an early request that our books cannot take."""
 
+KNOWN_THERE = frozenset({"refunded_by_channel", "withdrawn"})
+"""Why a refund ended that the channel needs no answer for."""
+
 Call = Callable[[Due, Pace], Coroutine[Any, Any, "RecordWriteBack | None"]]
 
 
@@ -108,12 +111,12 @@ def decide_refused(
 ) -> Decision[WriteBacks]:
     """The channel has to learn that a person refused a refund.
 
-    What it refunded itself it knows. What only our books could not take (a request that came twice, as a
+    What it refunded itself it knows, and what its buyer has withdrawn. What only our books could not take (a request that came twice, as a
     rule) is no answer to the buyer: a person is told instead of the channel.
     """
     known = state or NOTHING
     told = Told(kind=REFUSAL, document_no=event.refund_id, reason=event.reason)
-    if event.reason == "refunded_by_channel" or known.find(told.kind, told.document_no):
+    if event.reason in KNOWN_THERE or known.find(told.kind, told.document_no):
         return Decision(state=known)
     if event.actor != BY_BOOKS:
         return Decision(state=known.intending(told))

@@ -22,6 +22,7 @@ from schemas.events.commands_refunds import (
     RefuseRefund,
     RequestRefund,
     ResumePayout,
+    WithdrawRefund,
 )
 from schemas.events.order_states import OrderClosed
 from schemas.events.orders import (
@@ -186,6 +187,8 @@ def request_refund(
     if state is not None and state.case(command.refund_id) is not None:
         return Decision(state=state, result_id=command.refund_id)
     state = shares.fixed(state or EMPTY)
+    if command.refund_id in state.withdrawn:
+        return Decision(state=state, refusal=rules.WITHDRAWN)
     if command.taken_back is not None:
         return _paid_back(state, command, command.taken_back, at)
     claimed = rules.claim(state, command)
@@ -302,6 +305,29 @@ def refuse_refund(
         return Decision(state=state, result_id=case.refund_id)
     refused = telling.refused(command.order_id, ended, command.actor, command.reason, at.now)
     return _moved(state, command.order_id, ended, (refused,), at.now)
+
+
+def withdraw_refund(
+    state: Account | None, command: WithdrawRefund, _facts: object, at: Moment
+) -> Decided:
+    """The request is over on its channel without money: its case ends before any was sent, or is never opened."""
+    account = state or EMPTY
+    case = account.case(command.refund_id)
+    if case is None:
+        early = tuple(one for one in account.early if one.refund_id != command.refund_id)
+        withdrawn = tuple(dict.fromkeys((*account.withdrawn, command.refund_id)))
+        account = replace(account, early=early, withdrawn=withdrawn)
+    elif case.state is CaseState.PAYING:
+        return Decision(state=state, refusal="already_paying")
+    elif case.state in ENDED and case.state is not CaseState.REFUSED:
+        return Decision(state=state, refusal="already_ended")
+    elif case.state is not CaseState.REFUSED:
+        why = (command.actor, rules.WITHDRAWN)
+        account, refused, changed = _ended(account, command.order_id, case, why, at.now)
+        return Decision(
+            state=account, events=(refused,), effects=(changed,), result_id=case.refund_id
+        )
+    return Decision(state=account, result_id=command.refund_id)
 
 
 def confirm_return(
@@ -422,6 +448,7 @@ HANDLERS: Handlers = {
     RequestRefund: request_refund,
     ApproveRefund: approve_refund,
     RefuseRefund: refuse_refund,
+    WithdrawRefund: withdraw_refund,
     ConfirmReturn: confirm_return,
     RecordPayout: record_payout,
     GiveUpPayout: give_up_payout,

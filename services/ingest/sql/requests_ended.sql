@@ -4,9 +4,10 @@ VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT DO NOTHING
 
 -- name: untold
-SELECT e.*, o.order_id, coalesce(w.parcels_untaken, false) AS awaited
+SELECT e.*, o.order_id, coalesce(w.parcels_untaken, false) AS awaited, a.refund_id
 FROM ingest.requests_ended AS e
 JOIN ingest.orders AS o ON o.key = e.channel || '|' || e.shop || '|' || e.channel_order_no
+LEFT JOIN ingest.aftersales AS a ON a.channel = e.channel AND a.shop = e.shop AND a.refund_no = e.refund_no
 LEFT JOIN ingest.write_backs AS w ON w.key = o.order_id
 WHERE NOT e.told AND o.order_id IS NOT NULL
 ORDER BY e.seen_at

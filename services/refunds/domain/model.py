@@ -157,6 +157,8 @@ class Account(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cases: tuple[Case, ...] = ()
     early: tuple[RequestRefund, ...] = ()
     """Requests of the channel that overtook the order, its payment or its SKUs; opened when these are there."""
+    withdrawn: tuple[str, ...] = ()
+    """Refund ids of requests that were over on the channel before a case was opened for them."""
     told: Told = ()
     """What its channel alone tells and the table of tiers asks for."""
     unmatched: bool = False

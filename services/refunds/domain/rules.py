@@ -27,10 +27,12 @@ from services.refunds.domain.model import (
 from services.refunds.domain.shares import free_units, take
 
 PAID_BY_CHANNEL: Final = "refunded_by_channel"
+WITHDRAWN: Final = "withdrawn"
 REASONS: Final[Mapping[str, str]] = {
     "order_unknown": "没有这个订单，或订单尚未同步",
     "not_paid": "订单尚未付款",
     PAID_BY_CHANNEL: "平台已退款",
+    WITHDRAWN: "买家已撤回退款申请",
     "kind_unknown": "退款类型不正确",
     "line_unknown": "订单里没有这一行",
     "line_repeated": "同一行写了两次",

@@ -22,6 +22,7 @@ from chassis.crypto import new_master_key_text
 from chassis.http import Door
 from chassis.producer import Publisher
 from deploy.embedded.stack import Stack
+from schemas.events.commands_refunds import WithdrawRefund
 from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
 from simulators.app import build
 from simulators.control import accounts
@@ -164,6 +165,12 @@ class Street:
             assert isinstance(event, WriteBackApplied | WriteBackRefused)
             assert seen.setdefault((event.order_id, event.version), event) == event
         return list(seen.values())
+
+    async def withdrawn(self) -> dict[str, WithdrawRefund]:
+        """Requests that ingest said were withdrawn, by the id of its command."""
+        values = await asyncio.to_thread(read_topic, self.kafka, self.prefix, "commands-refunds")
+        commands = [codec().decode(value) for value in values]
+        return {one.command_id: one for one in commands if isinstance(one, WithdrawRefund)}
 
     async def until_answered(self, count: int) -> list[Answer]:
         """Waits for so many answers."""

@@ -65,8 +65,10 @@ def test_what_a_person_refused_has_to_be_told_once() -> None:
     assert refused(first.state).state == first.state
 
 
-def test_what_the_channel_refunded_itself_is_not_told_to_it() -> None:
-    decision = refused(None, actor="orders", reason="refunded_by_channel")
+@pytest.mark.parametrize("known", [("orders", "refunded_by_channel"), ("channel:jd", "withdrawn")])
+def test_what_the_channel_knows_already_is_not_told_to_it(known: tuple[str, str]) -> None:
+    actor, reason = known
+    decision = refused(None, actor=actor, reason=reason)
     assert decision.state == WriteBacks()
     assert decision.events == ()
 
