@@ -45,8 +45,10 @@ def swap_removed(_url: str) -> None:
         return await self.load(keys)
 
     @asynccontextmanager
-    async def transaction(self: PostgresStorage) -> AsyncIterator[PostgresWork]:
-        async with open_transaction(self) as work:
+    async def transaction(
+        self: PostgresStorage, keys: Sequence[str] = ()
+    ) -> AsyncIterator[PostgresWork]:
+        async with open_transaction(self, keys) as work:
             yield work
             for move in moves_of.pop(id(work)):
                 await work.connection.execute(
