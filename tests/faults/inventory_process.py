@@ -30,7 +30,9 @@ UNGUARDED = (
 def last_word_removed() -> None:
     """What is written is not what was locked, and nothing refuses more than there is."""
     queries: Any = store.SQL
-    queries["lock_rows"] = queries["look_at_rows"]
+    unlocked = queries["lock_rows"].removesuffix("FOR UPDATE OF stock")
+    assert unlocked != queries["lock_rows"]
+    queries["lock_rows"] = unlocked
 
     def move(self: Book, row: Row, on_hand: int, reserved: int) -> None:
         self.rows[row][0] += on_hand
