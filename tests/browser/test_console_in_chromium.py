@@ -271,6 +271,7 @@ def a_shop_is_opened_and_left_as_the_list_was_sorted(page: Page) -> None:
     page.get_by_role("link", name="落后").click()
     page.wait_for_url("**/shops?sort=delay")
     page.locator(".verdict a").first.click()
+    page.wait_for_url("**/shops/jd*")
     expect(page.locator("h1")).to_have_text("京东店")
     expect(page.locator(".now")).to_contain_text("重新授权")
     expect(page.get_by_role("link", name="320000001")).to_be_visible()
