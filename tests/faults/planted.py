@@ -16,6 +16,9 @@ from chassis.processor import Emitted, Folded, Kept, Known, Record
 from chassis.storage import Advance, PostgresStorage, PostgresWork
 from chassis.worker import Worker
 
+TOLD_TOO_EARLY = "stock.admitted"
+"""A point that no worker of the toy passes by itself: events are in Kafka and not committed."""
+
 
 def offset_first(url: str) -> None:
     """The offsets are committed on their own before the batch is applied."""
@@ -99,6 +102,8 @@ def published_first(_url: str) -> None:
     ) -> int:
         outbox_id = await save(self, work, folded, known, outbox)
         await self._publisher.publish(outbox[0])
+        if folded.emitted:
+            failpoint(TOLD_TOO_EARLY)
         return outbox_id
 
     _plant(Worker, "_save", save_and_publish)
