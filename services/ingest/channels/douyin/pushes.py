@@ -19,6 +19,7 @@ from services.ingest.channels._wire import (
     Text,
     epoch_time,
     read_json,
+    several,
     text_of,
 )
 from services.ingest.channels.douyin import gateway
@@ -68,8 +69,7 @@ def messages(body: bytes) -> tuple[tuple[Message, OrderChange | None], ...] | Pr
     found = read_json(_decode_messages, body)
     if isinstance(found, Problem):
         return found
-    listed = found if isinstance(found, list) else [found]
-    return tuple((message, _change(message)) for message in listed[: MESSAGES_MAX + 1])
+    return tuple((message, _change(message)) for message in several(found)[: MESSAGES_MAX + 1])
 
 
 def says_something(message: Message) -> bool:

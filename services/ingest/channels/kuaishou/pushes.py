@@ -23,7 +23,7 @@ from services.ingest.channels._cipher import (
     key_bytes,
     opened_cbc,
 )
-from services.ingest.channels._wire import clean, epoch_ms_time, read_json, text_of
+from services.ingest.channels._wire import clean, epoch_ms_time, read_json, several, text_of
 from services.ingest.channels.kuaishou import wire
 from services.ingest.domain.model import Problem
 
@@ -69,7 +69,7 @@ def messages(text: bytes) -> tuple[wire.Message, ...] | Problem:
     found = read_json(_decode_messages, text)
     if isinstance(found, Problem):
         return found
-    return tuple(found) if isinstance(found, list) else (found,)
+    return several(found)
 
 
 def info_of(message: wire.Message) -> wire.Info | None:
