@@ -235,8 +235,11 @@ def test_every_order_arrives_with_its_newest_content_and_every_parcel_once(
         if native.contradiction:
             continue
         assert found is not None
-        assert found.state in STATES[native.state]
-        assert (found.state is S.PAID_ON_HOLD) == (native.refund_open and native.state == "paid")
+        # Pinduoduo's open refund comes before the parcel that has left.
+        over = merchant.channel.name == "pdd" and native.state in {"shipped", "finished"}
+        held = native.refund_open and (native.state == "paid" or over)
+        assert (found.state is S.PAID_ON_HOLD) == held
+        assert held or found.state in STATES[native.state]
         assert found.seller_memo == native.seller_memo
         waybills = [one.waybill for one in native.shipments]
         assert [parcel.waybill_no for parcel in found.parcels] == waybills

@@ -202,6 +202,10 @@ Reading = Stale | Quarantine | Change
 
 def hold_of(order: CanonicalOrder) -> str:
     """Why a snapshot forbids shipping all of the order now; empty when it does not."""
+    gone = bool(order.items) and all(item.shipped_qty >= item.qty for item in order.items)
+    if gone and order.state is OrderSnapshotState.PAID_ON_HOLD:
+        # What has left must not leave again, either when what holds it is over.
+        return SHIPPED_ELSEWHERE
     if order.hold:
         return order.hold
     if order.handed_over:

@@ -44,6 +44,7 @@ S = OrderSnapshotState
 R = LineRefundState
 
 SHIPPING_STATES = {"1": S.AWAITING_SHIPMENT, "2": S.SHIPPED, "3": S.COMPLETED}
+_LEFT = frozenset({S.SHIPPED, S.COMPLETED})
 CANCELLED = "2"  # confirm_status
 GROUPING, GROUPED, GROUP_FAILED = "0", "1", "2"
 NO_REFUND, REFUND_ASKED, REFUNDING, REFUNDED = "1", "2", "3", "4"
@@ -206,9 +207,10 @@ def _raw_state(order: wire.Order) -> str:
 
 
 def _state(order: wire.Order, *, paid: bool) -> tuple[OrderSnapshotState, str]:
-    """Order of precedence: money back, cancelled, not (fully) paid, held, then the shipping state.
+    """Order of precedence: money back, cancelled, not (fully) paid, under way to being decided, then the shipping state.
 
-    A field missing or with a code nobody has described makes the order unknown.
+    Open group, review and refund come before a parcel that has left (its lines tell that); what else holds an
+    order holds only one that waits for it. A field missing or with a code nobody has described makes the order unknown.
     """
     for field, codes in KNOWN_CODES.items():
         if text_of(getattr(order, field)) not in codes:
@@ -225,20 +227,25 @@ def _state(order: wire.Order, *, paid: bool) -> tuple[OrderSnapshotState, str]:
     if step not in {"", ALL_PAID} or text_of(order.risk_control_status) not in {"", "0", REVIEWED}:
         return S.UNKNOWN, ""
     state = SHIPPING_STATES[text_of(order.order_status)]
-    hold = _hold(order)
-    return (S.PAID_ON_HOLD, hold) if hold and state is S.AWAITING_SHIPMENT else (state, "")
+    hold = _open(order) or (_hold(order) if state is S.AWAITING_SHIPMENT else "")
+    return (S.PAID_ON_HOLD, hold) if hold else (state, "")
 
 
-def _hold(order: wire.Order) -> str:
-    """Say what keeps a paid order from shipping."""
+def _open(order: wire.Order) -> str:
+    """Say what is still to be decided about an order, wherever its goods are."""
     if _is(order.risk_control_status, REVIEWED):
         return "risk_review"
     if _is(order.group_status, GROUPING):
         return "group_not_complete"
-    if _is(order.group_status, GROUP_FAILED):
-        return "group_failed"
     if text_of(order.refund_status) in {REFUND_ASKED, REFUNDING}:
         return "refund_open"
+    return ""
+
+
+def _hold(order: wire.Order) -> str:
+    """Say what else keeps a paid order from shipping."""
+    if _is(order.group_status, GROUP_FAILED):
+        return "group_failed"
     if _is(order.confirm_status, "0"):
         return "not_confirmed"
     if _is(order.is_lucky_flag, LOTTERY):
@@ -338,6 +345,7 @@ def _lines(
     """
     seen: Counter[str] = Counter()
     refund_state = refund_state_of(order)
+    left = state is S.PAID_ON_HOLD and SHIPPING_STATES[text_of(order.order_status)] in _LEFT
     drafts: list[orders.LineDraft] = []
     natives = [(native, False) for native in several(order.item_list)]
     natives += [(native, True) for native in several(order.gift_list)]
@@ -362,7 +370,7 @@ def _lines(
                 net_fen=unit_fen * qty,
                 is_gift=unit_fen == 0,
                 refund_state=R.NONE if given else refund_state,
-                shipped_qty=qty if state in {S.SHIPPED, S.COMPLETED} else 0,
+                shipped_qty=qty if state in _LEFT or left else 0,
             )
         )
     orders.take_off(drafts, amounts.off_fen)

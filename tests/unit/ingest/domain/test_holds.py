@@ -122,6 +122,12 @@ UNPAID = both(status="WAIT_BUYER_PAY", pay_time="")
 FREE = both()
 OPEN = both(taobao_line(oid_str=SECOND, refund_status="WAIT_SELLER_AGREE"))
 AGREED = both(REFUNDED)
+ASKED_AFTERWARDS = replace(
+    FREE,
+    state=S.PAID_ON_HOLD,
+    hold="refund_open",
+    items=tuple(replace(i, shipped_qty=i.qty) for i in FREE.items),
+)
 SHIPPED = both(status="WAIT_BUYER_CONFIRM_GOODS")
 FINISHED = both(status="TRADE_FINISHED")
 
@@ -141,6 +147,8 @@ FINISHED = both(status="TRADE_FINISHED")
         ((SHIPPED, FINISHED), (("shipped_elsewhere", ()), ("shipped_elsewhere", ()))),
         # Our own shipment comes back from the channel: nothing to tell.
         ((FREE, SHIPPED, FINISHED), (("", ()), ("shipped_elsewhere", ()), ("shipped_elsewhere", ()))),
+        # Also where the channel tells of a refund first.
+        ((FREE, ASKED_AFTERWARDS, SHIPPED), (("", ()), ("shipped_elsewhere", ()), ("shipped_elsewhere", ()))),
         # What we were kept from shipping was shipped by somebody else.
         (
             (AGREED, SHIPPED, FINISHED),

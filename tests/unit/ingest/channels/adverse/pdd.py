@@ -163,6 +163,12 @@ CASES = [
             }
         ],
     ),
+    Case(
+        "after shipping a refund is asked for",
+        detail(order_status=2, refund_status=2, shipping_time="2026-05-21 08:00:00", tracking_number=773000000000001, **GONE),
+        [{"state": "paid_on_hold", "hold": "refund_open", "items": [{"shipped_qty": 2, "refund_state": "requested"}]}],
+    ),
+    Case("a group that failed after its parcel had left", detail(order_status=2, group_status=2), [{"state": "shipped", "hold": ""}]),
     refused("to be shipped to nobody", detail(**GONE), P.RECEIVER_MISSING),
     Case("times of zero have not happened", detail(shipping_time=0, receive_time="0"), [{"times": {"shipped": None, "ended": None}}]),
     Case("money back before all else", detail(refund_status=4, confirm_status=2, risk_control_status=1, group_status=0), [{"state": "closed_refunded"}]),
