@@ -70,6 +70,7 @@ from services.console import refunds, words, write_backs
 from services.console.domain.model import EMPTY, Card, with_flag, without_flag
 from services.console.entries import entry, only_told, raises
 from services.console.promises import kept_in, promise_changed, told_of, without_promise
+from services.console.reasons import details, titles
 from services.console.words import CODES, STATES, say, yuan
 
 Decided = Decision[Card]
@@ -332,7 +333,6 @@ def quarantined(
     card: Card | None, event: PayloadQuarantined, _facts: Any, moment: Moment
 ) -> Decided:
     """A payload nobody could work with, under its source key."""
-    why = "；".join([problem.detail or say(problem.code) for problem in event.problems])
     known = card or EMPTY
     return Decision(
         state=replace(
@@ -343,10 +343,10 @@ def quarantined(
             channel_order_no=event.channel_order_no,
             placed_at=known.placed_at or event.occurred_at,
             updated_at=moment.now,
-            line_summary=why,
+            line_summary=titles(event.problems),
             flags=with_flag(known.flags, "quarantined"),
         ),
-        effects=entry(event, moment, why, "", event.evidence),
+        effects=entry(event, moment, details(event.problems), "", event.evidence),
     )
 
 

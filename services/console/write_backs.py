@@ -11,6 +11,7 @@ from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
 from services.console.domain.minutes import minute_of
 from services.console.domain.model import EMPTY, Card, with_flag, without_flag
 from services.console.entries import entry
+from services.console.reasons import NOBODY, not_told
 from services.console.words import say
 
 
@@ -33,7 +34,9 @@ def applied(
 def refused(
     card: Card | None, event: WriteBackRefused, _facts: Any, moment: Moment
 ) -> Decision[Card]:
-    """The channel would not have it, or never answered."""
+    """The channel would not have it, or never answered. That there is nobody to tell is no news."""
+    if event.reason == NOBODY:
+        return Decision(state=card)
     known = card or EMPTY
     return Decision(
         state=replace(
@@ -42,5 +45,5 @@ def refused(
             write_backs=(*known.write_backs, (minute_of(event.occurred_at), False)),
             updated_at=moment.now,
         ),
-        effects=entry(event, moment, f"{say(event.kind)} · {say(event.reason)}"),
+        effects=entry(event, moment, f"{say(event.kind)} · {not_told(event.reason)}"),
     )

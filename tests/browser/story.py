@@ -314,7 +314,7 @@ def quarantined(channel_order_no: str, at: datetime = NOON) -> PayloadQuarantine
         channel="jd",
         shop="京东店",
         channel_order_no=channel_order_no,
-        problems=(QuarantineProblem(code="lines_missing", detail="报文里没有商品行"),),
+        problems=(QuarantineProblem(code="lines_missing", detail="item_list"),),
         evidence="channel-payloads/0/17",
     )
 

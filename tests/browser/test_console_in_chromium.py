@@ -112,7 +112,7 @@ def filters_land_in_the_address(page: Page) -> None:
     assert set(page.locator("tbody .channel").all_text_contents()) == {"京东"}
     page.locator("a.step-quarantined").click()
     expect(page.locator("tbody tr")).to_have_count(1)
-    expect(page.locator("tbody .what")).to_have_text("报文里没有商品行")
+    expect(page.locator("tbody .what")).to_have_text("没有商品行")
 
 
 def a_new_order_appears_without_a_reload(console: Console, page: Page) -> None:

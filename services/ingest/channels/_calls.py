@@ -34,6 +34,7 @@ PAGES_MAX = 500  # at 100 rows, the 50,000 rows after which channels stop; ask a
 _SECONDS = re.compile(r"^([0-9]{1,9})(?:\.([0-9])[0-9]*)?$")  # some write "2.0"
 T = TypeVar("T")
 _R = TypeVar("_R")
+NOBODY = Unsupported(reason="there is nobody to tell")  # a till, or our own door
 ALL_TOLD = Unsupported(reason="all of its lines were told with an earlier parcel")
 _FORM = (("content-type", "application/x-www-form-urlencoded;charset=utf-8"),)
 

@@ -437,7 +437,7 @@ def test_an_amendment_names_what_changed_and_keeps_the_new_region() -> None:
 def test_a_quarantined_payload_is_a_card_of_its_own() -> None:
     card = card_of([quarantined("31")], "jd|京东店|31")
     assert card.state == "quarantined"
-    assert card.line_summary == "报文里没有商品行"
+    assert card.line_summary == "没有商品行"
     assert card.flags == ("quarantined",)
 
 

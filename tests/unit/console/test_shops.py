@@ -16,6 +16,7 @@ from chassis.processor import Kept, Known, fold
 from schemas.events.quarantine import QuarantineEnded
 from services.console.domain.minutes import minute_changes
 from services.console.domain.model import Card
+from services.console.reasons import NOBODY
 from services.console.shops import SHOPS
 from tests.browser.story import NOON, Story, quarantined, refused, shop_state
 from tests.unit.console.test_handlers import project, record, whole_life
@@ -120,4 +121,13 @@ def test_a_refused_write_back_says_what_it_was_about_and_why() -> None:
     card = kept["DS1"].state
     assert card is not None
     assert (card.flags, card.write_backs) == (("write_back_refused",), ((NOON, False),))
-    assert facts.entries[-1][6] == "发货 · isv.invalid: 订单已关闭"
+    assert facts.entries[-1][6] == "发货 · 订单已关闭（isv.invalid）"
+
+
+def test_that_there_is_nobody_to_tell_is_no_news() -> None:
+    story = Story("DS1")
+    kept, facts = project([*story.placed(), refused(story, NOBODY, NOON)])
+    card = kept["DS1"].state
+    assert card is not None
+    assert (card.flags, card.write_backs) == ((), ())
+    assert all(line[4] != "WriteBackRefused" for line in facts.entries)

@@ -42,7 +42,6 @@ from services.ingest.channels import (
     RawOrder,
     Retry,
     Shipment,
-    Unsupported,
     WriteBack,
 )
 from services.ingest.channels import _calls as calls
@@ -114,7 +113,7 @@ def shipment_request(
 ) -> HttpRequest | WriteBack:
     """Refuse: a till cannot be told anything."""
     del credentials, shipment, now
-    return Unsupported(reason="a till takes no messages")
+    return calls.NOBODY
 
 
 def read_shipment_answer(answer: HttpAnswer) -> WriteBack:

@@ -1,0 +1,94 @@
+"""Whatever ingest may say of a payload, or of why a channel was not told, the console says in Chinese."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas.events.quarantine import QuarantineProblem
+from services import ingest
+from services.console.reasons import NOBODY, PROBLEMS, UNSUPPORTED, details, not_told, titles
+from services.ingest.channels import _calls
+from services.ingest.domain.model import ProblemCode
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+NAME = "X-1"
+PREFIX = "unsupported: "
+
+
+def spoken(node: ast.AST) -> str:
+    """The text of a literal, with `NAME` for whatever is put in."""
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    return "".join(str(p.value) if isinstance(p, ast.Constant) else NAME for p in parts)
+
+
+def literals(tree: ast.AST) -> Iterator[str]:
+    """The reason of each `Unsupported` that is written, and what is called so without one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Unsupported":
+            yield from (spoken(given.value) for given in node.keywords if given.arg == "reason")
+        elif isinstance(node, ast.JoinedStr) and (text := spoken(node)).startswith(PREFIX):
+            yield text.removeprefix(PREFIX)
+
+
+def reasons() -> set[str]:
+    """All of them, but for what is only passed on."""
+    (folder,) = ingest.__path__
+    texts = [path.read_text(encoding="utf-8") for path in Path(folder).rglob("*.py")]
+    return {said for text in texts for said in literals(ast.parse(text))} - {NAME}
+
+
+REASONS = sorted(reasons())
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_what_a_channel_cannot_be_told_is_said_in_chinese(reason: str) -> None:
+    if PREFIX + reason == NOBODY:
+        return
+    said = not_told(PREFIX + reason)
+    left = re.sub(r"[a-z]+_[a-z]+|JD|SKU", "", said.replace(NAME, ""))
+    assert CHINESE.search(said)
+    assert not re.search(r"[A-Za-z]{2,}", left), said
+    assert (NAME in said) == (NAME in reason)
+
+
+def test_each_word_for_it_is_of_something_that_may_be_said() -> None:
+    unused = [p.pattern for p, _ in UNSUPPORTED if not any(p.match(one) for one in REASONS)]
+    assert unused == []
+    assert PREFIX + _calls.NOBODY.reason == NOBODY
+    assert len(REASONS) > 20
+
+
+def test_each_problem_of_a_payload_has_words() -> None:
+    assert PROBLEMS.keys() == {str(code) for code in ProblemCode}
+    assert all(CHINESE.search(said) for said in PROBLEMS.values())
+    assert len(set(PROBLEMS.values())) == len(PROBLEMS)
+
+
+def test_a_payloads_problems_are_named_once_and_told_with_what_differs() -> None:
+    problems = [
+        QuarantineProblem(code="bad_quantity", detail="lines.qty"),
+        QuarantineProblem(code="bad_quantity", detail="gifts.qty"),
+        QuarantineProblem(code="goods_differ_from_total", detail="total 21250, lines 6980"),
+    ]
+    assert titles(problems) == "件数不对；商品合计与总额不符"
+    assert details(problems) == "件数不对；商品合计与总额不符（总额 ¥212.50，商品行 ¥69.80）"
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("50002: isv.business-failed:60020 订单状态不允许发货", "isv.business-failed:60020 订单状态不允许发货（50002）"),
+        ("gave up after 8 attempts: http_503", "试了 8 次，平台都没有可用的答复（http_503）"),
+        ("parcel_not_taken: the channel has not taken the parcel itself", "平台还没有收下这个包裹的发货"),
+        ("unsupported: something new", "平台没有对应的接口：something new"),
+        ("unsupported: carrier SF has no code here and more", "平台没有对应的接口：carrier SF has no code here and more"),
+        ("订单已关闭", "订单已关闭"),
+    ],
+)  # fmt: skip
+def test_a_platforms_own_words_come_first_and_its_code_behind(reason: str, said: str) -> None:
+    assert not_told(reason) == said
