@@ -185,6 +185,12 @@ async def test_without_trouble_the_page_says_so(rig: Rig) -> None:
     well = shop_state("taobao", "旗舰店", NOW)
     await rig.project([well, shop_state("jd", "京东店", NOW)])
     assert "2 家店铺都没有问题" in (await client.get("/shops")).text
+    story = Story("TB8", at=ago(minutes=5))
+    await rig.project([*story.placed(), refused(story, "jd.closed", NOW)])
+    page = (await client.get("/shops")).text
+    assert "2 家店铺进单正常，1 件等人处理" in page
+    assert "verdict-soon" in page
+    assert "TB8" in (await client.get("/?flag=write_back_refused")).text
     behind = shop_state("jd", "京东店", NOW, state="catching_up", polled_until=ago(hours=2))
     await rig.project([behind])
     page = (await client.get("/shops")).text
