@@ -78,6 +78,7 @@ class Demo:
             staff = Staff(platform)
             units = await staff.stock_up()
             self._console.print(f"  … {units} units booked into three warehouses", highlight=False)
+            await staff.compare_stock()
             # Where the people stop working the run ends: nothing would leave the warehouse any more.
             working = group.create_task(staff.run())
             figures = Figures(platform)

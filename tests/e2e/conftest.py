@@ -39,8 +39,9 @@ async def outside(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Asy
         await held.enter_async_context(platform)
         staff = Staff(platform)
         await staff.stock_up()
+        report = await staff.compare_stock()
         working = asyncio.create_task(staff.run())
-        yield Outside(platform)
+        yield Outside(platform, compared=report)
         working.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await working

@@ -28,8 +28,10 @@ PLAIN = {
 class Outside:
     """Buyers and platforms, by the simulators' control doors."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, compared: dict[str, Any]) -> None:
         self.platform = platform
+        self.compared = compared
+        """What the evening's sheet differed in from the book, before anything was sold."""
         self.figures = Figures(platform)
 
     async def place(self, channel: str, count: int = 1, **mix: int) -> list[str]:
