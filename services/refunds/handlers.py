@@ -186,18 +186,19 @@ def request_refund(
     """Opens a case. The same refund id again gives the same case, whatever else it says."""
     if state is not None and state.case(command.refund_id) is not None:
         return Decision(state=state, result_id=command.refund_id)
-    state = shares.fixed(state or EMPTY)
+    known = state or EMPTY
+    state = shares.fixed(known)
     if command.refund_id in state.withdrawn:
         return Decision(state=state, refusal=rules.WITHDRAWN)
     if command.taken_back is not None:
-        return _paid_back(state, command, command.taken_back, at)
+        return _paid_back(known, command, command.taken_back, at)
     claimed = rules.claim(state, command)
     if isinstance(claimed, Refused):
         if rules.paid_meanwhile(command, claimed):
             return _opened_and_ended(state, command, facts, at)
         if not rules.overtook(command, claimed):
             return Decision(state=state, refusal=claimed.reason)
-        return _early(state, command)
+        return _early(known, command)
     tier = facts.tier(rules.tier_facts(state, command, claimed, at.now))
     case = rules.opened(state, command, claimed, tier, at.now)
     case = rules.moved_on(state, case)
@@ -247,16 +248,18 @@ def _ended(
 
 
 def _early(state: Account, command: RequestRefund) -> Decided:
+    """Kept beside shares as they were announced: they are fixed by what was paid, and that may still come."""
     others = tuple(one for one in state.early if one.refund_id != command.refund_id)
     return Decision(state=replace(state, early=(*others, command)), result_id=command.refund_id)
 
 
 def _paid_back(state: Account, command: RequestRefund, back: PaidBack, at: Moment) -> Decided:
     """A case that is settled as it opens. What our books cannot take is told: the money is gone all the same."""
+    known, state = state, shares.fixed(state)
     claimed = paid_back.claim_paid_back(state, back)
     if isinstance(claimed, Refused):
         if rules.overtook(command, claimed):
-            return _early(state, command)
+            return _early(known, command)
         refused = telling.not_opened(command.order_id, command.refund_id, claimed.reason, at.now)
         return Decision(state=state, events=(refused,), result_id=claimed.reason)
     case = paid_back.settled_at_once(state, command, claimed, at.now)

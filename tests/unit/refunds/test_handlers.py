@@ -141,6 +141,17 @@ def test_a_channels_request_that_overtakes_its_order_is_decided_at_the_payment()
     assert desk.state.early == ()
 
 
+def test_a_request_between_an_order_and_its_payment_leaves_the_shares_as_they_were_announced() -> (
+    None
+):
+    desk = RefundDesk(placed(line(1, 1, 9_000), line(2, 1, 1_000), freight_fen=800))
+    desk.request("refund-1", (1, 1), actor="channel:jd")
+    desk.give(paid(10_800))
+    assert desk.case().amount_fen == 9_000
+    desk.request("refund-2", freight=True)
+    assert (desk.case("refund-2").amount_fen, desk.case("refund-2").freight_fen) == (1_800, 800)
+
+
 # ---- goods before money ----------------------------------------------------------------------
 
 
