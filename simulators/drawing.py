@@ -40,7 +40,9 @@ MEMOS = (
 )
 CANARY_PREFIX = "CANARY-"
 
-Step = Literal["pay", "cancel", "address", "memo", "cancel_paid", "claim", "withdraw", "settle"]
+Step = Literal[
+    "pay", "cancel", "address", "memo", "cancel_paid", "claim", "withdraw", "settle", "refuse"
+]
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,9 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     `cancel_unpaid_pct` are cancelled by the buyer. Of the paid ones some change the address, get a
     seller memo or are cancelled, `change_after_s` later; of the shipped ones `after_sale_pct` open a
     claim over one line, `after_sale_after_s` later. Of all claims `withdraw_pct` are withdrawn by the buyer,
-    `withdraw_after_s` later, unless they were answered before.
+    `withdraw_after_s` later, unless they were answered before; of `back_office_pct` a clerk decides in the
+    platform's back office, `back_office_after_s` later: `back_office_refuse_pct` of these are refused, the others
+    are paid back by the platform.
     """
 
     weights: dict[Channel, int] = {}
@@ -40,6 +42,9 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     after_sale_after_s: tuple[int, int] = (3, 10)
     withdraw_pct: int = 0
     withdraw_after_s: tuple[int, int] = (5, 20)
+    back_office_pct: int = 0
+    back_office_refuse_pct: int = 50
+    back_office_after_s: tuple[int, int] = (1, 10)
 
     def __post_init__(self) -> None:
         for channel, weight in self.weights.items():

@@ -111,6 +111,8 @@ class World:
                 return self._answer_all(order, "withdrawn")
             case "settle":
                 return self._answer_all(order, "agreed")
+            case "refuse":
+                return self._answer_all(order, "refused")
 
     def advance(self) -> int:
         """Run everything that fell due; return how many steps were run."""
@@ -162,7 +164,7 @@ class World:
         return tuple(opened)
 
     def _answer_all(self, order: Order, status: Answered) -> bool:
-        """Let the shop's own people agree to what is open, or the buyer withdraw it; False when nothing is."""
+        """Let the shop's own people agree to what is open or refuse it, or the buyer withdraw it; False when nothing is."""
         still_open = [
             one.after_sale_id
             for one in self.records.after_sales.values()
@@ -201,6 +203,10 @@ class World:
         if mix.withdraw_pct and self._claims.random() * 100 < mix.withdraw_pct:
             delay_ms = between_ms(self._claims, mix.withdraw_after_s)
             self._plan(self.clock() + delay_ms, key, "withdraw")
+        if mix.back_office_pct and self._claims.random() * 100 < mix.back_office_pct:
+            refuses = self._claims.random() * 100 < mix.back_office_refuse_pct
+            delay_ms = between_ms(self._claims, mix.back_office_after_s)
+            self._plan(self.clock() + delay_ms, key, "refuse" if refuses else "settle")
         return after_sale
 
     def _pay(self, order: Order) -> bool:

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from msgspec import json
 
 from simulators.clock import ManualClock
@@ -226,6 +227,39 @@ def test_of_the_claims_a_share_is_withdrawn_unless_it_was_answered_before(
     assert {one.refund for one in world.records.orders[answered.key].lines if one.paid_fen} == {
         "refused"
     }
+
+
+@pytest.mark.parametrize(
+    ("refuse_pct", "status", "state"), [(100, "refused", "paid"), (0, "agreed", "closed")]
+)
+def test_a_share_of_the_claims_is_decided_by_a_clerk_in_the_back_office(
+    clock: ManualClock, refuse_pct: int, status: str, state: str
+) -> None:
+    mix = Mix(back_office_pct=100, back_office_refuse_pct=refuse_pct)
+    world = World(Settings(faults="none", mix=mix), clock, MARKETPLACES)
+    order = paid(world)
+    [claim] = world.claim(order)
+    clock.advance(500)
+    world.advance()
+    assert world.records.after_sales[claim.after_sale_id].status == "open"
+    clock.advance(10_000)
+    world.advance()
+    assert world.records.after_sales[claim.after_sale_id].status == status
+    assert world.records.orders[order.key].state == state
+    answer = {"refused": "already_refused", "agreed": "already_agreed"}[status]
+    other = world.agree if status == "refused" else world.refuse
+    assert other(claim.after_sale_id) == ("refused", answer)
+
+
+def test_no_clerk_decides_anything_unless_it_is_asked_for(clock: ManualClock) -> None:
+    world = World(Settings(faults="none"), clock, MARKETPLACES)
+    order = paid(world)
+    [claim] = world.claim(order)
+    clock.advance(60_000)
+    world.advance()
+    assert world.records.after_sales[claim.after_sale_id].status == "open"
+    assert world.act(order.key, "refuse")
+    assert not world.act(order.key, "settle")
 
 
 def world_where(clock: ManualClock, **jd: Any) -> World:
