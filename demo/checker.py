@@ -48,6 +48,8 @@ class OutsideClaim(Struct, frozen=True, kw_only=True):
     shop: str = ""
     asks: bool = True
     """False: the shop's own people answered it, and it may come as a document of its own."""
+    status: str = "open"
+    """open, agreed, refused or withdrawn."""
 
 
 class Outside(Struct, frozen=True, kw_only=True):
@@ -99,8 +101,8 @@ class InsideRefund(Struct, frozen=True, kw_only=True):
     refund_id: str
     state: str
     amount_fen: int
-    at_counter: bool = False
-    """Whether a store paid it: no gateway knows of it."""
+    paid_elsewhere: bool = False
+    """Whether a store or the channel itself paid it: no gateway knows of it."""
     payout: str = ""
     """Where its payout stands and what the gateway last said."""
 
@@ -156,6 +158,7 @@ UNSHIPPED = frozenset({"awaiting_print", "preparing"})
 LEFT_US = frozenset({"shipped", "delivered", "moving"})
 LIVE = frozenset({"held", "committed"})
 ENDED = frozenset({"settled", "failed", "refused"})
+WITHOUT_MONEY = frozenset({"refused", "withdrawn"})
 BY_PEOPLE = frozenset(
     {
         "payment", "stock_short", "risk_review", "risk_blocked", "no_lines", "no_sku", "no_region",
@@ -232,9 +235,8 @@ def _orders(
             held.order_id
             and order.expected == "ok"
             and held.paid_fen != order.paid_fen
-            and not (held.paid_fen == 0 and held.channel_state == "closed_refunded")
+            and not _paid_back_before(held)
         ):
-            # The exception was paid back before we first saw it: there was nothing to take in any more.
             findings.append(
                 Finding(
                     "orders",
@@ -256,6 +258,11 @@ def _orders(
         Finding("orders", f"{key} exists on no platform") for key in by_key if key not in known
     ]
     return unaccounted
+
+
+def _paid_back_before(order: InsideOrder) -> bool:
+    """Whether it was paid back before we first saw it: there was nothing to take in any more."""
+    return order.paid_fen == 0 and order.channel_state == "closed_refunded"
 
 
 def _contents(
@@ -317,12 +324,18 @@ def _unbooked(order: InsideOrder, reservation: str) -> bool:
 def _claims(
     outside: Outside, inside: Inside, findings: list[Finding], looked_at: dict[str, int]
 ) -> None:
-    """Each refund a buyer asked for is a refund here. A quarantined order's waits with it, or with its payment."""
+    """Each refund a buyer asked for is one here, unless it was over without money or paid back before we saw the order.
+
+    A quarantined order's waits with it, or with its payment.
+    """
     accepted = {
-        (o.channel, o.order_no) for o in inside.orders if o.order_id and not o.news_set_aside
+        (o.channel, o.order_no)
+        for o in inside.orders
+        if o.order_id and not o.news_set_aside and not _paid_back_before(o)
     }
     cases = {r.refund_id for r in inside.refunds}
-    wanted = [c for c in outside.claims if c.asks and (c.channel, c.order_no) in accepted]
+    asked = [c for c in outside.claims if c.asks and c.status not in WITHOUT_MONEY]
+    wanted = [c for c in asked if (c.channel, c.order_no) in accepted]
     # What a store took back is told by its own receipt, of a sale whose goods we know.
     ours = {
         (o.channel, o.order_no)
@@ -407,7 +420,7 @@ def _money(
 ) -> int:
     """The gateway moved exactly what was settled, once each, and never more than was paid."""
     every = [r for r in inside.refunds if r.state == "settled"]
-    settled = [r for r in every if not r.at_counter]
+    settled = [r for r in every if not r.paid_elsewhere]
     looked_at["refunds"] = len(every)
     moved_fen = sum(r.amount_fen * r.moved for r in outside.refunds)
     settled_fen = sum(r.amount_fen for r in settled)
@@ -444,7 +457,8 @@ def _money(
 
 def _told(cases: Mapping[str, InsideRefund], moved: OutsideRefund) -> str:
     case = cases.get(moved.request_no)
-    return f"{case.state} {case.amount_fen}" if case else "nothing"
+    elsewhere = " elsewhere" if case and case.paid_elsewhere else ""
+    return f"{case.state} {case.amount_fen}{elsewhere}" if case else "nothing"
 
 
 def _stock(

@@ -40,7 +40,7 @@ SELECT r.key, r.state FROM inventory.reservations r JOIN ingest.orders i ON i.or
 """
 CASES = """
 SELECT of_one.order_id, of_one.refund_id, of_one.state, of_one.amount_fen,
-    of_one.tier = 'counter' AS at_counter,
+    of_one.tier = 'counter' OR of_one.end_reason = 'refunded_there' AS paid_elsewhere,
     coalesce(payout.stage || ', sent ' || payout.sends || ' times, asked ' || payout.asks || ' times: ' || payout.note, '')
     AS payout
 FROM refunds.cases AS of_one LEFT JOIN refunds.payouts AS payout USING (order_id, refund_id)
@@ -105,6 +105,7 @@ def outside_of(ledger: Mapping[str, Any], stock_units: int) -> Outside:
                 claim_no=claim["claim_no"],
                 shop=claim["shop"],
                 asks=claim["asks"],
+                status=claim["status"],
             )
             for claim in ledger["after_sales"]
         ),

@@ -52,6 +52,52 @@ class ConfirmReturn(Struct, frozen=True, kw_only=True):
     """依据 · what it rests on, such as the number of the inspection slip; null if not said"""
 
 
+class RefundedThereLine(Struct, frozen=True, kw_only=True):
+    """退款行."""
+
+    line_no: int
+    """行号"""
+    quantity: int
+    """件数"""
+
+
+class RefundedThere(Struct, frozen=True, kw_only=True):
+    """平台已退 · what the channel gave back, and for what."""
+
+    amount_fen: int | None = None
+    """退了多少(分) · null = the channel does not tell"""
+    kind: str
+    """类型 · refund_only or return_and_refund"""
+    lines: tuple[RefundedThereLine, ...]
+    """退款行 · empty = everything left"""
+    include_freight: bool
+    """是否退运费"""
+
+
+class EndRefund(Struct, frozen=True, kw_only=True):
+    """结束退款申请 · the buyer's request is over on its channel, by whomever."""
+
+    TOPIC: ClassVar[str] = "commands-refunds"
+    FULL_NAME: ClassVar[str] = "danshu.commands_refunds.EndRefund"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器 · the channel"""
+    refund_id: str
+    """退款单号"""
+    outcome: str
+    """结果 · withdrawn, refused or refunded"""
+    refund_no: str
+    """渠道售后单号"""
+    refunded: RefundedThere | None = None
+    """平台已退 · set where the outcome is refunded"""
+
+
 class GiveUpPayout(Struct, frozen=True, kw_only=True):
     """停下打款等人核实 · tell that the dispatcher has given up a payout; what it tells is read from the journal when it is decided."""
 
@@ -222,6 +268,7 @@ class WithdrawRefund(Struct, frozen=True, kw_only=True):
 RECORDS: tuple[type[Struct], ...] = (
     ApproveRefund,
     ConfirmReturn,
+    EndRefund,
     GiveUpPayout,
     RecordPayout,
     RefuseRefund,

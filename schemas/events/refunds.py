@@ -8,6 +8,34 @@ from typing import ClassVar
 from msgspec import Struct
 
 
+class DoubleRefundSuspected(Struct, frozen=True, kw_only=True):
+    """疑似重复退款 · a channel says that it gave money back which our gateway may pay too, or which our books have no room for; a person has to look, nothing is repaired by itself."""
+
+    TOPIC: ClassVar[str] = "refunds"
+    FULL_NAME: ClassVar[str] = "danshu.refunds.DoubleRefundSuspected"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    refund_id: str
+    """退款单号"""
+    amount_fen: int
+    """退款金额 · what our case is of, fen; 0 where it could not be opened"""
+    there_fen: int | None = None
+    """平台退了多少(分) · null = the channel does not tell"""
+    beyond_fen: int
+    """超出账面(分) · how much of it our books have no room for"""
+    reason: str
+    """原因 · payout_under_way or beyond_books"""
+    refund_no: str
+    """渠道售后单号"""
+    actor: str
+    """操作人 · who says so: the channel"""
+
+
 class PayoutGivenUp(Struct, frozen=True, kw_only=True):
     """打款已停下待核实 · nobody knows what became of a payout, and it goes on only by a person's PayoutResumed; once per giving up."""
 
@@ -246,6 +274,7 @@ class ReturnConfirmed(Struct, frozen=True, kw_only=True):
 
 
 RECORDS: tuple[type[Struct], ...] = (
+    DoubleRefundSuspected,
     PayoutGivenUp,
     PayoutResumed,
     RefundApproved,

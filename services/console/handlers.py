@@ -30,6 +30,7 @@ from schemas.events.orders import (
 )
 from schemas.events.quarantine import PayloadQuarantined, QuarantineEnded
 from schemas.events.refunds import (
+    DoubleRefundSuspected,
     PayoutGivenUp,
     PayoutResumed,
     RefundApproved,
@@ -412,6 +413,7 @@ HANDLERS: Handlers = {
     RefundSettled: refunds.settled,
     RefundFailed: refunds.ended,
     ReturnConfirmed: only_told(refunds.came_back),
+    DoubleRefundSuspected: refunds.double_suspected,
     PayoutGivenUp: refunds.payout_given_up,
     PayoutResumed: refunds.payout_resumed,
 }

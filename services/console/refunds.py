@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from chassis.processor import Decision, Moment
 from schemas.events.refunds import (
+    DoubleRefundSuspected,
     PayoutGivenUp,
     PayoutResumed,
     RefundFailed,
@@ -20,6 +21,9 @@ from services.console import words
 from services.console.domain.model import EMPTY, Card, with_flag, without_flag
 from services.console.entries import entry
 from services.console.words import say, yuan
+
+BY_CHANNEL = "channel"
+"""Who paid a refund that the channel gave back by itself."""
 
 
 def requested(
@@ -55,16 +59,20 @@ def _goes_on(known: Card, refund_id: str) -> Card:
 
 
 def settled(card: Card | None, event: RefundSettled, _facts: Any, moment: Moment) -> Decision[Card]:
-    """The money went back."""
+    """The money went back, by our gateway or by others; by the channel, it went once."""
     known = _closed(card or EMPTY, event.refund_id, moment)
     whole = event.order_fully_refunded
+    told = yuan(event.amount_fen)
+    if event.gateway == BY_CHANNEL:
+        known = _once_only(known, event.refund_id)
+        told = f"{told} · {say('refunded_there')}"
     return Decision(
         state=replace(
             known,
             refund_fen=known.refund_fen + event.amount_fen,
             flags=with_flag(known.flags, "refunded") if whole else known.flags,
         ),
-        effects=entry(event, moment, yuan(event.amount_fen), "", event.gateway_request_no),
+        effects=entry(event, moment, told, "", event.gateway_request_no),
     )
 
 
@@ -110,6 +118,32 @@ def payout_resumed(
         state=replace(_goes_on(card or EMPTY, event.refund_id), updated_at=moment.now),
         effects=entry(event, moment, f"{yuan(event.amount_fen)} · {event.reason}", event.actor),
     )
+
+
+def double_suspected(
+    card: Card | None, event: DoubleRefundSuspected, _facts: Any, moment: Moment
+) -> Decision[Card]:
+    """Money may have gone twice: a person has to look, until it is known that only the channel paid."""
+    known = card or EMPTY
+    there = "金额未告知" if event.there_fen is None else yuan(event.there_fen)
+    told = f"{say(event.reason)} · 平台退 {there}，我方退款单 {yuan(event.amount_fen)}"
+    if event.beyond_fen:
+        told = f"{told}，多出 {yuan(event.beyond_fen)}"
+    return Decision(
+        state=replace(
+            known,
+            double_refunds=with_flag(known.double_refunds, event.refund_id),
+            flags=with_flag(known.flags, "double_refund"),
+            updated_at=moment.now,
+        ),
+        effects=entry(event, moment, told, event.actor, event.refund_no),
+    )
+
+
+def _once_only(known: Card, refund_id: str) -> Card:
+    left = without_flag(known.double_refunds, refund_id)
+    flags = known.flags if left else without_flag(known.flags, "double_refund")
+    return replace(known, double_refunds=left, flags=flags)
 
 
 def _tried(event: PayoutGivenUp) -> str:

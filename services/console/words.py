@@ -57,6 +57,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "manual": "人工挂起",
         "after_sale": "售后中",
         "payout": "打款待核实",
+        "double_refund": "疑似重复退款",
         "refunded": "整单已退",
         "problems": "内容存疑",
         "parcel_problem": "物流异常",
@@ -124,6 +125,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "RefundSettled": "退款到账",
         "RefundFailed": "退款失败",
         "ReturnConfirmed": "退货验收",
+        "DoubleRefundSuspected": "疑似重复退款",
         "PayoutGivenUp": "打款待人工核实",
         "PayoutResumed": "重新核实打款",
     }
@@ -188,6 +190,7 @@ TIERS: Mapping[str, str] = MappingProxyType(
         "finance": "财务经理",
         "risk": "风控复核",
         "counter": "门店已退",
+        "channel": "平台已退",
     }
 )
 
@@ -206,6 +209,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "paid_back": "门店已退款",
         "refunded_by_channel": "平台已退款",
         "withdrawn": "买家已撤回退款申请",
+        "refused_there": "平台后台已拒绝",
+        "refunded_there": "平台后台已退款",
         "rule": "按规则自动通过",
         # triggers of the order's state, shown where no better reason was given
         "placed": "下单",
@@ -261,6 +266,10 @@ CODES: Mapping[str, str] = MappingProxyType(
         "not_taken": "多次发出，支付渠道仍没有这笔退款",
         "underway_too_long": "支付渠道处理得太久",
         "differs": "支付渠道要求人工处理",
+        # why money may have gone twice
+        "payout_under_way": "平台已退款，我方打款已发出",
+        "payout_settled_too": "平台已退款，支付渠道也已打款",
+        "beyond_books": "平台退款超出账面可退金额",
         # what a refund or a write-back is about
         "refund_only": "仅退款",
         "return_and_refund": "退货退款",

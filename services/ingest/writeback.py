@@ -57,8 +57,11 @@ BY_CHANNEL = frozenset({"cancelled_on_channel", "closed_refunded"})
 BY_BOOKS = "refunds"
 """Who refused a refund without a person: an early request that our books cannot take."""
 
-KNOWN_THERE = frozenset({"refunded_by_channel", "withdrawn"})
+KNOWN_THERE = frozenset({"refunded_by_channel", "withdrawn", "refused_there"})
 """Why a refund ended that the channel needs no answer for."""
+
+PAID_ELSEWHERE = frozenset({COUNTER, "channel"})
+"""Who paid a refund that the channel need not be told of: a store, or the channel itself."""
 
 Call = Callable[[Due, Pace], Coroutine[Any, Any, "RecordWriteBack | None"]]
 
@@ -100,7 +103,7 @@ def decide_settled(
     state: WriteBacks | None, event: RefundSettled, _facts: Any, _moment: Moment
 ) -> Decision[WriteBacks]:
     """The channel has to learn of the refund, unless it paid it itself."""
-    if event.gateway == COUNTER:
+    if event.gateway in PAID_ELSEWHERE:
         return Decision(state=state)
     told = Told(kind=REFUND, document_no=event.refund_id, amount_fen=event.amount_fen)
     return Decision(state=(state or NOTHING).intending(told))
@@ -111,7 +114,7 @@ def decide_refused(
 ) -> Decision[WriteBacks]:
     """The channel has to learn that a person refused a refund.
 
-    What it refunded itself it knows, and what its buyer has withdrawn. What only our books could not take (a request that came twice, as a
+    What it refunded or refused itself it knows, and what its buyer has withdrawn. What only our books could not take (a request that came twice, as a
     rule) is no answer to the buyer: a person is told instead of the channel.
     """
     known = state or NOTHING

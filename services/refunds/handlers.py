@@ -7,7 +7,6 @@ takes an account that does not exist yet.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,6 +15,7 @@ from chassis.processor import Decision, Handlers, Moment
 from schemas.events.commands_refunds import (
     ApproveRefund,
     ConfirmReturn,
+    EndRefund,
     GiveUpPayout,
     PaidBack,
     RecordPayout,
@@ -34,15 +34,14 @@ from schemas.events.orders import (
 )
 from schemas.events.refunds import RefundFailed
 from schemas.events.shipments import ParcelDelivered, ParcelShipped
-from services.refunds import telling
+from services.refunds import ending, telling
 from services.refunds.domain import giving_up, leaving, paid_back, resuming, rules, shares
 from services.refunds.domain.model import ENDED, Account, Case, CaseState, GoodsCheck
 from services.refunds.domain.rules import Refused
-from services.refunds.store import CaseChanged, RefundFacts
+from services.refunds.ending import EMPTY, changed_to, end_refund, refused_with, withdraw_refund
+from services.refunds.store import RefundFacts
 
 Decided = Decision[Account]
-
-EMPTY: Final = Account()
 
 
 def place_order(
@@ -98,11 +97,18 @@ def _pay(account: Account, order_id: str, paid_fen: int, facts: RefundFacts, at:
 
 
 def _open_early(account: Account, order_id: str, facts: RefundFacts, at: Moment) -> Decided:
-    if not account.early:
+    if not account.early and not account.ended_early:
         return Decision(state=account)
-    waiting, account = account.early, replace(account, early=())
+    waiting, ended = account.early, account.ended_early
+    account = replace(account, early=(), ended_early=())
     events: list[Struct] = []
     effects: list[object] = []
+    # Money that went comes before money that is asked for.
+    for end in ended:
+        decision = end_refund(account, end, facts, at)
+        account = decision.state or account
+        events += decision.events
+        effects += decision.effects
     for request in waiting:
         decision = request_refund(account, request, facts, at)
         account = decision.state or account
@@ -127,7 +133,7 @@ def channel_cancelled(
         if case.state in ENDED or case.state is CaseState.PAYING:
             continue
         why = ("orders", rules.PAID_BY_CHANNEL)
-        account, refused, changed = _ended(account, event.order_id, case, why, at.now)
+        account, refused, changed = refused_with(account, event.order_id, case, why, at.now)
         events.append(refused)
         effects.append(changed)
     return Decision(state=account, events=tuple(events), effects=tuple(effects))
@@ -153,7 +159,7 @@ def parcel_shipped(
     for case in account.cases if facts.refuses_late else ():
         if rules.comes_too_late(case):
             why = ("parcel", rules.TOO_LATE)
-            account, refused, changed = _ended(account, event.order_id, case, why, at.now)
+            account, refused, changed = refused_with(account, event.order_id, case, why, at.now)
             events.append(refused)
             effects.append(changed)
     gone_on = _gone_on(account, event.order_id, at)
@@ -166,7 +172,7 @@ def _gone_on(account: Account, order_id: str, at: Moment) -> Decided:
         moved = rules.moved_on(account, case)
         if moved is not case:
             account = rules.with_case(account, moved)
-            effects.append(_changed(order_id, account, moved, at.now))
+            effects.append(changed_to(order_id, account, moved, at.now))
     return Decision(state=account, effects=tuple(effects))
 
 
@@ -188,8 +194,10 @@ def request_refund(
         return Decision(state=state, result_id=command.refund_id)
     known = state or EMPTY
     state = shares.fixed(known)
-    if command.refund_id in state.withdrawn:
-        return Decision(state=state, refusal=rules.WITHDRAWN)
+    if any(end.refund_id == command.refund_id for end in known.ended_early):
+        return Decision(state=known, result_id=command.refund_id)
+    if command.refund_id in state.withdrawn or command.refund_id in state.beyond:
+        return Decision(state=state, refusal="request_over")
     if command.taken_back is not None:
         return _paid_back(known, command, command.taken_back, at)
     claimed = rules.claim(state, command)
@@ -213,7 +221,7 @@ def request_refund(
     return Decision(
         state=account,
         events=tuple(events),
-        effects=(_changed(command.order_id, account, case, at.now),),
+        effects=(changed_to(command.order_id, account, case, at.now),),
         result_id=case.refund_id,
     )
 
@@ -228,23 +236,12 @@ def _opened_and_ended(
     tier = facts.tier(rules.tier_facts(state, command, claimed, at.now))
     case = rules.opened(state, command, claimed, tier, at.now)
     requested = telling.requested(command.order_id, case, at.now)
-    account, refused, changed = _ended(
+    account, refused, changed = refused_with(
         state, command.order_id, case, ("orders", rules.PAID_BY_CHANNEL), at.now
     )
     return Decision(
         state=account, events=(requested, refused), effects=(changed,), result_id=case.refund_id
     )
-
-
-def _ended(
-    account: Account, order_id: str, case: Case, why: tuple[str, str], now: datetime
-) -> tuple[Account, Struct, CaseChanged]:
-    """The account with a case that ends before any money went, and what is told. `why`: actor and reason."""
-    actor, reason = why
-    ended = replace(case, state=CaseState.REFUSED, ended_at=now, end_reason=reason)
-    account = rules.with_case(account, ended)
-    told = telling.refused(order_id, ended, actor, reason, now)
-    return account, told, _changed(order_id, account, ended, now)
 
 
 def _early(state: Account, command: RequestRefund) -> Decided:
@@ -272,7 +269,7 @@ def _paid_back(state: Account, command: RequestRefund, back: PaidBack, at: Momen
     return Decision(
         state=account,
         events=(telling.requested(command.order_id, case, at.now), approved, settled),
-        effects=(_changed(command.order_id, account, case, at.now),),
+        effects=(changed_to(command.order_id, account, case, at.now),),
         result_id=case.refund_id,
     )
 
@@ -289,6 +286,8 @@ def approve_refund(
         return Decision(state=state, refusal=agreed.reason)
     if agreed is case:
         return Decision(state=state, result_id=case.refund_id)
+    if not rules.affordable(state, case):
+        return Decision(state=state, refusal=rules.BEYOND)
     who = (command.actor, command.role)
     approved = telling.approved(command.order_id, agreed, at.now, who=who, reason=command.reason)
     return _moved(state, command.order_id, agreed, (approved,), at.now)
@@ -308,29 +307,6 @@ def refuse_refund(
         return Decision(state=state, result_id=case.refund_id)
     refused = telling.refused(command.order_id, ended, command.actor, command.reason, at.now)
     return _moved(state, command.order_id, ended, (refused,), at.now)
-
-
-def withdraw_refund(
-    state: Account | None, command: WithdrawRefund, _facts: object, at: Moment
-) -> Decided:
-    """The request is over on its channel without money: its case ends before any was sent, or is never opened."""
-    account = state or EMPTY
-    case = account.case(command.refund_id)
-    if case is None:
-        early = tuple(one for one in account.early if one.refund_id != command.refund_id)
-        withdrawn = tuple(dict.fromkeys((*account.withdrawn, command.refund_id)))
-        account = replace(account, early=early, withdrawn=withdrawn)
-    elif case.state is CaseState.PAYING:
-        return Decision(state=state, refusal="already_paying")
-    elif case.state in ENDED and case.state is not CaseState.REFUSED:
-        return Decision(state=state, refusal="already_ended")
-    elif case.state is not CaseState.REFUSED:
-        why = (command.actor, rules.WITHDRAWN)
-        account, refused, changed = _ended(account, command.order_id, case, why, at.now)
-        return Decision(
-            state=account, events=(refused,), effects=(changed,), result_id=case.refund_id
-        )
-    return Decision(state=account, result_id=command.refund_id)
 
 
 def confirm_return(
@@ -358,11 +334,19 @@ def record_payout(
     if state is None or case is None:
         return Decision(state=state, refusal="refund_unknown")
     outcome = CaseState.SETTLED if command.outcome == "settled" else CaseState.FAILED
+    if case.state is outcome is CaseState.SETTLED and case.end_reason == rules.REFUNDED_THERE:
+        return ending.paid_too(state, command.order_id, case, at.now)
     if case.state is outcome:
         return Decision(state=state, result_id=case.refund_id)
     if case.state is not CaseState.PAYING:
         return Decision(state=state, refusal="not_paying")
     ended = replace(case, state=outcome, ended_at=at.now, end_reason=command.reason, given_up=None)
+    there = case.paid_there
+    if there is not None and outcome is CaseState.FAILED:
+        there = replace(there, heard_at=at.now)
+        return ending.settled_there(state, command.order_id, case, there)
+    if there is not None:
+        state = ending.counted_twice(state, case)
     if outcome is CaseState.FAILED:
         failed = RefundFailed(
             order_id=command.order_id,
@@ -394,7 +378,7 @@ def give_up_payout(
         return Decision(state=state, result_id=case.refund_id)
     told = telling.given_up(command.order_id, waits, waits.given_up, at.now)
     account = rules.with_case(state, waits)
-    changed = replace(_changed(command.order_id, account, waits, at.now), payout="given_up")
+    changed = replace(changed_to(command.order_id, account, waits, at.now), payout="given_up")
     return Decision(state=account, events=(told,), effects=(changed,), result_id=case.refund_id)
 
 
@@ -418,7 +402,7 @@ def resume_payout(
     if payout and case.given_up is None:
         told = (telling.given_up(command.order_id, case, payout.given_up, at.now), *told)
     account = rules.with_case(state, resumed)
-    changed = replace(_changed(command.order_id, account, resumed, at.now), payout="resumed")
+    changed = replace(changed_to(command.order_id, account, resumed, at.now), payout="resumed")
     return Decision(state=account, events=told, effects=(changed,), result_id=case.refund_id)
 
 
@@ -430,14 +414,9 @@ def _moved(
     return Decision(
         state=account,
         events=events,
-        effects=(_changed(order_id, account, case, now),),
+        effects=(changed_to(order_id, account, case, now),),
         result_id=case.refund_id,
     )
-
-
-def _changed(order_id: str, account: Account, case: Case, now: datetime) -> CaseChanged:
-    trade_no = f"{account.channel}:{account.channel_order_no}"
-    return CaseChanged(order_id=order_id, trade_no=trade_no, case=case, changed_at=now)
 
 
 HANDLERS: Handlers = {
@@ -451,6 +430,7 @@ HANDLERS: Handlers = {
     RequestRefund: request_refund,
     ApproveRefund: approve_refund,
     RefuseRefund: refuse_refund,
+    EndRefund: end_refund,
     WithdrawRefund: withdraw_refund,
     ConfirmReturn: confirm_return,
     RecordPayout: record_payout,

@@ -1,6 +1,7 @@
 """What the refunds service keeps beside its accounts, and every query it makes.
 
-Guarantees: the copy of a case, the opening of its payout, that it was told to be given up, and its resumption are
+Guarantees: the copy of a case, the opening of its payout, that it was told to be given up, its resumption, and that it is
+not sent any more are
 written in the transaction of the account they belong to; else a payout's journal is written by its newest taker only, outside any account.
 """
 
@@ -21,7 +22,7 @@ from chassis.extension_facts import Told, told_to
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool, named_queries
 from chassis.processor import Column, FactsSource, Kept, Record
 from chassis.rules import Table, load_tables, unmet
-from schemas.events.commands_refunds import GiveUpPayout, ResumePayout
+from schemas.events.commands_refunds import EndRefund, GiveUpPayout, ResumePayout
 from schemas.events.orders import ChannelExtension
 from services.refunds import metrics
 from services.refunds.domain.giving_up import PayoutStands
@@ -40,6 +41,16 @@ from services.refunds.domain.rules import TIER_FACTS, TIER_OUTPUTS, Tier
 QUERIES: Final = named_queries(Path(__file__).parent / "sql" / "queries.sql")
 TIER_TABLE: Final = "refund-tier/default"
 LIST_MAX: Final = 500
+ABOUT_PAYOUTS: Final = (EndRefund, GiveUpPayout, ResumePayout)
+"""Commands that are decided on where a payout stands, on its locked row."""
+
+
+PAYOUT_QUERIES: Final = (
+    ("given_up", "rest_payouts"),
+    ("resumed", "resume_payouts"),
+    ("paid_there", "keep_from_sending"),
+)
+"""In this order: what is resumed in the batch that tells it is due again."""
 
 
 class CaseChanged(Struct, frozen=True, kw_only=True):
@@ -49,7 +60,7 @@ class CaseChanged(Struct, frozen=True, kw_only=True):
     trade_no: str
     case: Case
     changed_at: datetime
-    payout: Literal["", "given_up", "resumed"] = ""
+    payout: Literal["", "given_up", "resumed", "paid_there"] = ""
     """What became of a payout whose case stands where it stood; "" where the case moved."""
 
 
@@ -100,7 +111,7 @@ class CasesOfBatch(FactsSource[RefundFacts]):
     ) -> RefundFacts:
         """The table, room for changes, and the payouts asked about, which are ours until the commit."""
         facts = RefundFacts(self._table, refuses_late=self._refuses_late)
-        asked = [r.event for r in records if isinstance(r.event, (GiveUpPayout, ResumePayout))]
+        asked = [r.event for r in records if isinstance(r.event, ABOUT_PAYOUTS)]
         if asked:
             rows = await work.connection.fetch(
                 QUERIES["payouts_asked_about"],
@@ -143,8 +154,7 @@ class CasesOfBatch(FactsSource[RefundFacts]):
                 [step.case.amount_fen for step in paying],
                 [step.case.reason for step in paying],
             )
-        # In this order: what is resumed in the batch that tells it is due again.
-        for became, query in (("given_up", "rest_payouts"), ("resumed", "resume_payouts")):
+        for became, query in PAYOUT_QUERIES:
             if steps := [step for step in every if step.payout == became]:
                 await connection.execute(
                     QUERIES[query],

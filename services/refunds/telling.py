@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from schemas.events.refunds import (
+    DoubleRefundSuspected,
     PayoutGivenUp,
     PayoutResumed,
     RefundApproved,
@@ -17,7 +18,7 @@ from schemas.events.refunds import (
     ReturnedLine,
 )
 from services.refunds.domain import giving_up, leaving, rules
-from services.refunds.domain.model import Account, Case, GivenUp, GoodsCheck
+from services.refunds.domain.model import Account, Case, GivenUp, GoodsCheck, PaidThere
 
 
 def approved(
@@ -79,6 +80,26 @@ def settled(  # noqa: PLR0917 — all that is told
         restock=_restock(case),
         order_fully_refunded=rules.fully_refunded(account),
         shipped=bool(leaving.gone_of(account, case.refund_id, case.lines)),
+    )
+
+
+def double_suspected(
+    order_id: str, of: tuple[str, int], there: PaidThere, why: tuple[str, int], now: datetime
+) -> DoubleRefundSuspected:
+    """Money may have gone twice. `of`: refund id and our case's fen; `why`: reason and fen beyond the books."""
+    refund_id, amount_fen = of
+    reason, beyond_fen = why
+    return DoubleRefundSuspected(
+        order_id=order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=refund_id,
+        amount_fen=amount_fen,
+        there_fen=there.fen,
+        beyond_fen=beyond_fen,
+        reason=reason,
+        refund_no=there.refund_no,
+        actor=there.actor,
     )
 
 

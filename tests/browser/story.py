@@ -17,7 +17,13 @@ from chassis.topics import TOPICS
 from schemas.events.order_states import OrderHeld, OrderReadyToFulfil, OrderStateChanged
 from schemas.events.orders import OrderLine, OrderPaid, OrderPlaced, Promotion
 from schemas.events.quarantine import PayloadQuarantined, QuarantineProblem
-from schemas.events.refunds import PayoutGivenUp, PayoutResumed, RefundRequested, RefundSettled
+from schemas.events.refunds import (
+    DoubleRefundSuspected,
+    PayoutGivenUp,
+    PayoutResumed,
+    RefundRequested,
+    RefundSettled,
+)
 from schemas.events.shipments import (
     ParcelMoved,
     ParcelPacked,
@@ -248,6 +254,22 @@ class Story:
                 sends=1,
                 asks=20,
                 underway=0,
+            ),
+        )
+
+    def double_refund_suspected(self) -> tuple[Struct, ...]:
+        """The channel says that it paid as well."""
+        return (
+            self._event(
+                DoubleRefundSuspected,
+                9045,
+                refund_id="R1",
+                amount_fen=2990,
+                there_fen=3000,
+                beyond_fen=0,
+                reason="payout_under_way",
+                refund_no="T-900",
+                actor="channel:taobao",
             ),
         )
 

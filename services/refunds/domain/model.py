@@ -12,7 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from chassis.extension_facts import Told
-from schemas.events.commands_refunds import RequestRefund
+from schemas.events.commands_refunds import EndRefund, RequestRefund
 
 
 class Kind(StrEnum):
@@ -96,8 +96,18 @@ class Resumption(Struct, frozen=True, kw_only=True):
     """None if that was before it was kept."""
 
 
+class PaidThere(Struct, frozen=True, kw_only=True):
+    """The channel says that it gave the money of a case back. `fen` is None where it does not tell how much."""
+
+    fen: int | None
+    refund_no: str
+    actor: str
+    heard_at: datetime
+
+
 class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One refund. `amount_fen` is the sum of its lines and `freight_fen`, and never changes.
+    """One refund. `amount_fen` is the sum of its lines and `freight_fen`, and changes only where its channel gave
+    back another amount.
 
     `whole_unshipped`: it took every unit of the order before anything was shipped, so it is paid only
     once the order is cancelled. `goods` is "" until the warehouse saw what came back, then `good` or
@@ -128,6 +138,8 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     given_up: GivenUp | None = None
     """Told, and not resumed since."""
     resumptions: tuple[Resumption, ...] = ()
+    paid_there: PaidThere | None = None
+    """Heard while its payout was under way, or what settled it."""
 
     @property
     def approved(self) -> bool:
@@ -158,7 +170,11 @@ class Account(Struct, frozen=True, kw_only=True, omit_defaults=True):
     early: tuple[RequestRefund, ...] = ()
     """Requests of the channel that overtook the order, its payment or its SKUs; opened when these are there."""
     withdrawn: tuple[str, ...] = ()
-    """Refund ids of requests that were over on the channel before a case was opened for them."""
+    """Refund ids of requests that were over on the channel, without money, before a case was opened for them."""
+    ended_early: tuple[EndRefund, ...] = ()
+    """What the channel gave back before its order, the payment or the SKUs were known; counted when these are there."""
+    beyond: dict[str, int] = {}
+    """Fen by refund id that the channel gave back and no case has room for, or that went twice."""
     told: Told = ()
     """What its channel alone tells and the table of tiers asks for."""
     unmatched: bool = False

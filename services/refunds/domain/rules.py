@@ -28,11 +28,19 @@ from services.refunds.domain.shares import free_units, take
 
 PAID_BY_CHANNEL: Final = "refunded_by_channel"
 WITHDRAWN: Final = "withdrawn"
+REFUSED_THERE: Final = "refused_there"
+REFUNDED_THERE: Final = "refunded_there"
+BEYOND: Final = "refunded_beyond"
 REASONS: Final[Mapping[str, str]] = {
     "order_unknown": "没有这个订单，或订单尚未同步",
     "not_paid": "订单尚未付款",
     PAID_BY_CHANNEL: "平台已退款",
     WITHDRAWN: "买家已撤回退款申请",
+    REFUSED_THERE: "平台后台已拒绝",
+    REFUNDED_THERE: "平台后台已退款",
+    BEYOND: "平台多退的钱已占用剩余金额，请先核对",
+    "request_over": "该申请在平台已了结",
+    "outcome_unknown": "不认识的了结结果",
     "kind_unknown": "退款类型不正确",
     "line_unknown": "订单里没有这一行",
     "line_repeated": "同一行写了两次",
@@ -113,6 +121,8 @@ def claim(account: Account, request: RequestRefund) -> Claim | Refused:
         return Refused("nothing_left")
     held_fen = sum(case.amount_fen for case in holding)
     assert held_fen + amount_fen <= account.paid_fen, "shares add up to more than was paid"
+    if held_fen + amount_fen + sum(account.beyond.values()) > account.paid_fen:
+        return Refused(BEYOND)
     quantities = {line.line_no: line.quantity for line in taken}
     every_unit = all(quantities.get(line.line_no) == line.quantity for line in account.lines)
     if account.unmatched and amount_fen != account.paid_fen:
@@ -240,13 +250,24 @@ def comes_too_late(case: Case) -> bool:
     return asked and waits and case.whole_unshipped
 
 
+def affordable(account: Account, case: Case) -> bool:
+    """Whether its money may go beside all that went, counting what the channel gave back beyond the books."""
+    gone_fen = sum(
+        other.amount_fen
+        for other in account.cases
+        if other.refund_id != case.refund_id
+        and other.state in {CaseState.SETTLED, CaseState.PAYING}
+    )
+    return gone_fen + sum(account.beyond.values()) + case.amount_fen <= account.paid_fen
+
+
 def moved_on(account: Account, case: Case) -> Case:
     """The case in the state that approvals and goods allow."""
     if case.state in ENDED or case.state is CaseState.PAYING:
         return case
     if not case.approved:
         state = CaseState.AWAITING_APPROVAL
-    elif goods_secured(account, case):
+    elif goods_secured(account, case) and affordable(account, case):
         state = CaseState.PAYING
     else:
         state = CaseState.AWAITING_GOODS

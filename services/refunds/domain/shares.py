@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from chassis.money import share_out
 from schemas.events.orders import OrderLine
-from services.refunds.domain.model import GIVEN_BACK, Account, CaseLine, Line
+from services.refunds.domain.model import GIVEN_BACK, Account, Case, CaseLine, Line
 
 
 def announced(lines: Iterable[OrderLine]) -> tuple[Line, ...]:
@@ -65,7 +65,8 @@ def fixed(account: Account) -> Account:
 def matched(account: Account, lines: Iterable[OrderLine]) -> Account:
     """The account with the lines of our SKUs in place of those that had none.
 
-    A case that stands took all the money (nothing else can be asked for before): it takes all of the new lines.
+    A case that stands took all the units (nothing else can be asked for before): it takes all of the new lines, for its
+    own money, which is less than all where its channel gave back less.
     """
     ours = announced(lines)
     if not account.cases:
@@ -76,11 +77,23 @@ def matched(account: Account, lines: Iterable[OrderLine]) -> Account:
         [f"{line.line_no:06d}" for line in ours],
     )
     ours = tuple(replace(line, share_fen=fen) for line, fen in zip(ours, shared, strict=True))
-    whole = tuple(CaseLine(*astuple(line)) for line in ours)
     cases = tuple(
-        case if case.state in GIVEN_BACK else replace(case, lines=whole) for case in account.cases
+        case if case.state in GIVEN_BACK else replace(case, lines=_all_of(ours, case))
+        for case in account.cases
     )
     return replace(account, lines=ours, cases=cases, unmatched=False)
+
+
+def _all_of(lines: Sequence[Line], case: Case) -> tuple[CaseLine, ...]:
+    shared = share_out(
+        case.amount_fen - case.freight_fen,
+        [line.share_fen for line in lines],
+        [f"{line.line_no:06d}" for line in lines],
+    )
+    return tuple(
+        CaseLine(line.line_no, line.sku, line.quantity, fen)
+        for line, fen in zip(lines, shared, strict=True)
+    )
 
 
 def take(line: Line, held: Sequence[CaseLine], quantity: int) -> CaseLine | None:

@@ -14,7 +14,7 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigi
     order_id, refund_id, state, kind, tier, amount_fen, freight_fen, reason, goods,
     approvals_needed, approvals_given, requested_by, requested_at, changed_at, end_reason, resumptions, goods_check)
 ON CONFLICT (order_id, refund_id) DO UPDATE SET
-    state = excluded.state, goods = excluded.goods, approvals_given = excluded.approvals_given,
+    state = excluded.state, amount_fen = excluded.amount_fen, freight_fen = excluded.freight_fen, goods = excluded.goods, approvals_given = excluded.approvals_given,
     changed_at = excluded.changed_at, end_reason = excluded.end_reason, resumptions = excluded.resumptions,
     goods_check = excluded.goods_check
 
@@ -33,10 +33,13 @@ WHERE payout.order_id = ended.order_id AND payout.refund_id = ended.refund_id
 -- name: take_payouts
 -- Takes up to $1 due payouts for $2 seconds. What is to be sent becomes `sending` and committed before it is
 -- sent; what is found in `sending` was left there by someone who died, so its outcome is not known. What needs a
--- person is due until that was told, and stays as old as it is.
+-- person is due until that was told, and stays as old as it is. What would be sent again although its channel has paid
+-- by now is not: as far as the gateway knows, nothing of it has gone.
 UPDATE refunds.payouts AS payout
-SET stage = CASE payout.stage WHEN 'due' THEN 'sending' WHEN 'sending' THEN 'unknown' ELSE payout.stage END,
-    sends = payout.sends + CASE payout.stage WHEN 'due' THEN 1 ELSE 0 END,
+SET stage = CASE payout.stage
+        WHEN 'due' THEN CASE WHEN payout.paid_there THEN 'refused' ELSE 'sending' END
+        WHEN 'sending' THEN 'unknown' ELSE payout.stage END,
+    sends = payout.sends + CASE WHEN payout.stage = 'due' AND NOT payout.paid_there THEN 1 ELSE 0 END,
     turn = payout.turn + 1,
     due_at = clock_timestamp() + make_interval(secs => $2),
     changed_at = CASE payout.stage WHEN 'needs_person' THEN payout.changed_at ELSE clock_timestamp() END
@@ -89,6 +92,13 @@ SET stage = 'unknown', asks = 0, not_found = 0, underway = 0, sends = least(send
 FROM unnest($1::text[], $2::text[]) AS resumed (order_id, refund_id)
 WHERE payout.order_id = resumed.order_id AND payout.refund_id = resumed.refund_id
     AND payout.stage = 'needs_person'
+
+-- name: keep_from_sending
+-- Its channel has paid: from now on it is only asked about.
+UPDATE refunds.payouts AS payout
+SET paid_there = true
+FROM unnest($1::text[], $2::text[]) AS named (order_id, refund_id)
+WHERE payout.order_id = named.order_id AND payout.refund_id = named.refund_id
 
 -- name: waiting_for_people
 SELECT count(*) FROM refunds.payouts WHERE stage = 'needs_person'

@@ -138,6 +138,9 @@ class Peer:
                 self.on_fault()
                 await asyncio.sleep(HANG_S)
                 return Response(status_code=504)
+            case "throttled":
+                busy = {"code": "40006", "msg": "Insufficient Permissions"}
+                return self.signed("alipay.trade.refund", busy)
             case sub_code:
                 failed = {"code": "40004", "msg": "Business Failed", "sub_code": sub_code}
                 return self.signed("alipay.trade.refund", failed)

@@ -278,6 +278,25 @@ def test_a_claim_waits_with_a_payment_that_is_in_quarantine() -> None:
     assert "claims: taobao C2 of 2 is no refund" in _lines(OUTSIDE, replace(INSIDE, claims={}))
 
 
+def test_what_the_channel_gave_back_needs_no_gateway_and_bears_none() -> None:
+    there = InsideRefund(
+        order_id="TB2", refund_id="refund-c2", state="settled", amount_fen=600, paid_elsewhere=True
+    )
+    inside = replace(INSIDE, refunds=(*INSIDE.refunds, there))
+    assert [line for line in _lines(OUTSIDE, inside) if line.startswith("money")] == []
+    paid_too = OutsideRefund(request_no="refund-c2", trade_no="t:2", amount_fen=600, moved=1)
+    twice = replace(OUTSIDE, refunds=(*OUTSIDE.refunds, paid_too))
+    assert "money: refund-c2 moved 600 fen, we hold settled 600 elsewhere" in _lines(twice, inside)
+
+
+def test_what_was_over_without_money_need_not_have_become_a_refund() -> None:
+    unseen = OutsideClaim(channel="taobao", order_no="2", claim_no="C9")
+    missing = "claims: taobao C9 of 2 is no refund"
+    for status, found in (("open", True), ("agreed", True), ("refused", False)):
+        outside = replace(OUTSIDE, claims=(*OUTSIDE.claims, replace(unseen, status=status)))
+        assert (missing in _lines(outside, INSIDE)) is found
+
+
 def test_what_a_till_sold_and_took_back_needs_no_parcel_and_no_gateway() -> None:
     """Order 2 left over the counter, whether or not the books had it, and a part of it came back."""
     receipt = OutsideClaim(channel="taobao", order_no="2", claim_no="R1", asks=False)
@@ -286,7 +305,7 @@ def test_what_a_till_sold_and_took_back_needs_no_parcel_and_no_gateway() -> None
         orders=_with(OUTSIDE.orders, 1, shipped_waybills=(), takes_parcels=False),
     )  # fmt: skip
     at_counter = InsideRefund(
-        order_id="TB2", refund_id="refund-r1", state="settled", amount_fen=600, at_counter=True
+        order_id="TB2", refund_id="refund-r1", state="settled", amount_fen=600, paid_elsewhere=True
     )
     inside = replace(
         _inside(1, handed_over=True),

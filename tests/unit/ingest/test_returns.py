@@ -136,7 +136,9 @@ def test_what_came_back_is_goods_of_ours_with_all_of_its_money() -> None:
     assert goods_of(TRUSTING, "pos", "S001", (line, nameless)) is None
 
 
-@pytest.mark.parametrize(("gateway", "told"), [("counter", False), ("alipay", True)])
+@pytest.mark.parametrize(
+    ("gateway", "told"), [("counter", False), ("channel", False), ("alipay", True)]
+)
 def test_a_store_is_not_told_what_it_paid_itself(gateway: str, told: bool) -> None:
     event = RefundSettled(
         order_id="PO1", version=1, occurred_at=NOW, refund_id="R1", amount_fen=5, gateway=gateway,

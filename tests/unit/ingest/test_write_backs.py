@@ -65,7 +65,14 @@ def test_what_a_person_refused_has_to_be_told_once() -> None:
     assert refused(first.state).state == first.state
 
 
-@pytest.mark.parametrize("known", [("orders", "refunded_by_channel"), ("channel:jd", "withdrawn")])
+@pytest.mark.parametrize(
+    "known",
+    [
+        ("orders", "refunded_by_channel"),
+        ("channel:jd", "withdrawn"),
+        ("channel:jd", "refused_there"),
+    ],
+)
 def test_what_the_channel_knows_already_is_not_told_to_it(known: tuple[str, str]) -> None:
     actor, reason = known
     decision = refused(None, actor=actor, reason=reason)

@@ -8,6 +8,7 @@ from msgspec import Struct
 from chassis.money import share_out
 from schemas.events.refunds import RefundSettled
 from services.refunds.domain.model import GIVEN_BACK, Account, CaseState
+from services.refunds.domain.payout import Stage
 from services.refunds.store import COLUMNS
 from tests.unit.refunds.desk import (
     ORDER,
@@ -19,6 +20,7 @@ from tests.unit.refunds.desk import (
     placed,
     shipped,
 )
+from tests.unit.refunds.test_ended_there import ended
 
 ROLES = ("supervisor", "finance", "risk")
 FIRST_PARCEL = shipped(ORDER, (1, 1), parcels_left=1)
@@ -157,3 +159,53 @@ class AnySequence(RuleBasedStateMachine):
 
 AnySequence.TestCase.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
 TestAnySequence = AnySequence.TestCase
+
+
+class WithEndsThere(AnySequence):
+    """The same beside a channel's back office, which gives back what it likes, for cases and for what never was one."""
+
+    @rule(
+        refund_id=CASES,
+        outcome=st.sampled_from(("refunded", "refunded", "refused", "withdrawn")),
+        lines=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 8)), max_size=3),
+        fen=st.none() | st.integers(1, 300_000),
+        stage=st.sampled_from((None, Stage.DUE, Stage.SENDING, Stage.UNKNOWN, Stage.NEEDS_PERSON)),
+    )
+    def over_there(
+        self,
+        refund_id: str,
+        outcome: str,
+        lines: list[tuple[int, int]],
+        fen: int | None,
+        stage: Stage | None,
+    ) -> None:
+        """The channel's list says so, twice."""
+        if stage is not None:
+            self.desk.journal_says(stage, refund_id)
+        for _ in range(2):
+            self.desk.give(ended(outcome, *lines, fen=fen, refund_id=refund_id))
+
+    @invariant()
+    def nothing_is_sent_beyond_what_is_left(self) -> None:
+        """A payout is opened only where it has room beside all that has gone by then."""
+        account, looked_at = self.account(), getattr(self, "looked_at", 0)
+        for change in self.desk.changes[looked_at:]:
+            if change.case.state is CaseState.PAYING and not change.payout:
+                gone = [
+                    one.amount_fen
+                    for one in account.cases
+                    if one.state in {CaseState.PAYING, CaseState.SETTLED}
+                ]
+                assert sum(gone) + sum(account.beyond.values()) <= self.paid_fen
+        self.looked_at = len(self.desk.changes)
+
+    def teardown(self) -> None:
+        """What is held and what is left never exceed what was paid."""
+        if not hasattr(self, "desk"):
+            return
+        self.desk.request("refund-rest", freight=True)
+        self.never_more_than_paid_at_any_level()
+
+
+WithEndsThere.TestCase.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+TestWithEndsThere = WithEndsThere.TestCase

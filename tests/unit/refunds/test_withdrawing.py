@@ -66,7 +66,7 @@ def test_a_request_that_is_heard_of_after_its_end_is_never_opened(early: bool) -
     if early:
         for event in BOUGHT:
             desk.give(event)
-    assert asked(desk).refusal == "withdrawn"
+    assert asked(desk).refusal == "request_over"
     assert desk.of(RefundRequested) == []
     assert desk.state is not None
     assert desk.state.withdrawn == ("refund-1",)
