@@ -3,8 +3,8 @@
 A shop's requests are polled from a watermark and kept; where a page only names them, each is fetched when it may
 have changed, not in every poll. Each one that waits for the seller and whose order we know is handed
 to refunds as a `RequestRefund` command with an id derived from the channel's refund number, so that asking
-again changes nothing. What refunds decides comes back as a write-back. A request that we refused and that the buyer
-asks again under its number is a new one. That a request has ended is told to the write-backs (`requests_ended.py`).
+again changes nothing. What refunds decides comes back as a write-back. A request that was refused or withdrawn and that the
+buyer asks again under its number is a new one. That a request has ended is told by `requests_ended.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -22,7 +21,6 @@ from chassis.log import logger
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY
 from chassis.processor import Kept
 from chassis.producer import DeliveryFailed
-from schemas.events.commands_refunds import RefundRequestLine, RequestRefund
 from services.ingest import metrics
 from services.ingest.aftersales_store import keep_aftersales
 from services.ingest.channels import (
@@ -37,6 +35,7 @@ from services.ingest.channels import (
 from services.ingest.domain.abandoned import says_gone
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.fetching import send
+from services.ingest.refund_requests import refund_command
 from services.ingest.requests_ended import awaited, tell_ended
 from services.ingest.shared import Shared
 from services.ingest.shop_store import aftersales_until, keep_aftersales_until
@@ -48,6 +47,8 @@ RECENT = timedelta(seconds=30)
 """What changed so shortly before the watermark may have changed again since it was read."""
 ASK_AGAIN = timedelta(minutes=5)
 """How often a request is asked for that lists show no more."""
+ASKED_MAX = 100
+"""How many such requests of a shop are asked for in one poll, those not read for longest first."""
 PAGES_MAX = 200
 ROWS_MAX = 200
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -56,38 +57,6 @@ SHOPS_OWN = frozenset({ErrorKind.THROTTLED, ErrorKind.TOKEN})
 
 _known_decoder: msgspec.json.Decoder[Kept[KnownOrder]] = msgspec.json.Decoder(Kept[KnownOrder])
 _aftersale_decoder = msgspec.json.Decoder(Aftersale)
-
-
-def refund_command(
-    aftersale: Aftersale, refund_id: str, known: KnownOrder, issued_at: Any
-) -> RequestRefund | None:
-    """The command for one request; None while its line is not known to us, or has no SKU of ours yet."""
-    lines: tuple[RefundRequestLine, ...] = ()
-    if aftersale.line_id:
-        numbers = [
-            RefundRequestLine(line_no=number, quantity=pieces)
-            for number, (line_id, pieces) in enumerate(known.lines, start=1)
-            if line_id == aftersale.line_id
-        ]
-        if not numbers:
-            return None
-        # A request for the only line is a request for the whole order, freight included.
-        only = len({line_id for line_id, _ in known.lines}) == 1
-        if known.waiting is not None and not only:
-            return None
-        lines = () if only else tuple(numbers)
-    return RequestRefund(
-        order_id=known.order_id,
-        command_id=refund_id,
-        issued_at=issued_at,
-        actor=f"channel:{known.channel}",
-        refund_id=refund_id,
-        kind="return_and_refund" if aftersale.goods_come_back else "refund_only",
-        lines=lines,
-        include_freight=not lines,
-        damaged=False,
-        reason="channel_request",
-    )
 
 
 class Read(Struct, frozen=True, kw_only=True):
@@ -153,12 +122,15 @@ class AftersalesPoller:
     async def _poll_awaited(
         self, shop: Shop, calls: Aftersales, now: datetime
     ) -> ChannelError | None:
-        """Asks for what parcels wait for and lists may not show: JD lists by the time of asking."""
+        """Asks for what lists may not show: what parcels wait for, and whatever is not over where they go by asking."""
         if calls.detail_request is None:
             return None
-        numbers = await awaited(self._shared, shop, now - LOOK_BACK)
+        open_too = calls.listed_by_asking
+        numbers = await awaited(self._shared, shop, now - LOOK_BACK, open_too=open_too)
         due = [one for one in numbers if self._read_at(shop, one) <= now - ASK_AGAIN]
-        page = AftersalePage(aftersales=(), unreadable=0, next_page=None, detail_needed=tuple(due))
+        due.sort(key=lambda number: self._read_at(shop, number))
+        named = tuple(due[:ASKED_MAX])
+        page = AftersalePage(aftersales=(), unreadable=0, next_page=None, detail_needed=named)
         found, error = await self._named(shop, calls, page)
         await keep_aftersales(self._shared.pool, shop, found)
         self._remember(shop, found, now)

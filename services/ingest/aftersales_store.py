@@ -17,6 +17,8 @@ from services.ingest.requests_ended import keep_ended
 from services.ingest.shops import Shop
 
 OPEN = frozenset({LineRefundState.REQUESTED, LineRefundState.RETURNING})
+WITHOUT_MONEY = frozenset({LineRefundState.REFUSED, LineRefundState.WITHDRAWN})
+"""Ends after which a buyer may ask again; our case has ended by them, whoever decided."""
 _aftersale_decoder = msgspec.json.Decoder(Aftersale)
 
 
@@ -52,24 +54,26 @@ async def keep_aftersales(pool: Pool, shop: Shop, aftersales: Sequence[Aftersale
 
 
 async def _ask_again(connection: Connection, shop: Shop, aftersales: Sequence[Aftersale]) -> None:
-    """What we refused, and was seen closed since, and is open again later than that, is a request anew.
+    """What was refused, by us or there, or withdrawn, and is open again later than it was seen closed, is a request anew.
 
     Its refund has an id of its own. What a slow replica still shows as open is older, and none.
     """
     closed = [a for a in aftersales if a.state not in OPEN and a.modified_at is not None]
     await connection.execute(
         "UPDATE ingest.aftersales a SET closed_at = greatest(a.closed_at, seen.at) "
-        "FROM unnest($3::text[], $4::timestamptz[]) AS seen (refund_no, at) "
-        "WHERE a.channel = $1 AND a.shop = $2 AND a.refund_no = seen.refund_no AND a.told_refused",
+        "FROM unnest($3::text[], $4::timestamptz[], $5::bool[]) AS seen (refund_no, at, without_money) "
+        "WHERE a.channel = $1 AND a.shop = $2 AND a.refund_no = seen.refund_no "
+        "AND (a.told_refused OR seen.without_money)",
         shop.channel,
         shop.shop,
         [a.refund_no for a in closed],
         [a.modified_at for a in closed],
+        [a.state in WITHOUT_MONEY for a in closed],
     )
     opened = {a.refund_no: a.modified_at for a in aftersales if a.state in OPEN}
     rows = await connection.fetch(
         "SELECT refund_no, closed_at, round FROM ingest.aftersales WHERE channel = $1 "
-        "AND shop = $2 AND refund_no = ANY($3::text[]) AND told_refused AND closed_at IS NOT NULL",
+        "AND shop = $2 AND refund_no = ANY($3::text[]) AND closed_at IS NOT NULL",
         shop.channel,
         shop.shop,
         list(opened),

@@ -1,75 +1,121 @@
-"""Requests that are over on the channel, by whomever: a parcel that it refused meanwhile is told again, once for each end.
-What its buyer withdrew is not decided any more: the case of it ends.
+"""Requests that are over on the channel, by whomever: refunds is told how, once for each of its refunds, and a parcel that
+the channel refused meanwhile is told again, once for each end.
 
-Every end that a poll sees is kept, once. Where its order has a parcel that the channel has not taken, it is handed to
-the write-backs as a `RecordRequestEnded` whose id derives from the request and the time of its end, so that handing it
-over again changes nothing. Of a parcel that is told later no end need be known: it finds the request closed. A request
-that such a parcel waits for is asked for by its number where the channel can be, once lists show it no more.
+Every end that a poll sees is kept, once, with the refund that it is of; money that was given back for a request never
+seen open opens one. Ends are handed over by ids that derive from the request and its end, so that handing one over again
+changes nothing: to refunds as an `EndRefund`, and where the order has a parcel that the channel has not taken to the
+write-backs as a `RecordRequestEnded`. Of a parcel that is told later no end need be known: it finds the request closed. A
+request that such a parcel waits for is asked for by its number where the channel can be, once lists show it no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from chassis.failpoints import failpoint
 from chassis.ids import request_id
 from chassis.postgres import ACQUIRE_TIMEOUT_S, Connection, named_queries
+from chassis.processor import Kept
 from schemas.events.commands_ingest import RecordRequestEnded
-from schemas.events.commands_refunds import WithdrawRefund
+from schemas.events.commands_refunds import EndRefund
 from services.ingest.channels import Aftersale
 from services.ingest.domain.model import LineRefundState
+from services.ingest.domain.snapshots import KnownOrder
+from services.ingest.refund_requests import refunded_there
 from services.ingest.shared import Shared
 from services.ingest.shops import Shop
 
 ENDS = frozenset({LineRefundState.WITHDRAWN, LineRefundState.REFUSED, LineRefundState.REFUNDED})
 UNDATED = datetime.fromtimestamp(0, UTC)
 ROWS_MAX = 200
-AWAITED_MAX = 100
+AWAITED_MAX = 1_000
 AWAITED_FOR = timedelta(days=30)
 """A request that was first seen so long ago is not asked for by its number any more."""
 SQL = named_queries(Path(__file__).parent / "sql" / "requests_ended.sql")
 
+Command = RecordRequestEnded | EndRefund
+
+_known_decoder: msgspec.json.Decoder[Kept[KnownOrder]] = msgspec.json.Decoder(Kept[KnownOrder])
+_aftersale_decoder = msgspec.json.Decoder(Aftersale)
+
 
 async def keep_ended(connection: Connection, shop: Shop, aftersales: Sequence[Aftersale]) -> None:
     """Keeps those which have ended. The same end a second time changes nothing."""
+    ended = [one for one in aftersales if one.state in ENDS]
+    await connection.executemany(
+        SQL["keep_refunded"],
+        [
+            (
+                shop.channel,
+                shop.shop,
+                one.refund_no,
+                one.order_no,
+                msgspec.json.encode(one).decode(),
+                request_id("refund", shop.channel, shop.shop, one.refund_no),
+            )
+            for one in ended
+            if one.state is LineRefundState.REFUNDED
+        ],
+    )
     await connection.executemany(
         SQL["keep"],
         [
-            (shop.channel, shop.shop, a.refund_no, a.modified_at or UNDATED, a.order_no, a.state)
-            for a in aftersales
-            if a.state in ENDS
+            (
+                shop.channel,
+                shop.shop,
+                one.refund_no,
+                one.modified_at or UNDATED,
+                one.order_no,
+                one.state,
+                msgspec.json.encode(one).decode(),
+            )
+            for one in ended
         ],
     )
 
 
 async def tell_ended(shared: Shared) -> int:
-    """Hands over what was kept and not looked at; returns how many. Raises what Postgres and Kafka being away raise."""
+    """Hands over what was kept and not looked at; returns how many. Raises what Postgres and Kafka being away raise.
+
+    What cannot be told yet, since its line is not known or has no SKU, waits behind the others.
+    """
     async with shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
         rows = await connection.fetch(SQL["untold"], ROWS_MAX)
-    commands = [command for row in rows for command in _commands(row, shared.clock.now())]
+    told: list[Any] = []
+    commands: list[Command] = []
+    for row in rows:
+        found = _commands(row, shared.clock.now())
+        if found is not None:
+            commands += found
+            told.append(row)
     if commands:
         await shared.desk.issue(commands)
         failpoint("request_ended.handed_over")
     async with shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-        await connection.executemany(SQL["told"], [_key(row) for row in rows])
-    return len(rows)
+        await connection.executemany(SQL["told"], [_key(row) for row in told])
+        later = [_key(row) for row in rows if row not in told]
+        await connection.executemany(SQL["put_off"], later)
+    return len(told)
 
 
-async def awaited(shared: Shared, shop: Shop, before: datetime) -> list[str]:
-    """Numbers of the shop's requests, first seen before then, whose end a parcel waits for."""
+async def awaited(
+    shared: Shared, shop: Shop, before: datetime, *, open_too: bool = False
+) -> list[str]:
+    """Numbers of the shop's requests, first seen before then, whose end a parcel waits for, or whatever is not over."""
+    seen = (before - AWAITED_FOR, before, AWAITED_MAX)
     async with shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-        rows = await connection.fetch(
-            SQL["awaited"],
-            shop.channel,
-            shop.shop,
-            shared.channels[shop.channel].abbreviation,
-            before - AWAITED_FOR,
-            before,
-            AWAITED_MAX,
-        )
+        if open_too:
+            rows = await connection.fetch(SQL["not_over"], shop.channel, shop.shop, *seen)
+        else:
+            abbreviation = shared.channels[shop.channel].abbreviation
+            rows = await connection.fetch(
+                SQL["awaited"], shop.channel, shop.shop, abbreviation, *seen
+            )
     return [row["refund_no"] for row in rows]
 
 
@@ -77,18 +123,31 @@ def _key(row: Any) -> tuple[str, str, str, datetime]:
     return row["channel"], row["shop"], row["refund_no"], row["ended_at"]
 
 
-def _commands(row: Any, now: datetime) -> Iterator[RecordRequestEnded | WithdrawRefund]:
-    if row["awaited"]:
-        yield _ended(row, now)
-    if row["state"] == LineRefundState.WITHDRAWN and row["refund_id"] is not None:
-        yield WithdrawRefund(
+def _commands(row: Any, now: datetime) -> list[Command] | None:
+    """What is told of an end; None as long as it cannot be."""
+    commands: list[Command] = [_ended(row, now)] if row["awaited"] else []
+    if row["refund_id"] is None:
+        return commands
+    refunded = None
+    if row["state"] == LineRefundState.REFUNDED:
+        known = _known_decoder.decode(row["known"]).state
+        aftersale = _aftersale_decoder.decode(row["document"])
+        refunded = refunded_there(aftersale, known, now) if known else None
+        if refunded is None:
+            return None
+    return [
+        *commands,
+        EndRefund(
             order_id=row["order_id"],
-            command_id=request_id("withdrawn", row["channel"], row["shop"], row["refund_no"]),
+            command_id=request_id("ended", row["refund_id"], row["state"]),
             issued_at=now,
             actor=f"channel:{row['channel']}",
             refund_id=row["refund_id"],
-            reason=row["refund_no"],
-        )
+            outcome=row["state"],
+            refund_no=row["refund_no"],
+            refunded=refunded,
+        ),
+    ]
 
 
 def _ended(row: Any, now: datetime) -> RecordRequestEnded:

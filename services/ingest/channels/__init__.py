@@ -295,7 +295,7 @@ class Aftersales:
     `refuse_request` takes the reason, which the buyer reads. `names_only`: a page only names its requests, and
     each is asked for by the detail calls. Elsewhere these, where they are known, say what became of a request
     whose answer was refused (a second telling of the same is refused by platforms, too), and of an old one that a
-    parcel waits for.
+    parcel waits for. `listed_by_asking`: a list shows a request by the time of asking only, so its end is asked for.
     """
 
     poll_request: Callable[[Credentials, PollWindow, PageToken | None, datetime], HttpRequest]
@@ -305,6 +305,7 @@ class Aftersales:
     refuse_request: Callable[[Credentials, Aftersale, str, datetime], HttpRequest | Unsupported]
     read_refuse_answer: Callable[[HttpAnswer], WriteBack]
     names_only: bool = False
+    listed_by_asking: bool = False
     detail_request: Callable[[Credentials, str, datetime], HttpRequest] | None = None
     read_detail: Callable[[HttpAnswer], Aftersale | ChannelError] | None = None
 

@@ -1,4 +1,4 @@
-"""A request that we refused and the buyer asks again under its number, on real Postgres: one request more."""
+"""A request that is over and that the buyer asks again under its number, on real Postgres: one request more."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ NOON = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
 SHOP = Shop(
     channel="taobao", shop="s1", app_key="k", app_secret="s", access_token="t", base_url="http://x"
 )
-ASKED, REFUSED, WITHDRAWN = (
+ASKED, REFUSED, WITHDRAWN, REFUNDED = (
     LineRefundState.REQUESTED,
     LineRefundState.REFUSED,
     LineRefundState.WITHDRAWN,
+    LineRefundState.REFUNDED,
 )
 
 
@@ -65,8 +66,12 @@ def seen(state: LineRefundState, minute: int) -> Aftersale:
         (True, [(REFUSED, 2), (ASKED, 1), (ASKED, 2)], 1),
         # Not seen closed: what changed is no new asking.
         (True, [(ASKED, 3)], 1),
-        # Closed on the channel and not by us: our case is still open.
-        (False, [(REFUSED, 2), (ASKED, 3)], 1),
+        # Refused or withdrawn there and not by us: our case has ended all the same.
+        (False, [(REFUSED, 2), (ASKED, 3), (ASKED, 3)], 2),
+        (False, [(WITHDRAWN, 2), (ASKED, 3)], 2),
+        (False, [(WITHDRAWN, 2), (ASKED, 1)], 1),
+        # What was paid is not asked for again.
+        (False, [(REFUNDED, 2), (ASKED, 3)], 1),
     ],
 )
 async def test_a_request_is_asked_for_again_when_it_is_open_later_than_it_was_closed(

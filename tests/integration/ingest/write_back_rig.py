@@ -14,6 +14,7 @@ from typing import Any
 
 import asyncpg
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis import registry, topics
 from chassis.codec import codec
@@ -22,7 +23,7 @@ from chassis.crypto import new_master_key_text
 from chassis.http import Door
 from chassis.producer import Publisher
 from deploy.embedded.stack import Stack
-from schemas.events.commands_refunds import WithdrawRefund
+from schemas.events.commands_refunds import EndRefund, RequestRefund
 from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
 from simulators.app import build
 from simulators.control import accounts
@@ -166,11 +167,21 @@ class Street:
             assert seen.setdefault((event.order_id, event.version), event) == event
         return list(seen.values())
 
-    async def withdrawn(self) -> dict[str, WithdrawRefund]:
-        """Requests that ingest said were withdrawn, by the id of its command."""
+    async def commands(self) -> list[RequestRefund | EndRefund]:
+        """What ingest told refunds, in order; what was published twice is counted once."""
         values = await asyncio.to_thread(read_topic, self.kafka, self.prefix, "commands-refunds")
-        commands = [codec().decode(value) for value in values]
-        return {one.command_id: one for one in commands if isinstance(one, WithdrawRefund)}
+        seen: dict[str, RequestRefund | EndRefund] = {}
+        for value in values:
+            command = codec().decode(value)
+            assert isinstance(command, RequestRefund | EndRefund)
+            first = seen.setdefault(command.command_id, command)
+            # Handed over again it is the same, but for when.
+            assert replace(command, issued_at=first.issued_at) == first
+        return list(seen.values())
+
+    async def ended(self) -> list[EndRefund]:
+        """Ends of requests that ingest told, each id once."""
+        return [one for one in await self.commands() if isinstance(one, EndRefund)]
 
     async def until_answered(self, count: int) -> list[Answer]:
         """Waits for so many answers."""

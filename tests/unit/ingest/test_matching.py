@@ -6,13 +6,13 @@ import msgspec
 from msgspec.structs import replace
 
 from schemas.events.orders import OrderAmended, OrderCancelled, OrderLinesMatched, OrderPlaced
-from services.ingest.aftersales import refund_command
 from services.ingest.channels import Aftersale
 from services.ingest.domain.evidence import WithoutPayload, with_versions
 from services.ingest.domain.matching import Catalogue, Component, SkuMapping
 from services.ingest.domain.model import LineRefundState
 from services.ingest.domain.parcels import packed
 from services.ingest.matching import Freed, Parked
+from services.ingest.refund_requests import refund_command
 from services.ingest.telling import order_lines
 from tests.unit.ingest import quarantine_desk
 from tests.unit.ingest.channels.builders import NOW, Native, taobao_line, taobao_trade

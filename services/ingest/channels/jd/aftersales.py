@@ -219,6 +219,7 @@ def read_reply_answer(answer: HttpAnswer) -> WriteBack:
 AFTERSALES = Aftersales(
     poll_request=poll_request,
     read_page=read_page,
+    listed_by_asking=True,
     detail_request=detail_request,
     read_detail=read_detail,
     agree_request=agree_request,
