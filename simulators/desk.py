@@ -42,6 +42,11 @@ class Desk:
         claim = self.records.after_sales.get(str(after_sale_id))
         return claim if claim is not None and claim.shop == shop.shop else None
 
+    def showing(self, claim: AfterSale) -> AfterSale:
+        """Return a claim whose standing goes into an answer, and keep that it was shown so."""
+        self.records.note_shown(claim)
+        return claim
+
     def shown(self, order: Order) -> Order:
         """Return the order as a replica shows it: now and then its version before the last one."""
         young = self.clock() - order.modified_at_ms < LAG_MS

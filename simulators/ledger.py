@@ -5,13 +5,13 @@ JD and Pinduoduo orders carry shares the platform never states (largest remainde
 earlier line): compare their sum, not each.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 import msgspec
 
-from simulators.orders import AfterSale, Order
+from simulators.orders import AfterSale, ClaimStatus, Order
 from simulators.registry import MARKETPLACES
 from simulators.simulation import Simulation
 
@@ -64,19 +64,29 @@ class LedgerOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerClaim(AfterSale, frozen=True, kw_only=True):
-    """A claim as the merchant knows it; `asks` is False where the shop's own people answered it."""
+    """A claim as the merchant knows it; `asks` is False where the shop's own people answered it.
+
+    `shown_open_at_ms` and `shown_withdrawn_at_ms`: when an answer to the merchant first told of it with that
+    status, 0 = none has. Where a list only names claims, it is the answer about the one.
+    """
 
     claim_no: str
     asks: bool
+    shown_open_at_ms: int
+    shown_withdrawn_at_ms: int
 
 
-def ledger_claim(claim: AfterSale) -> LedgerClaim:
+def ledger_claim(
+    claim: AfterSale, shown_at_ms: Mapping[tuple[str, ClaimStatus], int]
+) -> LedgerClaim:
     """Project one claim."""
     marketplace = MARKETPLACES[claim.channel]
     return LedgerClaim(
         **msgspec.structs.asdict(claim),
         claim_no=marketplace.claim_no(claim),
         asks=marketplace.settles_after_ms is None,
+        shown_open_at_ms=shown_at_ms.get((claim.after_sale_id, "open"), 0),
+        shown_withdrawn_at_ms=shown_at_ms.get((claim.after_sale_id, "withdrawn"), 0),
     )
 
 
@@ -179,9 +189,12 @@ def totals(simulation: Simulation) -> dict[str, Any]:
 
 def _sections(simulation: Simulation) -> dict[str, Any]:
     pushes = (*simulation.pushes.values(), simulation.tracking.queue)
+    records = simulation.world.records
     return {
         "totals": totals(simulation),
-        "after_sales": [ledger_claim(one) for one in simulation.world.records.after_sales.values()],
+        "after_sales": [
+            ledger_claim(one, records.shown_at_ms) for one in records.after_sales.values()
+        ],
         "waybills": list(simulation.cainiao.waybills.values()),
         "parcels": list(simulation.tracking.parcels.values()),
         "refunds": list(simulation.alipay.refunds.values()),

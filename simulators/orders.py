@@ -22,6 +22,7 @@ CHANNELS: tuple[Channel, ...] = tuple(
 State = Literal["unpaid", "paid", "part_shipped", "shipped", "finished", "cancelled", "closed"]
 Outcome = Literal["applied", "duplicate", "refused"]
 LineRefund = Literal["none", "open", "agreed", "refused", "withdrawn"]
+ClaimStatus = Literal["open", "agreed", "refused", "withdrawn"]
 Contradiction = Literal[
     "", "amount_mismatch", "quantity_impossible", "unknown_sku", "address_missing"
 ]
@@ -137,7 +138,7 @@ class AfterSale(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     created_at_ms: int
     modified_at_ms: int
-    status: Literal["open", "agreed", "refused", "withdrawn"] = "open"
+    status: ClaimStatus = "open"
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 Guarantees: an order's change time moves forward by at least a second with each version, so the
 whole-second times of the platforms order its versions; a window over change or creation time is exact;
-whoever listens hears of every change once, in order.
+whoever listens hears of every change once, in order; that a claim was shown to its merchant is never forgotten.
 """
 
 from bisect import bisect_left, bisect_right
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from simulators.clock import SECOND_MS, Clock, whole_second_ms
-from simulators.orders import AfterSale, Change, ChangeKind, Channel, Order, Shop
+from simulators.orders import AfterSale, Change, ChangeKind, Channel, ClaimStatus, Order, Shop
 
 Key = tuple[Channel, str]
 Row = tuple[int, str]
@@ -28,6 +28,8 @@ class Records:
         self.orders: dict[Key, Order] = {}
         self.before: dict[Key, Order] = {}
         self.after_sales: dict[str, AfterSale] = {}
+        self.shown_at_ms: dict[tuple[str, ClaimStatus], int] = {}
+        """When a claim first went into an answer to the merchant, by its number and how it then stood."""
         self._claims: dict[Key, list[str]] = {}
         self.listeners: list[Callable[[Change], None]] = []
 
@@ -76,6 +78,10 @@ class Records:
         low, high = bisect_left(rows, (start_ms, "")), bisect_right(rows, (end_ms, "~"))
         channel = self._channels[shop]
         return [self.orders[channel, order_no] for _, order_no in rows[low:high]]
+
+    def note_shown(self, claim: AfterSale) -> None:
+        """Keep that an answer to the merchant told of a claim as it stands; the first time of each status counts."""
+        self.shown_at_ms.setdefault((claim.after_sale_id, claim.status), self._clock())
 
     def claims_of(self, order: Order) -> list[AfterSale]:
         """Return the claims opened over this version of an order, oldest first."""

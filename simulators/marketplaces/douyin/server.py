@@ -243,7 +243,8 @@ class Douyin:
             start_ms=int(business["update_start_time"]) * SECOND_MS,
             end_ms=int(business["update_end_time"]) * SECOND_MS,
         )
-        rows = [claim_row(one) for one in found[page * size : (page + 1) * size]]
+        shown = map(self._desk.showing, found[page * size : (page + 1) * size])
+        rows = [claim_row(one) for one in shown]
         has_more = (page + 1) * size < len(found)
         return _ok(
             {"items": rows, "has_more": has_more, "page": page, "size": size, "total": len(found)}

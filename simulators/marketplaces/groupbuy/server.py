@@ -131,7 +131,10 @@ class Groupbuy:
             found = [claim for claim in found if claim.status == "open"]
         page, size = _page(params)
         rows = [
-            after_sale_row(claim, self._desk.records.orders[claim.channel, claim.order_no])
+            after_sale_row(
+                self._desk.showing(claim),
+                self._desk.records.orders[claim.channel, claim.order_no],
+            )
             for claim in found[(page - 1) * size : page * size]
         ]
         content = {"has_next": page * size < len(found), "list": rows}

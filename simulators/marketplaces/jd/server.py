@@ -168,7 +168,7 @@ class Jd:
     def _claims(self, shop: Shop, business: Business) -> Answer:
         if ids := str(business.get("ids", "")):
             named = [self._desk.claim(shop, one) for one in ids.split(",")]
-            rows = [claim_row(claim) for claim in named if claim is not None]
+            rows = [claim_row(self._desk.showing(one)) for one in named if one is not None]
             return _claims_answer(rows, len(rows), success=True)
         try:
             found = self._desk.records.claims_window(
@@ -181,9 +181,9 @@ class Jd:
         except ValueError:
             return _claims_answer([], 0, success=False)
         status = business.get("status")
-        rows = [claim_row(one) for one in found]
-        rows = [row for row in rows if status in {None, "", row["status"], str(row["status"])}]
-        return _claims_answer(rows[(page - 1) * size : page * size], len(rows), success=True)
+        wanted = [one for one in found if status in {None, "", str(claim_row(one)["status"])}]
+        shown = map(self._desk.showing, wanted[(page - 1) * size : page * size])
+        return _claims_answer(list(map(claim_row, shown)), len(wanted), success=True)
 
     def _reply_to_claim(self, shop: Shop, business: Business) -> Answer:
         status = str(business.get("status", ""))

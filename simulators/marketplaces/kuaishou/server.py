@@ -208,7 +208,7 @@ class Kuaishou:
         page = rows[:size]
         content = {
             "pcursor": f"{page[-1][0]}_{page[-1][1]}" if len(rows) > size else NO_MORE,
-            "refundOrderInfoList": [refund_row(one) for _, _, one in page],
+            "refundOrderInfoList": [refund_row(self._desk.showing(one)) for _, _, one in page],
         }
         return _ok(content)
 

@@ -186,7 +186,7 @@ class Pdd:
         page, size = _page(params)
         orders = self._desk.records.orders
         rows = [
-            refund_row(claim, orders[claim.channel, claim.order_no])
+            refund_row(self._desk.showing(claim), orders[claim.channel, claim.order_no])
             for claim in found[(page - 1) * size : page * size]
         ]
         content = {"refund_list": rows, "total_count": len(found), "request_id": REQUEST_ID}

@@ -194,7 +194,8 @@ class Taobao:
         found.reverse()
         page, size = _page(params)
         rows = [
-            refund_row(one, self._order_of(one)) for one in found[(page - 1) * size : page * size]
+            refund_row(self._desk.showing(one), self._order_of(one))
+            for one in found[(page - 1) * size : page * size]
         ]
         more = {"has_next": page * size < len(found)}
         total = {"total_results": len(found)}

@@ -210,7 +210,7 @@ class WechatChannels:
         if claim is None:
             raise _Refused(10020092, "售后单不存在")
         order = self._desk.records.orders[claim.channel, claim.order_no]
-        return _ok(after_sale_order=claim_json(claim, order))
+        return _ok(after_sale_order=claim_json(self._desk.showing(claim), order))
 
     def _reply(self, shop: Shop, asked: Business, *, agree: bool) -> Answer:
         if not agree and not asked.get("reject_reason"):

@@ -192,7 +192,7 @@ class Xiaohongshu:
         page, size = _page(asked)
         content = {
             "afterSaleBasicInfos": [
-                claim_row(one, self._order_of(one))
+                claim_row(self._desk.showing(one), self._order_of(one))
                 for one in found[(page - 1) * size : page * size]
             ],
             "totalCount": len(found),
@@ -205,7 +205,8 @@ class Xiaohongshu:
         claim = self._own_claim(shop, asked)
         if claim is None:
             return failure(30001, "售后单不存在")
-        return _ok({"afterSaleInfo": claim_json(claim, self._order_of(claim))})
+        shown = self._desk.showing(claim)
+        return _ok({"afterSaleInfo": claim_json(shown, self._order_of(shown))})
 
     def _audit(self, shop: Shop, asked: Business) -> Answer:
         action = asked.get("action")

@@ -158,20 +158,20 @@ class Youzan:
             end_ms=end_s * SECOND_MS,
             by_created=kind == "create",
         )
-        rows = [claim_json(one, shop) for one in found]
-        wanted = asked.get("status")
-        rows = [row for row in rows if wanted in {None, "", row["status"]}]
-        rows.reverse()
+        status = asked.get("status")
+        wanted = [one for one in found if status in {None, "", claim_json(one, shop)["status"]}]
+        wanted.reverse()
         page, size = _page(asked)
         if page * size > ROWS_MAX:
             raise _Invalid("page_no")
-        return _ok({"refunds": rows[(page - 1) * size : page * size], "total": len(rows)})
+        shown = map(self._desk.showing, wanted[(page - 1) * size : page * size])
+        return _ok({"refunds": [claim_json(one, shop) for one in shown], "total": len(wanted)})
 
     def _claim(self, shop: Shop, asked: Business) -> Answer:
         claim = self._desk.claim(shop, asked.get("refund_id", ""))
         if claim is None:
             return failure(_NO_CLAIM, "退款记录不存在")
-        return _ok(claim_json(claim, shop))
+        return _ok(claim_json(self._desk.showing(claim), shop))
 
     def _agree(self, shop: Shop, asked: Business) -> Answer:
         return self._reply(shop, asked, agree=True)
