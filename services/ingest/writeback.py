@@ -55,7 +55,7 @@ NOTHING = WriteBacks()
 BY_CHANNEL = frozenset({"cancelled_on_channel", "closed_refunded"})
 """Why an order was closed that its channel had closed before."""
 BY_BOOKS = "refunds"
-"""Who refused a refund without a person: an early request that our books cannot take."""
+"""Who refused a refund without a person: a channel's request that our books cannot take."""
 
 KNOWN_THERE = frozenset({"refunded_by_channel", "withdrawn", "refused_there"})
 """Why a refund ended that the channel needs no answer for."""

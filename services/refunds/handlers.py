@@ -186,6 +186,17 @@ def parcel_delivered(
     return Decision(state=replace(account, delivered_at=event.occurred_at))
 
 
+def take_request(
+    state: Account | None, command: RequestRefund, facts: RefundFacts, at: Moment
+) -> Decided:
+    """As `request_refund`. What a channel asks for and our books cannot take is told: nobody waits for the answer."""
+    decision = request_refund(state, command, facts, at)
+    if decision.refusal in {"", *rules.OVER_THERE} or not command.actor.startswith("channel:"):
+        return decision
+    told = telling.not_opened(command.order_id, command.refund_id, decision.refusal, at.now)
+    return Decision(state=state, events=(told,), result_id=decision.refusal)
+
+
 def request_refund(
     state: Account | None, command: RequestRefund, facts: RefundFacts, at: Moment
 ) -> Decided:
@@ -427,7 +438,7 @@ HANDLERS: Handlers = {
     OrderClosed: order_closed,
     ParcelShipped: parcel_shipped,
     ParcelDelivered: parcel_delivered,
-    RequestRefund: request_refund,
+    RequestRefund: take_request,
     ApproveRefund: approve_refund,
     RefuseRefund: refuse_refund,
     EndRefund: end_refund,

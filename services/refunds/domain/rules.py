@@ -68,6 +68,8 @@ REASONS: Final[Mapping[str, str]] = {
 """Every refusal, with what people read."""
 
 
+OVER_THERE: Final = frozenset({PAID_BY_CHANNEL, "request_over"})
+"""Refusals of what is over on the channel: it waits for no answer."""
 KINDS: Final = frozenset(Kind)
 
 

@@ -152,6 +152,23 @@ def test_a_request_between_an_order_and_its_payment_leaves_the_shares_as_they_we
     assert (desk.case("refund-2").amount_fen, desk.case("refund-2").freight_fen) == (1_800, 800)
 
 
+def test_a_channels_request_that_the_books_cannot_take_is_told_to_a_person() -> None:
+    """Its buyer withdrew the first when the money had gone, and asks again: no case is opened, and none waits unseen."""
+    desk = small_order(is_shipped=True)
+    desk.request("refund-1", (1, 3), actor="channel:jd")
+    desk.payout()
+    before = desk.state
+    again = desk.request("refund-2", (1, 3), actor="channel:jd")
+    assert (again.refusal, again.result_id) == ("", "quantity_above_left")
+    [refused] = desk.of(RefundRefused)
+    assert (refused.refund_id, refused.actor) == ("refund-2", "refunds")
+    assert refused.reason == "quantity_above_left"
+    assert desk.state == before
+    # Who asks for it at a desk reads the answer there.
+    assert desk.request("refund-3", (1, 3)).refusal == "quantity_above_left"
+    assert len(desk.of(RefundRefused)) == 1
+
+
 # ---- goods before money ----------------------------------------------------------------------
 
 
