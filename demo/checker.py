@@ -11,129 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-
-class OutsideOrder(Struct, frozen=True, kw_only=True):
-    """One order on its platform. `expected`: ok, or contradiction:<reason>."""
-
-    channel: str
-    shop: str
-    order_no: str
-    state: str
-    expected: str
-    paid_fen: int
-    shipped_waybills: tuple[str, ...]
-    units: Mapping[str, int]
-    listed: bool = True
-    """False: the platform has told nobody of it yet."""
-    takes_parcels: bool = True
-    """False: the platform cannot be told of parcels."""
-
-
-class OutsideRefund(Struct, frozen=True, kw_only=True):
-    """One refund at the payment gateway; `moved` counts how often money moved for it."""
-
-    request_no: str
-    """Our refund id."""
-    trade_no: str
-    amount_fen: int
-    moved: int
-
-
-class OutsideClaim(Struct, frozen=True, kw_only=True):
-    """One refund a buyer asked for on a platform."""
-
-    channel: str
-    order_no: str
-    claim_no: str
-    shop: str = ""
-    asks: bool = True
-    """False: the shop's own people answered it, and it may come as a document of its own."""
-    status: str = "open"
-    """open, agreed, refused or withdrawn."""
-
-
-class Outside(Struct, frozen=True, kw_only=True):
-    """The world outside."""
-
-    orders: tuple[OutsideOrder, ...]
-    claims: tuple[OutsideClaim, ...]
-    waybills: Mapping[str, str]
-    """Waybill → our parcel id."""
-    refunds: tuple[OutsideRefund, ...]
-    stock_units: int
-
-
-class InsideOrder(Struct, frozen=True, kw_only=True):
-    """One channel order as ingest holds it, and what became of it in `orders`."""
-
-    channel: str
-    shop: str
-    order_no: str
-    order_id: str
-    quarantined: bool
-    state: str
-    """Empty where `orders` does not know it."""
-    paid_fen: int
-    channel_state: str = ""
-    """Where the channel says it stands, in our words; empty where nothing of it could be read."""
-    mapped_units: int | None = None
-    """Pieces of ours in what was sold, where a mapping made others of them; None: as the channel counts."""
-    waiting_for: frozenset[str] = frozenset()
-    """Codes of what `orders` says it waits for."""
-    handed_over: bool = False
-    """Whether the buyer took the goods along: no parcel is sent, whatever stock says."""
-    news_set_aside: bool = False
-    """Whether what the channel said last is in quarantine, after something older was taken in."""
-
-
-class InsideParcel(Struct, frozen=True, kw_only=True):
-    """One parcel."""
-
-    order_id: str
-    stage: str
-    waybill_no: str
-
-
-class InsideRefund(Struct, frozen=True, kw_only=True):
-    """One refund case."""
-
-    order_id: str
-    refund_id: str
-    state: str
-    amount_fen: int
-    paid_elsewhere: bool = False
-    """Whether a store or the channel itself paid it: no gateway knows of it."""
-    payout: str = ""
-    """Where its payout stands and what the gateway last said."""
-
-
-class Inside(Struct, frozen=True, kw_only=True):
-    """What we hold."""
-
-    orders: tuple[InsideOrder, ...]
-    claims: Mapping[tuple[str, str], str]
-    """(channel, number of a buyer's claim) → refund id it was turned into."""
-    reservations: Mapping[str, str]
-    """Order → state of its reservation."""
-    parcels: tuple[InsideParcel, ...]
-    refunds: tuple[InsideRefund, ...]
-    stock: Mapping[str, int]
-    """oversold_units, negative_rows, reserved_mismatch, ledger_mismatch of inventory."""
-    units_received: int
-    units_deducted: int
-    units_returned: int
-    units_on_hand: int
-    dead_letters: Mapping[str, int]
-    """This and the two below: what stands, by whose it is (processor, and what tells more)."""
-    unpublished: Mapping[str, int]
-    parked: Mapping[str, int]
-
-
-class Finding(Struct, frozen=True):
-    """One disagreement, with the ids that show it."""
-
-    check: str
-    detail: str
+from demo.claims import Outcome, claims_ended
+from demo.snapshots import Finding, Inside, InsideOrder, InsideRefund, Outside, OutsideRefund
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -146,6 +25,10 @@ class Report(Struct, frozen=True, kw_only=True):
     oversold_units: int
     unaccounted_orders: int
     money_difference_fen: int
+    claims: Mapping[Outcome, int]
+    """How many of the buyers' claims had each outcome."""
+    withdrawal_heard_max_ms: int
+    """The longest from the first answer that showed a claim as withdrawn to `refunds` having heard of it."""
 
     @property
     def clean(self) -> bool:
@@ -158,7 +41,6 @@ UNSHIPPED = frozenset({"awaiting_print", "preparing"})
 LEFT_US = frozenset({"shipped", "delivered", "moving"})
 LIVE = frozenset({"held", "committed"})
 ENDED = frozenset({"settled", "failed", "refused"})
-WITHOUT_MONEY = frozenset({"refused", "withdrawn"})
 BY_PEOPLE = frozenset(
     {
         "payment", "stock_short", "risk_review", "risk_blocked", "no_lines", "no_sku", "no_region",
@@ -188,7 +70,9 @@ def check(outside: Outside, inside: Inside) -> Report:
     unaccounted = _orders(outside, inside, findings, looked_at)
     _contents(outside, inside, findings, looked_at)
     _reservations(inside, findings, looked_at)
-    _claims(outside, inside, findings, looked_at)
+    claims = claims_ended(outside, inside)
+    looked_at["claims"] = claims.looked_at
+    findings += claims.findings
     _parcels(outside, inside, findings, looked_at)
     money = _money(outside, inside, findings, looked_at)
     oversold = _stock(outside, inside, findings, looked_at)
@@ -210,6 +94,8 @@ def check(outside: Outside, inside: Inside) -> Report:
         oversold_units=oversold,
         unaccounted_orders=unaccounted,
         money_difference_fen=money,
+        claims=claims.outcomes,
+        withdrawal_heard_max_ms=claims.withdrawal_heard_max_ms,
     )
 
 
@@ -319,43 +205,6 @@ def _reservations(inside: Inside, findings: list[Finding], looked_at: dict[str, 
 def _unbooked(order: InsideOrder, reservation: str) -> bool:
     """Whether its goods were sold over the counter though the books do not have them."""
     return order.handed_over and reservation in {"short", "unmatched"}
-
-
-def _claims(
-    outside: Outside, inside: Inside, findings: list[Finding], looked_at: dict[str, int]
-) -> None:
-    """Each refund a buyer asked for is one here, unless it was over without money or paid back before we saw the order.
-
-    A quarantined order's waits with it, or with its payment.
-    """
-    accepted = {
-        (o.channel, o.order_no)
-        for o in inside.orders
-        if o.order_id and not o.news_set_aside and not _paid_back_before(o)
-    }
-    cases = {r.refund_id for r in inside.refunds}
-    asked = [c for c in outside.claims if c.asks and c.status not in WITHOUT_MONEY]
-    wanted = [c for c in asked if (c.channel, c.order_no) in accepted]
-    # What a store took back is told by its own receipt, of a sale whose goods we know.
-    ours = {
-        (o.channel, o.order_no)
-        for o in inside.orders
-        if o.order_id and inside.reservations.get(o.order_id) != "unmatched"
-    }
-    fine = {(o.channel, o.order_no) for o in outside.orders if o.expected == "ok"}
-    wanted += [
-        c
-        for c in outside.claims
-        if not c.asks
-        and (c.channel, c.claim_no) in inside.claims
-        and (c.channel, c.order_no) in ours & fine
-    ]
-    looked_at["claims"] = len(wanted)
-    findings += [
-        Finding("claims", f"{claim.channel} {claim.claim_no} of {claim.order_no} is no refund")
-        for claim in wanted
-        if inside.claims.get((claim.channel, claim.claim_no)) not in cases
-    ]
 
 
 def _unfinished(inside: Inside) -> tuple[str, ...]:

@@ -55,6 +55,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     refunds_requested: int
     refunds_settled: int
     refunds_settled_fen: int
+    claims: dict[str, int]
+    """The buyers' claims by what became of them (`demo.claims.Outcome`)."""
+    withdrawal_heard_max_ms: int
     money_difference_fen: int
     dead_letters: int
     unaccounted_orders: int
@@ -182,6 +185,8 @@ class Figures:
             refunds_requested=len(inside.refunds),
             refunds_settled=len(settled),
             refunds_settled_fen=sum(r.amount_fen for r in settled),
+            claims={str(outcome): count for outcome, count in report.claims.items()},
+            withdrawal_heard_max_ms=report.withdrawal_heard_max_ms,
             money_difference_fen=report.money_difference_fen,
             dead_letters=sum(inside.dead_letters.values()),
             unaccounted_orders=report.unaccounted_orders,

@@ -9,7 +9,8 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from demo.checker import (
+from chassis.ids import request_id
+from demo.snapshots import (
     Inside,
     InsideOrder,
     InsideParcel,
@@ -18,6 +19,7 @@ from demo.checker import (
     OutsideClaim,
     OutsideOrder,
     OutsideRefund,
+    Withdrawal,
 )
 
 ORDERS = """
@@ -38,12 +40,36 @@ LEFT JOIN inventory.reservations r ON r.key = i.order_id
 RESERVATIONS = """
 SELECT r.key, r.state FROM inventory.reservations r JOIN ingest.orders i ON i.order_id = r.key
 """
+CLAIMS = """
+SELECT channel, shop, refund_no, refund_id FROM ingest.aftersales
+UNION ALL SELECT channel, shop, return_no, refund_id FROM ingest.returns
+"""
+WITHDRAWALS = """
+SELECT command_id, reason, (extract(epoch FROM settled_at) * 1000)::bigint AS heard_at_ms
+FROM chassis.commands_settled WHERE processor = 'refunds' AND command_id LIKE 'ended-%'
+"""
+NOT_OPENED = """
+SELECT told ->> 'document_no' AS refund_id
+FROM ingest.write_backs, json_array_elements(document -> 'state' -> 'told') AS told
+WHERE document::text LIKE '%refund_refusal%' AND told ->> 'kind' = 'refund_refusal' AND told ->> 'outcome' = 'refused'
+"""
 CASES = """
 SELECT of_one.order_id, of_one.refund_id, of_one.state, of_one.amount_fen,
     of_one.tier = 'counter' OR of_one.end_reason = 'refunded_there' AS paid_elsewhere,
     coalesce(payout.stage || ', sent ' || payout.sends || ' times, asked ' || payout.asks || ' times: ' || payout.note, '')
-    AS payout
-FROM refunds.cases AS of_one LEFT JOIN refunds.payouts AS payout USING (order_id, refund_id)
+    AS payout,
+    of_one.end_reason,
+    (extract(epoch FROM greatest(
+        of_one.requested_at,
+        (of_one.goods_check ->> 'checked_at')::timestamptz,
+        (SELECT max((approval ->> 'approved_at')::timestamptz)
+         FROM json_array_elements(account.document -> 'state' -> 'cases') AS kept,
+             json_array_elements(kept -> 'approvals') AS approval
+         WHERE kept ->> 'refund_id' = of_one.refund_id)
+    )) * 1000)::bigint AS decided_at_ms
+FROM refunds.cases AS of_one
+JOIN refunds.accounts AS account ON account.key = of_one.order_id
+LEFT JOIN refunds.payouts AS payout USING (order_id, refund_id)
 """
 UNITS = """
 SELECT coalesce(sum(quantity) FILTER (WHERE kind IN ('receipt', 'adjustment')), 0)::bigint AS received,
@@ -106,6 +132,8 @@ def outside_of(ledger: Mapping[str, Any], stock_units: int) -> Outside:
                 shop=claim["shop"],
                 asks=claim["asks"],
                 status=claim["status"],
+                shown_open_at_ms=claim["shown_open_at_ms"],
+                shown_withdrawn_at_ms=claim["shown_withdrawn_at_ms"],
             )
             for claim in ledger["after_sales"]
         ),
@@ -138,10 +166,9 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             orders = await connection.fetch(ORDERS)
             reservations = await connection.fetch(RESERVATIONS)
-            claims = await connection.fetch(
-                "SELECT channel, refund_no, refund_id FROM ingest.aftersales "
-                "UNION ALL SELECT channel, return_no, refund_id FROM ingest.returns"
-            )
+            claims = await connection.fetch(CLAIMS)
+            withdrawals = await connection.fetch(WITHDRAWALS)
+            not_opened = await connection.fetch(NOT_OPENED)
             parcels = await connection.fetch(
                 "SELECT key, stage, waybill_no FROM fulfillment.parcels"
             )
@@ -157,6 +184,8 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
     return Inside(
         orders=tuple(_inside_order(row) for row in orders),
         claims={(row["channel"], row["refund_no"]): row["refund_id"] for row in claims},
+        withdrawals=_withdrawals(claims, withdrawals),
+        not_opened=frozenset(row["refund_id"] for row in not_opened),
         reservations={row["key"]: row["state"] for row in reservations},
         parcels=tuple(
             InsideParcel(order_id=row["key"], stage=row["stage"], waybill_no=row["waybill_no"])
@@ -172,6 +201,21 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
         unpublished=_by_whose(unpublished),
         parked=_by_whose(parked),
     )
+
+
+def _withdrawals(
+    claims: Iterable[Any], settled: Iterable[Any]
+) -> dict[tuple[str, str], Withdrawal]:
+    """By channel and claim; ingest names the command after the refund and how it ended, once for ever."""
+    answers = {
+        row["command_id"]: Withdrawal(heard_at_ms=row["heard_at_ms"], refusal=row["reason"])
+        for row in settled
+    }
+    named = {
+        (row["channel"], row["refund_no"]): request_id("ended", row["refund_id"], "withdrawn")
+        for row in claims
+    }
+    return {key: answers[name] for key, name in named.items() if name in answers}
 
 
 def _by_whose(rows: Iterable[Any]) -> dict[str, int]:

@@ -35,6 +35,16 @@ SECONDS = 60.0
 SETTLE_TIMEOUT_S = 90.0
 TERMINAL_PERIOD_S = 0.5
 PLAIN_PERIOD_S = 5.0
+MIX = {
+    "weights": dict.fromkeys(MARKETPLACES, 1),
+    # Shops are asked every two seconds, and most claims are answered within seconds: some of these buyers are never
+    # seen, some come when the money has gone, and the others at every step between.
+    "withdraw_pct": 40,
+    "withdraw_after_s": [1, 12],
+}
+"""Buyers on every channel, of whom many think better of what they have claimed."""
+JUDGES_AFTER_S = 4.0
+"""How long a claim waits for the people who approve it: long enough that a buyer may be faster."""
 
 
 class Demo:
@@ -69,13 +79,13 @@ class Demo:
                 "stock_multiplier": 5,
                 # Pinduoduo lists what is three minutes old; whoever watches waits five seconds.
                 "settled_after_s": 5,
-                "mix": {"weights": dict.fromkeys(MARKETPLACES, 1)},
+                "mix": MIX,
             },
             users=users,
             say=lambda text: self._console.print(f"  … {text}", highlight=False),
         )
         async with platform, asyncio.TaskGroup() as group:
-            staff = Staff(platform)
+            staff = Staff(platform, judges_after_s=JUDGES_AFTER_S)
             units = await staff.stock_up()
             self._console.print(f"  … {units} units booked into three warehouses", highlight=False)
             await staff.compare_stock()

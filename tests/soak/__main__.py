@@ -28,6 +28,7 @@ from demo.checker import Report
 from demo.figures import Figures
 from demo.platform import Platform
 from demo.processes import Supervisor
+from demo.run import JUDGES_AFTER_S, MIX
 from demo.staff import Staff
 from deploy.embedded import stack as embedded
 from deploy.embedded.ports import reserved
@@ -74,7 +75,7 @@ class Soak:
         """The final report, and what is worth keeping of the run."""
         figures, wanted = Figures(self._platform), self._wanted
         async with asyncio.TaskGroup() as group:
-            staff = Staff(self._platform)
+            staff = Staff(self._platform, judges_after_s=JUDGES_AFTER_S)
             await staff.stock_up()
             working = group.create_task(staff.run())
             await self._traffic()
@@ -92,8 +93,7 @@ class Soak:
         raise AssertionError
 
     async def _traffic(self) -> None:
-        mix = {"weights": dict.fromkeys(MARKETPLACES, 1)}
-        order = {"rate_per_s": self._wanted.rate, "count": self._wanted.orders, "mix": mix}
+        order = {"rate_per_s": self._wanted.rate, "count": self._wanted.orders}
         answer = await self._platform.http.post(self._sim("traffic"), json=order)
         answer.raise_for_status()
 
@@ -204,6 +204,7 @@ async def _soak(stack: embedded.Stack, home: Path, wanted: argparse.Namespace) -
         simulator={
             "seed": wanted.seed,
             "faults": wanted.faults,
+            "mix": MIX,
             "stock_multiplier": 200,
             "settled_after_s": 5,
             "tracking_step_s": 1.0,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from demo.checker import (
+from demo.checker import check, summary
+from demo.snapshots import (
     Inside,
     InsideOrder,
     InsideParcel,
@@ -16,8 +17,6 @@ from demo.checker import (
     OutsideClaim,
     OutsideOrder,
     OutsideRefund,
-    check,
-    summary,
 )
 
 
@@ -80,6 +79,8 @@ INSIDE = Inside(
         ),
     ),
     claims={("taobao", "C2"): "refund-2"},
+    withdrawals={},
+    not_opened=frozenset(),
     reservations={"TB1": "shipped", "TB2": "shipped", "TB3": "cancelled", "TB5": "held"},
     parcels=(
         InsideParcel(order_id="TB1", stage="shipped", waybill_no="W1"),

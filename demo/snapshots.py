@@ -1,0 +1,148 @@
+"""What both worlds look like when a checker compares them: frozen values, read by `demo.reading`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+
+class OutsideOrder(Struct, frozen=True, kw_only=True):
+    """One order on its platform. `expected`: ok, or contradiction:<reason>."""
+
+    channel: str
+    shop: str
+    order_no: str
+    state: str
+    expected: str
+    paid_fen: int
+    shipped_waybills: tuple[str, ...]
+    units: Mapping[str, int]
+    listed: bool = True
+    """False: the platform has told nobody of it yet."""
+    takes_parcels: bool = True
+    """False: the platform cannot be told of parcels."""
+
+
+class OutsideRefund(Struct, frozen=True, kw_only=True):
+    """One refund at the payment gateway; `moved` counts how often money moved for it."""
+
+    request_no: str
+    """Our refund id."""
+    trade_no: str
+    amount_fen: int
+    moved: int
+
+
+class OutsideClaim(Struct, frozen=True, kw_only=True):
+    """One refund a buyer asked for on a platform. `status`: open, agreed, refused or withdrawn."""
+
+    channel: str
+    order_no: str
+    claim_no: str
+    shop: str = ""
+    asks: bool = True
+    """False: the shop's own people answered it, and it may come as a document of its own."""
+    status: str = "open"
+    shown_open_at_ms: int = 0
+    """When an answer to us first told of it as open; 0: none has."""
+    shown_withdrawn_at_ms: int = 0
+    """The same for withdrawn."""
+
+
+class Outside(Struct, frozen=True, kw_only=True):
+    """The world outside."""
+
+    orders: tuple[OutsideOrder, ...]
+    claims: tuple[OutsideClaim, ...]
+    waybills: Mapping[str, str]
+    """Waybill → our parcel id."""
+    refunds: tuple[OutsideRefund, ...]
+    stock_units: int
+
+
+class InsideOrder(Struct, frozen=True, kw_only=True):
+    """One channel order as ingest holds it, and what became of it in `orders`."""
+
+    channel: str
+    shop: str
+    order_no: str
+    order_id: str
+    quarantined: bool
+    state: str
+    """Empty where `orders` does not know it."""
+    paid_fen: int
+    channel_state: str = ""
+    """Where the channel says it stands, in our words; empty where nothing of it could be read."""
+    mapped_units: int | None = None
+    """Pieces of ours in what was sold, where a mapping made others of them; None: as the channel counts."""
+    waiting_for: frozenset[str] = frozenset()
+    """Codes of what `orders` says it waits for."""
+    handed_over: bool = False
+    """Whether the buyer took the goods along: no parcel is sent, whatever stock says."""
+    news_set_aside: bool = False
+    """Whether what the channel said last is in quarantine, after something older was taken in."""
+
+
+class InsideParcel(Struct, frozen=True, kw_only=True):
+    """One parcel."""
+
+    order_id: str
+    stage: str
+    waybill_no: str
+
+
+class InsideRefund(Struct, frozen=True, kw_only=True):
+    """One refund case."""
+
+    order_id: str
+    refund_id: str
+    state: str
+    amount_fen: int
+    paid_elsewhere: bool = False
+    """Whether a store or the channel itself paid it: no gateway knows of it."""
+    payout: str = ""
+    """Where its payout stands and what the gateway last said."""
+    end_reason: str = ""
+    decided_at_ms: int = 0
+    """When the last person, rule or warehouse agreed to it; its money went then or later."""
+
+
+class Withdrawal(Struct, frozen=True, kw_only=True):
+    """What `refunds` answered when it was told that a claim is withdrawn. `refusal`: "" where its case ended."""
+
+    heard_at_ms: int
+    refusal: str = ""
+
+
+class Inside(Struct, frozen=True, kw_only=True):
+    """What we hold."""
+
+    orders: tuple[InsideOrder, ...]
+    claims: Mapping[tuple[str, str], str]
+    """(channel, number of a buyer's claim) → refund id it was turned into."""
+    withdrawals: Mapping[tuple[str, str], Withdrawal]
+    """The same key → what became of the news that the buyer withdrew it."""
+    not_opened: frozenset[str]
+    """Refund ids that our books could not take, for a person to answer in the channel's back office."""
+    reservations: Mapping[str, str]
+    """Order → state of its reservation."""
+    parcels: tuple[InsideParcel, ...]
+    refunds: tuple[InsideRefund, ...]
+    stock: Mapping[str, int]
+    """oversold_units, negative_rows, reserved_mismatch, ledger_mismatch of inventory."""
+    units_received: int
+    units_deducted: int
+    units_returned: int
+    units_on_hand: int
+    dead_letters: Mapping[str, int]
+    """This and the two below: what stands, by whose it is (processor, and what tells more)."""
+    unpublished: Mapping[str, int]
+    parked: Mapping[str, int]
+
+
+class Finding(Struct, frozen=True):
+    """One disagreement, with the ids that show it."""
+
+    check: str
+    detail: str

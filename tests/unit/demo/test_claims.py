@@ -1,0 +1,242 @@
+"""Each claim of a buyer has exactly one outcome, and what is wrong with one is found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from demo.claims import ClaimsEnded, Outcome, claims_ended
+from demo.snapshots import (
+    Inside,
+    InsideOrder,
+    InsideRefund,
+    Outside,
+    OutsideClaim,
+    OutsideOrder,
+    OutsideRefund,
+    Withdrawal,
+)
+
+SEEN_MS, DECIDED_MS, TOLD_MS, HEARD_MS = 1_000, 1_500, 2_000, 2_400
+KEY = ("taobao", "C1")
+ORDER = InsideOrder(
+    channel="taobao",
+    shop="taobao-1",
+    order_no="1",
+    order_id="TB1",
+    quarantined=False,
+    state="shipped",
+    paid_fen=1000,
+)
+OUTSIDE = Outside(
+    orders=(
+        OutsideOrder(
+            channel="taobao",
+            shop="taobao-1",
+            order_no="1",
+            state="finished",
+            expected="ok",
+            paid_fen=1000,
+            shipped_waybills=("W1",),
+            units={"CL01-01": 1},
+        ),
+    ),
+    claims=(),
+    waybills={},
+    refunds=(),
+    stock_units=0,
+)
+INSIDE = Inside(
+    orders=(ORDER,),
+    claims={},
+    withdrawals={},
+    not_opened=frozenset(),
+    reservations={"TB1": "shipped"},
+    parcels=(),
+    refunds=(),
+    stock={},
+    units_received=0,
+    units_deducted=0,
+    units_returned=0,
+    units_on_hand=0,
+    dead_letters={},
+    unpublished={},
+    parked={},
+)
+
+
+def claim(status: str, **changed: Any) -> OutsideClaim:
+    shown_ms = TOLD_MS if status == "withdrawn" else 0
+    made = OutsideClaim(
+        channel="taobao",
+        order_no="1",
+        claim_no="C1",
+        status=status,
+        shown_open_at_ms=SEEN_MS,
+        shown_withdrawn_at_ms=shown_ms,
+    )
+    return replace(made, **changed)
+
+
+def ended(
+    asked: OutsideClaim,
+    state: str = "",
+    reason: str = "",
+    *,
+    heard: str | None = None,
+    decided_at_ms: int = DECIDED_MS,
+    moved: int | None = None,
+    orders: tuple[InsideOrder, ...] = (ORDER,),
+) -> ClaimsEnded:
+    """`state`: of our case, "" where there is none; `heard`: what refunds said of the withdrawal, None where nothing."""
+    case = InsideRefund(
+        order_id="TB1",
+        refund_id="refund-1",
+        state=state,
+        amount_fen=400,
+        end_reason=reason,
+        decided_at_ms=decided_at_ms,
+    )
+    payout = OutsideRefund(
+        request_no="refund-1",
+        trade_no="taobao:1",
+        amount_fen=400,
+        moved=int(state == "settled") if moved is None else moved,
+    )
+    inside = replace(
+        INSIDE,
+        orders=orders,
+        claims={KEY: "refund-1"} if state else {},
+        refunds=(case,) if state else (),
+        withdrawals=(
+            {} if heard is None else {KEY: Withdrawal(heard_at_ms=HEARD_MS, refusal=heard)}
+        ),
+    )
+    return claims_ended(replace(OUTSIDE, claims=(asked,), refunds=(payout,)), inside)
+
+
+UNSEEN = claim("withdrawn", shown_open_at_ms=0)
+GONE = claim("withdrawn")
+PAYING, PAID = "already_paying", "already_ended"
+
+
+@pytest.mark.parametrize(
+    ("asked", "state", "reason", "heard", "outcome"),
+    [
+        (claim("agreed"), "settled", "", None, Outcome.SETTLED),
+        # The platform has not heard of it, or does not take it any more.
+        (claim("open"), "settled", "", None, Outcome.SETTLED),
+        (claim("refused"), "refused", "包裹已发出", None, Outcome.REFUSED),
+        (claim("open"), "refused", "包裹已发出", None, Outcome.REFUSED),
+        (UNSEEN, "", "", None, Outcome.WITHDRAWN_UNSEEN),
+        (claim("refused", shown_open_at_ms=0), "", "", None, Outcome.REFUSED_UNSEEN),
+        (claim("agreed"), "refused", "refunded_by_channel", None, Outcome.ANSWERED_BY_SHOP),
+        (GONE, "refused", "withdrawn", "", Outcome.WITHDRAWN),
+        (GONE, "refused", "包裹已发出", "", Outcome.WITHDRAWN),
+        (GONE, "", "", "", Outcome.WITHDRAWN),
+        (GONE, "settled", "", PAYING, Outcome.WITHDRAWN_PAID_BEFORE),
+        (GONE, "settled", "", PAID, Outcome.WITHDRAWN_PAID_BEFORE),
+        (GONE, "paying", "", PAYING, Outcome.UNDER_WAY),
+        (claim("open"), "awaiting_approval", "", None, Outcome.UNDER_WAY),
+        # Nobody asks us in a shop that answers by itself, but for what we read meanwhile.
+        (claim("agreed", asks=False), "", "", None, Outcome.ANSWERED_BY_SHOP),
+        (claim("agreed", asks=False), "refused", "refunded_by_channel", None, Outcome.ANSWERED_BY_SHOP),
+        (claim("agreed", asks=False), "settled", "", None, Outcome.PAID_THERE_TOO),
+        (claim("withdrawn", asks=False), "", "", None, Outcome.ANSWERED_BY_SHOP),
+        (claim("withdrawn", asks=False), "refused", "withdrawn", "", Outcome.WITHDRAWN),
+    ],
+)  # fmt: skip
+def test_a_claim_has_one_outcome(
+    asked: OutsideClaim, state: str, reason: str, heard: str | None, outcome: Outcome
+) -> None:
+    found = ended(asked, state, reason, heard=heard)
+    assert found.findings == ()
+    assert {name for name, count in found.outcomes.items() if count} == {outcome}
+    assert sum(found.outcomes.values()) == 1
+    assert found.looked_at == (outcome is not Outcome.ANSWERED_BY_SHOP)
+
+
+LATER = {"decided_at_ms": HEARD_MS + 1}
+
+
+@pytest.mark.parametrize(
+    ("asked", "state", "heard", "more", "wrong"),
+    [
+        # A claim is lost.
+        (claim("open"), "", None, {}, "is no refund"),
+        (claim("agreed"), "", None, {}, "is no refund"),
+        (claim("open"), "", "", {}, "is no refund"),
+        # That its buyer withdrew it is no excuse once an answer has shown it open: nobody knew to end it.
+        (GONE, "", None, {}, "was withdrawn and refunds was not told"),
+        (GONE, "settled", None, {}, "was withdrawn and refunds was not told"),
+        (GONE, "awaiting_goods", None, {}, "was withdrawn and refunds was not told"),
+        (UNSEEN, "settled", "", {}, "is a refund and was never shown open"),
+        # The news is taken and ignored.
+        (GONE, "settled", "", {}, "was paid after refunds had been told that it was withdrawn"),
+        (GONE, "paying", "", {}, "is paying after refunds had been told that it was withdrawn"),
+        (GONE, "awaiting_approval", "", {}, "is awaiting_approval after refunds had been told that it was withdrawn"),
+        (GONE, "settled", "refund_unknown", {}, "was paid after refunds had been told that it was withdrawn"),
+        # It says that it was too late, and somebody agreed afterwards.
+        (GONE, "settled", PAYING, LATER, "was paid after refunds had been told that it was withdrawn"),
+        # It ends, and is paid all the same.
+        (GONE, "refused", "", {"reason": "withdrawn", "moved": 1}, "ended unpaid and money moved"),
+        (claim("refused"), "settled", None, {}, "is refused there and paid"),
+        (claim("agreed"), "refused", None, {"reason": "包裹已发出"}, "is agreed to there and refused here"),
+        (claim("open"), "refused", "", {"reason": "withdrawn"}, "ended as withdrawn and is open"),
+        (claim("open"), "refused", None, {}, "is refused without a reason"),
+        (claim("open"), "failed", None, {}, "failed at the gateway"),
+        (GONE, "failed", PAYING, {}, "failed at the gateway"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_claim_is_found(
+    asked: OutsideClaim, state: str, heard: str | None, more: dict[str, Any], wrong: str
+) -> None:
+    found = ended(asked, state, heard=heard, **more)
+    assert [finding.detail for finding in found.findings] == [f"taobao C1 of 1 {wrong}"]
+    assert found.outcomes[Outcome.WRONG] == found.looked_at == 1
+
+
+def test_a_claim_waits_with_what_is_set_aside_unless_it_is_a_refund_all_the_same() -> None:
+    for order in (
+        replace(ORDER, order_id="", quarantined=True),
+        replace(ORDER, news_set_aside=True),
+    ):
+        waits = ended(claim("open"), orders=(order,))
+        assert (waits.outcomes[Outcome.SET_ASIDE], waits.looked_at) == (1, 0)
+        paid = ended(claim("agreed"), "settled", orders=(order,))
+        assert (paid.outcomes[Outcome.SETTLED], paid.looked_at) == (1, 1)
+
+
+def test_a_claim_that_the_books_could_not_take_was_left_to_a_person_after_a_payment() -> None:
+    earlier = InsideRefund(order_id="TB1", refund_id="refund-0", state="settled", amount_fen=400)
+    inside = replace(
+        INSIDE,
+        claims={KEY: "refund-1"},
+        refunds=(earlier,),
+        not_opened=frozenset({"refund-1"}),
+    )
+    outside = replace(OUTSIDE, claims=(claim("open"),))
+    assert claims_ended(outside, inside).outcomes[Outcome.NOT_OPENED] == 1
+    for wrong in (
+        replace(inside, not_opened=frozenset()),
+        replace(inside, refunds=(replace(earlier, state="refused"),)),
+        replace(inside, refunds=(replace(earlier, order_id="TB2"),)),
+    ):
+        [finding] = claims_ended(outside, wrong).findings
+        assert finding.detail == "taobao C1 of 1 is no refund"
+
+
+def test_what_a_store_paid_at_its_counter_is_settled() -> None:
+    paid = InsideRefund(
+        order_id="TB1", refund_id="refund-1", state="settled", amount_fen=400, paid_elsewhere=True
+    )
+    inside = replace(INSIDE, claims={KEY: "refund-1"}, refunds=(paid,))
+    outside = replace(OUTSIDE, claims=(claim("agreed", asks=False),))
+    assert claims_ended(outside, inside).outcomes[Outcome.SETTLED] == 1
+
+
+def test_how_long_the_news_of_a_withdrawal_was_on_its_way() -> None:
+    assert ended(GONE, "refused", "withdrawn", heard="").withdrawal_heard_max_ms == 400
+    assert ended(UNSEEN).withdrawal_heard_max_ms == 0
