@@ -29,6 +29,8 @@ class Outcome(StrEnum):
     SETTLED = "settled"
     REFUSED = "refused"
     """By us, with a reason."""
+    FAILED = "failed"
+    """The gateway refused to pay what its order contradicts itself about."""
     WITHDRAWN_UNSEEN = "withdrawn_unseen"
     """Before any answer to us showed it open."""
     REFUSED_UNSEEN = "refused_unseen"
@@ -67,6 +69,7 @@ def claims_ended(outside: Outside, inside: Inside) -> ClaimsEnded:
     moved = {refund.request_no for refund in outside.refunds if refund.moved}
     outcomes: Counter[Outcome] = Counter(dict.fromkeys(Outcome, 0))
     findings = []
+    fine = {(order.channel, order.order_no) for order in outside.orders if order.expected == "ok"}
     unasked = {**_not_opened(outside, inside), **_unasked(outside, inside)}
     for claim in outside.claims:
         key = (claim.channel, claim.claim_no)
@@ -75,6 +78,8 @@ def claims_ended(outside: Outside, inside: Inside) -> ClaimsEnded:
         if outcome is None:
             ended = _ended(claim, case, inside.withdrawals.get(key), moved)
             outcome = ended if isinstance(ended, Outcome) else Outcome.WRONG
+            if outcome is Outcome.FAILED and (claim.channel, claim.order_no) in fine:
+                outcome, ended = Outcome.WRONG, "failed at the gateway"
             if outcome is Outcome.WRONG:
                 what = f"{claim.channel} {claim.claim_no} of {claim.order_no} {ended}"
                 findings.append(Finding("claims", what))
@@ -159,7 +164,7 @@ def _ended(
     if case.state == "settled":
         return "is refused there and paid" if claim.status == "refused" else Outcome.SETTLED
     if case.state == "failed":
-        return "failed at the gateway"
+        return Outcome.FAILED
     if case.state != "refused":
         return Outcome.UNDER_WAY
     if claim.status == "agreed":
@@ -189,5 +194,5 @@ def _ended_withdrawn(
         paid = "was paid" if case.state == "settled" else f"is {case.state}"
         return f"{paid} after refunds had been told that it was withdrawn"
     if case.state == "failed":
-        return "failed at the gateway"
+        return Outcome.FAILED
     return Outcome.WITHDRAWN_PAID_BEFORE if case.state == "settled" else Outcome.UNDER_WAY

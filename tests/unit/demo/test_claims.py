@@ -228,6 +228,16 @@ def test_a_claim_that_the_books_could_not_take_was_left_to_a_person_after_a_paym
         assert finding.detail == "taobao C1 of 1 is no refund"
 
 
+@pytest.mark.parametrize("status", ["open", "withdrawn"])
+def test_only_what_a_platform_contradicts_itself_about_may_fail_at_the_gateway(status: str) -> None:
+    failed = InsideRefund(order_id="TB1", refund_id="refund-1", state="failed", amount_fen=400)
+    too_late = {KEY: Withdrawal(heard_at_ms=HEARD_MS, refusal=PAID)}
+    inside = replace(INSIDE, claims={KEY: "refund-1"}, refunds=(failed,), withdrawals=too_late)
+    contradicted = replace(OUTSIDE.orders[0], expected="contradiction:amount_mismatch")
+    outside = replace(OUTSIDE, orders=(contradicted,), claims=(claim(status),))
+    assert claims_ended(outside, inside).outcomes[Outcome.FAILED] == 1
+
+
 def test_what_a_store_paid_at_its_counter_is_settled() -> None:
     paid = InsideRefund(
         order_id="TB1", refund_id="refund-1", state="settled", amount_fen=400, paid_elsewhere=True
