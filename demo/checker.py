@@ -163,11 +163,14 @@ def _contents(
         # Of a contradictory order what came last may wait in quarantine, and an earlier word stands.
         if o.expected == "ok" and (o.takes_parcels or (o.channel, o.order_no) not in taken_back)
     }
+    # For some platforms a buyer's open claim comes before the parcel.
+    asked = {(c.channel, c.order_no) for c in outside.claims if c.asks and c.status == "open"}
     known = [o for o in inside.orders if o.order_id and o.channel_state]
     looked_at["contents"] = len(known)
     for order in known:
         state = states.get((order.channel, order.shop, order.order_no))
-        if state is not None and order.channel_state not in NEWEST[state]:
+        on_hold = order.channel_state == "paid_on_hold" and (order.channel, order.order_no) in asked
+        if state is not None and order.channel_state not in NEWEST[state] and not on_hold:
             findings.append(
                 Finding(
                     "contents",

@@ -1,7 +1,7 @@
 """What became of each refund a buyer asked for: exactly one outcome, or a finding. Pure.
 
-Whether we ever were told that a claim is open is the platforms' own record, never ours: what its buyer withdrew before
-any answer to us showed it is the only claim that may be without a refund here.
+Whether we were told that a claim is open is the platforms' own record, not ours: what its buyer withdrew before any answer
+to us showed it open cannot have been lost here, and what was shown can.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Guarantees: an order's change time moves forward by at least a second with each version, so the
 whole-second times of the platforms order its versions; a window over change or creation time is exact;
-whoever listens hears of every change once, in order; that a claim was shown to its merchant is never forgotten.
+whoever listens hears of every change once, in order; when a claim was first shown to its merchant is kept.
 """
 
 from bisect import bisect_left, bisect_right

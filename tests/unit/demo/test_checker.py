@@ -273,6 +273,13 @@ def test_what_a_platform_tells_nobody_or_cannot_be_told_is_no_disagreement() -> 
     assert "left and the channel waits" in str(_lines(replace(outside, orders=expected), INSIDE))
 
 
+def test_an_order_that_left_may_be_on_hold_while_its_buyer_asks() -> None:
+    line = "contents: TB2 is known as paid_on_hold, the platform says finished"
+    for status, found in (("open", False), ("refused", True)):
+        outside = replace(OUTSIDE, claims=_with(OUTSIDE.claims, 0, status=status))
+        assert (line in _lines(outside, _inside(1, channel_state="paid_on_hold"))) is found
+
+
 def test_a_claim_waits_with_a_payment_that_is_in_quarantine() -> None:
     paid_unread = replace(_inside(1, news_set_aside=True), claims={})
     assert "claims: taobao C2 of 2 is no refund" not in _lines(OUTSIDE, paid_unread)
