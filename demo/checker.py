@@ -236,6 +236,7 @@ def _parcels(
     unsent = {
         (o.channel, o.order_no) for o in outside.orders if o.state == "paid" and o.takes_parcels
     }
+    unsent -= _stuck_there(outside, inside)
     left = [p for p in inside.parcels if p.stage in LEFT_US]
     looked_at["parcels"] = len(left)
     for parcel in left:
@@ -265,6 +266,20 @@ def _parcels(
         for order_id, what in state.items()
         if what in SHIPPED and order_id not in has_left
     ]
+
+
+def _stuck_there(outside: Outside, inside: Inside) -> set[tuple[str, str]]:
+    """Orders of which the platform takes neither the parcel nor our refusal of the buyer's request, which stands open there.
+
+    Taobao refuses no request before the goods are sent, and no goods while there is a request: a person answers it in
+    the back office.
+    """
+    refused = {r.refund_id for r in inside.refunds if r.state == "refused"}
+    return {
+        (claim.channel, claim.order_no)
+        for claim in outside.claims
+        if claim.status == "open" and inside.claims.get((claim.channel, claim.claim_no)) in refused
+    }
 
 
 def _money(

@@ -333,3 +333,22 @@ def test_what_a_till_sold_and_took_back_needs_no_parcel_and_no_gateway() -> None
     assert "claims: taobao R1 of 2 is no refund" in _lines(outside, lost)
     too_much = replace(inside, refunds=(*INSIDE.refunds, replace(at_counter, amount_fen=601)))
     assert "money: TB2 got 1001 fen back of 1000" in _lines(outside, too_much)
+
+
+def test_a_parcel_may_wait_where_the_platform_keeps_the_request_that_we_refused() -> None:
+    claim = OutsideClaim(channel="taobao", order_no="1", claim_no="C1")
+    outside = replace(
+        _outside(0, state="paid", shipped_waybills=()), claims=(*OUTSIDE.claims, claim)
+    )
+    case = InsideRefund(order_id="TB1", refund_id="refund-1", state="refused", amount_fen=400)
+    inside = replace(
+        _inside(0, waiting_for=frozenset({"delivery"}), channel_state="awaiting_shipment"),
+        claims={**INSIDE.claims, ("taobao", "C1"): "refund-1"},
+        refunds=(*INSIDE.refunds, case),
+    )
+    waits = "parcels: TB1 left and the channel waits"
+    assert waits not in _lines(outside, inside)
+    over = replace(outside, claims=(*OUTSIDE.claims, replace(claim, status="refused")))
+    assert waits in _lines(over, inside)
+    going_on = replace(inside, refunds=(*INSIDE.refunds, replace(case, state="awaiting_approval")))
+    assert waits in _lines(outside, going_on)
