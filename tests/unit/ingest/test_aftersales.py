@@ -157,8 +157,11 @@ class Polling:
         async def kept(*_: Any) -> None:
             """All it lists is closed."""
 
-        async def awaited(_shared: Any, _shop: Shop, before: datetime) -> list[str]:
+        async def awaited(
+            _shared: Any, _shop: Shop, before: datetime, *, open_too: bool
+        ) -> list[str]:
             assert before == wechat.clock.now() - aftersales.LOOK_BACK
+            assert not open_too, "its lists go by the time of changing"
             return self.awaited
 
         monkeypatch.setattr(aftersales, "awaited", awaited)
