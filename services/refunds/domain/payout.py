@@ -2,8 +2,9 @@
 
 Guarantees: money is asked for under one request number only, and with one amount; an outcome that is not
 known is asked for, never assumed; a request is sent again (same number, same amount) only after the gateway
-twice knew nothing of it; a refusal ends a payout only where no earlier sending is in doubt, or where it is of
-the very request; every count is bounded, and what cannot be decided waits for a person.
+twice knew nothing of it, and never once its channel has paid; a refusal ends a payout only where no earlier
+sending is in doubt, or where it is of the very request; every count is bounded, and what cannot be decided waits
+for a person.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from msgspec.structs import replace
 
 NOT_FOUND_TIMES: Final = 2
 """How often the gateway must not know a request before it is sent again."""
+PAID_THERE_NOT_FOUND_TIMES: Final = 6
+"""The same before a request is over whose channel has paid meanwhile: it is not sent again, under whose number the gateway
+would pay once, so a gateway that books late must have had its time. The questions come further and further apart."""
 BACKOFF_MAX_S: Final = 300.0
 UNDERWAY_WAIT_MAX_S: Final = 1800.0
 """Between questions about money that is on its way: a card's bank takes days."""
@@ -128,6 +132,8 @@ class Payout(Struct, frozen=True, kw_only=True):
     """A refusal that came while an earlier sending was in doubt."""
     note: str = ""
     """What was last heard, for people."""
+    paid_there: bool = False
+    """Whether its channel has paid: it is not sent any more."""
     gave_up: GaveUp | None = None
     """None until it needs a person."""
 
@@ -220,6 +226,10 @@ def _underway(payout: Payout, limits: Limits) -> Next:
 
 
 def _not_found(payout: Payout, limits: Limits) -> Next:
+    if payout.paid_there and not payout.declined:
+        if payout.not_found < PAID_THERE_NOT_FOUND_TIMES:
+            return Next(payout, _backoff_s(payout.not_found, limits))
+        return Next(replace(payout, stage=Stage.REFUSED, note="not found, paid there"), 0.0)
     if payout.not_found < NOT_FOUND_TIMES:
         return Next(payout, limits.query_wait_s)
     if payout.declined:

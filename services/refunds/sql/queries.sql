@@ -33,11 +33,11 @@ WHERE payout.order_id = ended.order_id AND payout.refund_id = ended.refund_id
 -- name: take_payouts
 -- Takes up to $1 due payouts for $2 seconds. What is to be sent becomes `sending` and committed before it is
 -- sent; what is found in `sending` was left there by someone who died, so its outcome is not known. What needs a
--- person is due until that was told, and stays as old as it is. What would be sent again although its channel has paid
--- by now is not: as far as the gateway knows, nothing of it has gone.
+-- person is due until that was told, and stays as old as it is. What would be sent although its channel has paid by now
+-- is not: what never left is over, what did is asked about.
 UPDATE refunds.payouts AS payout
 SET stage = CASE payout.stage
-        WHEN 'due' THEN CASE WHEN payout.paid_there THEN 'refused' ELSE 'sending' END
+        WHEN 'due' THEN CASE WHEN NOT payout.paid_there THEN 'sending' WHEN payout.sends = 0 THEN 'refused' ELSE 'unknown' END
         WHEN 'sending' THEN 'unknown' ELSE payout.stage END,
     sends = payout.sends + CASE WHEN payout.stage = 'due' AND NOT payout.paid_there THEN 1 ELSE 0 END,
     turn = payout.turn + 1,
@@ -52,7 +52,7 @@ FROM (
 WHERE payout.order_id = due.order_id AND payout.refund_id = due.refund_id
 RETURNING payout.order_id, payout.refund_id, payout.trade_no, payout.amount_fen, payout.reason,
     payout.stage, payout.turn, payout.sends, payout.asks, payout.not_found, payout.underway, payout.declined,
-    payout.note,
+    payout.note, payout.paid_there,
     coalesce((SELECT paid_fen FROM refunds.accounts WHERE key = payout.order_id), 0) AS paid_fen
 
 -- name: write_answer

@@ -67,6 +67,10 @@ def test_after_sending(payout: Payout, answer: Answer, stage: Stage, wait_s: flo
         (UNKNOWN, Settled(), Stage.SETTLED, 0.0),
         (UNKNOWN, NotFound(), Stage.UNKNOWN, 10.0),
         (replace(UNKNOWN, not_found=1), NotFound(), Stage.DUE, 10.0),
+        # Where its channel has paid it is not sent again: a gateway that books late gets its time.
+        (replace(UNKNOWN, not_found=1, paid_there=True), NotFound(), Stage.UNKNOWN, 20.0),
+        (replace(UNKNOWN, not_found=4, paid_there=True), NotFound(), Stage.UNKNOWN, 160.0),
+        (replace(UNKNOWN, not_found=5, paid_there=True), NotFound(), Stage.REFUSED, 0.0),
         (replace(UNKNOWN, not_found=1, declined="no"), NotFound(), Stage.REFUSED, 0.0),
         (replace(UNKNOWN, not_found=1, sends=3), NotFound(), Stage.NEEDS_PERSON, 0.0),
         (UNKNOWN, Differs("other"), Stage.NEEDS_PERSON, 0.0),
