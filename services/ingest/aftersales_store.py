@@ -13,7 +13,7 @@ from chassis.ids import request_id
 from chassis.postgres import ACQUIRE_TIMEOUT_S, Connection, Pool
 from services.ingest.channels import Aftersale
 from services.ingest.domain.model import LineRefundState
-from services.ingest.requests_ended import keep_ended
+from services.ingest.requests_ended import keep_ended, request_row
 from services.ingest.shops import Shop
 
 OPEN = frozenset({LineRefundState.REQUESTED, LineRefundState.RETURNING})
@@ -24,18 +24,7 @@ _aftersale_decoder = msgspec.json.Decoder(Aftersale)
 
 async def keep_aftersales(pool: Pool, shop: Shop, aftersales: Sequence[Aftersale]) -> None:
     """Keeps the open requests as they were read, and which have ended; what a buyer asks again is one request more."""
-    rows = [
-        (
-            shop.channel,
-            shop.shop,
-            a.refund_no,
-            a.order_no,
-            msgspec.json.encode(a).decode(),
-            request_id("refund", shop.channel, shop.shop, a.refund_no),
-        )
-        for a in aftersales
-        if a.state in OPEN
-    ]
+    rows = [request_row(shop, a) for a in aftersales if a.state in OPEN]
     if not aftersales:
         return
     async with (

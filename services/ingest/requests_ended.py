@@ -44,23 +44,19 @@ _known_decoder: msgspec.json.Decoder[Kept[KnownOrder]] = msgspec.json.Decoder(Ke
 _aftersale_decoder = msgspec.json.Decoder(Aftersale)
 
 
+def request_row(shop: Shop, asked: Aftersale) -> tuple[str, str, str, str, str, str]:
+    """A request as `ingest.aftersales` keeps it first: its key, its order, itself, and the id of its first refund."""
+    refund_id = request_id("refund", shop.channel, shop.shop, asked.refund_no)
+    document = msgspec.json.encode(asked).decode()
+    return shop.channel, shop.shop, asked.refund_no, asked.order_no, document, refund_id
+
+
 async def keep_ended(connection: Connection, shop: Shop, aftersales: Sequence[Aftersale]) -> None:
     """Keeps those which have ended. The same end a second time changes nothing."""
     ended = [one for one in aftersales if one.state in ENDS]
     await connection.executemany(
         SQL["keep_refunded"],
-        [
-            (
-                shop.channel,
-                shop.shop,
-                one.refund_no,
-                one.order_no,
-                msgspec.json.encode(one).decode(),
-                request_id("refund", shop.channel, shop.shop, one.refund_no),
-            )
-            for one in ended
-            if one.state is LineRefundState.REFUNDED
-        ],
+        [request_row(shop, one) for one in ended if one.state is LineRefundState.REFUNDED],
     )
     await connection.executemany(
         SQL["keep"],
