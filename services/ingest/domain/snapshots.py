@@ -202,8 +202,7 @@ Reading = Stale | Quarantine | Change
 
 def hold_of(order: CanonicalOrder) -> str:
     """Why a snapshot forbids shipping all of the order now; empty when it does not."""
-    gone = bool(order.items) and all(item.shipped_qty >= item.qty for item in order.items)
-    if gone and order.state is OrderSnapshotState.PAID_ON_HOLD:
+    if order.state is OrderSnapshotState.PAID_ON_HOLD and _all_left(order):
         # What has left must not leave again, either when what holds it is over.
         return SHIPPED_ELSEWHERE
     if order.hold:
@@ -227,6 +226,10 @@ def hold_of(order: CanonicalOrder) -> str:
     ):
         return PARTLY_REFUNDED
     return ""
+
+
+def _all_left(order: CanonicalOrder) -> bool:
+    return bool(order.items) and all(item.shipped_qty >= item.qty for item in order.items)
 
 
 def rank_of(order: CanonicalOrder, digest: str) -> Rank:
