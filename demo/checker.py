@@ -121,7 +121,7 @@ def _orders(
             held.order_id
             and order.expected == "ok"
             and held.paid_fen != order.paid_fen
-            and not _paid_back_before(held)
+            and not held.paid_back_before
         ):
             findings.append(
                 Finding(
@@ -144,11 +144,6 @@ def _orders(
         Finding("orders", f"{key} exists on no platform") for key in by_key if key not in known
     ]
     return unaccounted
-
-
-def _paid_back_before(order: InsideOrder) -> bool:
-    """Whether it was paid back before we first saw it: there was nothing to take in any more."""
-    return order.paid_fen == 0 and order.channel_state == "closed_refunded"
 
 
 def _contents(

@@ -115,11 +115,8 @@ def _whys(outside: Outside, inside: Inside) -> Iterator[tuple[OutsideClaim, Outc
         if o.order_id and inside.reservations.get(o.order_id) != "unmatched"
     }
     fine = {(o.channel, o.order_no) for o in outside.orders if o.expected == "ok"}
-    # Paid back before we first saw it, there was nothing to take in any more.
     paid_back = {
-        (o.channel, o.order_no)
-        for o in inside.orders
-        if o.order_id and not o.paid_fen and o.channel_state == "closed_refunded"
+        (o.channel, o.order_no) for o in inside.orders if o.order_id and o.paid_back_before
     }
     for claim in outside.claims:
         order = (claim.channel, claim.order_no)

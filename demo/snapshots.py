@@ -83,6 +83,11 @@ class InsideOrder(Struct, frozen=True, kw_only=True):
     news_set_aside: bool = False
     """Whether what the channel said last is in quarantine, after something older was taken in."""
 
+    @property
+    def paid_back_before(self) -> bool:
+        """Whether it was paid back before we first saw it: there was nothing to take in any more."""
+        return self.paid_fen == 0 and self.channel_state == "closed_refunded"
+
 
 class InsideParcel(Struct, frozen=True, kw_only=True):
     """One parcel."""
