@@ -6,6 +6,7 @@ that a half-open socket or a forgotten transaction ends as an error and not as s
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -16,6 +17,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from chassis.errors import StartRefused, Unavailable
+from chassis.log import logger
 
 Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -25,6 +27,7 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 30.0
 ACQUIRE_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 2.0
 SERVER_SETTINGS = {
     "lock_timeout": "5s",
     "statement_timeout": "25s",
@@ -69,6 +72,20 @@ async def open_pool(url: str, size: int, name: str = "danshu") -> Pool:
         )
     except AWAY as error:
         raise Unavailable(f"Postgres does not answer: {type(error).__name__}") from error
+
+
+async def close_pool(pool: Pool) -> None:
+    """Takes leave of the server; who does not answer within CLOSE_TIMEOUT_S is left without. A second call does nothing.
+
+    By itself asyncpg waits as long as for a statement, longer than a service has for its whole end.
+    """
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await pool.close()
+    except AWAY as away:
+        logger.warning(
+            "left without leave", server="postgres", why=f"{type(away).__name__}: {away}"
+        )
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ from chassis.commands import CommandDesk
 from chassis.errors import StartRefused, TooManyInvalid, Unavailable
 from chassis.http import Door, Standing, admin_app
 from chassis.log import configure, logger
-from chassis.postgres import Pool, migrate, open_pool
+from chassis.postgres import Pool, close_pool, migrate, open_pool
 from chassis.priority import give_way
 from chassis.processor import Processor
 from chassis.producer import Publisher
@@ -176,7 +176,7 @@ class _Run:
         await self._work(context, admin_port, http_port)
         desk.close()
         publisher.close()
-        await pool.close()
+        await close_pool(pool)
 
     async def _open_door(self, app: Any) -> int:
         self._door = Door(app, self._settings.http_host, self._settings.http_port)

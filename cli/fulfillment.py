@@ -24,7 +24,7 @@ from chassis.codec import codec
 from chassis.commands import CommandDesk, StillPending
 from chassis.errors import StartRefused, Unavailable
 from chassis.http import Outgoing
-from chassis.postgres import AWAY, open_pool
+from chassis.postgres import AWAY, close_pool, open_pool
 from chassis.producer import DeliveryFailed, Publisher
 from chassis.settings import Settings, read
 from deploy.embedded import stack
@@ -211,7 +211,7 @@ async def _fetched(settings: Settings, order_id: str) -> Parcel | None:
     try:
         return await ParcelReader(pool).parcel(order_id)
     finally:
-        await pool.close()
+        await close_pool(pool)
 
 
 async def _weighed(settings: Settings, sku: str) -> SkuWeight | None:
@@ -219,7 +219,7 @@ async def _weighed(settings: Settings, sku: str) -> SkuWeight | None:
     try:
         return await SkuWeights(pool).read(sku)
     finally:
-        await pool.close()
+        await close_pool(pool)
 
 
 async def _asked(settings: Settings, command: AskedOfParcel) -> CommandSettled | StillPending:
