@@ -20,6 +20,8 @@ from schemas.events.orders import OrderPlaced
 from services.ingest.replaying import Taken, place_of
 
 ANSWER_S = 10.0
+FETCH_WAIT_MS = 10
+"""A fetch at a partition's end waits so long for more, and the place that is wanted next waits behind it."""
 PAYLOADS = "channel-payloads"
 
 
@@ -32,6 +34,7 @@ class Keeping:
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
             "isolation.level": "read_committed",
+            "fetch.wait.max.ms": FETCH_WAIT_MS,
         }
         self._consumer = Consumer({**options, **kafka})
         self._prefix = prefix

@@ -242,7 +242,8 @@ class Trial:
 
     def _read(self, *domains: str) -> list[Out]:
         """Every record of these topics up to their present ends."""
-        consumer = Consumer({**self._rig.kafka, "group.id": f"{self._rig.prefix}.history"})
+        soon = {"group.id": f"{self._rig.prefix}.history", "fetch.wait.max.ms": 10}
+        consumer = Consumer({**self._rig.kafka, **soon})
         read: list[Out] = []
         try:
             for topic in (TOPICS[domain] for domain in domains):

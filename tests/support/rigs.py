@@ -243,7 +243,9 @@ def read_topic(kafka: dict[str, Any], prefix: str, domain: str) -> list[bytes]:
     """Every value of a topic from its beginning to its present end, partition by partition."""
     topic = topics.TOPICS[domain]
     name = topic.name(prefix)
-    consumer = Consumer({**kafka, "group.id": f"{prefix}.reader", "enable.auto.commit": False})
+    # A fetch at the end of one partition must not keep the next partition waiting.
+    soon = {"enable.auto.commit": False, "fetch.wait.max.ms": 10}
+    consumer = Consumer({**kafka, **soon, "group.id": f"{prefix}.reader"})
     values: list[bytes] = []
     try:
         for partition in range(topic.partitions):
