@@ -218,7 +218,7 @@ class _Run:
         processor.check(topics.consumed_by(processor.name))
         storage = PostgresStorage(context.pool, processor, context.codec)
         source = KafkaSource(
-            gathered(processor.gather_ms) | self._settings.kafka(),
+            gathered(processor.gather_ms) | self._settings.kafka_member(),
             prefix=self._settings.topic_prefix,
             processor=processor.name,
             sources=topics.consumed_by(processor.name),

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from chassis.clock import SystemClock
 from chassis.codec import Codec, key_and_version
-from chassis.errors import Invalid, Unavailable
+from chassis.errors import Invalid, StartRefused, Unavailable
 from chassis.log import logger
 from chassis.processor import Handlers, Record
 from chassis.storage import Advance
@@ -255,6 +255,11 @@ class KafkaSource:
         if error is not None:
             if error.code() in NOT_NOW:
                 return None
+            if "group.instance.id" in error.str():
+                raise StartRefused(
+                    "another process of the same service has taken this one's name: "
+                    "give each a DANSHU_INSTANCE of its own"
+                )
             raise KafkaException(error)
         source = self._names[str(message.topic())]
         partition, offset = int(message.partition() or 0), int(message.offset() or 0)

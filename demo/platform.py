@@ -98,6 +98,7 @@ class Platform:
             "DANSHU_POSTGRES_URL": self.postgres_url,
             "DANSHU_VALKEY_URL": self.stack.valkey_url,
             "DANSHU_TOPIC_PREFIX": self.prefix,
+            "DANSHU_INSTANCE": "1",
             "DANSHU_MASTER_KEYS": self.master_keys,
             "DANSHU_API_TOKEN": self.token,
             "DANSHU_HTTP_PORT": str(self.doors[service]),

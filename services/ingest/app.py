@@ -186,7 +186,7 @@ def _hint_reader(context: Context[IngestSettings], fetcher: Fetcher) -> HintRead
     )
     storage = PostgresStorage(context.pool, hints, context.codec)
     source = KafkaSource(
-        context.settings.kafka(),
+        context.settings.kafka_member(),
         prefix=context.settings.topic_prefix,
         processor=hints.name,
         sources=topics.consumed_by(hints.name),
@@ -203,7 +203,7 @@ def _sku_reader(context: Context[IngestSettings]) -> SkuReader:
         name="ingest-skus", table="", state=None, handlers={StockLevelChanged: _never}
     )
     source = KafkaSource(
-        gathered(SKUS_GATHER_MS) | context.settings.kafka(),
+        gathered(SKUS_GATHER_MS) | context.settings.kafka_member(),
         prefix=context.settings.topic_prefix,
         processor=levels.name,
         sources=topics.consumed_by(levels.name),

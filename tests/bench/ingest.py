@@ -64,7 +64,11 @@ async def door(platform: Platform, rate_per_s: float, seconds: float) -> dict[st
     """One run on a platform whose ingest has the roles `APART`; raises when a push is refused."""
     # It gets the port everyone knows: the process beside it has no door.
     platform.admin["doors"] = free_port()
-    own = {"DANSHU_INGEST_ROLES": '["doors"]', "DANSHU_ADMIN_PORT": str(platform.admin["doors"])}
+    own = {
+        "DANSHU_INGEST_ROLES": '["doors"]',
+        "DANSHU_ADMIN_PORT": str(platform.admin["doors"]),
+        "DANSHU_INSTANCE": "doors",
+    }
     child = await platform.supervisor.start(
         "doors", python("-m", "services.ingest"), platform.environment("ingest") | own
     )

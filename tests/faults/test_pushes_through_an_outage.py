@@ -120,6 +120,7 @@ class Ingest:
             "DANSHU_POSTGRES_URL": url,
             "DANSHU_TOPIC_PREFIX": prefix,
             "DANSHU_MASTER_KEYS": self.keys,
+            "DANSHU_INSTANCE": "1",
             "DANSHU_HTTP_PORT": str(self.http_port),
             "DANSHU_ADMIN_PORT": str(self.admin_port),
             "DANSHU_INGEST_SHOPS_FILE": str(shops),

@@ -37,6 +37,7 @@ from simulators.carriers.tracking import SALT
 from simulators.faults import Odds
 from simulators.settings import Settings
 from simulators.simulation import Simulation
+from tests.support.instances import Instances
 from tests.support.rigs import read_topic
 from tests.unit.fulfillment import parcels
 
@@ -100,6 +101,7 @@ class Rig:
     """What the ids of this rig's orders begin with."""
     versions: dict[tuple[str, str], int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
+    instances: Instances = field(default_factory=Instances)
 
     def orders(self, count: int) -> list[str]:
         """Ids of this rig's orders; the same ones whenever asked."""
@@ -235,7 +237,7 @@ class Rig:
             ).decode(),
             "DANSHU_FULFILLMENT_WATCH_INTERVAL_S": "0.2",
         }
-        process = await asyncio.create_subprocess_exec(
+        process = await self.instances.start(
             sys.executable,
             "-m",
             "services.fulfillment",

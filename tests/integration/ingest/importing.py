@@ -28,6 +28,7 @@ from chassis.crypto import new_master_key_text
 from chassis.http import Door
 from deploy.embedded.stack import Stack
 from schemas.events.orders import OrderPlaced
+from tests.support.instances import Instances
 from tests.support.rigs import read_topic
 from tests.unit.ingest.channels.builders import jd_item, jd_order
 
@@ -106,6 +107,7 @@ class Rig:
     master_keys: str = field(default_factory=new_master_key_text)
     port: int = 0
     log: list[str] = field(default_factory=list)
+    instances: Instances = field(default_factory=Instances)
 
     def environment(self) -> dict[str, str]:
         """Settings of every process on this rig."""
@@ -131,7 +133,7 @@ class Rig:
     @asynccontextmanager
     async def service(self, *, port: int = 0) -> AsyncIterator[asyncio.subprocess.Process]:
         """Ingest, ready; ended with the block."""
-        process = await asyncio.create_subprocess_exec(
+        process = await self.instances.start(
             sys.executable,
             "-m",
             "services.ingest",

@@ -28,6 +28,7 @@ from deploy.embedded.stack import Stack
 from schemas.events.channel_payloads import PayloadReceived
 from schemas.events.orders import OrderLinesMatched, OrderPlaced
 from schemas.events.stock_levels import StockLevelChanged
+from tests.support.instances import Instances
 from tests.support.rigs import read_topic
 from tests.unit.ingest.channels.builders import NOW, encoded, taobao_line, taobao_trade
 
@@ -47,6 +48,7 @@ class Market:
         self.kafka = {"bootstrap.servers": stack.kafka_bootstrap}
         self.prefix = prefix
         self.publisher = Publisher(self.kafka, prefix)
+        self._instances = Instances()
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("DANSHU_")},
             "DANSHU_KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
@@ -63,7 +65,7 @@ class Market:
         self, failpoints: str = "", merchant_codes: str = "trusted"
     ) -> AsyncIterator[Ingest]:
         """Ingest as a process; killed at the end of the block if it lives."""
-        process = await asyncio.create_subprocess_exec(
+        process = await self._instances.start(
             sys.executable,
             "-m",
             "services.ingest",

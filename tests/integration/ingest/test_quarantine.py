@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 from collections.abc import AsyncIterator
@@ -145,11 +144,10 @@ async def test_a_release_killed_in_the_middle_is_one_order(rig: Rig, point: str)
         sealed = SEAL.seal_payload(json.dumps({"lines": {LINE: {"quantity": 2}}}).encode())
         await rig.publish([command(CorrectQuarantined, "c-1", patch=sealed)])
         await rig.until(STATE, lambda state: state == "corrected")
-    with contextlib.suppress(ProcessLookupError):
-        async with rig.service(DANSHU_FAILPOINTS=f"{point}=kill@1") as doomed:
-            await rig.publish([command(ReleaseQuarantined, "r-1")])
-            async with asyncio.timeout(PATIENCE_S):
-                assert await doomed.process.wait() == -9
+    async with rig.service(DANSHU_FAILPOINTS=f"{point}=kill@1") as doomed:
+        await rig.publish([command(ReleaseQuarantined, "r-1")])
+        async with asyncio.timeout(PATIENCE_S):
+            assert await doomed.process.wait() == -9
     async with rig.service():
         await rig.publish([command(ReleaseQuarantined, "r-2")])
         await rig.until(

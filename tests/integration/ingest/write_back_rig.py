@@ -31,6 +31,7 @@ from simulators.orders import Order
 from simulators.registry import MARKETPLACES
 from simulators.settings import Mix, Settings
 from simulators.simulation import Simulation
+from tests.support.instances import Instances
 from tests.support.rigs import read_topic
 
 ROOT = Path(__file__).parents[3]
@@ -73,6 +74,7 @@ class Street:
         self.kafka = {"bootstrap.servers": stack.kafka_bootstrap}
         self.prefix = prefix
         self.publisher = Publisher(self.kafka, prefix)
+        self._instances = Instances()
         self._url = url
         self._shops = folder / "shops.json"
         self._base_url = base_url
@@ -99,7 +101,7 @@ class Street:
     @asynccontextmanager
     async def ingest(self, failpoints: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
         """Ingest as a process; killed at the end of the block if it lives."""
-        process = await asyncio.create_subprocess_exec(
+        process = await self._instances.start(
             sys.executable,
             "-m",
             "services.ingest",

@@ -23,6 +23,7 @@ from chassis.commands import envelope
 from chassis.http import client
 from chassis.producer import Publisher
 from deploy.embedded.stack import Stack
+from tests.support.instances import Instances
 from tests.support.rigs import read_topic
 
 CLONE = Path(__file__).parents[3]
@@ -43,6 +44,7 @@ class Rig:
     given: dict[str, str] = field(default_factory=dict)
     """Settings of every process on this rig beside the servers'."""
     versions: dict[tuple[str, str], int] = field(default_factory=dict)
+    instances: Instances = field(default_factory=Instances)
 
     async def publish(self, events: Sequence[Any]) -> None:
         """Puts events on their topics, each as the next of its order's stream there."""
@@ -113,8 +115,8 @@ class Rig:
 
     @asynccontextmanager
     async def service(self, **settings: str) -> AsyncIterator[Running]:
-        """The service, ready; ended by SIGTERM with the block, which must end it in order."""
-        process = await asyncio.create_subprocess_exec(
+        """The service, ready; unless it has ended, SIGTERM ends it with the block, which must end it in order."""
+        process = await self.instances.start(
             sys.executable,
             "-m",
             self.module,
@@ -132,12 +134,12 @@ class Rig:
                 headers={"authorization": f"Bearer {TOKEN}"},
             )
             async with http:
-                yield Running(http=http, process=process)
-            process.terminate()
-            async with asyncio.timeout(PATIENCE_S):
-                status = await process.wait()
+                yield Running(http=http, process=process, log=log)
+            if process.returncode is None:
+                process.terminate()
+                async with asyncio.timeout(PATIENCE_S):
+                    assert await process.wait() == 0, "\n".join(log)
             await draining
-            assert status == 0, "\n".join(log)
         except TimeoutError:
             raise AssertionError("it took too long: " + "".join(log)) from None
         finally:
@@ -151,6 +153,7 @@ class Running:
 
     http: httpx2.AsyncClient
     process: asyncio.subprocess.Process
+    log: list[str]
 
     async def ask(self, order_id: str, name: str, **body: Any) -> httpx2.Response:
         """POSTs a command."""

@@ -22,6 +22,7 @@ from chassis.errors import Unavailable
 from chassis.producer import Publisher
 from deploy.embedded.stack import Stack
 from tests.integration.refunds.peer import APP_ID, Peer, gateway_public_pem, merchant_private_pem
+from tests.support.instances import Instances
 
 TOKEN = "test-token"
 READY_TIMEOUT_S = 60.0
@@ -66,6 +67,7 @@ class World:
         self._kafka = {"bootstrap.servers": stack.kafka_bootstrap}
         self._prefix = topic_prefix
         self._publisher: Publisher | None = None
+        self._instances = Instances()
         self._environment = {
             "PATH": os.environ["PATH"],
             "DANSHU_KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
@@ -91,7 +93,7 @@ class World:
     @asynccontextmanager
     async def service(self, **environment: str) -> AsyncIterator[Running]:
         """The service, ready; stopped in order unless it was killed. `environment` is added to what it is told."""
-        process = await asyncio.create_subprocess_exec(
+        process = await self._instances.start(
             sys.executable,
             "-m",
             "services.refunds",
@@ -128,7 +130,7 @@ class World:
 
     async def died(self, environment: Mapping[str, str]) -> None:
         """Runs the service until it has killed itself at the failpoint that `environment` names."""
-        process = await asyncio.create_subprocess_exec(
+        process = await self._instances.start(
             sys.executable,
             "-m",
             "services.refunds",
