@@ -27,7 +27,8 @@ def rewind(shared: Mapping[str, Any], group: str, topic: str, back: timedelta) -
 
     Raises Unavailable when Kafka does not answer, or while another member of the group is alive.
     """
-    options = {"group.id": group, "enable.auto.commit": False, **shared}
+    # A fetch at the end of one partition must not keep the next partition waiting.
+    options = {"group.id": group, "enable.auto.commit": False, "fetch.wait.max.ms": 10, **shared}
     consumer = Consumer(options)
     try:
         return _rewind(consumer, topic, back)

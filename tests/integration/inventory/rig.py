@@ -133,9 +133,9 @@ class House:
         self.url = url
         self.valkey_url = valkey_url
         self.publisher = Publisher(self.kafka, prefix)
-        self.looker = Consumer(
-            {**self.kafka, "group.id": f"{prefix}.looker", "enable.auto.commit": False}
-        )
+        # A fetch at the end of one partition must not keep the next partition waiting.
+        soon = {"enable.auto.commit": False, "fetch.wait.max.ms": 10}
+        self.looker = Consumer({**self.kafka, **soon, "group.id": f"{prefix}.looker"})
         self.starts: dict[tuple[str, int], int] = {}
 
     async def publish(self, events: Sequence[Struct]) -> None:

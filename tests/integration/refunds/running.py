@@ -158,7 +158,8 @@ class World:
 
     def _read(self, enough: Callable[[list[Struct]], bool]) -> list[Struct]:
         topic = topics.TOPICS["refunds"]
-        consumer = Consumer({**self._kafka, "group.id": f"{self._prefix}.look"})
+        soon = {"fetch.wait.max.ms": 10}
+        consumer = Consumer({**self._kafka, **soon, "group.id": f"{self._prefix}.look"})
         name = topic.name(self._prefix)
         consumer.assign([TopicPartition(name, p, 0) for p in range(topic.partitions)])
         found: list[Struct] = []
