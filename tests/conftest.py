@@ -1,7 +1,8 @@
 """Fixtures of the whole suite: real servers, with a corner of their own for every test.
 
 `stack` starts the embedded servers once for all workers. `database_url`, `valkey_url` and
-`topic_prefix` are fresh per test. `private_stack` is for tests which kill servers.
+`topic_prefix` are fresh per test. `private_stack` is for tests which kill servers, one for each
+worker that has such tests.
 """
 
 from collections.abc import Iterator
@@ -44,13 +45,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _SerialInOneWorker(LoadScopeScheduling):  # type: ignore[misc]
-    """Tests of files that speak of `pytest.mark.serial` are one piece of work, all others one each.
+    """Of files that speak of `pytest.mark.serial` there are two pieces of work, all other tests are one each.
+
+    The two are what kills servers under a hub and what looks at a whole one: as long as each other, and neither
+    loads the machine all the time.
 
     xdist 3.8's own groups write into a field that pytest 9 no longer has, and keep nothing together.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "serial" if _is_serial(nodeid.partition("::")[0]) else nodeid
+        path = nodeid.partition("::")[0]
+        if not _is_serial(path):
+            return nodeid
+        return "serial faults" if path.startswith("tests/faults/") else "serial"
 
 
 @cache
@@ -97,14 +104,15 @@ def topic_prefix(stack: Stack) -> Iterator[str]:
         yield prefix
 
 
-@pytest.fixture(scope="module")
-def _module_stack() -> Iterator[stacks.PrivateStack]:
+@pytest.fixture(scope="session")
+def worker_stack() -> Iterator[stacks.PrivateStack]:
+    """Servers of this worker alone; what outlives a test may lie on them."""
     with stacks.private() as private:
         yield private
 
 
 @pytest.fixture
-def private_stack(_module_stack: stacks.PrivateStack) -> Iterator[stacks.PrivateStack]:
-    """Servers this test may kill, pause and restart; the module's tests share them."""
-    yield _module_stack
-    _module_stack.mend()
+def private_stack(worker_stack: stacks.PrivateStack) -> Iterator[stacks.PrivateStack]:
+    """Servers this test may kill, pause and restart; they are whole again for the next."""
+    yield worker_stack
+    worker_stack.mend()

@@ -120,8 +120,6 @@ class Processes:
         if self.stormy and self._chance.random() < 0.6:
             deadly = f"{self._chance.choice(DEADLY)}=kill@{self._chance.randrange(1, 40)}"
         kafka = {
-            # A process started again under its old name gets its partitions at once.
-            "group.instance.id": f"inventory-{number}",
             "session.timeout.ms": "6000",
             "heartbeat.interval.ms": "1000",
             "log_level": "0",
@@ -133,6 +131,8 @@ class Processes:
             "DANSHU_POSTGRES_URL": self._house.url,
             "DANSHU_TOPIC_PREFIX": self._house.prefix,
             "DANSHU_HTTP_PORT": str(self.ports[number]),
+            # A process started again under its old name gets its partitions at once.
+            "DANSHU_INSTANCE": str(number),
             "DANSHU_KAFKA_OPTIONS": json.dumps(kafka),
             "DANSHU_FAILPOINTS": deadly,
         }

@@ -24,10 +24,10 @@ LASTS_S = 8.0 if FULL else 4.0
 
 
 @pytest.fixture(scope="module")
-def topics(_module_stack: stacks.PrivateStack) -> Iterator[str]:
+def topics(worker_stack: stacks.PrivateStack) -> Iterator[str]:
     """Topics that all storms of the module share."""
-    with stacks.fresh_topics(_module_stack.addresses.kafka_bootstrap) as prefix:
-        prepare(_module_stack.addresses, prefix)
+    with stacks.fresh_topics(worker_stack.addresses.kafka_bootstrap) as prefix:
+        prepare(worker_stack.addresses, prefix)
         yield prefix
 
 

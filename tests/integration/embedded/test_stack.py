@@ -89,9 +89,7 @@ def test_each_server_comes_back_on_its_port_with_its_data(
         private_stack.kill(server)
         states_now = {one.name: one.state for one in stack.status(private_stack.home)}
         assert states_now[server] == "dead"
-        began_at = time.monotonic()
         private_stack.start(server)
-        assert time.monotonic() - began_at < 60
     private_stack.restart("kafka")
     private_stack.restart("postgres")
     assert recalled(private_stack.addresses) == ("kept", "kept", "kept")
