@@ -45,7 +45,9 @@ SELECT channel, shop, refund_no, refund_id FROM ingest.aftersales
 UNION ALL SELECT channel, shop, return_no, refund_id FROM ingest.returns
 """
 WITHDRAWALS = """
-SELECT command_id, reason, (extract(epoch FROM settled_at) * 1000)::bigint AS heard_at_ms
+SELECT command_id, (extract(epoch FROM settled_at) * 1000)::bigint AS heard_at_ms,
+    -- What came too late is told, and so no refusal.
+    CASE WHEN result_id IN ('already_paying', 'already_ended') THEN result_id ELSE reason END AS reason
 FROM chassis.commands_settled WHERE processor = 'refunds' AND command_id LIKE 'ended-%'
 """
 NOT_OPENED = """

@@ -142,6 +142,26 @@ class RecordPayout(Struct, frozen=True, kw_only=True):
     """原因"""
 
 
+class RecordRequestAgreed(Struct, frozen=True, kw_only=True):
+    """记录平台已同意 · the buyer's request was approved on its channel, which pays by itself, later; not over yet."""
+
+    TOPIC: ClassVar[str] = "commands-refunds"
+    FULL_NAME: ClassVar[str] = "danshu.commands_refunds.RecordRequestAgreed"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人、规则或定时器 · the channel"""
+    refund_id: str
+    """退款单号"""
+    refund_no: str
+    """渠道售后单号"""
+
+
 class RefuseRefund(Struct, frozen=True, kw_only=True):
     """拒绝退款."""
 
@@ -225,6 +245,28 @@ class RequestRefund(Struct, frozen=True, kw_only=True):
     """已退 · null = the money is still to be paid"""
 
 
+class ResolveDoubleRefund(Struct, frozen=True, kw_only=True):
+    """核实重复退款 · a person settles a DoubleRefundSuspected."""
+
+    TOPIC: ClassVar[str] = "commands-refunds"
+    FULL_NAME: ClassVar[str] = "danshu.commands_refunds.ResolveDoubleRefund"
+
+    order_id: str
+    """订单号 · aggregate, the Kafka key"""
+    command_id: str
+    """命令号 · the same id twice has one effect"""
+    issued_at: datetime
+    """下达时间"""
+    actor: str
+    """操作人 · who looked into it, never empty"""
+    refund_id: str
+    """退款单号"""
+    outcome: str
+    """结论 · only_ours, only_channel, recovered (both went, what went beyond the books was got back) or written_off (both went, and it stays gone)"""
+    reason: str
+    """理由 · what it rests on, never empty"""
+
+
 class ResumePayout(Struct, frozen=True, kw_only=True):
     """重新核实打款 · ask the gateway again about a payout that was given up."""
 
@@ -271,8 +313,10 @@ RECORDS: tuple[type[Struct], ...] = (
     EndRefund,
     GiveUpPayout,
     RecordPayout,
+    RecordRequestAgreed,
     RefuseRefund,
     RequestRefund,
+    ResolveDoubleRefund,
     ResumePayout,
     WithdrawRefund,
 )

@@ -8,6 +8,34 @@ from typing import ClassVar
 from msgspec import Struct
 
 
+class DoubleRefundResolved(Struct, frozen=True, kw_only=True):
+    """重复退款已核实 · a person has settled a DoubleRefundSuspected; the books say what went back."""
+
+    TOPIC: ClassVar[str] = "refunds"
+    FULL_NAME: ClassVar[str] = "danshu.refunds.DoubleRefundResolved"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    refund_id: str
+    """退款单号"""
+    outcome: str
+    """结论 · only_ours, only_channel, recovered (both went, what went beyond the books was got back) or written_off (both went, and it stays gone)"""
+    amount_fen: int
+    """实退金额(分) · what the books count as given back for this refund from now on, what went beyond its case included"""
+    difference_fen: int
+    """差额(分) · how much more that is than this refund's RefundSettled and its earlier resolutions told; below 0: less"""
+    order_fully_refunded: bool
+    """整单已退 · whether all that was paid has gone back, by this"""
+    actor: str
+    """操作人 · who looked into it"""
+    reason: str
+    """理由 · what it rests on"""
+
+
 class DoubleRefundSuspected(Struct, frozen=True, kw_only=True):
     """疑似重复退款 · a channel says that it gave money back which our gateway may pay too, or which our books have no room for; a person has to look, nothing is repaired by itself."""
 
@@ -92,6 +120,28 @@ class PayoutResumed(Struct, frozen=True, kw_only=True):
     """上次结果 · what the gateway said last before the payout was given up, empty if nothing"""
 
 
+class RefundAgreedThere(Struct, frozen=True, kw_only=True):
+    """平台已同意待平台打款 · the channel has approved the buyer's request and pays by itself; the case stays open until it lists it as paid; once a refund."""
+
+    TOPIC: ClassVar[str] = "refunds"
+    FULL_NAME: ClassVar[str] = "danshu.refunds.RefundAgreedThere"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    refund_id: str
+    """退款单号"""
+    amount_fen: int
+    """退款金额 · what our case is of, fen"""
+    refund_no: str
+    """渠道售后单号"""
+    actor: str
+    """操作人 · who says so: the channel"""
+
+
 class RefundApproved(Struct, frozen=True, kw_only=True):
     """退款已批准."""
 
@@ -114,6 +164,32 @@ class RefundApproved(Struct, frozen=True, kw_only=True):
     """是否已批齐 · all needed approvals are in"""
     reason: str
     """理由"""
+
+
+class RefundEndedTooLate(Struct, frozen=True, kw_only=True):
+    """申请了结太晚 · the buyer's request was withdrawn, or refused in the channel's back office, and our money is under way or gone; nothing is repaired by itself; once a refund."""
+
+    TOPIC: ClassVar[str] = "refunds"
+    FULL_NAME: ClassVar[str] = "danshu.refunds.RefundEndedTooLate"
+
+    order_id: str
+    """订单号 · our order id, the Kafka key"""
+    version: int
+    """序号 · position in this aggregate's stream on this topic, from 1"""
+    occurred_at: datetime
+    """发生时间 · when it happened, UTC"""
+    refund_id: str
+    """退款单号"""
+    amount_fen: int
+    """退款金额 · what our case is of, fen"""
+    outcome: str
+    """结果 · withdrawn or refused"""
+    settled: bool
+    """是否已到账 · true = the money had gone; false = the payout was under way"""
+    refund_no: str
+    """渠道售后单号 · empty if it was not told"""
+    actor: str
+    """操作人 · who says so: the channel"""
 
 
 class RefundFailed(Struct, frozen=True, kw_only=True):
@@ -274,10 +350,13 @@ class ReturnConfirmed(Struct, frozen=True, kw_only=True):
 
 
 RECORDS: tuple[type[Struct], ...] = (
+    DoubleRefundResolved,
     DoubleRefundSuspected,
     PayoutGivenUp,
     PayoutResumed,
+    RefundAgreedThere,
     RefundApproved,
+    RefundEndedTooLate,
     RefundFailed,
     RefundRefused,
     RefundRequested,

@@ -30,10 +30,13 @@ from schemas.events.orders import (
 )
 from schemas.events.quarantine import PayloadQuarantined, QuarantineEnded
 from schemas.events.refunds import (
+    DoubleRefundResolved,
     DoubleRefundSuspected,
     PayoutGivenUp,
     PayoutResumed,
+    RefundAgreedThere,
     RefundApproved,
+    RefundEndedTooLate,
     RefundFailed,
     RefundRefused,
     RefundRequested,
@@ -414,6 +417,9 @@ HANDLERS: Handlers = {
     RefundFailed: refunds.ended,
     ReturnConfirmed: only_told(refunds.came_back),
     DoubleRefundSuspected: refunds.double_suspected,
+    DoubleRefundResolved: refunds.double_resolved,
+    RefundAgreedThere: only_told(refunds.agreed_there),
+    RefundEndedTooLate: only_told(refunds.ended_too_late),
     PayoutGivenUp: refunds.payout_given_up,
     PayoutResumed: refunds.payout_resumed,
 }

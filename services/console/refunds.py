@@ -8,9 +8,12 @@ from msgspec.structs import replace
 
 from chassis.processor import Decision, Moment
 from schemas.events.refunds import (
+    DoubleRefundResolved,
     DoubleRefundSuspected,
     PayoutGivenUp,
     PayoutResumed,
+    RefundAgreedThere,
+    RefundEndedTooLate,
     RefundFailed,
     RefundRefused,
     RefundRequested,
@@ -24,6 +27,8 @@ from services.console.words import say, yuan
 
 BY_CHANNEL = "channel"
 """Who paid a refund that the channel gave back by itself."""
+CLOSED_THERE = "refunded_by_channel"
+"""Why a case ended whose order the channel closed, giving all of its money back."""
 
 
 def requested(
@@ -79,9 +84,12 @@ def settled(card: Card | None, event: RefundSettled, _facts: Any, moment: Moment
 def ended(
     card: Card | None, event: RefundRefused | RefundFailed, _facts: Any, moment: Moment
 ) -> Decision[Card]:
-    """No money goes back."""
+    """No money goes back by us."""
+    known = _closed(card or EMPTY, event.refund_id, moment)
+    if event.reason == CLOSED_THERE:
+        known = _once_only(known, event.refund_id)
     return Decision(
-        state=_closed(card or EMPTY, event.refund_id, moment),
+        state=known,
         effects=entry(event, moment, say(event.reason), getattr(event, "actor", "")),
     )
 
@@ -138,6 +146,39 @@ def double_suspected(
         ),
         effects=entry(event, moment, told, event.actor, event.refund_no),
     )
+
+
+def double_resolved(
+    card: Card | None, event: DoubleRefundResolved, _facts: Any, moment: Moment
+) -> Decision[Card]:
+    """Somebody has said what it was; what went back counts as that person says."""
+    known = _once_only(card or EMPTY, event.refund_id)
+    outcome = words.DOUBLE_OUTCOMES.get(event.outcome) or say(event.outcome)
+    gone = f"这笔共退 {yuan(event.amount_fen)}" if event.amount_fen else ""
+    change = with_flag if event.order_fully_refunded else without_flag
+    return Decision(
+        state=replace(
+            known,
+            refund_fen=known.refund_fen + event.difference_fen,
+            flags=change(known.flags, "refunded"),
+            updated_at=moment.now,
+        ),
+        effects=entry(
+            event, moment, " · ".join(filter(None, (outcome, gone, event.reason))), event.actor
+        ),
+    )
+
+
+def ended_too_late(event: RefundEndedTooLate) -> str:
+    """Nobody asks for it any more, and where our money is."""
+    why = say("refused_there" if event.outcome == "refused" else event.outcome)
+    ours = "我方已打款" if event.settled else "我方打款已发出"
+    return f"{why}，{ours} {yuan(event.amount_fen)}，需人工跟进"
+
+
+def agreed_there(event: RefundAgreedThere) -> str:
+    """Why its case stays open."""
+    return f"{yuan(event.amount_fen)} · 平台打款后自动入账，不要在这里再批一次"
 
 
 def _once_only(known: Card, refund_id: str) -> Card:

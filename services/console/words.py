@@ -126,10 +126,23 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "RefundFailed": "退款失败",
         "ReturnConfirmed": "退货验收",
         "DoubleRefundSuspected": "疑似重复退款",
+        "DoubleRefundResolved": "重复退款已核实",
+        "RefundAgreedThere": "平台已同意，等平台打款",
+        "RefundEndedTooLate": "申请了结太晚",
         "PayoutGivenUp": "打款待人工核实",
         "PayoutResumed": "重新核实打款",
     }
 )
+
+DOUBLE_OUTCOMES: Mapping[str, str] = MappingProxyType(
+    {
+        "only_ours": "只退了一次：我方打款成功，平台没有退",
+        "only_channel": "只退了一次：平台退了，我方没有打成",
+        "recovered": "退了两次：多退的已追回",
+        "written_off": "退了两次：多退的不追了，核销",
+    }
+)
+"""What a person may say of money that may have gone back twice."""
 
 SHOP_STATES: Mapping[str, str] = MappingProxyType(
     {
@@ -211,6 +224,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "withdrawn": "买家已撤回退款申请",
         "refused_there": "平台后台已拒绝",
         "refunded_there": "平台后台已退款",
+        "not_refunded_there": "已核实平台没有退款",
+        "refunded_beyond": "平台多退的钱已占用剩余金额，请先核对",
         "rule": "按规则自动通过",
         # triggers of the order's state, shown where no better reason was given
         "placed": "下单",

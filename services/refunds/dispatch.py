@@ -96,7 +96,9 @@ class Dispatcher:
 
     async def _rest(self) -> None:
         try:
-            metrics.NEEDS_PERSON.set(await self.journal.waiting_for_people())
+            payouts, doubts = await self.journal.waiting_for_people()
+            metrics.NEEDS_PERSON.set(payouts)
+            metrics.DOUBLE_REFUNDS.set(doubts)
         except Unavailable as error:
             logger.warning("waiting", dispatcher="payouts", why=str(error))
         await asyncio.sleep(self.idle_s)

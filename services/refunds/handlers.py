@@ -19,8 +19,10 @@ from schemas.events.commands_refunds import (
     GiveUpPayout,
     PaidBack,
     RecordPayout,
+    RecordRequestAgreed,
     RefuseRefund,
     RequestRefund,
+    ResolveDoubleRefund,
     ResumePayout,
     WithdrawRefund,
 )
@@ -34,9 +36,9 @@ from schemas.events.orders import (
 )
 from schemas.events.refunds import RefundFailed
 from schemas.events.shipments import ParcelDelivered, ParcelShipped
-from services.refunds import ending, telling
+from services.refunds import doubts, ending, telling
 from services.refunds.domain import giving_up, leaving, paid_back, resuming, rules, shares
-from services.refunds.domain.model import ENDED, Account, Case, CaseState, GoodsCheck
+from services.refunds.domain.model import Account, Case, CaseState, GoodsCheck
 from services.refunds.domain.rules import Refused
 from services.refunds.ending import EMPTY, changed_to, end_refund, refused_with, withdraw_refund
 from services.refunds.store import RefundFacts
@@ -120,28 +122,20 @@ def _open_early(account: Account, order_id: str, facts: RefundFacts, at: Moment)
 
 
 def channel_cancelled(
-    state: Account | None, event: OrderCancelled, _facts: object, at: Moment
+    state: Account | None, event: OrderCancelled, facts: RefundFacts, at: Moment
 ) -> Decided:
-    """Where the channel gave the money back itself, cases that have not paid yet end."""
+    """Where the channel gave the money back itself, cases that have not paid yet end; a payout in doubt is told."""
     account = state or EMPTY
     if not event.refunded_by_channel:
         return Decision(state=account)
     account = replace(account, refunded_by_channel=True)
-    events: list[Struct] = []
-    effects: list[object] = []
-    for case in account.cases:
-        if case.state in ENDED or case.state is CaseState.PAYING:
-            continue
-        why = ("orders", rules.PAID_BY_CHANNEL)
-        account, refused, changed = refused_with(account, event.order_id, case, why, at.now)
-        events.append(refused)
-        effects.append(changed)
-    return Decision(state=account, events=tuple(events), effects=tuple(effects))
+    return ending.closed_there(account, event.order_id, facts, at)
 
 
 def order_closed(state: Account | None, event: OrderClosed, _facts: object, at: Moment) -> Decided:
     """A cancelled order's goods stay with us: what waited for that is paid."""
-    return _gone_on(replace(state or EMPTY, cancelled=True), event.order_id, at)
+    closed: Decided = Decision(state=replace(state or EMPTY, cancelled=True))
+    return ending.and_then(closed, event.order_id, at)
 
 
 def parcel_shipped(
@@ -162,18 +156,8 @@ def parcel_shipped(
             account, refused, changed = refused_with(account, event.order_id, case, why, at.now)
             events.append(refused)
             effects.append(changed)
-    gone_on = _gone_on(account, event.order_id, at)
-    return replace(gone_on, events=tuple(events), effects=(*effects, *gone_on.effects))
-
-
-def _gone_on(account: Account, order_id: str, at: Moment) -> Decided:
-    effects: list[object] = []
-    for case in account.cases:
-        moved = rules.moved_on(account, case)
-        if moved is not case:
-            account = rules.with_case(account, moved)
-            effects.append(changed_to(order_id, account, moved, at.now))
-    return Decision(state=account, effects=tuple(effects))
+    left: Decided = Decision(state=account, events=tuple(events), effects=tuple(effects))
+    return ending.and_then(left, event.order_id, at)
 
 
 def parcel_delivered(
@@ -207,7 +191,7 @@ def request_refund(
     state = shares.fixed(known)
     if any(end.refund_id == command.refund_id for end in known.ended_early):
         return Decision(state=known, result_id=command.refund_id)
-    if command.refund_id in state.withdrawn or command.refund_id in state.beyond:
+    if any(command.refund_id in over for over in (state.withdrawn, state.beyond, state.doubts)):
         return Decision(state=state, refusal="request_over")
     if command.taken_back is not None:
         return _paid_back(known, command, command.taken_back, at)
@@ -220,9 +204,11 @@ def request_refund(
         return _early(known, command)
     tier = facts.tier(rules.tier_facts(state, command, claimed, at.now))
     case = rules.opened(state, command, claimed, tier, at.now)
-    case = rules.moved_on(state, case)
+    state, case = doubts.agreed_before(state, rules.moved_on(state, case))
     account = rules.with_case(state, case)
     events: list[Struct] = [telling.requested(command.order_id, case, at.now)]
+    if case.heard_there is not None:
+        events.append(telling.agreed_there(command.order_id, case, case.heard_there, at.now))
     if case.approved:
         events.append(
             telling.approved(
@@ -345,18 +331,18 @@ def record_payout(
     if state is None or case is None:
         return Decision(state=state, refusal="refund_unknown")
     outcome = CaseState.SETTLED if command.outcome == "settled" else CaseState.FAILED
-    if case.state is outcome is CaseState.SETTLED and case.end_reason == rules.REFUNDED_THERE:
+    if outcome is CaseState.SETTLED and ending.ended_by_channel(case):
         return ending.paid_too(state, command.order_id, case, at.now)
     if case.state is outcome:
         return Decision(state=state, result_id=case.refund_id)
     if case.state is not CaseState.PAYING:
         return Decision(state=state, refusal="not_paying")
     ended = replace(case, state=outcome, ended_at=at.now, end_reason=command.reason, given_up=None)
-    there = case.paid_there
-    if there is not None and outcome is CaseState.FAILED:
-        there = replace(there, heard_at=at.now)
-        return ending.settled_there(state, command.order_id, case, there)
-    if there is not None:
+    if outcome is CaseState.SETTLED and case.paid_there is not None:
+        ended = replace(ended, told_fen=case.amount_fen)
+    if case.paid_there is not None and outcome is CaseState.FAILED:
+        return ending.not_gone(state, command.order_id, case, at)
+    if case.paid_there is not None:
         state = ending.counted_twice(state, case)
     if outcome is CaseState.FAILED:
         failed = RefundFailed(
@@ -371,7 +357,11 @@ def record_payout(
     settled = telling.settled(
         account, command.order_id, case, command.gateway, command.gateway_request_no, at.now
     )
-    return _moved(state, command.order_id, ended, (settled,), at.now)
+    decision = _moved(state, command.order_id, ended, (settled,), at.now)
+    changes = ending.doubt_changed(
+        command.order_id, decision.state or state, case.refund_id, at.now
+    )
+    return replace(decision, effects=(*decision.effects, *changes))
 
 
 def give_up_payout(
@@ -447,6 +437,8 @@ HANDLERS: Handlers = {
     RecordPayout: record_payout,
     GiveUpPayout: give_up_payout,
     ResumePayout: resume_payout,
+    RecordRequestAgreed: doubts.record_request_agreed,
+    ResolveDoubleRefund: doubts.resolve_double_refund,
 }
 EXTENSION_HANDLERS: Handlers = {OrderAmended: amend_order}
 """Also listened to where the table of tiers asks what only a channel tells."""

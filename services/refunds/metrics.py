@@ -14,3 +14,7 @@ NEEDS_PERSON = Gauge(
     "danshu_refund_payouts_need_person",
     "Payouts whose outcome nobody knows after all questions. Worry above 0: docs of the service.",
 )
+DOUBLE_REFUNDS = Gauge(
+    "danshu_refund_double_refunds_open",
+    "Refunds whose money may have gone twice and of which nobody has said what it was. Worry above 0: docs of the service.",
+)

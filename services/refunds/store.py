@@ -1,8 +1,7 @@
 """What the refunds service keeps beside its accounts, and every query it makes.
 
-Guarantees: the copy of a case, the opening of its payout, that it was told to be given up, its resumption, and that it is
-not sent any more are
-written in the transaction of the account they belong to; else a payout's journal is written by its newest taker only, outside any account.
+Guarantees: the copy of a case, of what may have gone twice, the opening of its payout, that it was told to be given up, its
+resumption, and that it is not sent any more are written in the transaction of the account they belong to; else a payout's journal is written by its newest taker only, outside any account.
 """
 
 from __future__ import annotations
@@ -22,17 +21,26 @@ from chassis.extension_facts import Told, told_to
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool, named_queries
 from chassis.processor import Column, FactsSource, Kept, Record
 from chassis.rules import Table, load_tables, unmet
-from schemas.events.commands_refunds import EndRefund, GiveUpPayout, ResumePayout
-from schemas.events.orders import ChannelExtension
+from schemas.events.commands_refunds import (
+    EndRefund,
+    GiveUpPayout,
+    ResolveDoubleRefund,
+    ResumePayout,
+)
+from schemas.events.orders import ChannelExtension, OrderCancelled
 from services.refunds import metrics
 from services.refunds.domain.giving_up import PayoutStands
 from services.refunds.domain.model import (
+    ENDED,
     GIVEN_BACK,
     Account,
     Case,
     CaseState,
+    Doubt,
     GivenUp,
     GoodsCheck,
+    HeardThere,
+    Resolution,
     Resumption,
 )
 from services.refunds.domain.payout import Next, Payout, Stage
@@ -41,8 +49,10 @@ from services.refunds.domain.rules import TIER_FACTS, TIER_OUTPUTS, Tier
 QUERIES: Final = named_queries(Path(__file__).parent / "sql" / "queries.sql")
 TIER_TABLE: Final = "refund-tier/default"
 LIST_MAX: Final = 500
-ABOUT_PAYOUTS: Final = (EndRefund, GiveUpPayout, ResumePayout)
+ABOUT_PAYOUTS: Final = (EndRefund, GiveUpPayout, ResolveDoubleRefund, ResumePayout)
 """Commands that are decided on where a payout stands, on its locked row."""
+CLOSINGS: Final = str(OrderCancelled.TOPIC)
+"""Where it is told that a channel gave all money of an order back: decided on where every payout of it stands."""
 
 
 PAYOUT_QUERIES: Final = (
@@ -60,14 +70,26 @@ class CaseChanged(Struct, frozen=True, kw_only=True):
     trade_no: str
     case: Case
     changed_at: datetime
-    payout: Literal["", "given_up", "resumed", "paid_there"] = ""
+    payout: Literal["", "given_up", "resumed", "paid_there", "untouched"] = ""
     """What became of a payout whose case stands where it stood; "" where the case moved."""
+
+
+class DoubtChanged(Struct, frozen=True, kw_only=True):
+    """Effect of a decision: that this refund's money may have gone twice is new, or stands so now."""
+
+    order_id: str
+    refund_id: str
+    doubt: Doubt
+    amount_fen: int
+    """What its case is of; 0 where there is none."""
+    beyond_fen: int
+    changed_at: datetime
 
 
 class RefundFacts:
     """The tier table, payouts that are given up or resumed, and the cases a batch changed, in order."""
 
-    __slots__ = ("_table", "changed", "payouts", "refuses_late")
+    __slots__ = ("_table", "changed", "doubts", "payouts", "refuses_late")
 
     def __init__(self, table: Table, *, refuses_late: bool = True) -> None:
         self._table = table
@@ -76,6 +98,8 @@ class RefundFacts:
         self.payouts: dict[tuple[str, str], PayoutStands] = {}
         """Of the refunds whose payout a command of the batch is about."""
         self.changed: dict[tuple[str, str], list[CaseChanged]] = {}
+        self.doubts: dict[tuple[str, str], DoubtChanged] = {}
+        """As they stand after the batch."""
 
     def tier(self, facts: Mapping[str, object]) -> Tier:
         """Who must agree. What the table cannot decide gets its strictest outputs."""
@@ -91,7 +115,10 @@ class RefundFacts:
         return told_to(self._table.optional, channel, extension)
 
     def apply(self, effect: object) -> None:
-        """Keeps a changed case until the batch is saved."""
+        """Keeps a changed case, or what may have gone twice, until the batch is saved."""
+        if isinstance(effect, DoubtChanged):
+            self.doubts[effect.order_id, effect.refund_id] = effect
+            return
         assert isinstance(effect, CaseChanged), effect
         key = effect.order_id, effect.case.refund_id
         self.changed.setdefault(key, []).append(effect)
@@ -107,16 +134,16 @@ class CasesOfBatch(FactsSource[RefundFacts]):
         self._refuses_late = refuses_late
 
     async def fetch(
-        self, work: Any, records: Sequence[Record], _kept: Mapping[str, Kept[Any]]
+        self, work: Any, records: Sequence[Record], kept: Mapping[str, Kept[Any]]
     ) -> RefundFacts:
         """The table, room for changes, and the payouts asked about, which are ours until the commit."""
         facts = RefundFacts(self._table, refuses_late=self._refuses_late)
-        asked = [r.event for r in records if isinstance(r.event, ABOUT_PAYOUTS)]
+        asked = _payouts_of(records, kept)
         if asked:
             rows = await work.connection.fetch(
                 QUERIES["payouts_asked_about"],
-                [command.order_id for command in asked],
-                [command.refund_id for command in asked],
+                [order_id for order_id, _ in asked],
+                [refund_id for _, refund_id in asked],
             )
             facts.payouts = {
                 (row["order_id"], row["refund_id"]): PayoutStands(
@@ -136,9 +163,17 @@ class CasesOfBatch(FactsSource[RefundFacts]):
 
     async def save(self, work: Any, facts: RefundFacts, _kept: Mapping[str, Kept[Any]]) -> None:
         """Copies cases; payouts are opened where money may go now, told, resumed, closed where a case ended."""
+        connection: Connection = work.connection
+        if facts.doubts:
+            await connection.execute(
+                QUERIES["keep_doubts"],
+                *(
+                    list(column)
+                    for column in zip(*map(_doubt_row, facts.doubts.values()), strict=True)
+                ),
+            )
         if not facts.changed:
             return
-        connection: Connection = work.connection
         newest = [steps[-1] for steps in facts.changed.values()]
         await connection.execute(
             QUERIES["keep_cases"],
@@ -161,8 +196,7 @@ class CasesOfBatch(FactsSource[RefundFacts]):
                     [step.order_id for step in steps],
                     [step.case.refund_id for step in steps],
                 )
-        paid = (CaseState.SETTLED, CaseState.FAILED)
-        if ended := [step for step in every if step.case.state in paid]:
+        if ended := [step for step in every if step.case.state in ENDED]:
             await connection.execute(
                 QUERIES["close_payouts"],
                 [step.order_id for step in ended],
@@ -179,6 +213,41 @@ class CasesOfBatch(FactsSource[RefundFacts]):
                 metrics.CASES.labels(case.tier, case.state).inc()
                 if case.state is CaseState.SETTLED:
                     metrics.SETTLED_FEN.inc(case.amount_fen)
+
+
+def _payouts_of(records: Sequence[Record], kept: Mapping[str, Kept[Any]]) -> list[tuple[str, str]]:
+    """Order and refund ids of the payouts that a batch may decide on.
+
+    Of whatever comes of an order on the topic of its closing, since one that had come too early may be decided with it.
+    """
+    asked = [
+        (r.event.order_id, r.event.refund_id) for r in records if isinstance(r.event, ABOUT_PAYOUTS)
+    ]
+    closed = {r.key for r in records if r.source == CLOSINGS}
+    for order_id in sorted(closed):
+        known = kept.get(order_id)
+        if known is not None and known.state is not None:
+            paying = [case for case in known.state.cases if case.state is CaseState.PAYING]
+            asked += [(order_id, case.refund_id) for case in paying]
+    return asked
+
+
+def _doubt_row(changed: DoubtChanged) -> tuple[object, ...]:
+    doubt = changed.doubt
+    return (
+        changed.order_id,
+        changed.refund_id,
+        doubt.reason,
+        changed.amount_fen,
+        doubt.there.fen,
+        doubt.ours_fen,
+        changed.beyond_fen,
+        doubt.there.refund_no,
+        doubt.there.actor,
+        doubt.suspected_at,
+        doubt.standing,
+        msgspec.json.encode(doubt.resolutions).decode(),
+    )
 
 
 def _case_row(changed: CaseChanged) -> tuple[object, ...]:
@@ -202,6 +271,7 @@ def _case_row(changed: CaseChanged) -> tuple[object, ...]:
         case.end_reason,
         msgspec.json.encode(case.resumptions).decode(),
         msgspec.json.encode(case.goods_check).decode() if case.goods_check else None,
+        msgspec.json.encode(case.heard_there).decode() if case.heard_there else None,
     )
 
 
@@ -260,10 +330,38 @@ class ListedCase(Struct, frozen=True, kw_only=True):
     """Newest last: who had the gateway asked again after the payout was given up."""
     goods_check: GoodsCheck | None
     """Who saw what came back; None if nobody has, or it was before it was kept."""
+    heard_there: HeardThere | None
+    """What its channel did that the case could not follow, or not yet; None: nothing."""
+
+
+class ListedDoubt(Struct, frozen=True, kw_only=True):
+    """Money of a refund that may have gone twice, as desks see it, and what was said of it. Money in fen."""
+
+    order_id: str
+    refund_id: str
+    reason: str
+    amount_fen: int
+    """What its case is of; 0 where there is none."""
+    there_fen: int | None
+    """What its channel gave back; None where it does not tell."""
+    ours_fen: int
+    """What our own payout was of; 0 where there was none."""
+    beyond_fen: int
+    """What counts as gone beside the cases of the order."""
+    refund_no: str
+    actor: str
+    suspected_at: datetime
+    standing: bool
+    """Whether it waits for a person."""
+    resolutions: tuple[Resolution, ...]
+    """Newest last."""
 
 
 class Totals(Struct, frozen=True, kw_only=True):
-    """All refunds in numbers. `needs_person` are among the pending."""
+    """All refunds in numbers. `needs_person` are among the pending.
+
+    `settled_fen` is of cases; `beyond_fen` went beside them, twice or more than was paid. `double_refunds` stand open.
+    """
 
     requested: int
     settled: int
@@ -272,6 +370,8 @@ class Totals(Struct, frozen=True, kw_only=True):
     failed: int
     refused: int
     needs_person: int
+    beyond_fen: int
+    double_refunds: int
 
 
 class Desk:
@@ -299,6 +399,29 @@ class Desk:
                     ),
                     "goods_check": msgspec.json.decode(
                         row["goods_check"] or "null", type=GoodsCheck | None
+                    ),
+                    "heard_there": msgspec.json.decode(
+                        row["heard_there"] or "null", type=HeardThere | None
+                    ),
+                }
+            )
+            for row in rows
+        )
+
+    async def doubts(
+        self, *, order_id: str = "", refund_id: str = "", standing: bool = False, limit: int = 100
+    ) -> tuple[ListedDoubt, ...]:
+        """What may have gone twice, newest first; `standing` asks for what waits for a person only."""
+        async with _connection(self._pool) as connection:
+            rows = await connection.fetch(
+                QUERIES["list_doubts"], order_id, refund_id, standing, min(limit, LIST_MAX)
+            )
+        return tuple(
+            ListedDoubt(
+                **{
+                    **dict(row),
+                    "resolutions": msgspec.json.decode(
+                        row["resolutions"], type=tuple[Resolution, ...]
                     ),
                 }
             )
@@ -350,11 +473,12 @@ class Journal:
         async with _connection(self._pool) as connection:
             await connection.execute(QUERIES["hurry_payout"], request_no)
 
-    async def waiting_for_people(self) -> int:
-        """How many payouts nobody knows the outcome of."""
+    async def waiting_for_people(self) -> tuple[int, int]:
+        """How many payouts nobody knows the outcome of, and how many refunds may have gone twice."""
         async with _connection(self._pool) as connection:
-            waiting: int = await connection.fetchval(QUERIES["waiting_for_people"])
-        return waiting
+            row = await connection.fetchrow(QUERIES["waiting_for_people"])
+        assert row is not None, "an aggregate without groups has one row"
+        return row["payouts"], row["doubts"]
 
 
 @asynccontextmanager

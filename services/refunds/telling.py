@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from schemas.events.commands_refunds import ResolveDoubleRefund
 from schemas.events.refunds import (
+    DoubleRefundResolved,
     DoubleRefundSuspected,
     PayoutGivenUp,
     PayoutResumed,
+    RefundAgreedThere,
     RefundApproved,
+    RefundEndedTooLate,
     RefundLine,
     RefundRefused,
     RefundRequested,
@@ -17,8 +21,16 @@ from schemas.events.refunds import (
     ReturnConfirmed,
     ReturnedLine,
 )
-from services.refunds.domain import giving_up, leaving, rules
-from services.refunds.domain.model import Account, Case, GivenUp, GoodsCheck, PaidThere
+from services.refunds.domain import doubt, giving_up, leaving, rules
+from services.refunds.domain.model import (
+    Account,
+    Case,
+    CaseState,
+    GivenUp,
+    GoodsCheck,
+    HeardThere,
+    PaidThere,
+)
 
 
 def approved(
@@ -100,6 +112,54 @@ def double_suspected(
         reason=reason,
         refund_no=there.refund_no,
         actor=there.actor,
+    )
+
+
+def double_resolved(
+    account: Account, command: ResolveDoubleRefund, difference_fen: int, now: datetime
+) -> DoubleRefundResolved:
+    """A person has settled it; `account` is what came of that."""
+    return DoubleRefundResolved(
+        order_id=command.order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=command.refund_id,
+        outcome=command.outcome,
+        amount_fen=doubt.given_back_fen(account, command.refund_id),
+        difference_fen=difference_fen,
+        order_fully_refunded=rules.gone_fen(account) >= account.paid_fen,
+        actor=command.actor,
+        reason=command.reason,
+    )
+
+
+def ended_too_late(
+    order_id: str, case: Case, heard: HeardThere, now: datetime
+) -> RefundEndedTooLate:
+    """Nobody asks any more for the money of a case that is under way or gone."""
+    return RefundEndedTooLate(
+        order_id=order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=case.refund_id,
+        amount_fen=case.amount_fen,
+        outcome=heard.outcome,
+        settled=case.state is CaseState.SETTLED,
+        refund_no=heard.refund_no,
+        actor=heard.actor,
+    )
+
+
+def agreed_there(order_id: str, case: Case, heard: HeardThere, now: datetime) -> RefundAgreedThere:
+    """The channel pays a case by itself, later."""
+    return RefundAgreedThere(
+        order_id=order_id,
+        version=0,
+        occurred_at=now,
+        refund_id=case.refund_id,
+        amount_fen=case.amount_fen,
+        refund_no=heard.refund_no,
+        actor=heard.actor,
     )
 
 

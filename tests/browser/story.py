@@ -18,9 +18,13 @@ from schemas.events.order_states import OrderHeld, OrderReadyToFulfil, OrderStat
 from schemas.events.orders import OrderLine, OrderPaid, OrderPlaced, Promotion
 from schemas.events.quarantine import PayloadQuarantined, QuarantineProblem
 from schemas.events.refunds import (
+    DoubleRefundResolved,
     DoubleRefundSuspected,
     PayoutGivenUp,
     PayoutResumed,
+    RefundAgreedThere,
+    RefundEndedTooLate,
+    RefundRefused,
     RefundRequested,
     RefundSettled,
 )
@@ -273,6 +277,51 @@ class Story:
             ),
         )
 
+    def double_refund_resolved(self, outcome: str = "written_off") -> tuple[Struct, ...]:
+        """Both went, somebody says, and nothing comes back."""
+        written_off = outcome == "written_off"
+        return (
+            self._event(
+                DoubleRefundResolved,
+                9200,
+                refund_id="R1",
+                outcome=outcome,
+                amount_fen=5990 if written_off else 2990,
+                difference_fen=3000 if written_off else 0,
+                order_fully_refunded=False,
+                actor="李会计",
+                reason="两边账单各有一笔",
+            ),
+        )
+
+    def refund_agreed_there(self) -> tuple[Struct, ...]:
+        """A clerk has approved it in the platform's back office, and the platform pays later."""
+        return (
+            self._event(
+                RefundAgreedThere,
+                9010,
+                refund_id="R1",
+                amount_fen=2990,
+                refund_no="T-900",
+                actor="channel:jd",
+            ),
+        )
+
+    def refund_ended_too_late(self) -> tuple[Struct, ...]:
+        """The buyer does not want it any more, and it is on its way."""
+        return (
+            self._event(
+                RefundEndedTooLate,
+                9030,
+                refund_id="R1",
+                amount_fen=2990,
+                outcome="withdrawn",
+                settled=False,
+                refund_no="T-900",
+                actor="channel:taobao",
+            ),
+        )
+
     def payout_resumed(self) -> tuple[Struct, ...]:
         """Somebody has the gateway asked again about a payout that was given up."""
         return (
@@ -286,6 +335,10 @@ class Story:
                 last_heard="HTTP 502",
             ),
         )
+
+    def refund_refused(self, reason: str) -> tuple[Struct, ...]:
+        """No money of ours goes back."""
+        return (self._event(RefundRefused, 9100, refund_id="R1", actor="orders", reason=reason),)
 
     def refund_settled(self) -> tuple[Struct, ...]:
         """And gets it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -96,13 +97,59 @@ class Resumption(Struct, frozen=True, kw_only=True):
     """None if that was before it was kept."""
 
 
-class PaidThere(Struct, frozen=True, kw_only=True):
+class PaidThere(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The channel says that it gave the money of a case back. `fen` is None where it does not tell how much."""
 
     fen: int | None
     refund_no: str
     actor: str
     heard_at: datetime
+    ours_fen: int = 0
+    """What our own payout was of, where it was closed unsent for this."""
+    by_closing: bool = False
+    """It closed the order and gave all of its money back; of this very request it has said nothing."""
+
+
+AGREED: Final = "agreed"
+
+
+class HeardThere(Struct, frozen=True, kw_only=True):
+    """What a channel did about a request without giving money back: `agreed` (it will), `withdrawn` or `refused`."""
+
+    outcome: str
+    refund_no: str
+    actor: str
+    heard_at: datetime
+
+
+class Resolution(Struct, frozen=True, kw_only=True):
+    """Somebody settled whether a refund went twice. `given_back_fen` is what the books count for it from then on,
+    `difference_fen` how much more that is than what had been told.
+    """
+
+    command_id: str
+    outcome: str
+    actor: str
+    reason: str
+    resolved_at: datetime
+    given_back_fen: int
+    difference_fen: int
+
+
+class Doubt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The money of a refund may have gone twice: once by us, once by its channel, as `there` says.
+
+    `ours_fen` is what our own payout was of, 0 where none was opened. It stands until it is resolved, by a person or,
+    where our payout turns out not to have gone, by the dispatcher; what comes to light later opens it anew.
+    """
+
+    reason: str
+    there: PaidThere
+    ours_fen: int
+    suspected_at: datetime
+    standing: bool = True
+    resolutions: tuple[Resolution, ...] = ()
+    """Newest last."""
 
 
 class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -140,6 +187,10 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     resumptions: tuple[Resumption, ...] = ()
     paid_there: PaidThere | None = None
     """Heard while its payout was under way, or what settled it."""
+    told_fen: int = 0
+    """What `RefundSettled` told of it, where it may have gone twice: what is found out later is told as a difference."""
+    heard_there: HeardThere | None = None
+    """What its channel did about it that the case could not follow, or not yet; the newest."""
 
     @property
     def approved(self) -> bool:
@@ -173,8 +224,12 @@ class Account(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Refund ids of requests that were over on the channel, without money, before a case was opened for them."""
     ended_early: tuple[EndRefund, ...] = ()
     """What the channel gave back before its order, the payment or the SKUs were known; counted when these are there."""
+    agreed_early: dict[str, HeardThere] = {}
+    """By refund id: what the channel has agreed to before a case was opened for it."""
     beyond: dict[str, int] = {}
     """Fen by refund id that the channel gave back and no case has room for, or that went twice."""
+    doubts: dict[str, Doubt] = {}
+    """By refund id: what may have gone twice, and what was."""
     told: Told = ()
     """What its channel alone tells and the table of tiers asks for."""
     unmatched: bool = False

@@ -78,6 +78,8 @@ def settled(account: Account, case: Case, there: PaidThere) -> GivenBack:
     amount_fen = freight_fen + sum(line.amount_fen for line in lines)
     if amount_fen <= 0:
         return GivenBack(case=None, beyond_fen=beyond_fen)
+    known_fen = case.paid_there.ours_fen if case.paid_there else 0
+    ours_fen = case.amount_fen if case.state is CaseState.PAYING else known_fen
     ended = replace(
         case,
         lines=lines,
@@ -87,7 +89,8 @@ def settled(account: Account, case: Case, there: PaidThere) -> GivenBack:
         ended_at=there.heard_at,
         end_reason=REFUNDED_THERE,
         given_up=None,
-        paid_there=there,
+        paid_there=replace(there, ours_fen=ours_fen),
+        told_fen=amount_fen,
     )
     return GivenBack(case=ended, beyond_fen=beyond_fen)
 

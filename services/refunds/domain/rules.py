@@ -30,6 +30,9 @@ PAID_BY_CHANNEL: Final = "refunded_by_channel"
 WITHDRAWN: Final = "withdrawn"
 REFUSED_THERE: Final = "refused_there"
 REFUNDED_THERE: Final = "refunded_there"
+PAID_THERE: Final = frozenset({PAID_BY_CHANNEL, REFUNDED_THERE})
+"""Why a case ended that its channel has paid."""
+NOT_REFUNDED_THERE: Final = "not_refunded_there"
 BEYOND: Final = "refunded_beyond"
 REASONS: Final[Mapping[str, str]] = {
     "order_unknown": "没有这个订单，或订单尚未同步",
@@ -38,6 +41,7 @@ REASONS: Final[Mapping[str, str]] = {
     WITHDRAWN: "买家已撤回退款申请",
     REFUSED_THERE: "平台后台已拒绝",
     REFUNDED_THERE: "平台后台已退款",
+    NOT_REFUNDED_THERE: "已核实平台没有退款",
     BEYOND: "平台多退的钱已占用剩余金额，请先核对",
     "request_over": "该申请在平台已了结",
     "outcome_unknown": "不认识的了结结果",
@@ -64,6 +68,11 @@ REASONS: Final[Mapping[str, str]] = {
     "payout_not_given_up": "正在打款或核实，不需要人工",
     "payout_answered": "支付渠道已有答复，正在入账",
     "resumed_without_reason": "请写明操作人和理由",
+    "not_suspected": "没有疑似重复退款",
+    "already_resolved": "已经核实过，结论不同",
+    "payout_in_doubt": "我方打款还在向支付渠道核实，等有结果或停下再下结论",
+    "payout_confirmed": "支付渠道已确认我方打款到账，不能认定只有平台退款",
+    "resolved_without_reason": "请写明操作人和理由",
 }
 """Every refusal, with what people read."""
 
@@ -252,15 +261,22 @@ def comes_too_late(case: Case) -> bool:
     return asked and waits and case.whole_unshipped
 
 
+def doubtful_fen(case: Case) -> int:
+    """What its channel may have paid beside a payout that is under way: it counts as gone until that is known."""
+    if case.state is not CaseState.PAYING or case.paid_there is None:
+        return 0
+    return case.paid_there.fen or case.amount_fen
+
+
 def affordable(account: Account, case: Case) -> bool:
-    """Whether its money may go beside all that went, counting what the channel gave back beyond the books."""
-    gone_fen = sum(
-        other.amount_fen
+    """Whether its money may go beside all that went, counting what the channel gave back beyond the books, or may have."""
+    others_fen = sum(
+        other.amount_fen + doubtful_fen(other)
         for other in account.cases
         if other.refund_id != case.refund_id
         and other.state in {CaseState.SETTLED, CaseState.PAYING}
     )
-    return gone_fen + sum(account.beyond.values()) + case.amount_fen <= account.paid_fen
+    return others_fen + sum(account.beyond.values()) + case.amount_fen <= account.paid_fen
 
 
 def moved_on(account: Account, case: Case) -> Case:
@@ -334,6 +350,12 @@ def with_case(account: Account, case: Case) -> Account:
         account,
         cases=tuple(case if old.refund_id == case.refund_id else old for old in account.cases),
     )
+
+
+def gone_fen(account: Account) -> int:
+    """All that went back: what cases settled, and what went beside them."""
+    settled = [case.amount_fen for case in account.cases if case.state is CaseState.SETTLED]
+    return sum(settled) + sum(account.beyond.values())
 
 
 def fully_refunded(account: Account) -> bool:

@@ -82,7 +82,7 @@ async def test_patience_is_bounded_and_then_a_person_is_needed(pool: Pool, peer:
     working = dispatcher(pool, peer.credentials(), issued)
     await run_until_quiet(working, pool)
     assert issued.commands == []
-    assert await working.journal.waiting_for_people() == 1
+    assert await working.journal.waiting_for_people() == (1, 0)
     assert (peer.refund_calls, peer.query_calls) == (1, 4)
     await pool.execute(QUERIES["resume_payouts"], ["order-0"], ["refund-0"])
     await run_until_quiet(dispatcher(pool, peer.credentials(), issued), pool)

@@ -106,7 +106,29 @@ async def test_where_both_have_paid_it_is_told_and_nothing_is_repaired(world: Wo
     assert_paid_once(world.peer.ledger, {(f"taobao:T{ORDER}", refund_id): 9_000})
 
 
-async def test_a_payout_that_the_gateway_put_off_is_closed_with_its_case(
+async def test_a_payout_that_was_not_sent_is_closed_with_its_case(world: World, pool: Pool) -> None:
+    """The dispatcher has looked when there was nothing to pay, and sleeps."""
+    async with world.service(DANSHU_REFUNDS_IDLE_S="3600") as service:
+        refund_id = await due(world, service)
+        await world.publish([ended("refunded", (1, 1), fen=9_000, refund_id=refund_id)])
+        events = await world.refund_events(settled)
+    assert not suspected(events)
+    [row] = await pool.fetch("SELECT stage, due_at FROM refunds.payouts")
+    assert (row["stage"], row["due_at"]) == ("done", None)
+    assert (world.peer.refund_calls, world.peer.ledger) == (0, [])
+
+
+async def due(world: World, service: Running) -> str:
+    """A small refund whose payout is opened and that nobody has sent; its id."""
+    await world.publish(SMALL)
+    part = [{"line_no": 1, "quantity": 1}]
+    body = {"order_id": ORDER, "request_key": "k1", "actor": "agent-1", "lines": part}
+    made = (await service.request(body)).json()
+    assert (made["state"], made["payout_stage"]) == ("paying", "due")
+    return str(made["refund_id"])
+
+
+async def test_a_payout_that_the_gateway_put_off_is_asked_about_and_not_sent_again(
     world: World, pool: Pool
 ) -> None:
     async with world.service(DANSHU_REFUNDS_QUERY_WAIT_S="600") as service:
@@ -115,8 +137,13 @@ async def test_a_payout_that_the_gateway_put_off_is_closed_with_its_case(
             while await pool.fetchval("SELECT stage FROM refunds.payouts") != "due":  # noqa: ASYNC110 — another process makes it true
                 await asyncio.sleep(0.05)
         await world.publish([ended("refunded", (1, 1), fen=9_000, refund_id=refund_id)])
+        await world.refund_events(suspected)
+    world.peer.query_plan = []
+    await pool.execute("UPDATE refunds.payouts SET due_at = now()")
+    async with world.service():
         events = await world.refund_events(settled)
-    assert not suspected(events)
+    [last] = [event for event in events if isinstance(event, RefundSettled)]
+    assert last.gateway == "channel"
     [row] = await pool.fetch("SELECT stage, due_at FROM refunds.payouts")
     assert (row["stage"], row["due_at"]) == ("done", None)
     assert (world.peer.refund_calls, world.peer.ledger) == (1, [])

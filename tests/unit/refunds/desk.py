@@ -20,6 +20,7 @@ from schemas.events.commands_refunds import (
     RefundRequestLine,
     RefuseRefund,
     RequestRefund,
+    ResolveDoubleRefund,
     ResumePayout,
 )
 from schemas.events.order_states import OrderClosed
@@ -36,7 +37,7 @@ from services.refunds.app import processor
 from services.refunds.domain.giving_up import PayoutStands
 from services.refunds.domain.model import Account, Case, CaseState, GivenUp
 from services.refunds.domain.payout import Stage
-from services.refunds.store import CaseChanged, RefundFacts, tier_table
+from services.refunds.store import CaseChanged, DoubtChanged, RefundFacts, tier_table
 
 NOON = datetime(2026, 5, 20, 4, 0, tzinfo=UTC)
 ORDER = "order-1"
@@ -172,6 +173,7 @@ class RefundDesk:
         self.state: Account | None = None
         self.events: list[Struct] = []
         self.changes: list[CaseChanged] = []
+        self.doubts: dict[tuple[str, str], DoubtChanged] = {}
         self.payouts: dict[tuple[str, str], PayoutStands] = {}
         self.now = NOON
         self._sequence = 0
@@ -192,8 +194,9 @@ class RefundDesk:
         self.events += decision.events
         for effect in decision.effects:
             facts.apply(effect)
-            assert isinstance(effect, CaseChanged)
-            self.changes.append(effect)
+            if isinstance(effect, CaseChanged):
+                self.changes.append(effect)
+        self.doubts |= facts.doubts
         return decision
 
     def pass_days(self, days: int) -> None:
@@ -289,13 +292,15 @@ class RefundDesk:
             )
         )
 
-    def journal_says(self, stage: Stage, refund_id: str = "refund-1") -> None:
+    def journal_says(
+        self, stage: Stage, refund_id: str = "refund-1", *, sent_before: bool = False
+    ) -> None:
         """The payout's journal stands there, twenty questions and an hour after the case began to be paid."""
         known = GivenUp(
             reason="no_answer",
             last_heard="HTTP 502",
             given_up_at=NOON + timedelta(hours=1),
-            sends=1,
+            sends=int(sent_before or stage is not Stage.DUE),
             asks=20,
             underway=0,
         )
@@ -331,6 +336,28 @@ class RefundDesk:
                 issued_at=self.now,
                 actor=actor,
                 refund_id=refund_id,
+                reason=reason,
+            )
+        )
+
+    def resolve(
+        self,
+        outcome: str,
+        command_id: str = "",
+        *,
+        actor: str = "fin-1",
+        reason: str = "已查支付渠道账单",
+        refund_id: str = "refund-1",
+    ) -> Decision[Account]:
+        """A person says what became of money that may have gone twice."""
+        return self.give(
+            ResolveDoubleRefund(
+                order_id=ORDER,
+                command_id=command_id or f"c{self._sequence}",
+                issued_at=self.now,
+                actor=actor,
+                refund_id=refund_id,
+                outcome=outcome,
                 reason=reason,
             )
         )

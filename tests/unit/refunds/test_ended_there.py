@@ -304,6 +304,14 @@ def test_a_payout_that_may_have_left_is_told_once_and_repaired_by_nobody(
     assert len(desk.of(DoubleRefundSuspected)) == 1
 
 
+def test_a_payout_that_is_to_be_sent_again_may_have_left() -> None:
+    desk = paying()
+    desk.journal_says(Stage.DUE, sent_before=True)
+    desk.give(ended("refunded", (1, 1), fen=9_000))
+    [told] = desk.of(DoubleRefundSuspected)
+    assert (told.reason, desk.stands()) == ("payout_under_way", CaseState.PAYING)
+
+
 def test_a_gateway_that_paid_a_case_which_was_settled_there_is_told() -> None:
     desk = paying()
     desk.give(ended("refunded", (1, 1), fen=9_000))

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from chassis.money import share_out
 from schemas.events.refunds import RefundSettled
+from services.refunds.domain.doubt import OUTCOMES
 from services.refunds.domain.model import GIVEN_BACK, Account, CaseState
 from services.refunds.domain.payout import Stage
 from services.refunds.store import COLUMNS
@@ -20,6 +21,7 @@ from tests.unit.refunds.desk import (
     placed,
     shipped,
 )
+from tests.unit.refunds.test_double_refunds import assert_told_as_kept, told_fen
 from tests.unit.refunds.test_ended_there import ended
 
 ROLES = ("supervisor", "finance", "risk")
@@ -139,6 +141,10 @@ class AnySequence(RuleBasedStateMachine):
     @invariant()
     def each_settled_case_was_announced_once(self) -> None:
         """With the amount it was requested with."""
+        self.announced_as_settled()
+
+    def announced_as_settled(self) -> None:
+        """What `RefundSettled` told is what the cases say."""
         told = {event.refund_id: event.amount_fen for event in self.desk.of(RefundSettled)}
         assert len(told) == len(self.desk.of(RefundSettled))
         settled = [c for c in self.account().cases if c.state is CaseState.SETTLED]
@@ -184,6 +190,26 @@ class WithEndsThere(AnySequence):
             self.desk.journal_says(stage, refund_id)
         for _ in range(2):
             self.desk.give(ended(outcome, *lines, fen=fen, refund_id=refund_id))
+
+    @rule(refund_id=CASES, outcome=st.sampled_from(OUTCOMES))
+    def a_persons_word(self, refund_id: str, outcome: str) -> None:
+        """Somebody says whether it went twice, also where nobody has asked."""
+        self.desk.resolve(outcome, refund_id=refund_id)
+
+    @rule()
+    def closed_over_there(self) -> None:
+        """The channel gives the whole order's money back."""
+        self.desk.give(channel_closed(refunded=True))
+
+    def announced_as_settled(self) -> None:
+        """With what people said of it; each was settled once at most, and readers know which wait for them."""
+        told = [event.refund_id for event in self.desk.of(RefundSettled)]
+        assert len(told) == len(set(told))
+        assert_told_as_kept(self.desk)
+        for case in self.account().cases:
+            if case.refund_id not in self.account().doubts:
+                settled_fen = case.amount_fen if case.state is CaseState.SETTLED else 0
+                assert told_fen(self.desk, case.refund_id) == settled_fen
 
     @invariant()
     def nothing_is_sent_beyond_what_is_left(self) -> None:

@@ -7,9 +7,11 @@ from msgspec import Struct
 
 from chassis.processor import Decision
 from schemas.events.commands_refunds import WithdrawRefund
-from schemas.events.refunds import RefundRefused, RefundRequested
+from schemas.events.refunds import RefundEndedTooLate, RefundRefused, RefundRequested
 from services.refunds.domain.model import Account, CaseState
+from services.refunds.domain.payout import Stage
 from tests.unit.refunds.desk import ORDER, RefundDesk, line, paid, placed, shipped
+from tests.unit.refunds.test_ended_there import ended
 
 BOUGHT: tuple[Struct, ...] = (placed(line(1, 2, 180_000)), paid(180_000))
 
@@ -72,11 +74,47 @@ def test_a_request_that_is_heard_of_after_its_end_is_never_opened(early: bool) -
     assert desk.state.withdrawn == ("refund-1",)
 
 
-def test_money_that_is_on_its_way_or_there_stays() -> None:
+def paying(actor: str = "channel:taobao") -> RefundDesk:
     desk = RefundDesk(placed(line(1, 2, 18_000)), paid(18_000))
-    desk.request("refund-1", (1, 1))
+    desk.request("refund-1", (1, 1), actor=actor)
     assert desk.stands() is CaseState.PAYING
-    assert withdraw(desk).refusal == "already_paying"
-    desk.payout()
-    assert withdraw(desk).refusal == "already_ended"
+    return desk
+
+
+@pytest.mark.parametrize("outcome", ["withdrawn", "refused"])
+@pytest.mark.parametrize("payout", ["under way", "settled before", "settled after"])
+def test_money_that_is_on_its_way_or_there_stays_and_that_is_told_once(
+    payout: str, outcome: str
+) -> None:
+    desk = paying()
+    desk.journal_says(Stage.UNKNOWN)
+    if payout == "settled before":
+        desk.payout()
+    why = "already_ended" if payout == "settled before" else "already_paying"
+    for _ in range(2):
+        decision = desk.give(ended(outcome))
+        assert (decision.refusal, decision.result_id) == ("", why)
+    if payout == "settled after":
+        desk.payout()
+    assert withdraw(desk).result_id == (
+        "already_paying" if payout == "under way" else "already_ended"
+    )
+    [told] = desk.of(RefundEndedTooLate)
+    assert (told.outcome, told.settled) == (outcome, payout == "settled before")
+    assert (told.amount_fen, told.refund_no, told.actor) == (9_000, "T-900", "channel:taobao")
     assert desk.of(RefundRefused) == []
+    kept = desk.case().heard_there
+    assert kept is not None
+    assert kept.outcome == outcome
+    assert desk.state is not None
+    assert desk.state.doubts == {}, "nobody else has paid it"
+
+
+def test_what_its_gateway_refused_or_the_channel_paid_was_not_ended_too_late() -> None:
+    desk = paying()
+    desk.payout("failed")
+    assert withdraw(desk).refusal == "already_ended"
+    desk = paying()
+    desk.give(ended("refunded", (1, 1), fen=9_000))
+    assert withdraw(desk).refusal == "already_ended"
+    assert desk.of(RefundEndedTooLate) == []
