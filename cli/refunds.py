@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import typer
@@ -38,6 +39,33 @@ GAVE_UP: Final = {
     "": "原因没有留下",
 }
 
+DOUBTS: Final = {
+    "payout_under_way": "平台已退款，我方打款已发出",
+    "payout_settled_too": "平台已退款，支付渠道也已打款",
+    "beyond_books": "平台退款超出账面可退金额",
+}
+OUTCOMES: Final = {
+    "only_ours": "只有我方打款成功",
+    "only_channel": "只有平台退了款",
+    "recovered": "退了两次，多退的已追回",
+    "written_off": "退了两次，多退的已核销",
+}
+HEARD: Final = {
+    "agreed": "平台已同意，等平台打款，不要在这里再批一次",
+    "withdrawn": "买家已撤回申请，我方打款没有拦住",
+    "refused": "平台后台已拒绝，我方打款没有拦住",
+}
+
+
+class Outcome(StrEnum):
+    """What became of money that may have gone twice."""
+
+    ONLY_OURS = "only-ours"
+    ONLY_CHANNEL = "only-channel"
+    RECOVERED = "recovered"
+    WRITTEN_OFF = "written-off"
+
+
 Url = Annotated[str, typer.Option("--url", help="Of the refunds service; default: its settings.")]
 Actor = Annotated[str, typer.Option("--actor", help="Who does this.")]
 Role = Annotated[str, typer.Option("--role", help="supervisor, finance or risk")]
@@ -48,7 +76,8 @@ Reason = Annotated[str, typer.Option("--reason")]
 def show(order: str, url: Url = "") -> None:
     """Show every refund of an order."""
     found = _call("GET", "/refunds", url, query={"order_id": order})["refunds"]
-    if not found:
+    doubts = _call("GET", "/double-refunds", url, query={"order_id": order})["double_refunds"]
+    if not found and not doubts:
         typer.echo(f"{order}: no refunds")
         return
     table = Table(box=None)
@@ -66,6 +95,20 @@ def show(order: str, url: Url = "") -> None:
             typer.echo(_resumption(case["refund_id"], one))
         if case["payout_given_up_at"]:
             typer.echo(_given_up(case))
+        if case["heard_there"]:
+            typer.echo(_heard_there(case["refund_id"], case["heard_there"]))
+    for doubt in doubts:
+        _print_doubt(doubt)
+
+
+@app.command("double-refunds")
+def double_refunds(url: Url = "") -> None:
+    """List refunds whose money may have gone twice and that wait for a person."""
+    found = _call("GET", "/double-refunds", url, query={"open": "1"})["double_refunds"]
+    if not found:
+        typer.echo("nothing waits")
+    for doubt in found:
+        typer.echo(f"{doubt['order_id']} {_suspected(doubt)}")
 
 
 @app.command()
@@ -153,6 +196,39 @@ def look_again(
     _print(_call("POST", f"/refunds/{order}/{refund}/look-again", url, body=body))
 
 
+@app.command("resolve-double-refund")
+def resolve_double_refund(
+    order: str,
+    refund: str,
+    *,
+    outcome: Annotated[
+        Outcome,
+        typer.Option(
+            "--outcome",
+            help="only-ours, only-channel: one payment went, whose; recovered, written-off: both did, and what went "
+            "beyond was got back, or stays gone.",
+        ),
+    ],
+    actor: Actor,
+    reason: Annotated[str, typer.Option("--reason", help="What it rests on.")],
+    key: Annotated[str, typer.Option("--key", help="The same key is the same word.")] = "",
+    url: Url = "",
+) -> None:
+    """Say what became of money that may have gone back twice; it is settled by that, once."""
+    body = {
+        "actor": actor,
+        "reason": reason,
+        "outcome": outcome.replace("-", "_"),
+        "request_key": key,
+    }
+    path = f"/refunds/{order}/{refund}/resolve-double-refund"
+    doubt = _call("POST", path, url, body=body)
+    if doubt.get("pending"):
+        _print(doubt)
+    else:
+        _print_doubt(doubt)
+
+
 def _line(text: str) -> dict[str, int]:
     line_no, _, pieces = text.partition(":")
     if not (line_no.isdecimal() and pieces.isdecimal()):
@@ -196,6 +272,36 @@ def _given_up(case: dict[str, Any]) -> str:
         f"{case['refund_id']}: {when:%Y-%m-%d %H:%M} 停下等人核实打款：{why}"
         f"（发出 {case['payout_sends']} 次{heard}）"
     )
+
+
+def _heard_there(refund_id: str, heard: dict[str, Any]) -> str:
+    when = datetime.fromisoformat(heard["heard_at"])
+    no = f"（平台售后单 {heard['refund_no']}）" if heard["refund_no"] else ""
+    said = HEARD.get(heard["outcome"], heard["outcome"])
+    return f"{refund_id}: {when:%Y-%m-%d %H:%M} {heard['actor']} {said}{no}"
+
+
+def _suspected(doubt: dict[str, Any]) -> str:
+    when = datetime.fromisoformat(doubt["suspected_at"])
+    there = doubt["there_fen"]
+    there_said = "金额未告知" if there is None else f"¥{yuan_text(there)}"
+    beyond = f"，超出账面 ¥{yuan_text(doubt['beyond_fen'])}" if doubt["beyond_fen"] else ""
+    return (
+        f"{doubt['refund_id']}: {when:%Y-%m-%d %H:%M} 疑似重复退款：{DOUBTS.get(doubt['reason'], doubt['reason'])}"
+        f"（平台退 {there_said}，我方退款单 ¥{yuan_text(doubt['amount_fen'])}{beyond}）"
+    )
+
+
+def _print_doubt(doubt: dict[str, Any]) -> None:
+    waits = "，等人核实" if doubt["standing"] else ""
+    typer.echo(f"{_suspected(doubt)}{waits}")
+    for one in doubt["resolutions"]:
+        when = datetime.fromisoformat(one["resolved_at"])
+        why = f"：{one['reason']}" if one["reason"] else ""
+        typer.echo(
+            f"{doubt['refund_id']}: {when:%Y-%m-%d %H:%M} {one['actor']} 核实为"
+            f"{OUTCOMES.get(one['outcome'], one['outcome'])}，这笔共退 ¥{yuan_text(one['given_back_fen'])}{why}"
+        )
 
 
 def _add_row(table: Table, case: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""HTTP doors of the refunds service: ask, approve, refuse, confirm a return, resume a payout, look.
+"""HTTP doors of the refunds service: ask, approve, refuse, confirm a return, resume a payout, settle a double refund, look.
 
 Every door here needs the bearer token (gateways come by `notices.py`). A change is a command to the order's single writer; its result decides the
 status: 201 or 200 done, 409 refused (problem with the reason), 202 durable but not decided yet: ask again
@@ -29,6 +29,7 @@ from schemas.events.commands_refunds import (
     RefundRequestLine,
     RefuseRefund,
     RequestRefund,
+    ResolveDoubleRefund,
     ResumePayout,
 )
 from services.refunds.domain.rules import REASONS
@@ -85,6 +86,15 @@ class LookAgain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     request_key: str = ""
 
 
+class Resolve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of resolve-double-refund: what became of money that may have gone twice. `request_key` as of look-again."""
+
+    actor: str
+    reason: str
+    outcome: Literal["only_ours", "only_channel", "recovered", "written_off"]
+    request_key: str = ""
+
+
 class _Unread(Exception):
     """The body is not what the door asks for; holds the answer."""
 
@@ -118,6 +128,8 @@ class Doors:
             self._route(f"{case}/refuse", "refuse", self.refuse, "POST"),
             self._route(f"{case}/returned", "returned", self.returned, "POST"),
             self._route(f"{case}/look-again", "look_again", self.look_again, "POST"),
+            self._route(f"{case}/resolve-double-refund", "resolve", self.resolve, "POST"),
+            self._route("/double-refunds", "double_refunds", self.list_doubts, "GET"),
             self._route("/totals", "totals", self.totals, "GET"),
         ]
 
@@ -234,15 +246,50 @@ class Doors:
         )
         return await self._ask(command, 200)
 
+    async def resolve(self, request: Request) -> Response:
+        """POST /refunds/{order_id}/{refund_id}/resolve-double-refund: a person settles whether it went twice."""
+        wanted = await _body(request, Resolve)
+        _require_said(wanted.actor, REASONS["resolved_without_reason"])
+        _require_said(wanted.reason, REASONS["resolved_without_reason"])
+        if len(wanted.reason) > REASON_CHARS_MAX:
+            return as_problem(422, "bad_request", f"理由不能超过 {REASON_CHARS_MAX} 字")
+        order_id, refund_id = _names(request)
+        now = self.clock.now()
+        key = wanted.request_key or now.isoformat()
+        command = ResolveDoubleRefund(
+            order_id=order_id,
+            command_id=request_id("resolve", order_id, refund_id, wanted.actor, key),
+            issued_at=now,
+            actor=wanted.actor,
+            refund_id=refund_id,
+            outcome=wanted.outcome,
+            reason=wanted.reason,
+        )
+        result = await self.commands.ask(command, self.answer_timeout_s)
+        if isinstance(result, StillPending):
+            return _pending(order_id, refund_id)
+        if result.outcome == "refused":
+            return _refused(result.reason, refund_id)
+        [doubt] = await self.desk.doubts(order_id=order_id, refund_id=refund_id, limit=1)
+        return as_json(doubt)
+
+    async def list_doubts(self, request: Request) -> Response:
+        """GET /double-refunds?order_id=&open=&limit=; `open=1` leaves out what is settled."""
+        limit = _limit(request)
+        found = await self.desk.doubts(
+            order_id=request.query_params.get("order_id", ""),
+            standing=request.query_params.get("open", "") == "1",
+            limit=limit,
+        )
+        return as_json({"double_refunds": found})
+
     async def list_cases(self, request: Request) -> Response:
         """GET /refunds?state=&order_id=&limit=."""
-        limit = request.query_params.get("limit", "100")
-        if not limit.isdecimal() or len(limit) > 6:
-            return as_problem(422, "bad_request", "limit 必须是数字")
+        limit = _limit(request)
         found = await self.desk.cases(
             state=request.query_params.get("state", ""),
             order_id=request.query_params.get("order_id", ""),
-            limit=int(limit),
+            limit=limit,
         )
         return as_json({"refunds": found})
 
@@ -255,14 +302,25 @@ class Doors:
         if isinstance(result, StillPending):
             return _pending(command.order_id, command.refund_id)
         if result.outcome == "refused":
-            title = REASONS.get(result.reason, "不能这样做")
-            return as_problem(409, result.reason, title, f"refund {command.refund_id}")
+            return _refused(result.reason, command.refund_id)
         return await self._case(command.order_id, command.refund_id, done_status)
 
     async def _case(self, order_id: str, refund_id: str, status: int) -> Response:
         found = await self.desk.cases(order_id=order_id, refund_id=refund_id, limit=1)
         # A channel's request that overtook its order is kept, and is no case yet.
         return as_json(found[0], status) if found else _pending(order_id, refund_id)
+
+
+def _refused(reason: str, refund_id: str) -> Response:
+    return as_problem(409, reason, REASONS.get(reason, "不能这样做"), f"refund {refund_id}")
+
+
+def _limit(request: Request) -> int:
+    """Raises _Unread for what is no number."""
+    limit = request.query_params.get("limit", "100")
+    if not limit.isdecimal() or len(limit) > 6:
+        raise _Unread(as_problem(422, "bad_request", "limit 必须是数字"))
+    return int(limit)
 
 
 def _require_said(text: str, title: str) -> None:
