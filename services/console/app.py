@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 from chassis.crypto import MasterKeys, PersonalSeal
 from chassis.service import Context, Parts
-from services.console import api, openapi, pages, payouts, stock_pages, web
+from services.console import api, double_refunds, openapi, pages, payouts, stock_pages, web
 from services.console.live import Broadcast
 from services.console.projections import fold_counters, projection
 from services.console.settings import ConsoleSettings
@@ -32,6 +32,7 @@ def web_app(desk: web.Desk) -> FastAPI:
     app.include_router(api.router)
     app.include_router(pages.router)
     app.include_router(payouts.router)
+    app.include_router(double_refunds.router)
     app.include_router(stock_pages.router)
     app.add_api_route("/openapi.json", openapi.door, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=web.FOLDER / "static"), name="static")

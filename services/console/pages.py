@@ -70,7 +70,7 @@ async def orders(request: Request, desk: AtDesk, session: SignedIn, narrowed: Na
         "filters": narrowed,
         "found": found,
         "steps": steps,
-        "payouts_waiting": await desk.views.payouts_waiting(),
+        "waiting": await desk.views.waiting(),
         "total": sum(step.orders for step in steps),
         "query_of": query_of,
         "now": now,
@@ -132,6 +132,7 @@ async def order_page(
         "session": session,
         "told": told,
         "press": secrets.token_urlsafe(18),
+        "double_outcomes": words.DOUBLE_OUTCOMES,
     }
     page = page_or_part(request, desk, "order.html", "order_body.html", shown)
     page.status_code = status

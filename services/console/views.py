@@ -113,6 +113,14 @@ class OrderDetail(Shown):
     timeline: tuple[TimelineEntry, ...]
     open_refunds: tuple[str, ...]
     payouts_given_up: tuple[str, ...] = Field(description="打款已停下、等人核实的退款单号")
+    double_refunds: tuple[str, ...] = Field(description="疑似重复退款、等人核实的退款单号")
+
+
+class Waiting(Shown):
+    """How many orders have a payout that was given up, and money that may have gone twice."""
+
+    payouts: int
+    double_refunds: int
 
 
 class FunnelStep(Shown):
@@ -257,13 +265,15 @@ class Views:
             for state in FUNNEL_STATES
         )
 
-    async def payouts_waiting(self) -> int:
-        """How many orders have a payout that waits for a person."""
-        # The condition is the index's own.
-        waiting: int = await self._pool.fetchval(
-            "SELECT count(*) FROM console.cards WHERE strpos(flags, ' payout ') > 0"
+    async def waiting(self) -> Waiting:
+        """How many orders wait for a person because of their refunds."""
+        # The conditions are the indexes' own.
+        row = await self._pool.fetchrow(
+            "SELECT (SELECT count(*) FROM console.cards WHERE strpos(flags, ' payout ') > 0) AS payouts, "
+            "(SELECT count(*) FROM console.cards WHERE strpos(flags, ' double_refund ') > 0) AS double_refunds"
         )
-        return waiting
+        assert row is not None, "two counts are one row"
+        return Waiting(payouts=row["payouts"], double_refunds=row["double_refunds"])
 
     async def order(self, order_id: str) -> OrderDetail | None:
         """One order with its timeline, or None when nothing is known under this id."""
@@ -289,6 +299,7 @@ class Views:
             timeline=tuple(_line(line) for line in lines),
             open_refunds=card.open_refunds,
             payouts_given_up=card.payouts_given_up,
+            double_refunds=card.double_refunds,
         )
 
     async def _content(self, order_id: str, lines: Sequence[Any]) -> Content | None:

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.topics import TOPICS
-from schemas.events.commands_refunds import ResumePayout
+from schemas.events.commands_refunds import ResolveDoubleRefund, ResumePayout
 from schemas.events.shop_states import ShopErrors
 from tests.browser.conftest import PASSWORD, USER, Console, sign_in
 from tests.browser.story import (
@@ -307,8 +307,8 @@ def test_a_wrong_password_gets_nobody_in(console: Console, page: Page) -> None:
     expect(page.get_by_role("alert")).to_contain_text("没有找到")
 
 
-def commands_of(console: Console) -> list[Struct]:
-    """What stands on the refunds service's topic of commands; waits for the first."""
+def commands_of(console: Console, order_id: str) -> list[Struct]:
+    """What stands on the refunds service's topic of commands about an order; waits for the first."""
     topic = TOPICS["commands-refunds"]
     name = topic.name(console.prefix)
     consumer = Consumer(
@@ -320,7 +320,8 @@ def commands_of(console: Console) -> list[Struct]:
     while not found and time.monotonic() < deadline:
         message = consumer.poll(0.2)
         if message is not None and message.error() is None:
-            found.append(codec().decode(message.value() or b""))
+            command = codec().decode(message.value() or b"")
+            found += [command] if getattr(command, "order_id", "") == order_id else []
     consumer.close()
     return found
 
@@ -345,7 +346,33 @@ def test_a_reason_survives_the_page_s_renewal_and_goes_out_with_the_persons_name
     page.get_by_role("button", name="重新核实").click()
     # There is no refunds service here, so nobody answers: the command stands all the same.
     expect(page.get_by_role("status").last).to_contain_text("已受理")
-    [command] = commands_of(console)
+    [command] = commands_of(console, story.order_id)
     assert isinstance(command, ResumePayout)
     assert (command.order_id, command.refund_id) == (story.order_id, "R1")
     assert (command.actor, command.reason) == (USER, "支付渠道已恢复")
+
+
+def test_what_went_twice_is_settled_on_the_order_s_page_with_the_persons_name(
+    console: Console, page: Page
+) -> None:
+    story = Story("DS20261119002", channel="taobao", at=SystemClock().now())
+    doubted = [*story.placed(), *story.refund_requested(), *story.double_refund_suspected()]
+    publish(console.bootstrap, console.prefix, doubted)
+    sign_in(page, console)
+    expect(page.locator(f'tr[data-order="{story.order_id}"]')).to_contain_text("疑似重复退款")
+    page.get_by_role("link", name="1 个订单疑似重复退款").click()
+    page.locator(f'tr[data-order="{story.order_id}"] a.open').click()
+    page.get_by_label("退款单 R1 的依据").fill("两边账单各有一笔")
+    page.get_by_role("button", name="记下结论").click()
+    assert page.url.endswith(story.order_id), "the browser itself wants an outcome"
+    page.get_by_label("退款单 R1 的结论").select_option(label="退了两次：多退的不追了，核销")
+    page.get_by_role("button", name="记下结论").click()
+    # There is no refunds service here, so nobody answers: the command stands all the same.
+    expect(page.get_by_role("status").last).to_contain_text("已受理")
+    [command] = commands_of(console, story.order_id)
+    assert isinstance(command, ResolveDoubleRefund)
+    assert (command.order_id, command.refund_id) == (story.order_id, "R1")
+    assert (command.actor, command.outcome) == (USER, "written_off")
+    assert command.reason == "两边账单各有一笔"
+    publish(console.bootstrap, console.prefix, story.double_refund_resolved())
+    expect(page.locator(".timeline")).to_contain_text("重复退款已核实")

@@ -8,7 +8,8 @@ import httpx2
 import pytest
 
 from schemas.events.commands_refunds import ResumePayout
-from services.console.payouts import REASON_CHARS_MAX, REFUSALS
+from services.console.payouts import LOOK_AGAIN
+from services.console.pressing import REASON_CHARS_MAX
 from services.refunds.domain.rules import REASONS
 from tests.browser.story import Story
 from tests.integration.console.rig import Rig
@@ -72,7 +73,7 @@ async def test_a_refusal_says_why_and_is_shown_on_the_page(rig: Rig) -> None:
 
 
 def test_refusals_read_as_their_service_says_them() -> None:
-    assert {code: REASONS[code] for code in REFUSALS} == REFUSALS
+    assert {code: REASONS[code] for code in LOOK_AGAIN.refusals} == LOOK_AGAIN.refusals
 
 
 async def test_no_answer_in_time_is_no_refusal_and_no_kafka_is_said(rig: Rig) -> None:
