@@ -28,6 +28,7 @@ POINTS = frozenset(
         "spool.after_delete",
         "write_back.answered",
         "payout.given_up",
+        "request_agreed.handed_over",
         "request_ended.handed_over",
     }
 )
@@ -36,7 +37,7 @@ marking. Stock: Valkey has promised, no row is locked · committed, Valkey not t
 written · written and compared, not opened · opened in Valkey, not in Postgres. Spool: nothing of a group is written ·
 written, not synced · synced, not answered · delivered, not deleted · deleted. Write-back: the channel has answered, its
 answer is not recorded. Payout: the journal says that a person is needed, nobody was told. Request ended: handed over to
-the write-backs, not marked so."""
+the write-backs, not marked so. Request agreed: handed over to refunds, not marked so."""
 
 
 class FailpointHit(Exception):

@@ -4,7 +4,8 @@ A shop's requests are polled from a watermark and kept; where a page only names 
 have changed, not in every poll. Each one that waits for the seller and whose order we know is handed
 to refunds as a `RequestRefund` command with an id derived from the channel's refund number, so that asking
 again changes nothing. What refunds decides comes back as a write-back. A request that was refused or withdrawn and that the
-buyer asks again under its number is a new one. That a request has ended is told by `requests_ended.py`.
+buyer asks again under its number is a new one. That a request has ended is told by `requests_ended.py`,
+that its channel will pay it by itself by `requests_agreed.py`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from services.ingest.domain.abandoned import says_gone
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.fetching import send
 from services.ingest.refund_requests import refund_command
+from services.ingest.requests_agreed import tell_agreed
 from services.ingest.requests_ended import awaited, tell_ended
 from services.ingest.shared import Shared
 from services.ingest.shop_store import aftersales_until, keep_aftersales_until
@@ -96,6 +98,7 @@ class AftersalesPoller:
                     logger.warning("waiting", part="aftersales", why=type(away).__name__)
             try:
                 await self._hand_over()
+                await tell_agreed(self._shared)
                 await tell_ended(self._shared)
             except (*AWAY, DeliveryFailed) as away:
                 logger.warning("waiting", part="aftersales", why=type(away).__name__)

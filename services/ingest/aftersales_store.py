@@ -74,7 +74,7 @@ async def _ask_again(connection: Connection, shop: Shop, aftersales: Sequence[Af
     ]
     await connection.executemany(
         "UPDATE ingest.aftersales SET round = $4, refund_id = $5, requested = false, "
-        "told_refused = false, closed_at = NULL "
+        "told_refused = false, agreed_told = false, closed_at = NULL "
         "WHERE channel = $1 AND shop = $2 AND refund_no = $3",
         [(*one, request_id("refund", *one[:3], str(one[3]))) for one in again],
     )

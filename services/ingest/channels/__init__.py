@@ -296,6 +296,7 @@ class Aftersales:
     each is asked for by the detail calls. Elsewhere these, where they are known, say what became of a request
     whose answer was refused (a second telling of the same is refused by platforms, too), and of an old one that a
     parcel waits for. `listed_by_asking`: a list shows a request by the time of asking only, so its end is asked for.
+    `pays_after_agreeing`: a request that a person approves there (`returning`) is paid by the channel itself, later.
     """
 
     poll_request: Callable[[Credentials, PollWindow, PageToken | None, datetime], HttpRequest]
@@ -306,6 +307,7 @@ class Aftersales:
     read_refuse_answer: Callable[[HttpAnswer], WriteBack]
     names_only: bool = False
     listed_by_asking: bool = False
+    pays_after_agreeing: bool = False
     detail_request: Callable[[Credentials, str, datetime], HttpRequest] | None = None
     read_detail: Callable[[HttpAnswer], Aftersale | ChannelError] | None = None
 

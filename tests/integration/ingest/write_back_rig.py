@@ -23,7 +23,7 @@ from chassis.crypto import new_master_key_text
 from chassis.http import Door
 from chassis.producer import Publisher
 from deploy.embedded.stack import Stack
-from schemas.events.commands_refunds import EndRefund, RequestRefund
+from schemas.events.commands_refunds import EndRefund, RecordRequestAgreed, RequestRefund
 from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
 from simulators.app import build
 from simulators.control import accounts
@@ -46,6 +46,7 @@ AT_ONCE = Mix(
 NOW = datetime(2026, 5, 20, 2, 0, tzinfo=UTC)
 
 Answer = WriteBackApplied | WriteBackRefused
+ToRefunds = RequestRefund | EndRefund | RecordRequestAgreed
 
 
 class Held:
@@ -169,13 +170,13 @@ class Street:
             assert seen.setdefault((event.order_id, event.version), event) == event
         return list(seen.values())
 
-    async def commands(self) -> list[RequestRefund | EndRefund]:
+    async def commands(self) -> list[ToRefunds]:
         """What ingest told refunds, in order; what was published twice is counted once."""
         values = await asyncio.to_thread(read_topic, self.kafka, self.prefix, "commands-refunds")
-        seen: dict[str, RequestRefund | EndRefund] = {}
+        seen: dict[str, ToRefunds] = {}
         for value in values:
             command = codec().decode(value)
-            assert isinstance(command, RequestRefund | EndRefund)
+            assert isinstance(command, ToRefunds)
             first = seen.setdefault(command.command_id, command)
             # Handed over again it is the same, but for when.
             assert replace(command, issued_at=first.issued_at) == first

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded.stack import Stack
-from schemas.events.refunds import RefundSettled
+from schemas.events.refunds import RefundAgreedThere, RefundSettled
 from simulators.drawing import Step
 from simulators.orders import Order
 from tests.integration.ingest.test_ended_there_process import outcome_of
 from tests.integration.ingest.write_back_rig import PATIENCE_S, Street, street
 from tests.integration.refunds.peer import Peer
 from tests.integration.refunds.running import World
+from tests.integration.refunds.test_cli import said
 
 CHANNELS = ("taobao", "douyin", "pdd", "kuaishou")
 ENDS = {"refunded": ("settled", "refunded_there"), "refused": ("refused", "refused_there")}
@@ -80,4 +81,35 @@ async def test_what_the_back_offices_decided_is_what_the_books_say_and_nothing_i
     assert {one.gateway for one in settled} == {"channel"}
     assert len({one.refund_id for one in settled}) == len(settled)
     assert sum(one.amount_fen for one in settled) == settled_fen == claimed_fen
+    assert (peer.refund_calls, peer.ledger) == (0, [])
+
+
+async def test_what_jd_will_pay_by_itself_is_told_once_and_stays_open_until_it_has(
+    street: Street, world: World, peer: Peer
+) -> None:
+    """A clerk approves in the back office; ingest dies having told it. Of a part, since all of an order would close it."""
+    orders = [street.sell("jd", lines_min=2) for _ in range(2)]
+    marketplaces = street.simulation.world
+    async with street.ingest("request_agreed.handed_over=kill@1") as dying, world.service():
+        ids = await street.taken_in(orders)
+        for order in orders:
+            part = (order.lines[0].line_no,)
+            assert marketplaces.claim(marketplaces.records.orders[order.key], line_nos=part)
+        await street.until("SELECT count(*) FROM refunds.cases", len(orders))
+        assert marketplaces.act(orders[0].key, "settle")
+        async with asyncio.timeout(PATIENCE_S):
+            await dying.wait()
+    async with street.ingest(), world.service() as service:
+        await street.until("SELECT count(*) FROM ingest.aftersales WHERE agreed_told", 1)
+        events = await world.refund_events(
+            lambda found: any(isinstance(one, RefundAgreedThere) for one in found)
+        )
+        shown = await said(service, "show", ids[orders[0].order_no])
+        rows = await street.rows("SELECT order_id, state, heard_there FROM refunds.cases")
+    [told] = [one for one in events if isinstance(one, RefundAgreedThere)]
+    assert (told.order_id, told.actor) == (ids[orders[0].order_no], "channel:jd")
+    assert "平台已同意，等平台打款，不要在这里再批一次" in shown.output
+    heard = {row["order_id"]: row["heard_there"] is not None for row in rows}
+    assert heard == {ids[orders[0].order_no]: True, ids[orders[1].order_no]: False}
+    assert all(row["state"].startswith("awaiting_") for row in rows)
     assert (peer.refund_calls, peer.ledger) == (0, [])

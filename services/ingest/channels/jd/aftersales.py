@@ -220,6 +220,7 @@ AFTERSALES = Aftersales(
     poll_request=poll_request,
     read_page=read_page,
     listed_by_asking=True,
+    pays_after_agreeing=True,
     detail_request=detail_request,
     read_detail=read_detail,
     agree_request=agree_request,
