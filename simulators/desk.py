@@ -94,11 +94,17 @@ class Desk:
         return verdict
 
     def answer_claim(self, claim: AfterSale | None, *, agree: bool) -> Verdict:
-        """Let the merchant agree to or refuse a claim, and count it."""
+        """Let the merchant agree to or refuse a claim, and count it.
+
+        An agreement to what is agreed to already is counted as a duplicate, and answered as overtaken.
+        """
         if claim is None:
             verdict: Verdict = ("refused", "unknown")
+        elif agree:
+            self.records.agreements_heard[claim.after_sale_id] += 1
+            verdict = self.world.agree(claim.after_sale_id)
         else:
-            act = self.world.agree if agree else self.world.refuse
-            verdict = act(claim.after_sale_id)
+            verdict = self.world.refuse(claim.after_sale_id)
         self.note("agree" if agree else "refuse", verdict[0])
-        return verdict
+        outcome, reason = verdict
+        return outcome, "already_agreed" if agree and outcome == "duplicate" else reason

@@ -6,6 +6,7 @@ whoever listens hears of every change once, in order; when a claim was first sho
 """
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
@@ -30,6 +31,8 @@ class Records:
         self.after_sales: dict[str, AfterSale] = {}
         self.shown_at_ms: dict[tuple[str, ClaimStatus], int] = {}
         """When a claim first went into an answer to the merchant, by its number and how it then stood."""
+        self.agreements_heard: Counter[str] = Counter()
+        """How often a call of the merchant's agreed to a claim, by its number."""
         self._claims: dict[Key, list[str]] = {}
         self.listeners: list[Callable[[Change], None]] = []
 

@@ -96,6 +96,8 @@ class EndRefund(Struct, frozen=True, kw_only=True):
     """渠道售后单号"""
     refunded: RefundedThere | None = None
     """平台已退 · set where the outcome is refunded"""
+    doubt: str | None = None
+    """存疑 · why a refund there may not be what we told the channel: paid_before (it had paid before it heard that we have, or cannot hear it) or answer_lost (a telling of ours went unanswered: it may be that one); null = it is"""
 
 
 class GiveUpPayout(Struct, frozen=True, kw_only=True):

@@ -284,6 +284,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         # why money may have gone twice
         "payout_under_way": "平台已退款，我方打款已发出",
         "payout_settled_too": "平台已退款，支付渠道也已打款",
+        "answer_lost": "支付渠道已打款；通知平台时未收到答复，再通知时平台已是退款状态，可能只退了一次",
         "beyond_books": "平台退款超出账面可退金额",
         # what a refund or a write-back is about
         "refund_only": "仅退款",

@@ -74,7 +74,7 @@ async def _ask_again(connection: Connection, shop: Shop, aftersales: Sequence[Af
     ]
     await connection.executemany(
         "UPDATE ingest.aftersales SET round = $4, refund_id = $5, requested = false, "
-        "told_refused = false, agreed_told = false, closed_at = NULL "
+        "told_refused = false, agreed_told = false, closed_at = NULL, agreeing = false, doubt = '' "
         "WHERE channel = $1 AND shop = $2 AND refund_no = $3",
         [(*one, request_id("refund", *one[:3], str(one[3]))) for one in again],
     )
@@ -86,6 +86,65 @@ async def keep_told_refused(pool: Pool, refund_id: str) -> None:
         await connection.execute(
             "UPDATE ingest.aftersales SET told_refused = true WHERE refund_id = $1", refund_id
         )
+
+
+async def begin_agreeing(pool: Pool, refund_id: str) -> bool:
+    """Notes that the channel is about to be told that a refund was paid; False where it may have been told before."""
+    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+        noted = await connection.execute(
+            "UPDATE ingest.aftersales SET agreeing = true WHERE refund_id = $1 AND NOT agreeing",
+            refund_id,
+        )
+    return bool(noted == "UPDATE 1")
+
+
+async def keep_not_agreed(pool: Pool, refund_id: str) -> None:
+    """Notes that the channel has not acted on what was begun. A second time changes nothing."""
+    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+        await connection.execute(
+            "UPDATE ingest.aftersales SET agreeing = false WHERE refund_id = $1", refund_id
+        )
+
+
+async def keep_doubt(pool: Pool, refund_id: str, doubt: str) -> None:
+    """Notes that what the channel pays of this request may not be upon our word; its end is told again if it was told.
+
+    `doubt` as in `EndRefund`. The first stands.
+    """
+    async with (
+        pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
+        connection.transaction(),
+    ):
+        row = await connection.fetchrow(
+            "UPDATE ingest.aftersales SET doubt = $2 WHERE refund_id = $1 AND doubt = '' "
+            "RETURNING channel, shop, refund_no",
+            refund_id,
+            doubt,
+        )
+        if row is not None:
+            await connection.execute(
+                "UPDATE ingest.requests_ended SET told = false WHERE channel = $1 AND shop = $2 "
+                "AND refund_no = $3 AND refund_id = $4 AND state = $5",
+                *row,
+                refund_id,
+                LineRefundState.REFUNDED,
+            )
+
+
+async def ended_as(
+    pool: Pool, shop: Shop, refund_no: str, refund_id: str
+) -> LineRefundState | None:
+    """How a request of this refund ended on its channel, as far as polls have seen; None where none has."""
+    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+        state = await connection.fetchval(
+            "SELECT state FROM ingest.requests_ended WHERE channel = $1 AND shop = $2 AND refund_no = $3 "
+            "AND refund_id = $4 ORDER BY ended_at DESC LIMIT 1",
+            shop.channel,
+            shop.shop,
+            refund_no,
+            refund_id,
+        )
+    return None if state is None else LineRefundState(state)
 
 
 async def aftersale_of(pool: Pool, refund_id: str) -> Aftersale | None:

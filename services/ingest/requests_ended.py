@@ -131,19 +131,26 @@ def _commands(row: Any, now: datetime) -> list[Command] | None:
         refunded = refunded_there(aftersale, known, now) if known else None
         if refunded is None:
             return None
+    doubt = row["doubt"] if refunded is not None else ""
     return [
         *commands,
         EndRefund(
             order_id=row["order_id"],
-            command_id=request_id("ended", row["refund_id"], row["state"]),
+            command_id=end_id(row["refund_id"], row["state"], doubted=bool(doubt)),
             issued_at=now,
             actor=f"channel:{row['channel']}",
             refund_id=row["refund_id"],
             outcome=row["state"],
             refund_no=row["refund_no"],
             refunded=refunded,
+            doubt=doubt or None,
         ),
     ]
+
+
+def end_id(refund_id: str, state: str, *, doubted: bool) -> str:
+    """Of what refunds is told of an end: once, and once more where it may not be upon our word after all."""
+    return request_id("ended", refund_id, state, *(("doubt",) if doubted else ()))
 
 
 def _ended(row: Any, now: datetime) -> RecordRequestEnded:

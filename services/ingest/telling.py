@@ -9,9 +9,17 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from chassis.ids import request_id
-from services.ingest.aftersales_store import aftersale_of, keep_told_refused
+from services.ingest.aftersales_store import (
+    aftersale_of,
+    begin_agreeing,
+    ended_as,
+    keep_doubt,
+    keep_not_agreed,
+    keep_told_refused,
+)
 from services.ingest.channels import (
     Aftersale,
+    Aftersales,
     Applied,
     Channel,
     ChannelError,
@@ -46,17 +54,22 @@ from services.ingest.shops import Shop
 REFUSAL_CHARS_MAX = 100
 """So much of a refusal's reason is told; what is longer, platforms refuse."""
 NO_REASON = "商家未同意退款申请"
+NOT_JUDGED = frozenset({ErrorKind.THROTTLED, ErrorKind.TOKEN})
+"""Answers of a channel that has not acted."""
 
 _decode_lines = msgspec.json.Decoder(tuple[tuple[str, int], ...]).decode
 _decode_imported = msgspec.json.Decoder(tuple[ImportedLine, ...]).decode
 
 
-async def tell(shared: Shared, row: Any, state: WriteBacks, told: Told) -> WriteBack:
+async def tell(
+    shared: Shared, row: Any, state: WriteBacks, told: Told, *, patient: bool = False
+) -> WriteBack:
     """Tells the channel of an order one of what `state` has; what it took before decides how a parcel is told.
 
     `row`: key, channel, shop, channel_order_no, and of the order's document lines, mapped and imported.
 
-    May be called again after an answer that was lost.
+    May be called again after an answer that was lost. `patient`: where a refused agreement may have come too late, a
+    later call shall say so, once polls have seen how the request stands.
     """
     shop = shared.shops.get((row["channel"], row["shop"]))
     if shop is None:
@@ -67,7 +80,7 @@ async def tell(shared: Shared, row: Any, state: WriteBacks, told: Told) -> Write
         return await _tell_waybill(shared, shop, row, state, told)
     if told.kind == CANCELLATION:
         return await _tell_closing(shared, shop, row["channel_order_no"])
-    return await _tell_of_refund(shared, shop, told)
+    return await _tell_of_refund(shared, shop, told, patient=patient)
 
 
 async def _tell_shipment(
@@ -146,30 +159,59 @@ def _packed(row: Any, state: WriteBacks, shipment: Told) -> Packed:
     return packed(order, earlier, shipment.lines)
 
 
-async def _tell_of_refund(shared: Shared, shop: Shop, told: Told) -> WriteBack:
-    channel, credentials = shared.channels[shop.channel], shop.credentials()
-    aftersale = await aftersale_of(shared.pool, told.document_no)
+async def _tell_of_refund(shared: Shared, shop: Shop, told: Told, *, patient: bool) -> WriteBack:
+    channel, refund_id = shared.channels[shop.channel], told.document_no
+    aftersale = await aftersale_of(shared.pool, refund_id)
     calls = channel.aftersales
     if aftersale is None or calls is None:
         return Unsupported(reason="the refund was not asked for on the channel")
-    now = shared.clock.now()
     if told.kind == REFUND:
-        request = calls.agree_request(credentials, aftersale, now)
-        answer = await _ask(shared, channel, "agree", request, calls.read_agree_answer)
-        wanted = LineRefundState.REFUNDED
-    else:
-        reason = " ".join(told.reason.split())[:REFUSAL_CHARS_MAX] or NO_REASON
-        request = calls.refuse_request(credentials, aftersale, reason, now)
-        answer = await _ask(shared, channel, "refuse", request, calls.read_refuse_answer)
-        wanted = LineRefundState.REFUSED
+        return await _agree(shared, shop, calls, (refund_id, aftersale), patient=patient)
+    reason = " ".join(told.reason.split())[:REFUSAL_CHARS_MAX] or NO_REASON
+    request = calls.refuse_request(shop.credentials(), aftersale, reason, shared.clock.now())
+    answer = await _ask(shared, channel, "refuse", request, calls.read_refuse_answer)
     if isinstance(answer, Refused):
         # Perhaps it is done, and only our first telling of it went unheard.
-        stands = await _look(shared, channel, credentials, aftersale)
+        stands = await _look(shared, channel, shop.credentials(), aftersale)
         if isinstance(stands, ChannelError):
             return Retry(error=stands)
-        answer = Applied(repeated=True) if stands is wanted else answer
-    if isinstance(answer, Applied) and wanted is LineRefundState.REFUSED:
-        await keep_told_refused(shared.pool, told.document_no)
+        answer = Applied(repeated=True) if stands is LineRefundState.REFUSED else answer
+    if isinstance(answer, Applied):
+        await keep_told_refused(shared.pool, refund_id)
+    return answer
+
+
+async def _agree(
+    shared: Shared, shop: Shop, calls: Aftersales, of: tuple[str, Aftersale], *, patient: bool
+) -> WriteBack:
+    """Tells the channel that a refund was paid. `of`: our refund and the channel's request.
+
+    Where it is paid back there already, and no telling of ours can have done that, the channel paid by itself, as does one
+    that cannot be told: refunds hears of it. So it does where an earlier telling went unanswered: it may be that one.
+    """
+    (refund_id, aftersale), channel = of, shared.channels[shop.channel]
+    never_told = await begin_agreeing(shared.pool, refund_id)
+    request = calls.agree_request(shop.credentials(), aftersale, shared.clock.now())
+    answer = await _ask(shared, channel, "agree", request, calls.read_agree_answer)
+    not_judged = isinstance(answer, Retry) and answer.error.kind in NOT_JUDGED
+    if never_told and (not_judged or isinstance(answer, Refused)):
+        await keep_not_agreed(shared.pool, refund_id)
+    if isinstance(answer, Refused):
+        stands = await _look(shared, channel, shop.credentials(), aftersale)
+        if stands is None:
+            stands = await ended_as(shared.pool, shop, aftersale.refund_no, refund_id)
+        if isinstance(stands, ChannelError):
+            return Retry(error=stands)
+        if stands in {None, LineRefundState.RETURNING} and patient:
+            # Approved there, or over since the last poll.
+            unknown = ChannelError(kind=ErrorKind.RETRY, code=answer.code, detail=answer.reason)
+            return Retry(error=unknown)
+        answer = Applied(repeated=True) if stands is LineRefundState.REFUNDED else answer
+    repeated = isinstance(answer, Applied) and answer.repeated
+    if isinstance(answer, Unsupported) or (repeated and never_told):
+        await keep_doubt(shared.pool, refund_id, "paid_before")
+    elif repeated:
+        await keep_doubt(shared.pool, refund_id, "answer_lost")
     return answer
 
 

@@ -50,6 +50,9 @@ LOCK = 5_101_341
 """Advisory lock of the one active dispatcher. The number is arbitrary and ours."""
 LEASE_RETRY_S = 2.0
 IDLE_MS = 500
+PATIENT_ATTEMPTS = 9
+"""So often an agreement that is refused is told before the refusal counts: over three minutes, after which every platform
+lists what is over."""
 SQL = named_queries(Path(__file__).parent / "sql" / "write_backs.sql")
 NOTHING = WriteBacks()
 BY_CHANNEL = frozenset({"cancelled_on_channel", "closed_refunded"})
@@ -332,7 +335,7 @@ class WriteBackDispatcher:
         """One call; the command that records its answer, or None where it has to be made again."""
         row, state, told = cast("tuple[Any, WriteBacks, Told]", due.job)
         attempts = pace.attempt(due.document)
-        answer = await tell(self._shared, row, state, told)
+        answer = await tell(self._shared, row, state, told, patient=attempts < PATIENT_ATTEMPTS)
         failpoint("write_back.answered")
         now_ms = self._shared.clock.monotonic_ms()
         match answer:

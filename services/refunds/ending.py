@@ -46,7 +46,7 @@ def withdraw_refund(
 def end_refund(
     state: Account | None, command: EndRefund, facts: RefundFacts, at: Moment
 ) -> Decided:
-    """The request is over on its channel. The same end again changes nothing."""
+    """The request is over on its channel. The same end again changes nothing, unless it is known by now that it is no echo."""
     match command.outcome:
         case "withdrawn":
             why = (command.actor, rules.WITHDRAWN)
@@ -107,13 +107,17 @@ def _too_late(
 
 
 def _refunded(state: Account | None, command: EndRefund, facts: RefundFacts, at: Moment) -> Decided:
-    """The channel gave the money back. What was settled here is our own echo: the channel says what we told it."""
+    """The channel gave the money back. What was settled here is our own echo, the channel says what we told it, unless it
+    had paid before.
+    """
     account = shares.fixed(state or EMPTY)
     case = account.case(command.refund_id)
     there = paid_there.heard(command, at.now)
     if case is not None and case.state is CaseState.PAYING and case.paid_there is not None:
         return _heard_more(account, command, case, case.paid_there, there)
     if _counted(account, command.refund_id, case):
+        if command.doubt and case is not None and _settled_here(account, case):
+            return _refunded_too(account, command, case, there)
         return Decision(state=state, result_id=command.refund_id)
     if case is not None and case.state is CaseState.PAYING:
         payout = facts.payouts.get((command.order_id, command.refund_id))
@@ -151,6 +155,12 @@ def _heard_more(
     )
     changes = doubt_changed(command.order_id, account, case.refund_id, there.heard_at)
     return Decision(state=account, effects=(changed, *changes), result_id=case.refund_id)
+
+
+def _settled_here(account: Account, case: Case) -> bool:
+    """Whether our own money went, and nobody has said yet that the channel's went, too."""
+    known = case.refund_id in account.beyond or case.refund_id in account.doubts
+    return _paid_by_us(case) and not known
 
 
 def _unsent(payout: PayoutStands | None) -> bool:
@@ -286,6 +296,19 @@ def paid_too(account: Account, order_id: str, case: Case, now: datetime) -> Deci
     why = (paid_there.PAID_TOO, ours_fen)
     told = telling.double_suspected(order_id, (case.refund_id, case.amount_fen), there, why, now)
     changes = doubt_changed(order_id, account, case.refund_id, now)
+    return Decision(state=account, events=(told,), effects=changes, result_id=case.refund_id)
+
+
+def _refunded_too(account: Account, command: EndRefund, case: Case, there: PaidThere) -> Decided:
+    """The channel had paid before it heard that we have, or may have: told once, and counted beyond what was settled here."""
+    lost = command.doubt == paid_there.ANSWER_LOST
+    reason = paid_there.ANSWER_LOST if lost else paid_there.PAID_TOO
+    marked = replace(case, paid_there=there)
+    account = counted_twice(rules.with_case(account, marked), marked)
+    account = _doubted(account, case.refund_id, reason, there, case.amount_fen)
+    named, why = (case.refund_id, case.amount_fen), (reason, account.beyond[case.refund_id])
+    told = telling.double_suspected(command.order_id, named, there, why, there.heard_at)
+    changes = doubt_changed(command.order_id, account, case.refund_id, there.heard_at)
     return Decision(state=account, events=(told,), effects=changes, result_id=case.refund_id)
 
 

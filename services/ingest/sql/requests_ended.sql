@@ -18,9 +18,11 @@ ON CONFLICT (channel, shop, refund_no, ended_at) DO UPDATE SET refund_id = exclu
 WHERE kept.refund_id IS NULL AND excluded.refund_id IS NOT NULL
 
 -- name: untold
-SELECT e.*, o.order_id, o.document AS known, coalesce(w.parcels_untaken, false) AS awaited
+SELECT e.*, o.order_id, o.document AS known, coalesce(w.parcels_untaken, false) AS awaited, coalesce(a.doubt, '') AS doubt
 FROM ingest.requests_ended AS e
 JOIN ingest.orders AS o ON o.key = e.channel || '|' || e.shop || '|' || e.channel_order_no
+LEFT JOIN ingest.aftersales AS a
+    ON a.channel = e.channel AND a.shop = e.shop AND a.refund_no = e.refund_no AND a.refund_id = e.refund_id
 LEFT JOIN ingest.write_backs AS w ON w.key = o.order_id
 WHERE NOT e.told AND o.order_id IS NOT NULL
 ORDER BY e.seen_at

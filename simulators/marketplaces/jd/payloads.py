@@ -29,6 +29,9 @@ _SUCCESS = {
     "success": True,
 }
 _CLAIM_STATUS = {"open": 0, "agreed": 1, "refused": 2, "withdrawn": 11}
+_CLAIM_PAID = 3
+PAYS_AFTER_MS = 3_000
+"""How long JD takes to pay what was approved."""
 
 
 def state_of(order: Order) -> tuple[str, str]:
@@ -188,13 +191,21 @@ def get_answer(row: dict[str, Any] | None) -> dict[str, Any]:
     return {"jingdong_pop_order_get_responce": {"code": "0", "orderDetailInfo": result}}
 
 
-def claim_row(after_sale: AfterSale) -> dict[str, Any]:
-    """Return one refund application; `status` 0 waits, 1 agreed, 2 refused, 11 withdrawn; the sum is in fen."""
+def is_to_be_paid(after_sale: AfterSale, now_ms: int) -> bool:
+    """Whether it is approved and JD has not paid yet."""
+    return after_sale.status == "agreed" and now_ms < after_sale.modified_at_ms + PAYS_AFTER_MS
+
+
+def claim_row(after_sale: AfterSale, now_ms: int) -> dict[str, Any]:
+    """Return one refund application; `status` 0 waits, 1 approved, 2 refused, 3 paid, 11 withdrawn; the sum is in fen."""
+    status = _CLAIM_STATUS[after_sale.status]
+    if after_sale.status == "agreed" and not is_to_be_paid(after_sale, now_ms):
+        status = _CLAIM_PAID
     return {
         "id": int(after_sale.after_sale_id),
         "orderId": after_sale.order_no,
         "applyRefundSum": after_sale.amount_fen,
-        "status": _CLAIM_STATUS[after_sale.status],
+        "status": status,
         "applyTime": beijing_text(after_sale.created_at_ms),
         "checkTime": "" if after_sale.status == "open" else beijing_text(after_sale.modified_at_ms),
         "reason": after_sale.reason,

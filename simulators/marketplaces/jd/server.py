@@ -15,11 +15,12 @@ from simulators.doors import Answer, Call
 from simulators.marketplaces.jd.payloads import (
     claim_row,
     get_answer,
+    is_to_be_paid,
     order_row,
     search_answer,
     state_of,
 )
-from simulators.orders import Order, Shop
+from simulators.orders import AfterSale, Order, Shop
 from simulators.signing import jos_sign, same
 from simulators.world import Verdict
 
@@ -168,7 +169,7 @@ class Jd:
     def _claims(self, shop: Shop, business: Business) -> Answer:
         if ids := str(business.get("ids", "")):
             named = [self._desk.claim(shop, one) for one in ids.split(",")]
-            rows = [claim_row(self._desk.showing(one)) for one in named if one is not None]
+            rows = [self._row(one) for one in named if one is not None]
             return _claims_answer(rows, len(rows), success=True)
         try:
             found = self._desk.records.claims_window(
@@ -181,9 +182,18 @@ class Jd:
         except ValueError:
             return _claims_answer([], 0, success=False)
         status = business.get("status")
-        wanted = [one for one in found if status in {None, "", str(claim_row(one)["status"])}]
-        shown = map(self._desk.showing, wanted[(page - 1) * size : page * size])
-        return _claims_answer(list(map(claim_row, shown)), len(wanted), success=True)
+        now_ms = self._desk.clock()
+        wanted = [
+            one for one in found if status in {None, "", str(claim_row(one, now_ms)["status"])}
+        ]
+        rows = [self._row(one) for one in wanted[(page - 1) * size : page * size]]
+        return _claims_answer(rows, len(wanted), success=True)
+
+    def _row(self, claim: AfterSale) -> dict[str, Any]:
+        now_ms = self._desk.clock()
+        # Approved is not paid back yet: the merchant has not been told of that.
+        told = claim if is_to_be_paid(claim, now_ms) else self._desk.showing(claim)
+        return claim_row(told, now_ms)
 
     def _reply_to_claim(self, shop: Shop, business: Business) -> Answer:
         status = str(business.get("status", ""))

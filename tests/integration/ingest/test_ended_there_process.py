@@ -20,7 +20,7 @@ STEPS: tuple[Step, ...] = ("refuse", "settle")
 AS_READ = {
     # One number for what is closed without money, by whomever.
     ("kuaishou", "refuse"): "withdrawn",
-    # Approved, and to be paid by the platform: no money has gone yet.
+    # Approved, and paid by the platform seconds later: by its number it is asked for again only after minutes.
     ("jd", "settle"): "",
 }
 

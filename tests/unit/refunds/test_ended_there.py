@@ -49,6 +49,7 @@ def ended(
     fen: int | None = None,
     refund_id: str = "refund-1",
     kind: str = "return_and_refund",
+    doubt: str | None = None,
 ) -> EndRefund:
     """The channel's list says so; no lines: the whole order with its freight."""
     refunded = RefundedThere(
@@ -66,6 +67,7 @@ def ended(
         outcome=outcome,
         refund_no="T-900",
         refunded=refunded if outcome == "refunded" else None,
+        doubt=doubt,
     )
 
 
@@ -142,6 +144,41 @@ def test_the_channels_echo_of_our_own_answers_changes_nothing() -> None:
     assert desk.state == before
     assert desk.of(DoubleRefundSuspected) == []
     assert len(desk.of(RefundSettled)) == 1
+
+
+@pytest.mark.parametrize("fen", [None, 9_000, 8_000])
+@pytest.mark.parametrize(
+    ("doubt", "reason"), [("paid_before", "payout_settled_too"), ("answer_lost", "answer_lost")]
+)
+def test_a_channel_that_may_have_paid_before_it_heard_of_ours_is_no_echo(
+    fen: int | None, doubt: str, reason: str
+) -> None:
+    desk = paying()
+    desk.payout()
+    doubted = ended("refunded", (1, 1), fen=fen, doubt=doubt)
+    # What was first taken for an echo comes again once the channel has said that it was none; each may come twice.
+    for end in (ended("refunded", (1, 1), fen=fen), doubted, doubted, ended("refunded")):
+        assert desk.give(end).refusal == ""
+    [told] = desk.of(DoubleRefundSuspected)
+    assert (told.reason, told.amount_fen) == (reason, 9_000)
+    assert (told.there_fen, told.beyond_fen) == (fen, fen or 9_000)
+    assert len(desk.of(RefundSettled)) == 1
+    assert desk.state is not None
+    assert desk.state.beyond == {"refund-1": fen or 9_000}
+    assert (desk.stands(), desk.case().amount_fen) == (CaseState.SETTLED, 9_000)
+    # The second piece's money went with the first.
+    assert desk.request("refund-2", (1, 1), actor="alice").refusal == "refunded_beyond"
+
+
+def test_a_channel_that_pays_by_itself_is_told_of_once_while_our_payout_is_under_way() -> None:
+    desk = paying()
+    for doubt in (None, "paid_before"):
+        desk.give(ended("refunded", (1, 1), fen=9_000, doubt=doubt))
+    desk.payout()
+    desk.give(ended("refunded", (1, 1), fen=9_000, doubt="answer_lost"))
+    assert len(desk.of(DoubleRefundSuspected)) == 1
+    assert desk.state is not None
+    assert desk.state.beyond == {"refund-1": 9_000}
 
 
 @pytest.mark.parametrize("approved", [False, True])

@@ -88,11 +88,11 @@ def test_an_asked_for_cancellation_locks_the_order_until_it_is_answered(
     assert (refusal["success"], refusal["englishErrCode"]) == (False, "refund_open")
     (claim,) = simulation.world.records.after_sales
     key = "jingdong_pop_afs_soa_refundapply_replyRefund_responce"
-    for outcome in ("applied", "duplicate"):
+    for outcome, taken in (("applied", True), ("duplicate", False)):
         reply = jd(
             simulation, SHOP, "jingdong.pop.afs.soa.refundapply.replyRefund", id=claim, status="1"
         )
-        assert reply[key]["replyResult"]["success"] is True
+        assert reply[key]["replyResult"]["success"] is taken
         assert simulation.tally.counts[f"jd:agree:{outcome}"] == 1
     # What was approved cannot be disapproved, and nothing is without a remark.
     for remark, wrong in (("", "审核意见不能为空"), ("已用过", "状态不符")):
