@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from demo.claims import Outcome, claims_ended
-from demo.snapshots import Finding, Inside, InsideOrder, InsideRefund, Outside, OutsideRefund
+from demo.claims import Outcome, claims_ended, held_by_doubt
+from demo.money import check_money
+from demo.snapshots import Finding, Inside, InsideOrder, Outside
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -29,6 +31,10 @@ class Report(Struct, frozen=True, kw_only=True):
     """How many of the buyers' claims had each outcome."""
     withdrawal_heard_max_ms: int
     """The longest from the first answer that showed a claim as withdrawn to `refunds` having heard of it."""
+    back_office_heard_max_ms: int
+    """The same of those that the shop's own people decided in the platform's back office."""
+    paid_by_both_fen: int
+    """What went twice, once by the platform and once by our gateway, and a person is told of."""
 
     @property
     def clean(self) -> bool:
@@ -74,7 +80,10 @@ def check(outside: Outside, inside: Inside) -> Report:
     looked_at["claims"] = claims.looked_at
     findings += claims.findings
     _parcels(outside, inside, findings, looked_at)
-    money = _money(outside, inside, findings, looked_at)
+    counted = {key: fen for key, fen in inside.beyond.items() if key not in claims.doubted_in_vain}
+    money = check_money(outside, replace(inside, beyond=counted), claims.paid_there_fen)
+    looked_at["refunds"] = money.looked_at
+    findings += money.findings
     oversold = _stock(outside, inside, findings, looked_at)
     findings += [
         Finding("pipeline", f"{count} {name} of {whose}")
@@ -93,9 +102,11 @@ def check(outside: Outside, inside: Inside) -> Report:
         unfinished=_unfinished(inside),
         oversold_units=oversold,
         unaccounted_orders=unaccounted,
-        money_difference_fen=money,
+        money_difference_fen=money.difference_fen,
         claims=claims.outcomes,
         withdrawal_heard_max_ms=claims.withdrawal_heard_max_ms,
+        back_office_heard_max_ms=claims.back_office_heard_max_ms,
+        paid_by_both_fen=money.paid_by_both_fen,
     )
 
 
@@ -213,10 +224,11 @@ def _unfinished(inside: Inside) -> tuple[str, ...]:
         if o.state in UNSHIPPED | {"awaiting_review", "awaiting_payment"}
         and not o.waiting_for & BY_PEOPLE
     ]
+    for_a_person = {refund.refund_id for refund in held_by_doubt(inside)}
     refunds = [
         f"{r.refund_id} {r.state} {r.payout}".rstrip()
         for r in inside.refunds
-        if r.state not in ENDED
+        if r.state not in ENDED and r.refund_id not in for_a_person
     ]
     return (*orders, *refunds)
 
@@ -275,52 +287,6 @@ def _stuck_there(outside: Outside, inside: Inside) -> set[tuple[str, str]]:
         for claim in outside.claims
         if claim.status == "open" and inside.claims.get((claim.channel, claim.claim_no)) in refused
     }
-
-
-def _money(
-    outside: Outside, inside: Inside, findings: list[Finding], looked_at: dict[str, int]
-) -> int:
-    """The gateway moved exactly what was settled, once each, and never more than was paid."""
-    every = [r for r in inside.refunds if r.state == "settled"]
-    settled = [r for r in every if not r.paid_elsewhere]
-    looked_at["refunds"] = len(every)
-    moved_fen = sum(r.amount_fen * r.moved for r in outside.refunds)
-    settled_fen = sum(r.amount_fen for r in settled)
-    findings += [
-        Finding("money", f"{r.request_no} moved money {r.moved} times")
-        for r in outside.refunds
-        if r.moved > 1
-    ]
-    cases = {r.refund_id: r for r in inside.refunds}
-    findings += [
-        Finding("money", f"{r.request_no} moved {r.amount_fen} fen, we hold {_told(cases, r)}")
-        for r in outside.refunds
-        if r.moved and _told(cases, r) != f"settled {r.amount_fen}"
-    ]
-    moved = {r.request_no for r in outside.refunds if r.moved}
-    findings += [
-        Finding("money", f"{r.refund_id} is settled and no money moved")
-        for r in settled
-        if r.refund_id not in moved
-    ]
-    if moved_fen != settled_fen:
-        findings.append(Finding("money", f"moved {moved_fen} fen, settled {settled_fen} fen"))
-    paid = {o.order_id: o.paid_fen for o in inside.orders if o.order_id}
-    back: Counter[str] = Counter()
-    for refund in every:
-        back[refund.order_id] += refund.amount_fen
-    findings += [
-        Finding("money", f"{order_id} got {fen} fen back of {paid.get(order_id, 0)}")
-        for order_id, fen in back.items()
-        if fen > paid.get(order_id, 0)
-    ]
-    return abs(moved_fen - settled_fen)
-
-
-def _told(cases: Mapping[str, InsideRefund], moved: OutsideRefund) -> str:
-    case = cases.get(moved.request_no)
-    elsewhere = " elsewhere" if case and case.paid_elsewhere else ""
-    return f"{case.state} {case.amount_fen}{elsewhere}" if case else "nothing"
 
 
 def _stock(

@@ -58,6 +58,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     claims: dict[str, int]
     """The buyers' claims by what became of them (`demo.claims.Outcome`)."""
     withdrawal_heard_max_ms: int
+    back_office_heard_max_ms: int
+    paid_by_both_fen: int
     money_difference_fen: int
     dead_letters: int
     unaccounted_orders: int
@@ -187,6 +189,8 @@ class Figures:
             refunds_settled_fen=sum(r.amount_fen for r in settled),
             claims={str(outcome): count for outcome, count in report.claims.items()},
             withdrawal_heard_max_ms=report.withdrawal_heard_max_ms,
+            back_office_heard_max_ms=report.back_office_heard_max_ms,
+            paid_by_both_fen=report.paid_by_both_fen,
             money_difference_fen=report.money_difference_fen,
             dead_letters=sum(inside.dead_letters.values()),
             unaccounted_orders=report.unaccounted_orders,

@@ -11,6 +11,7 @@ import httpx2
 
 from chassis.ids import request_id
 from demo.snapshots import (
+    End,
     Inside,
     InsideOrder,
     InsideParcel,
@@ -19,8 +20,8 @@ from demo.snapshots import (
     OutsideClaim,
     OutsideOrder,
     OutsideRefund,
-    Withdrawal,
 )
+from services.console.domain.model import Card
 
 ORDERS = """
 SELECT i.channel, i.shop, i.channel_order_no, coalesce(i.order_id, '') AS order_id, i.quarantined,
@@ -44,12 +45,21 @@ CLAIMS = """
 SELECT channel, shop, refund_no, refund_id FROM ingest.aftersales
 UNION ALL SELECT channel, shop, return_no, refund_id FROM ingest.returns
 """
-WITHDRAWALS = """
+ENDS = """
 SELECT command_id, (extract(epoch FROM settled_at) * 1000)::bigint AS heard_at_ms,
     -- What came too late is told, and so no refusal.
     CASE WHEN result_id IN ('already_paying', 'already_ended') THEN result_id ELSE reason END AS reason
 FROM chassis.commands_settled WHERE processor = 'refunds' AND command_id LIKE 'ended-%'
 """
+BEYOND = """
+SELECT gone.key AS refund_id, gone.value::bigint AS fen
+FROM refunds.accounts AS account, json_each_text(account.document -> 'state' -> 'beyond') AS gone
+"""
+DOUBTED = """
+SELECT json_array_elements_text(document -> 'state' -> $1::int) AS refund_id
+FROM console.cards WHERE strpos(flags, ' double_refund ') > 0
+"""
+"""A card is an array; $1 is the place of its refunds in doubt."""
 NOT_OPENED = """
 SELECT told ->> 'document_no' AS refund_id
 FROM ingest.write_backs, json_array_elements(document -> 'state' -> 'told') AS told
@@ -92,6 +102,8 @@ FROM chassis.outbox WHERE published_at IS NULL AND created_at < now() - interval
 PARKED = """
 SELECT processor || ', from ' || source AS whose, count(*) AS count FROM chassis.parked GROUP BY processor, source
 """
+OUTCOMES = (("withdrawn",), ("refused",), ("refunded",), ("refunded", "doubt"))
+"""How a request ends on its channel."""
 LATENCY = """
 SELECT count(*) AS measured,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM held_at - accepted_at)) AS p50,
@@ -134,8 +146,11 @@ def outside_of(ledger: Mapping[str, Any], stock_units: int) -> Outside:
                 shop=claim["shop"],
                 asks=claim["asks"],
                 status=claim["status"],
+                amount_fen=claim["amount_fen"],
+                answered_by=claim["answered_by"],
+                agreements_heard=claim["agreements_heard"],
                 shown_open_at_ms=claim["shown_open_at_ms"],
-                shown_withdrawn_at_ms=claim["shown_withdrawn_at_ms"],
+                shown_ended_at_ms=claim["shown_ended_at_ms"],
             )
             for claim in ledger["after_sales"]
         ),
@@ -146,6 +161,7 @@ def outside_of(ledger: Mapping[str, Any], stock_units: int) -> Outside:
                 trade_no=refund["out_trade_no"],
                 amount_fen=refund["amount_fen"],
                 moved=refund["moved"],
+                asked_at_ms=refund["asked_at_ms"],
             )
             for refund in ledger["refunds"]
         ),
@@ -169,7 +185,11 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
             orders = await connection.fetch(ORDERS)
             reservations = await connection.fetch(RESERVATIONS)
             claims = await connection.fetch(CLAIMS)
-            withdrawals = await connection.fetch(WITHDRAWALS)
+            ends = await connection.fetch(ENDS)
+            beyond = await connection.fetch(BEYOND)
+            doubted = await connection.fetch(
+                DOUBTED, Card.__struct_fields__.index("double_refunds")
+            )
             not_opened = await connection.fetch(NOT_OPENED)
             parcels = await connection.fetch(
                 "SELECT key, stage, waybill_no FROM fulfillment.parcels"
@@ -186,7 +206,9 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
     return Inside(
         orders=tuple(_inside_order(row) for row in orders),
         claims={(row["channel"], row["refund_no"]): row["refund_id"] for row in claims},
-        withdrawals=_withdrawals(claims, withdrawals),
+        ends=_ends(claims, ends),
+        beyond={row["refund_id"]: row["fen"] for row in beyond},
+        doubted=frozenset(row["refund_id"] for row in doubted),
         not_opened=frozenset(row["refund_id"] for row in not_opened),
         reservations={row["key"]: row["state"] for row in reservations},
         parcels=tuple(
@@ -205,19 +227,23 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
     )
 
 
-def _withdrawals(
-    claims: Iterable[Any], settled: Iterable[Any]
-) -> dict[tuple[str, str], Withdrawal]:
-    """By channel and claim; ingest names the command after the refund and how it ended, once for ever."""
+def _ends(claims: Iterable[Any], settled: Iterable[Any]) -> dict[tuple[str, str], End]:
+    """By channel and claim; ingest names the command after the refund and how it ended, once for ever.
+
+    That a channel may have paid by itself may be told after that it paid, or at once: the first counts.
+    """
     answers = {
-        row["command_id"]: Withdrawal(heard_at_ms=row["heard_at_ms"], refusal=row["reason"])
+        row["command_id"]: End(heard_at_ms=row["heard_at_ms"], refusal=row["reason"])
         for row in settled
     }
-    named = {
-        (row["channel"], row["refund_no"]): request_id("ended", row["refund_id"], "withdrawn")
-        for row in claims
-    }
-    return {key: answers[name] for key, name in named.items() if name in answers}
+    ends: dict[tuple[str, str], End] = {}
+    for row in claims:
+        names = [request_id("ended", row["refund_id"], *outcome) for outcome in OUTCOMES]
+        heard = [answers[name] for name in names if name in answers]
+        if heard:
+            first = min(heard, key=lambda end: end.heard_at_ms)
+            ends[row["channel"], row["refund_no"]] = first
+    return ends
 
 
 def _by_whose(rows: Iterable[Any]) -> dict[str, int]:

@@ -41,8 +41,12 @@ MIX = {
     # seen, some come when the money has gone, and the others at every step between.
     "withdraw_pct": 40,
     "withdraw_after_s": [1, 12],
+    # Clerks are as fast as buyers, and as the people here who approve: some decide first, some last.
+    "back_office_pct": 25,
+    "back_office_refuse_pct": 40,
+    "back_office_after_s": [1, 12],
 }
-"""Buyers on every channel, of whom many think better of what they have claimed."""
+"""Buyers on every channel, of whom many think better of what they have claimed, and clerks who decide in the back office."""
 JUDGES_AFTER_S = 4.0
 """How long a claim waits for the people who approve it: long enough that a buyer may be faster."""
 

@@ -32,6 +32,8 @@ class OutsideRefund(Struct, frozen=True, kw_only=True):
     trade_no: str
     amount_fen: int
     moved: int
+    asked_at_ms: int = 0
+    """When the gateway was asked for it first."""
 
 
 class OutsideClaim(Struct, frozen=True, kw_only=True):
@@ -44,10 +46,20 @@ class OutsideClaim(Struct, frozen=True, kw_only=True):
     asks: bool = True
     """False: the shop's own people answered it, and it may come as a document of its own."""
     status: str = "open"
+    amount_fen: int = 0
+    answered_by: str = ""
+    """merchant: a call of ours; shop: the shop's own people in the platform's back office; buyer; "" while it is open."""
+    agreements_heard: int = 0
+    """How often a call of ours agreed to it, taken or not."""
     shown_open_at_ms: int = 0
     """When an answer to us first told of it as open; 0: none has."""
-    shown_withdrawn_at_ms: int = 0
-    """The same for withdrawn."""
+    shown_ended_at_ms: int = 0
+    """The same for how it ended; agreed to: as paid back."""
+
+    @property
+    def paid_there(self) -> bool:
+        """Whether the platform paid it by itself, as the shop's own people told it to."""
+        return self.asks and self.status == "agreed" and self.answered_by == "shop"
 
 
 class Outside(Struct, frozen=True, kw_only=True):
@@ -113,8 +125,8 @@ class InsideRefund(Struct, frozen=True, kw_only=True):
     """When the last person, rule or warehouse agreed to it; its money went then or later."""
 
 
-class Withdrawal(Struct, frozen=True, kw_only=True):
-    """What `refunds` answered when it was told that a claim is withdrawn. `refusal`: "" where its case ended."""
+class End(Struct, frozen=True, kw_only=True):
+    """What `refunds` answered when it was told that a claim is over on its channel. `refusal`: "" where it took it in."""
 
     heard_at_ms: int
     refusal: str = ""
@@ -126,14 +138,18 @@ class Inside(Struct, frozen=True, kw_only=True):
     orders: tuple[InsideOrder, ...]
     claims: Mapping[tuple[str, str], str]
     """(channel, number of a buyer's claim) → refund id it was turned into."""
-    withdrawals: Mapping[tuple[str, str], Withdrawal]
-    """The same key → what became of the news that the buyer withdrew it."""
+    ends: Mapping[tuple[str, str], End]
+    """The same key → what became of the news that it is over on its channel."""
     not_opened: frozenset[str]
     """Refund ids that our books could not take, for a person to answer in the channel's back office."""
     reservations: Mapping[str, str]
     """Order → state of its reservation."""
     parcels: tuple[InsideParcel, ...]
     refunds: tuple[InsideRefund, ...]
+    beyond: Mapping[str, int]
+    """Refund id → fen that its channel gave back beside what its case holds, as the books have it."""
+    doubted: frozenset[str]
+    """Refund ids of which a person is told that their money may have gone twice."""
     stock: Mapping[str, int]
     """oversold_units, negative_rows, reserved_mismatch, ledger_mismatch of inventory."""
     units_received: int

@@ -5,13 +5,14 @@ JD and Pinduoduo orders carry shares the platform never states (largest remainde
 earlier line): compare their sum, not each.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 import msgspec
 
-from simulators.orders import AfterSale, ClaimStatus, Order
+from simulators.orders import AfterSale, Order
+from simulators.records import Records
 from simulators.registry import MARKETPLACES
 from simulators.simulation import Simulation
 
@@ -66,27 +67,29 @@ class LedgerOrder(msgspec.Struct, frozen=True, kw_only=True):
 class LedgerClaim(AfterSale, frozen=True, kw_only=True):
     """A claim as the merchant knows it; `asks` is False where the shop's own people answered it.
 
-    `shown_open_at_ms` and `shown_withdrawn_at_ms`: when an answer to the merchant first told of it with that
-    status, 0 = none has. Where a list only names claims, it is the answer about the one.
+    `shown_open_at_ms` and `shown_ended_at_ms`: when an answer to the merchant first told of it as open, and as it
+    ended (agreed to: as paid back), 0 = none has. Where a list only names claims, it is the answer about the one.
+    `agreements_heard`: how often a call of the merchant's agreed to it, taken or not.
     """
 
     claim_no: str
     asks: bool
     shown_open_at_ms: int
-    shown_withdrawn_at_ms: int
+    shown_ended_at_ms: int
+    agreements_heard: int
 
 
-def ledger_claim(
-    claim: AfterSale, shown_at_ms: Mapping[tuple[str, ClaimStatus], int]
-) -> LedgerClaim:
+def ledger_claim(claim: AfterSale, records: Records) -> LedgerClaim:
     """Project one claim."""
-    marketplace = MARKETPLACES[claim.channel]
+    marketplace, shown_at_ms = MARKETPLACES[claim.channel], records.shown_at_ms
+    ended = claim.status != "open"
     return LedgerClaim(
         **msgspec.structs.asdict(claim),
         claim_no=marketplace.claim_no(claim),
         asks=marketplace.settles_after_ms is None,
         shown_open_at_ms=shown_at_ms.get((claim.after_sale_id, "open"), 0),
-        shown_withdrawn_at_ms=shown_at_ms.get((claim.after_sale_id, "withdrawn"), 0),
+        shown_ended_at_ms=shown_at_ms.get((claim.after_sale_id, claim.status), 0) if ended else 0,
+        agreements_heard=records.agreements_heard[claim.after_sale_id],
     )
 
 
@@ -192,9 +195,7 @@ def _sections(simulation: Simulation) -> dict[str, Any]:
     records = simulation.world.records
     return {
         "totals": totals(simulation),
-        "after_sales": [
-            ledger_claim(one, records.shown_at_ms) for one in records.after_sales.values()
-        ],
+        "after_sales": [ledger_claim(one, records) for one in records.after_sales.values()],
         "waybills": list(simulation.cainiao.waybills.values()),
         "parcels": list(simulation.tracking.parcels.values()),
         "refunds": list(simulation.alipay.refunds.values()),

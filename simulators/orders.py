@@ -23,6 +23,8 @@ State = Literal["unpaid", "paid", "part_shipped", "shipped", "finished", "cancel
 Outcome = Literal["applied", "duplicate", "refused"]
 LineRefund = Literal["none", "open", "agreed", "refused", "withdrawn"]
 ClaimStatus = Literal["open", "agreed", "refused", "withdrawn"]
+AnsweredBy = Literal["", "merchant", "shop", "buyer"]
+"""By a call of the merchant's, by the shop's own people in the back office, or by the buyer; "": nobody has."""
 Contradiction = Literal[
     "", "amount_mismatch", "quantity_impossible", "unknown_sku", "address_missing"
 ]
@@ -139,6 +141,7 @@ class AfterSale(msgspec.Struct, frozen=True, kw_only=True):
     created_at_ms: int
     modified_at_ms: int
     status: ClaimStatus = "open"
+    answered_by: AnsweredBy = ""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

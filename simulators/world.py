@@ -19,6 +19,7 @@ from simulators.faults import odds_of
 from simulators.marketplaces import Marketplace
 from simulators.orders import (
     AfterSale,
+    AnsweredBy,
     ChangeKind,
     Channel,
     Line,
@@ -170,8 +171,9 @@ class World:
             for one in self.records.after_sales.values()
             if one.status == "open" and (one.channel, one.order_no) == order.key
         ]
+        by: AnsweredBy = "buyer" if status == "withdrawn" else "shop"
         for after_sale_id in still_open:
-            self._answer(after_sale_id, status)
+            self._answer(after_sale_id, status, by)
         return bool(still_open)
 
     def _open_claim(
@@ -336,11 +338,11 @@ class World:
 
     def agree(self, after_sale_id: str) -> Verdict:
         """Hear that the merchant agrees to a claim; refusals: unknown, already_refused, already_withdrawn."""
-        return self._answer(after_sale_id, "agreed")
+        return self._answer(after_sale_id, "agreed", "merchant")
 
     def refuse(self, after_sale_id: str) -> Verdict:
         """Hear that the merchant refuses a claim; refusals: unknown, already_agreed, already_withdrawn."""
-        return self._answer(after_sale_id, "refused")
+        return self._answer(after_sale_id, "refused", "merchant")
 
     def insist(self, after_sale_id: str) -> bool:
         """Let a buyer ask again under the number of a claim that was refused; False for any other."""
@@ -350,11 +352,11 @@ class World:
         order = self.records.orders[after_sale.channel, after_sale.order_no]
         at_ms = self.records.next_time_ms(order)
         order = replace(order, lines=_refund(order.lines, after_sale.line_nos, "open"))
-        again = replace(after_sale, status="open", modified_at_ms=at_ms)
+        again = replace(after_sale, status="open", answered_by="", modified_at_ms=at_ms)
         self.records.store(order, "after_sale_opened", at_ms=at_ms, after_sale=again)
         return True
 
-    def _answer(self, after_sale_id: str, status: Answered) -> Verdict:
+    def _answer(self, after_sale_id: str, status: Answered, by: AnsweredBy) -> Verdict:
         after_sale = self.records.after_sales.get(after_sale_id)
         if after_sale is None:
             return "refused", "unknown"
@@ -370,7 +372,7 @@ class World:
             order = replace(
                 order, lines=gone, state="closed", cancelled_at_ms=at_ms, ended_at_ms=at_ms
             )
-        answered = replace(after_sale, status=status, modified_at_ms=at_ms)
+        answered = replace(after_sale, status=status, answered_by=by, modified_at_ms=at_ms)
         if status == "agreed":
             order = replace(order, refunds=(*order.refunds, answered))
         self.records.store(order, _ANSWERS[status], at_ms=at_ms, after_sale=answered)

@@ -61,11 +61,15 @@ class Keys:
 
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True):
-    """One refund request; `moved` counts how often its money moved, `asked` how often it was asked."""
+    """One refund request; `moved` counts how often its money moved, `asked` how often it was asked.
+
+    `asked_at_ms` is when it was asked for first.
+    """
 
     out_trade_no: str
     out_request_no: str
     amount_fen: int
+    asked_at_ms: int
     settles_at_ms: int
     asked: int = 1
     moved: int = 0
@@ -159,12 +163,13 @@ class Alipay:
             self._tally.note("alipay:refund", "refused")
             return self._failed(method, "ACQ.REASON_TRADE_REFUND_FEE_ERR", "退款金额无效")
         self._taken_fen[request.out_trade_no] = taken_fen + amount_fen
-        late = self._plan.hit("late_success", "alipay")
+        late, now_ms = self._plan.hit("late_success", "alipay"), self._world.clock()
         refund = Refund(
             out_trade_no=request.out_trade_no,
             out_request_no=request.out_request_no,
             amount_fen=amount_fen,
-            settles_at_ms=self._world.clock() + (LATE_MS if late else 0),
+            asked_at_ms=now_ms,
+            settles_at_ms=now_ms + (LATE_MS if late else 0),
             moved=0 if late else 1,
         )
         self.refunds[key] = refund

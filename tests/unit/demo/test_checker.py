@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from demo.checker import check, summary
 from demo.snapshots import (
+    End,
     Inside,
     InsideOrder,
     InsideParcel,
@@ -79,7 +80,7 @@ INSIDE = Inside(
         ),
     ),
     claims={("taobao", "C2"): "refund-2"},
-    withdrawals={},
+    ends={},
     not_opened=frozenset(),
     reservations={"TB1": "shipped", "TB2": "shipped", "TB3": "cancelled", "TB5": "held"},
     parcels=(
@@ -90,6 +91,8 @@ INSIDE = Inside(
         InsideRefund(order_id="TB2", refund_id="refund-2", state="settled", amount_fen=400),
         InsideRefund(order_id="TB3", refund_id="refund-3", state="settled", amount_fen=1000),
     ),
+    beyond={},
+    doubted=frozenset(),
     stock={"oversold_units": 0, "negative_rows": 0, "reserved_mismatch": 0, "ledger_mismatch": 0},
     units_received=100,
     units_deducted=4,
@@ -297,11 +300,60 @@ def test_what_the_channel_gave_back_needs_no_gateway_and_bears_none() -> None:
     assert "money: refund-c2 moved 600 fen, we hold settled 600 elsewhere" in _lines(twice, inside)
 
 
+def test_money_of_both_is_counted_to_the_fen_and_named() -> None:
+    """The channel gives back what claim C2 is of; our gateway had paid before, or has not."""
+    [claim] = OUTSIDE.claims
+    there = replace(
+        claim, status="agreed", answered_by="shop", amount_fen=400, shown_open_at_ms=1, shown_ended_at_ms=2
+    )  # fmt: skip
+    end = {("taobao", "C2"): End(heard_at_ms=3)}
+    by_both = replace(OUTSIDE, claims=(there,))
+    told = replace(INSIDE, ends=end, beyond={"refund-2": 400}, doubted=frozenset({"refund-2"}))
+    report = check(by_both, told)
+    assert report.clean, report.findings
+    assert (report.money_difference_fen, report.paid_by_both_fen) == (0, 400)
+    had = "money: refund-2 had 400 fen by the gateway and 400 by its platform, the books say"
+    for beyond, fen in (({}, 400), ({"refund-2": 399}, 799)):
+        uncounted = check(by_both, replace(told, beyond=beyond))
+        assert f"{had} {fen}" in list(summary(uncounted))
+        assert (uncounted.money_difference_fen, uncounted.paid_by_both_fen) == (800 - fen, 0)
+    only_there = replace(by_both, refunds=OUTSIDE.refunds[1:])
+    counted = _with(INSIDE.refunds, 0, paid_elsewhere=True)
+    report = check(only_there, replace(INSIDE, ends=end, refunds=counted))
+    assert report.clean, report.findings
+    assert (report.money_difference_fen, report.paid_by_both_fen) == (0, 0)
+    for wrong, fen in (
+        (_with(counted, 0, amount_fen=399), 1),
+        (_with(counted, 0, state="refused"), 400),
+    ):
+        report = check(only_there, replace(INSIDE, ends=end, refunds=wrong))
+        assert (report.clean, report.money_difference_fen) == (False, fen)
+
+
+def test_what_the_books_count_until_a_person_has_looked_is_no_difference() -> None:
+    heard_twice = {"status": "agreed", "answered_by": "merchant", "amount_fen": 400}
+    claims = _with(OUTSIDE.claims, 0, agreements_heard=2, **heard_twice)
+    doubted = replace(INSIDE, beyond={"refund-2": 400}, doubted=frozenset({"refund-2"}))
+    report = check(replace(OUTSIDE, claims=claims), doubted)
+    assert (report.findings, report.money_difference_fen, report.paid_by_both_fen) == ((), 0, 0)
+    once = _with(claims, 0, agreements_heard=1)
+    assert check(replace(OUTSIDE, claims=once), doubted).money_difference_fen == 400
+
+
+def test_what_we_told_the_channel_is_not_its_own_payment() -> None:
+    """Counted as paid there, though the channel only says what we told it, and our gateway paid nothing."""
+    claims = _with(OUTSIDE.claims, 0, status="agreed", answered_by="merchant", amount_fen=400)
+    outside = replace(OUTSIDE, claims=claims, refunds=OUTSIDE.refunds[1:])
+    report = check(outside, replace(INSIDE, refunds=_with(INSIDE.refunds, 0, paid_elsewhere=True)))
+    assert report.money_difference_fen == 400
+
+
 def test_what_was_over_without_money_need_not_have_become_a_refund() -> None:
     unseen = OutsideClaim(channel="taobao", order_no="2", claim_no="C9")
     missing = "claims: taobao C9 of 2 is no refund"
     for status, found in (("open", True), ("agreed", True), ("refused", False)):
-        outside = replace(OUTSIDE, claims=(*OUTSIDE.claims, replace(unseen, status=status)))
+        ended = replace(unseen, status=status, answered_by="shop" if status == "refused" else "")
+        outside = replace(OUTSIDE, claims=(*OUTSIDE.claims, ended))
         assert (missing in _lines(outside, INSIDE)) is found
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from demo.claims import ClaimsEnded, Outcome, claims_ended
+from demo.claims import ON_ITS_WAY_MS, ClaimsEnded, Outcome, claims_ended
 from demo.snapshots import (
+    End,
     Inside,
     InsideOrder,
     InsideRefund,
@@ -16,7 +17,6 @@ from demo.snapshots import (
     OutsideClaim,
     OutsideOrder,
     OutsideRefund,
-    Withdrawal,
 )
 
 SEEN_MS, DECIDED_MS, TOLD_MS, HEARD_MS = 1_000, 1_500, 2_000, 2_400
@@ -51,11 +51,13 @@ OUTSIDE = Outside(
 INSIDE = Inside(
     orders=(ORDER,),
     claims={},
-    withdrawals={},
+    ends={},
     not_opened=frozenset(),
     reservations={"TB1": "shipped"},
     parcels=(),
     refunds=(),
+    beyond={},
+    doubted=frozenset(),
     stock={},
     units_received=0,
     units_deducted=0,
@@ -67,15 +69,21 @@ INSIDE = Inside(
 )
 
 
+ANSWERED_BY = {"open": "", "withdrawn": "buyer"}
+
+
 def claim(status: str, **changed: Any) -> OutsideClaim:
-    shown_ms = TOLD_MS if status == "withdrawn" else 0
+    """What nobody has withdrawn was answered by a call of ours, unless it says otherwise."""
+    shown_ms = 0 if status == "open" else TOLD_MS
     made = OutsideClaim(
         channel="taobao",
         order_no="1",
         claim_no="C1",
         status=status,
+        amount_fen=400,
+        answered_by=ANSWERED_BY.get(status, "merchant"),
         shown_open_at_ms=SEEN_MS,
-        shown_withdrawn_at_ms=shown_ms,
+        shown_ended_at_ms=shown_ms,
     )
     return replace(made, **changed)
 
@@ -88,35 +96,43 @@ def ended(
     heard: str | None = None,
     decided_at_ms: int = DECIDED_MS,
     moved: int | None = None,
+    asked_at_ms: int = DECIDED_MS,
+    elsewhere: bool = False,
+    beyond_fen: int = 0,
+    doubted: bool = False,
     orders: tuple[InsideOrder, ...] = (ORDER,),
 ) -> ClaimsEnded:
-    """`state`: of our case, "" where there is none; `heard`: what refunds said of the withdrawal, None where nothing."""
+    """`state`: of our case, "" where there is none; `heard`: what refunds said of the claim's end, None where nothing."""
     case = InsideRefund(
         order_id="TB1",
         refund_id="refund-1",
         state=state,
         amount_fen=400,
         end_reason=reason,
+        paid_elsewhere=elsewhere,
         decided_at_ms=decided_at_ms,
     )
     payout = OutsideRefund(
         request_no="refund-1",
         trade_no="taobao:1",
         amount_fen=400,
-        moved=int(state == "settled") if moved is None else moved,
+        moved=int(state == "settled" and not elsewhere) if moved is None else moved,
+        asked_at_ms=asked_at_ms,
     )
     inside = replace(
         INSIDE,
         orders=orders,
-        claims={KEY: "refund-1"} if state else {},
+        claims={KEY: "refund-1"} if state or beyond_fen else {},
         refunds=(case,) if state else (),
-        withdrawals=(
-            {} if heard is None else {KEY: Withdrawal(heard_at_ms=HEARD_MS, refusal=heard)}
-        ),
+        beyond={"refund-1": beyond_fen} if beyond_fen else {},
+        doubted=frozenset({"refund-1"}) if doubted else frozenset(),
+        ends=({} if heard is None else {KEY: End(heard_at_ms=HEARD_MS, refusal=heard)}),
     )
     return claims_ended(replace(OUTSIDE, claims=(asked,), refunds=(payout,)), inside)
 
 
+THERE_REFUSED = claim("refused", answered_by="shop")
+THERE_PAID = claim("agreed", answered_by="shop")
 UNSEEN = claim("withdrawn", shown_open_at_ms=0)
 GONE = claim("withdrawn")
 PAYING, PAID = "already_paying", "already_ended"
@@ -131,8 +147,13 @@ PAYING, PAID = "already_paying", "already_ended"
         (claim("refused"), "refused", "包裹已发出", None, Outcome.REFUSED),
         (claim("open"), "refused", "包裹已发出", None, Outcome.REFUSED),
         (UNSEEN, "", "", None, Outcome.WITHDRAWN_UNSEEN),
-        (claim("refused", shown_open_at_ms=0), "", "", None, Outcome.REFUSED_UNSEEN),
-        (claim("agreed"), "refused", "refunded_by_channel", None, Outcome.ANSWERED_BY_SHOP),
+        (claim("refused", answered_by="shop", shown_open_at_ms=0), "", "", None, Outcome.REFUSED_UNSEEN),
+        (THERE_REFUSED, "", "", "", Outcome.REFUSED_THERE),
+        (THERE_REFUSED, "refused", "refused_there", "", Outcome.REFUSED_THERE),
+        # Kuaishou has one number for what is closed without money, by whomever.
+        (THERE_REFUSED, "refused", "withdrawn", "", Outcome.REFUSED_THERE),
+        (THERE_REFUSED, "settled", "", PAYING, Outcome.REFUSED_THERE_PAID_BEFORE),
+        (THERE_REFUSED, "paying", "", PAYING, Outcome.UNDER_WAY),
         (GONE, "refused", "withdrawn", "", Outcome.WITHDRAWN),
         (GONE, "refused", "包裹已发出", "", Outcome.WITHDRAWN),
         (GONE, "", "", "", Outcome.WITHDRAWN),
@@ -159,6 +180,8 @@ def test_a_claim_has_one_outcome(
 
 
 LATER = {"decided_at_ms": HEARD_MS + 1}
+TWICE = {"beyond_fen": 400, "doubted": True}
+AFTERWARDS = {"asked_at_ms": HEARD_MS + ON_ITS_WAY_MS + 1}
 
 
 @pytest.mark.parametrize(
@@ -188,6 +211,26 @@ LATER = {"decided_at_ms": HEARD_MS + 1}
         (claim("open"), "refused", None, {}, "is refused without a reason"),
         (claim("open"), "failed", None, {}, "failed at the gateway"),
         (GONE, "failed", PAYING, {}, "failed at the gateway"),
+        # A clerk's word is lost, or taken and ignored.
+        (THERE_REFUSED, "", None, {}, "was refused there and refunds was not told"),
+        (THERE_REFUSED, "awaiting_approval", "", {}, "is awaiting_approval after refunds had been told that it was refused there"),
+        (THERE_REFUSED, "settled", "", {}, "was paid after refunds had been told that it was refused there"),
+        (THERE_REFUSED, "settled", PAYING, LATER, "was paid after refunds had been told that it was refused there"),
+        (THERE_REFUSED, "refused", "", {"reason": "refused_there", "moved": 1}, "ended unpaid and money moved"),
+        (THERE_PAID, "", None, {}, "was refunded there and refunds was not told"),
+        (THERE_PAID, "settled", None, {}, "was refunded there and refunds was not told"),
+        (THERE_PAID, "settled", "request_over", {}, "was refunded there and refunds answered request_over"),
+        (THERE_PAID, "awaiting_goods", "", {}, "is awaiting_goods after refunds had been told that it was refunded there"),
+        (THERE_PAID, "", "", {}, "is refunded there and not in the books"),
+        (THERE_PAID, "refused", "", {"reason": "refunded_by_channel"}, "is refunded there and not in the books"),
+        (THERE_PAID, "settled", "", {"moved": 0}, "is refunded there and held to be paid here"),
+        (THERE_PAID, "paying", "", {}, "is paid though refunds has been told"),
+        (THERE_PAID, "settled", "", {}, "was paid by both and nobody is told"),
+        (THERE_PAID, "settled", "", {"elsewhere": True, "moved": 1}, "was paid by both and nobody is told"),
+        (THERE_PAID, "settled", "", TWICE | {"doubted": False}, "has 400 fen that the books have no room for, and nobody is told"),
+        (THERE_PAID, "settled", "", TWICE | AFTERWARDS, "was paid after refunds had been told that it was refunded there"),
+        # A person looks for money that nobody paid twice.
+        (claim("agreed"), "settled", None, TWICE, "was paid once and a person is told of twice"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_claim_is_found(
@@ -196,6 +239,73 @@ def test_what_is_wrong_with_a_claim_is_found(
     found = ended(asked, state, heard=heard, **more)
     assert [finding.detail for finding in found.findings] == [f"taobao C1 of 1 {wrong}"]
     assert found.outcomes[Outcome.WRONG] == found.looked_at == 1
+
+
+BY_BOTH = Outcome.PAID_BY_BOTH
+
+
+@pytest.mark.parametrize(
+    ("state", "more", "outcome"),
+    [
+        ("settled", {"elsewhere": True}, Outcome.REFUNDED_THERE),
+        # Its order's other cases have some of its money: a person is told of the rest.
+        ("settled", {"elsewhere": True, "beyond_fen": 100, "doubted": True}, Outcome.REFUNDED_THERE),
+        ("", TWICE, BY_BOTH),
+        ("settled", TWICE, BY_BOTH),
+        ("settled", TWICE | {"elsewhere": True, "moved": 1}, BY_BOTH),
+        ("settled", TWICE | {"asked_at_ms": HEARD_MS + ON_ITS_WAY_MS}, BY_BOTH),
+        ("paying", {"doubted": True}, Outcome.UNDER_WAY),
+    ],
+)  # fmt: skip
+def test_what_the_platform_paid_by_itself(
+    state: str, more: dict[str, Any], outcome: Outcome
+) -> None:
+    for asked in (THERE_PAID, replace(THERE_PAID, shown_open_at_ms=0)):
+        found = ended(asked, state, heard="", **more)
+        assert found.findings == ()
+        assert found.outcomes[outcome] == sum(found.outcomes.values()) == 1
+        assert found.paid_there_fen == {"refund-1": 400}
+        assert found.back_office_heard_max_ms == HEARD_MS - TOLD_MS
+
+
+def test_where_the_shops_own_people_answer_every_claim_both_may_pay_too() -> None:
+    theirs = claim("agreed", answered_by="shop", asks=False)
+    for doubted, beyond_fen, outcome, booked in (
+        (False, 0, Outcome.PAID_THERE_TOO, {}),
+        (True, 400, BY_BOTH, {"refund-1": 400}),
+    ):
+        found = ended(theirs, "settled", heard="", doubted=doubted, beyond_fen=beyond_fen)
+        assert (found.outcomes[outcome], found.findings) == (1, ())
+        assert found.paid_there_fen == booked
+
+
+def test_a_lost_answer_may_let_a_person_look_for_money_that_nobody_paid_twice() -> None:
+    heard_twice = claim("agreed", agreements_heard=2)
+    found = ended(heard_twice, "settled", beyond_fen=400, doubted=True)
+    assert (found.outcomes[Outcome.DOUBTED_IN_VAIN], found.findings) == (1, ())
+    assert found.doubted_in_vain == {"refund-1"}
+    assert ended(heard_twice, "settled").outcomes[Outcome.SETTLED] == 1
+
+
+def test_what_an_order_has_had_twice_holds_its_other_claims() -> None:
+    twice = InsideRefund(order_id="TB1", refund_id="refund-0", state="settled", amount_fen=400)
+    waits = replace(twice, refund_id="refund-1", state="awaiting_goods")
+    inside = replace(
+        INSIDE,
+        claims={KEY: "refund-1"},
+        refunds=(twice, waits),
+        beyond={"refund-0": 400},
+        doubted=frozenset({"refund-0"}),
+    )
+    outside = replace(OUTSIDE, claims=(claim("open"),))
+    assert claims_ended(outside, inside).outcomes[Outcome.HELD_BY_DOUBT] == 1
+    for going_on in (
+        replace(inside, doubted=frozenset()),
+        replace(inside, beyond={}),
+        replace(inside, beyond={"refund-0": 200}),
+        replace(inside, refunds=(twice, replace(waits, state="paying"))),
+    ):
+        assert claims_ended(outside, going_on).outcomes[Outcome.UNDER_WAY] == 1
 
 
 def test_a_claim_waits_with_what_is_set_aside_unless_it_is_a_refund_all_the_same() -> None:
@@ -231,8 +341,8 @@ def test_a_claim_that_the_books_could_not_take_was_left_to_a_person_after_a_paym
 @pytest.mark.parametrize("status", ["open", "withdrawn"])
 def test_only_what_a_platform_contradicts_itself_about_may_fail_at_the_gateway(status: str) -> None:
     failed = InsideRefund(order_id="TB1", refund_id="refund-1", state="failed", amount_fen=400)
-    too_late = {KEY: Withdrawal(heard_at_ms=HEARD_MS, refusal=PAID)}
-    inside = replace(INSIDE, claims={KEY: "refund-1"}, refunds=(failed,), withdrawals=too_late)
+    too_late = {KEY: End(heard_at_ms=HEARD_MS, refusal=PAID)}
+    inside = replace(INSIDE, claims={KEY: "refund-1"}, refunds=(failed,), ends=too_late)
     contradicted = replace(OUTSIDE.orders[0], expected="contradiction:amount_mismatch")
     outside = replace(OUTSIDE, orders=(contradicted,), claims=(claim(status),))
     assert claims_ended(outside, inside).outcomes[Outcome.FAILED] == 1

@@ -244,7 +244,8 @@ def test_a_share_of_the_claims_is_decided_by_a_clerk_in_the_back_office(
     assert world.records.after_sales[claim.after_sale_id].status == "open"
     clock.advance(10_000)
     world.advance()
-    assert world.records.after_sales[claim.after_sale_id].status == status
+    decided = world.records.after_sales[claim.after_sale_id]
+    assert (decided.status, decided.answered_by) == (status, "shop")
     assert world.records.orders[order.key].state == state
     answer = {"refused": "already_refused", "agreed": "already_agreed"}[status]
     other = world.agree if status == "refused" else world.refuse
