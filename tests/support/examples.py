@@ -29,6 +29,7 @@ TEXTS = {
     "adjustment_no": "ZJ2026111100001",
     "arrival_no": "DH2026111100001",
     "demand_class": "smooth",
+    "doubt": "paid_before",
     "explanation": "在库 300 件，低于订货点 420 件，补到 600 件",
     "forecaster": "seasonal-drift",
     "receipt_no": "RK2026111100001",
