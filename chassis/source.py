@@ -203,7 +203,7 @@ class KafkaSource:
                     self._hand_over(messages)
                 self._send_commits()
         except BaseException as error:  # noqa: BLE001 — handed to the asyncio side, which ends the process
-            self._loop.call_soon_threadsafe(self._queue.put_nowait, error)
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, _with_remedy(error))
         finally:
             self._consumer.close()
 
@@ -255,11 +255,6 @@ class KafkaSource:
         if error is not None:
             if error.code() in NOT_NOW:
                 return None
-            if "group.instance.id" in error.str():
-                raise StartRefused(
-                    "another process of the same service has taken this one's name: "
-                    "give each a DANSHU_INSTANCE of its own"
-                )
             raise KafkaException(error)
         source = self._names[str(message.topic())]
         partition, offset = int(message.partition() or 0), int(message.offset() or 0)
@@ -352,6 +347,16 @@ class KafkaSource:
             TopicPartition(p.topic, p.partition, stored[self._names[p.topic], p.partition])
             for p in partitions
         ]
+
+
+def _with_remedy(error: BaseException) -> BaseException:
+    """What ends the thread. That Kafka has fenced it may come from a poll as well as from a commit."""
+    if isinstance(error, KafkaException) and "group.instance.id" in str(error):
+        return StartRefused(
+            "another process of the same service has taken this one's name: "
+            "give each a DANSHU_INSTANCE of its own"
+        )
+    return error
 
 
 def ends(

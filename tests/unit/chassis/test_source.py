@@ -1,6 +1,14 @@
 """A partition number belongs to one worker over all the sources of its processor."""
 
-from chassis.source import owned_together
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from chassis import source
+from chassis.codec import codec
+from chassis.errors import StartRefused
+from chassis.source import KafkaSource, owned_together
 from chassis.storage import Advance
 
 BEFORE = {
@@ -35,3 +43,43 @@ def test_a_position_known_from_an_earlier_assignment_is_left_alone() -> None:
     named = {move.source for move in owned_together(BEFORE, {("orders", 0): 6}, ASSIGNED)}
 
     assert "refunds" not in named
+
+
+class Fenced:
+    """A client whose name another process has taken: Kafka says so at whatever it does next."""
+
+    def __init__(self, _options: object) -> None:
+        self.closed = False
+
+    def subscribe(self, *_topics: object, **_callbacks: object) -> None:
+        """In a group that has a newer member of this name."""
+
+    def poll(self, _timeout_s: float) -> None:
+        """As librdkafka says it, also of a commit."""
+        reason = "Static consumer fenced by other consumer with same group.instance.id"
+        raise KafkaException(KafkaError(KafkaError._FATAL, reason))
+
+    def close(self) -> None:
+        """Leaves."""
+        self.closed = True
+
+
+async def test_who_is_fenced_says_how_to_mend_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def positions(_first: Any) -> dict[tuple[str, int], int]:
+        return {}
+
+    monkeypatch.setattr(source, "Consumer", Fenced)
+    reading = KafkaSource(
+        {},
+        prefix="t",
+        processor="p",
+        sources=("orders",),
+        handlers={},
+        codec=codec(),
+        batch_records=1,
+        positions=positions,
+    )
+    reading.start()
+    with pytest.raises(StartRefused, match="DANSHU_INSTANCE"):
+        await reading.next_batch(10.0)
+    await reading.stop()
