@@ -8,8 +8,8 @@ PYTHON ?= $(shell deploy/fastest-python)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/danshu.stamp
-# Three workers suit two cores, since tests wait for servers; tests marked serial come last, in two of them.
-XDIST := -n $(or $(WORKERS),3) --dist loadgroup --no-loadscope-reorder
+# Two workers suit two cores; tests marked serial come last, in two lines of work.
+XDIST := -n $(or $(WORKERS),2) --dist loadgroup --no-loadscope-reorder
 PYTEST := $(BIN)/python -m pytest
 CODE := chassis cli demo deploy schemas services simulators tests
 
