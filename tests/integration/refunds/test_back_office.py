@@ -11,6 +11,7 @@ import pytest
 from deploy.embedded.stack import Stack
 from schemas.events.refunds import RefundAgreedThere, RefundSettled
 from simulators.drawing import Step
+from simulators.marketplaces.jd import payloads
 from simulators.orders import Order
 from tests.integration.ingest.test_ended_there_process import outcome_of
 from tests.integration.ingest.write_back_rig import PATIENCE_S, Street, street
@@ -85,9 +86,10 @@ async def test_what_the_back_offices_decided_is_what_the_books_say_and_nothing_i
 
 
 async def test_what_jd_will_pay_by_itself_is_told_once_and_stays_open_until_it_has(
-    street: Street, world: World, peer: Peer
+    street: Street, world: World, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A clerk approves in the back office; ingest dies having told it. Of a part, since all of an order would close it."""
+    monkeypatch.setattr(payloads, "PAYS_AFTER_MS", 3_600_000)
     orders = [street.sell("jd", lines_min=2) for _ in range(2)]
     marketplaces = street.simulation.world
     async with street.ingest("request_agreed.handed_over=kill@1") as dying, world.service():
@@ -106,6 +108,8 @@ async def test_what_jd_will_pay_by_itself_is_told_once_and_stays_open_until_it_h
         )
         shown = await said(service, "show", ids[orders[0].order_no])
         rows = await street.rows("SELECT order_id, state, heard_there FROM refunds.cases")
+        monkeypatch.setattr(payloads, "PAYS_AFTER_MS", 0)
+        await street.until("SELECT count(*) FROM refunds.cases WHERE state = 'settled'", 1)
     [told] = [one for one in events if isinstance(one, RefundAgreedThere)]
     assert (told.order_id, told.actor) == (ids[orders[0].order_no], "channel:jd")
     assert "平台已同意，等平台打款，不要在这里再批一次" in shown.output
