@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Form
-from starlette.requests import Request
+from fastapi import APIRouter
 from starlette.responses import Response
 
-from chassis.ids import request_id
 from schemas.events.commands_refunds import ResumePayout
-from services.console.pressing import KEY_CHARS_MAX, Press, pressed
-from services.console.web import AtDesk, SignedIn
+from services.console.pressing import AForm, Press, answered
 
 LOOK_AGAIN: Final = Press(
     door="console.look_again",
+    command=ResumePayout,
+    purpose="resume",
     done="已重新核实打款，结果会出现在时间轴上。",
     refused="没有重新核实",
     refusals=MappingProxyType(
@@ -34,28 +33,6 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.post("/payouts/look-again")
-async def look_again(
-    request: Request,
-    desk: AtDesk,
-    session: SignedIn,
-    *,
-    order_id: Annotated[str, Form(max_length=KEY_CHARS_MAX)],
-    refund_id: Annotated[str, Form(max_length=KEY_CHARS_MAX)],
-    press: Annotated[str, Form(min_length=1, max_length=KEY_CHARS_MAX)],
-    reason: Annotated[str, Form()] = "",
-    form_token: Annotated[str, Form()] = "",
-) -> Response:
+async def look_again(form: AForm) -> Response:
     """The order's page with what became of it. The same `press` again gets the first answer."""
-
-    def command(why: str) -> ResumePayout:
-        return ResumePayout(
-            order_id=order_id,
-            command_id=request_id("resume", order_id, refund_id, session.user, press),
-            issued_at=desk.views.now(),
-            actor=session.user,
-            refund_id=refund_id,
-            reason=why,
-        )
-
-    form = (order_id, reason, form_token)
-    return await pressed(request, desk, session, LOOK_AGAIN, form, command)
+    return await answered(form, LOOK_AGAIN)

@@ -7,20 +7,22 @@ sent twice is one decision. Whether there is anything to do is for the refund's 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeAlias
 
-from fastapi import HTTPException
+from fastapi import Depends, Form, HTTPException
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis import metrics
 from chassis.commands import StillPending
+from chassis.ids import request_id
 from chassis.producer import DeliveryFailed
 from services.console import words
 from services.console.pages import order_page
 from services.console.signin import Session
-from services.console.web import Desk
+from services.console.web import AtDesk, Desk, SignedIn
 
 REASON_CHARS_MAX = 200
 KEY_CHARS_MAX = 64
@@ -30,33 +32,79 @@ class Press(Struct, frozen=True, kw_only=True):
     """One kind of form. `door` names it in the metrics; `done` and `refused` are what the page says."""
 
     door: str
+    command: type[Struct]
+    """About a refund, by a person with a reason."""
+    purpose: str
+    """What the command's id is for."""
     done: str
     refused: str
     refusals: Mapping[str, str]
     """What the refund's service refuses, as it says it itself."""
 
 
-async def pressed(  # noqa: PLR0917 — all that a form is made of
+class Pressed(Struct, frozen=True, kw_only=True):
+    """A form that a signed-in person has sent about a refund."""
+
+    request: Request
+    desk: Desk
+    session: Session
+    order_id: str
+    refund_id: str
+    press: str
+    reason: str
+    form_token: str
+
+
+async def _form(
     request: Request,
-    desk: Desk,
-    session: Session,
-    press: Press,
-    form: tuple[str, str, str],
-    command_of: Callable[[str], Struct],
-) -> Response:
-    """The order's page with what became of it. `form`: order id, reason and token; `command_of` gets the reason."""
-    order_id, reason, form_token = form
-    if not hmac.compare_digest(form_token.encode(), session.form_token.encode()):
+    desk: AtDesk,
+    session: SignedIn,
+    *,
+    order_id: Annotated[str, Form(max_length=KEY_CHARS_MAX)],
+    refund_id: Annotated[str, Form(max_length=KEY_CHARS_MAX)],
+    press: Annotated[str, Form(min_length=1, max_length=KEY_CHARS_MAX)],
+    reason: Annotated[str, Form()] = "",
+    form_token: Annotated[str, Form()] = "",
+) -> Pressed:
+    return Pressed(
+        request=request,
+        desk=desk,
+        session=session,
+        order_id=order_id,
+        refund_id=refund_id,
+        press=press,
+        reason=reason.strip(),
+        form_token=form_token,
+    )
+
+
+AForm: TypeAlias = Annotated[Pressed, Depends(_form)]
+
+
+async def answered(form: Pressed, press: Press, **more: Any) -> Response:
+    """The order's page with what became of it. `more`: what this kind of command has beside refund, person and reason."""
+    request, desk, session = form.request, form.desk, form.session
+    if not hmac.compare_digest(form.form_token.encode(), session.form_token.encode()):
         raise HTTPException(403, "页面已过期，请刷新后再试")
-    why = reason.strip()
-    if not why or len(why) > REASON_CHARS_MAX:
+    if not form.reason or len(form.reason) > REASON_CHARS_MAX:
         told = f"请写明理由，不超过 {REASON_CHARS_MAX} 字。"
         metrics.DOOR_REQUESTS.labels(press.door, "malformed").inc()
-        return await order_page(request, desk, session, order_id, told=told, status=422)
-    if await desk.views.order(order_id) is None:
+        return await order_page(request, desk, session, form.order_id, told=told, status=422)
+    if await desk.views.order(form.order_id) is None:
         raise HTTPException(404)
-    status, told = await _told(desk, press, command_of(why))
-    return await order_page(request, desk, session, order_id, told=told, status=status)
+    command = press.command(
+        order_id=form.order_id,
+        command_id=request_id(
+            press.purpose, form.order_id, form.refund_id, session.user, form.press
+        ),
+        issued_at=desk.views.now(),
+        actor=session.user,
+        refund_id=form.refund_id,
+        reason=form.reason,
+        **more,
+    )
+    status, told = await _told(desk, press, command)
+    return await order_page(request, desk, session, form.order_id, told=told, status=status)
 
 
 async def _told(desk: Desk, press: Press, command: Struct) -> tuple[int, str]:
