@@ -37,7 +37,7 @@ GATEWAY: Final = "channel"
 TIER: Final = "channel"
 """Nobody is asked: the money is gone."""
 UNDER_WAY, BEYOND_BOOKS, PAID_TOO = "payout_under_way", "beyond_books", "payout_settled_too"
-ANSWER_LOST: Final = "answer_lost"
+ANSWER_LOST = "answer_lost"
 """Why money may have gone twice."""
 
 

@@ -352,13 +352,16 @@ def with_case(account: Account, case: Case) -> Account:
     )
 
 
+def settled_fen(account: Account) -> int:
+    """What cases settled."""
+    return sum(case.amount_fen for case in account.cases if case.state is CaseState.SETTLED)
+
+
 def gone_fen(account: Account) -> int:
     """All that went back: what cases settled, and what went beside them."""
-    settled = [case.amount_fen for case in account.cases if case.state is CaseState.SETTLED]
-    return sum(settled) + sum(account.beyond.values())
+    return settled_fen(account) + sum(account.beyond.values())
 
 
 def fully_refunded(account: Account) -> bool:
     """Whether all that was paid went back."""
-    settled = [case for case in account.cases if case.state is CaseState.SETTLED]
-    return sum(case.amount_fen for case in settled) == account.paid_fen
+    return settled_fen(account) == account.paid_fen
