@@ -107,6 +107,11 @@ def consumer_options(shared: Mapping[str, Any], group: str) -> dict[str, Any]:
     }
 
 
+SEEKING: Mapping[str, Any] = {"enable.auto.commit": False, "fetch.wait.max.ms": 10}
+"""Options of a consumer that goes from place to place by itself. A fetch at a partition's end waits so long for more, and the
+place that is wanted next waits behind it."""
+
+
 def gathered(gather_ms: int) -> dict[str, Any]:
     """Consumer options for records that may gather at the broker for so long; none for 0.
 

@@ -14,14 +14,13 @@ from confluent_kafka import Consumer, TopicPartition
 
 from chassis.codec import Codec
 from chassis.errors import Invalid, Unavailable
+from chassis.source import SEEKING
 from chassis.topics import TOPICS
 from schemas.events.channel_payloads import PayloadReceived
 from schemas.events.orders import OrderPlaced
 from services.ingest.replaying import Taken, place_of
 
 ANSWER_S = 10.0
-FETCH_WAIT_MS = 10
-"""A fetch at a partition's end waits so long for more, and the place that is wanted next waits behind it."""
 PAYLOADS = "channel-payloads"
 
 
@@ -31,12 +30,10 @@ class Keeping:
     def __init__(self, kafka: Mapping[str, Any], prefix: str, codec: Codec) -> None:
         options = {
             "group.id": f"{prefix}.reading-{uuid.uuid4()}",
-            "enable.auto.commit": False,
             "auto.offset.reset": "error",
             "isolation.level": "read_committed",
-            "fetch.wait.max.ms": FETCH_WAIT_MS,
         }
-        self._consumer = Consumer({**options, **kafka})
+        self._consumer = Consumer({**SEEKING, **options, **kafka})
         self._prefix = prefix
         self._codec = codec
 

@@ -15,6 +15,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from chassis.errors import Unavailable
+from chassis.source import SEEKING
 
 TIMEOUT_S = 15.0
 CLOCKS_APART = timedelta(minutes=1)
@@ -27,8 +28,7 @@ def rewind(shared: Mapping[str, Any], group: str, topic: str, back: timedelta) -
 
     Raises Unavailable when Kafka does not answer, or while another member of the group is alive.
     """
-    # A fetch at the end of one partition must not keep the next partition waiting.
-    options = {"group.id": group, "enable.auto.commit": False, "fetch.wait.max.ms": 10, **shared}
+    options = {**SEEKING, "group.id": group, **shared}
     consumer = Consumer(options)
     try:
         return _rewind(consumer, topic, back)

@@ -22,6 +22,7 @@ from confluent_kafka.admin import AdminClient
 from msgspec import Struct
 
 from chassis.codec import codec
+from chassis.source import SEEKING
 from chassis.topics import TOPICS
 from schemas.events.command_results import CommandSettled
 from schemas.events.order_states import OrderHeld, OrderStateChanged
@@ -242,8 +243,8 @@ class Trial:
 
     def _read(self, *domains: str) -> list[Out]:
         """Every record of these topics up to their present ends."""
-        soon = {"group.id": f"{self._rig.prefix}.history", "fetch.wait.max.ms": 10}
-        consumer = Consumer({**self._rig.kafka, **soon})
+        group = {"group.id": f"{self._rig.prefix}.history"}
+        consumer = Consumer({**self._rig.kafka, **SEEKING, **group})
         read: list[Out] = []
         try:
             for topic in (TOPICS[domain] for domain in domains):

@@ -22,7 +22,7 @@ from chassis.commands import envelope
 from chassis.postgres import migrate, open_pool
 from chassis.processor import Emitted
 from chassis.producer import Publisher
-from chassis.source import KafkaSource
+from chassis.source import SEEKING, KafkaSource
 from chassis.storage import PostgresStorage
 from chassis.testing.memory import MemoryBroker, MemoryPublisher, MemorySource, MemoryStorage
 from chassis.worker import Worker
@@ -243,9 +243,7 @@ def read_topic(kafka: dict[str, Any], prefix: str, domain: str) -> list[bytes]:
     """Every value of a topic from its beginning to its present end, partition by partition."""
     topic = topics.TOPICS[domain]
     name = topic.name(prefix)
-    # A fetch at the end of one partition must not keep the next partition waiting.
-    soon = {"enable.auto.commit": False, "fetch.wait.max.ms": 10}
-    consumer = Consumer({**kafka, **soon, "group.id": f"{prefix}.reader"})
+    consumer = Consumer({**kafka, **SEEKING, "group.id": f"{prefix}.reader"})
     values: list[bytes] = []
     try:
         for partition in range(topic.partitions):

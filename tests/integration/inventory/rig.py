@@ -21,7 +21,7 @@ from chassis.direct import DirectSource
 from chassis.errors import Unavailable
 from chassis.postgres import Pool, migrate, open_pool
 from chassis.producer import Publisher
-from chassis.source import KafkaSource
+from chassis.source import SEEKING, KafkaSource
 from chassis.storage import PostgresStorage
 from chassis.valkey import connect
 from chassis.worker import Worker
@@ -133,9 +133,7 @@ class House:
         self.url = url
         self.valkey_url = valkey_url
         self.publisher = Publisher(self.kafka, prefix)
-        # A fetch at the end of one partition must not keep the next partition waiting.
-        soon = {"enable.auto.commit": False, "fetch.wait.max.ms": 10}
-        self.looker = Consumer({**self.kafka, **soon, "group.id": f"{prefix}.looker"})
+        self.looker = Consumer({**self.kafka, **SEEKING, "group.id": f"{prefix}.looker"})
         self.starts: dict[tuple[str, int], int] = {}
 
     async def publish(self, events: Sequence[Struct]) -> None:

@@ -20,6 +20,7 @@ from chassis.codec import codec
 from chassis.commands import envelope
 from chassis.errors import Unavailable
 from chassis.producer import Publisher
+from chassis.source import SEEKING
 from deploy.embedded.stack import Stack
 from tests.integration.refunds.peer import APP_ID, Peer, gateway_public_pem, merchant_private_pem
 from tests.support.instances import Instances
@@ -158,8 +159,7 @@ class World:
 
     def _read(self, enough: Callable[[list[Struct]], bool]) -> list[Struct]:
         topic = topics.TOPICS["refunds"]
-        soon = {"fetch.wait.max.ms": 10}
-        consumer = Consumer({**self._kafka, **soon, "group.id": f"{self._prefix}.look"})
+        consumer = Consumer({**self._kafka, **SEEKING, "group.id": f"{self._prefix}.look"})
         name = topic.name(self._prefix)
         consumer.assign([TopicPartition(name, p, 0) for p in range(topic.partitions)])
         found: list[Struct] = []
