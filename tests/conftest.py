@@ -47,8 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class _SerialInOneWorker(LoadScopeScheduling):  # type: ignore[misc]
     """Of files that speak of `pytest.mark.serial` there are two pieces of work, all other tests are one each.
 
-    The two are what kills servers under a hub and what looks at a whole one: as long as each other, and neither
-    loads the machine all the time.
+    The two are what has servers of its own and what looks at a whole hub. While a killed server is down its port is free
+    to whoever starts others, so there is one line for all who start any.
 
     xdist 3.8's own groups write into a field that pytest 9 no longer has, and keep nothing together.
     """
@@ -57,7 +57,7 @@ class _SerialInOneWorker(LoadScopeScheduling):  # type: ignore[misc]
         path = nodeid.partition("::")[0]
         if not _is_serial(path):
             return nodeid
-        return "serial faults" if path.startswith("tests/faults/") else "serial"
+        return "serial hub" if path.startswith("tests/e2e/") else "serial servers"
 
 
 @cache
