@@ -42,6 +42,7 @@ GAVE_UP: Final = {
 DOUBTS: Final = {
     "payout_under_way": "平台已退款，我方打款已发出",
     "payout_settled_too": "平台已退款，支付渠道也已打款",
+    "answer_lost": "我方已打款，通知平台时未收到答复，可能只退了一次",
     "beyond_books": "平台退款超出账面可退金额",
 }
 OUTCOMES: Final = {
