@@ -26,6 +26,10 @@ from chassis.storage import Advance
 from chassis.topics import TOPICS
 
 QUEUE_BATCHES_MAX = 2
+ROOM_PATIENCE_S = 1.0
+"""How long the thread waits for room before it pauses its partitions. To pause throws away what the client has fetched already,
+and what comes after may wait out a fetch that was sent without them (`fetch.wait.max.ms`): not for a worker that is only busy.
+"""
 NOT_NOW = frozenset(
     {
         KafkaError._PARTITION_EOF,  # noqa: SLF001 — librdkafka's local errors have no public names
@@ -231,7 +235,7 @@ class KafkaSource:
         records = tuple(r for m in messages if (r := self._record(m)) is not None)
         if not records:
             return
-        if not self._room.acquire(blocking=False):
+        if not self._room.acquire(timeout=ROOM_PATIENCE_S):
             self._wait_for_room()
         if generation == self.generation:
             batch = Batch(generation, records, self._advance(records))
