@@ -23,7 +23,7 @@ from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.commands import CommandDesk, StillPending
 from chassis.errors import StartRefused, Unavailable
-from chassis.http import Outgoing
+from chassis.outgoing import Outgoing
 from chassis.postgres import AWAY, close_pool, open_pool
 from chassis.producer import DeliveryFailed, Publisher
 from chassis.settings import Settings, read

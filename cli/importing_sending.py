@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import httpx2
 import msgspec
 
+from chassis.client import client
 from chassis.clock import SystemClock
-from chassis.http import client
 from services.ingest.imports import reader
 from services.ingest.imports.document import ImportedOrder
 from services.ingest.imports.door import BATCH_BYTES_MAX, BATCH_ORDERS_MAX, Answer, Progress

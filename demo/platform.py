@@ -16,8 +16,8 @@ from typing import Any, Self
 
 import httpx2
 
+from chassis.client import client
 from chassis.crypto import new_master_key_text
-from chassis.http import client
 from demo.processes import Child, Supervisor, python
 from deploy.embedded.ports import free_port
 from deploy.embedded.stack import Stack

@@ -18,9 +18,9 @@ from chassis.clock import Clock
 from chassis.commands import CommandDesk
 from chassis.crypto import PersonalSeal
 from chassis.errors import StartRefused
-from chassis.http import NoAnswer, Outgoing
 from chassis.ids import request_id
 from chassis.log import logger
+from chassis.outgoing import NoAnswer, Outgoing
 from schemas.events.commands_fulfillment import (
     RecordWaybill,
     RecordWaybillDiscarded,

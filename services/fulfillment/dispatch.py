@@ -12,8 +12,8 @@ from collections import deque
 from chassis.clock import Clock
 from chassis.commands import CommandDesk
 from chassis.crypto import PersonalSeal
-from chassis.http import Outgoing
 from chassis.log import logger
+from chassis.outgoing import Outgoing
 from chassis.postgres import AWAY, Connection, Pool, leading
 from services.fulfillment.calls import Caller, Peer
 from services.fulfillment.pacing import Job, Pace, jobs_of

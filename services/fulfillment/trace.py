@@ -5,7 +5,7 @@ from __future__ import annotations
 from chassis import plugins
 from chassis.clock import Clock
 from chassis.errors import StartRefused
-from chassis.http import NoAnswer, Outgoing
+from chassis.outgoing import NoAnswer, Outgoing
 from services.fulfillment.calls import peer_of
 from services.fulfillment.carriers import CallFailed, FailureKind, HttpAnswer, Provider, Seen
 from services.fulfillment.settings import FulfillmentSettings

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Mount
 
 from chassis import topics
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal
-from chassis.http import Outgoing
+from chassis.outgoing import Outgoing
 from chassis.plugins import load
 from chassis.processor import Decision, Processor
 from chassis.producer import Publisher

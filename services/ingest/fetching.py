@@ -19,9 +19,9 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chassis.http import NoAnswer, Outgoing
 from chassis.log import logger
 from chassis.metrics import FOREIGN_CALLS
+from chassis.outgoing import NoAnswer, Outgoing
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY
 from chassis.producer import DeliveryFailed
 from schemas.events.channel_payloads import PayloadReceived

@@ -10,7 +10,7 @@ from chassis.clock import Clock
 from chassis.codec import Codec
 from chassis.commands import CommandDesk, envelope
 from chassis.crypto import PayloadSeal
-from chassis.http import Outgoing
+from chassis.outgoing import Outgoing
 from chassis.postgres import Pool
 from chassis.producer import Publisher
 from schemas.events.channel_payloads import PayloadReceived

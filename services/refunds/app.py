@@ -6,7 +6,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
-from chassis.http import Outgoing
+from chassis.outgoing import Outgoing
 from chassis.processor import Processor
 from chassis.rules import Table
 from chassis.service import Context, Parts

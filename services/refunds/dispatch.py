@@ -18,9 +18,9 @@ from chassis import metrics as shared
 from chassis.clock import Clock
 from chassis.errors import Unavailable
 from chassis.failpoints import failpoint
-from chassis.http import NoAnswer, Outgoing
 from chassis.ids import request_id
 from chassis.log import logger
+from chassis.outgoing import NoAnswer, Outgoing
 from chassis.producer import DeliveryFailed
 from schemas.events.commands_refunds import GiveUpPayout, RecordPayout
 from services.refunds import metrics

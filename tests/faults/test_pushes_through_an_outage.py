@@ -23,7 +23,7 @@ import pytest
 from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.crypto import MasterKeys, PayloadSeal, new_master_key_text
-from chassis.http import NoAnswer, Outgoing
+from chassis.outgoing import NoAnswer, Outgoing
 from chassis.postgres import AWAY
 from deploy.embedded.ports import free_port
 from deploy.embedded.stack import Stack

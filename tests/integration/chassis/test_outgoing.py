@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from chassis.http import Door, NoAnswer, Outgoing
+from chassis.http import Door
+from chassis.outgoing import NoAnswer, Outgoing
 
 LIMIT_S = 0.3
 

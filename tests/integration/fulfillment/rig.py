@@ -21,11 +21,11 @@ import uvicorn
 from confluent_kafka import Consumer, TopicPartition
 
 from chassis import registry, topics
+from chassis.client import client
 from chassis.codec import codec
 from chassis.commands import envelope
 from chassis.crypto import MasterKeys, PersonalSeal, new_master_key_text
 from chassis.errors import Unavailable
-from chassis.http import client
 from chassis.postgres import migrate
 from chassis.producer import Publisher
 from chassis.service import CHASSIS_MIGRATIONS

@@ -19,7 +19,8 @@ from starlette.routing import Route
 from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.crypto import MasterKeys, PayloadSeal
-from chassis.http import Door, Outgoing
+from chassis.http import Door
+from chassis.outgoing import Outgoing
 from chassis.postgres import Pool, migrate, open_pool
 from chassis.processor import Emitted
 from chassis.producer import DeliveryFailed

@@ -15,10 +15,10 @@ import asyncpg
 import httpx2
 import msgspec
 
+from chassis.client import client
 from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.crypto import new_master_key_text
-from chassis.http import client
 from deploy.embedded.stack import Stack
 from schemas.events.orders import OrderPlaced
 from services.ingest.domain.campaigns import LatePolicy

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from chassis.client import client
 from chassis.codec import codec
-from chassis.http import client
 from deploy.embedded.ports import free_port
 from deploy.embedded.stack import Stack
 from schemas.events.channel_payloads import PayloadReceived

@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from chassis.clock import SystemClock
 from chassis.codec import codec
-from chassis.http import Door, Outgoing
+from chassis.http import Door
+from chassis.outgoing import Outgoing
 from chassis.plugins import load
 from chassis.postgres import Pool, migrate, open_pool
 from chassis.source import KafkaSource

@@ -16,7 +16,8 @@ import msgspec
 import pytest
 
 from chassis.clock import SystemClock
-from chassis.http import Door, Outgoing
+from chassis.http import Door
+from chassis.outgoing import Outgoing
 from chassis.plugins import load
 from chassis.postgres import Pool, migrate, open_pool
 from chassis.processor import Decision, Kept, Moment, Record

@@ -21,7 +21,8 @@ from starlette.routing import Route
 from chassis.clock import ManualClock
 from chassis.codec import codec
 from chassis.crypto import MasterKeys, PayloadSeal
-from chassis.http import Door, Outgoing
+from chassis.http import Door
+from chassis.outgoing import Outgoing
 from chassis.postgres import Pool, migrate, open_pool
 from chassis.service import CHASSIS_MIGRATIONS
 from chassis.testing.memory import MemoryBroker, MemoryPublisher

@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from chassis.clock import SystemClock
-from chassis.http import Door, Outgoing
+from chassis.http import Door
+from chassis.outgoing import Outgoing
 from services.ingest.channels import Applied, Refused, Retry, WriteBack
 from services.ingest.channels.shopify import CHANNEL
 from services.ingest.channels.shopify.gateway import VERSION

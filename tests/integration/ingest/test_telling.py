@@ -17,7 +17,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chassis.clock import SystemClock
-from chassis.http import Door, Outgoing
+from chassis.http import Door
+from chassis.outgoing import Outgoing
 from chassis.postgres import Pool, migrate, open_pool
 from chassis.processor import Kept
 from chassis.service import CHASSIS_MIGRATIONS

@@ -19,11 +19,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chassis import registry, topics
+from chassis.client import client
 from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.commands import envelope
 from chassis.errors import Invalid
-from chassis.http import client
 from chassis.processor import Emitted
 from chassis.producer import Publisher
 from deploy.embedded.ports import free_port

@@ -17,10 +17,10 @@ import httpx2
 import msgspec
 from msgspec import Struct
 
+from chassis.client import client
 from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.commands import envelope
-from chassis.http import client
 from chassis.producer import Publisher
 from deploy.embedded.stack import Stack
 from tests.support.instances import Instances

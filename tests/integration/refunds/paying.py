@@ -10,7 +10,7 @@ from dataclasses import replace
 from msgspec import Struct
 
 from chassis.clock import SystemClock
-from chassis.http import Outgoing
+from chassis.outgoing import Outgoing
 from chassis.postgres import Pool
 from schemas.events.commands_refunds import RecordPayout
 from services.refunds.dispatch import Dispatcher

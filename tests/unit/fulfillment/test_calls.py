@@ -16,7 +16,7 @@ from chassis.clock import ManualClock
 from chassis.commands import CommandDesk
 from chassis.crypto import MasterKeys, PersonalSeal, new_master_key_text
 from chassis.errors import StartRefused
-from chassis.http import Came, Outgoing
+from chassis.outgoing import Came, Outgoing
 from schemas.events.commands_fulfillment import (
     RecordWaybill,
     RecordWaybillDiscarded,

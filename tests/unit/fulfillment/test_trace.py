@@ -19,7 +19,8 @@ from typer.testing import CliRunner, Result
 
 from chassis.clock import ManualClock
 from chassis.errors import StartRefused
-from chassis.http import Door, Outgoing
+from chassis.http import Door
+from chassis.outgoing import Outgoing
 from cli.fulfillment import app
 from services.fulfillment.carriers import CallFailed
 from services.fulfillment.carriers.sf import standard_md5
