@@ -320,6 +320,8 @@ class KafkaSource:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         try:
             consumer.assign(self._from_stored(partitions))
+            # One that was paused when it was lost would come back paused, for good.
+            consumer.resume(partitions)
         except BaseException as error:  # noqa: BLE001 — the client mangles what a callback raises
             self._callback_failure = error
             return
