@@ -112,9 +112,6 @@ class DirectSource:
     def restart_from_stored(self) -> None:
         """Nothing is stored: a batch without offsets is never lost to another worker."""
 
-    def report_progress(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
-        """Nobody looks at lag here."""
-
 
 class DirectWork(PostgresWork):
     """A transaction fenced by the keys it is about instead of by offsets."""

@@ -25,6 +25,12 @@ BATCH_SECONDS = Histogram(
     ("processor",),
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
+PARTITIONS = Gauge(
+    "danshu_partitions",
+    "Partitions of Kafka that this process reads. Worry when it is 0 for a minute: it is not a member of its group, "
+    "or there are more processes than partitions.",
+    ("processor",),
+)
 BATCHES_LOST = Counter(
     "danshu_batches_lost_total",
     "Batches dropped because another worker had moved the offsets. Worry when it grows without a rebalance.",

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from msgspec import Struct
 
+from chassis import metrics
 from chassis.clock import SystemClock
 from chassis.codec import Codec, key_and_version
 from chassis.errors import Invalid, StartRefused, Unavailable
@@ -68,8 +68,6 @@ GATHER_WITHIN_MS = 150
 transaction and its requests cost the same for one record as for ten. What comes alone does not wait."""
 
 
-COMMIT_EVERY_MS = 1_000
-"""Kafka's offsets feed displays; a commit a batch would cost the broker more than the batch's fetch."""
 GATHERED_BYTES = 1_000_000
 
 
@@ -127,7 +125,12 @@ def gathered(gather_ms: int) -> dict[str, Any]:
 
 
 class KafkaSource:
-    """The consumer thread of one processor."""
+    """The consumer thread of one processor.
+
+    Kafka is never told how far it is: the offsets are in Postgres. A commit that is under way when the broker goes keeps
+    librdkafka 2.16 from joining its group again, for minutes, and is refused as a stranger's once the session is over, which a
+    named member takes for its end.
+    """
 
     def __init__(
         self,
@@ -152,8 +155,6 @@ class KafkaSource:
         self._queue: asyncio.Queue[Batch | BaseException] = asyncio.Queue()
         self._room = threading.Semaphore(QUEUE_BATCHES_MAX)
         self._stopping = threading.Event()
-        self._progress: deque[Mapping[tuple[str, int], int]] = deque()
-        self._committed_ms = -COMMIT_EVERY_MS
         self._next: dict[tuple[str, int], int] = {}
         self._callback_failure: BaseException | None = None
         self._wait_s = 0.0
@@ -161,6 +162,7 @@ class KafkaSource:
         self.generation = 0
         self.assigned: frozenset[tuple[str, int]] = frozenset()
         self._reseek = threading.Event()
+        metrics.PARTITIONS.labels(processor).set_function(lambda: len(self.assigned))
         self._thread = threading.Thread(target=self._run, name=f"kafka-{processor}", daemon=True)
 
     def start(self) -> None:
@@ -187,10 +189,6 @@ class KafkaSource:
         self.generation += 1
         self._reseek.set()
 
-    def report_progress(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
-        """Tells Kafka how far we are, asynchronously and for lag displays only."""
-        self._progress.append(next_offsets)
-
     async def stop(self) -> None:
         """Leaves the group; bounded."""
         self._stopping.set()
@@ -210,7 +208,6 @@ class KafkaSource:
                     self._seek_to_stored()
                 if messages := self._poll():
                     self._hand_over(messages)
-                self._send_commits()
         except BaseException as error:  # noqa: BLE001 — handed to the asyncio side, which ends the process
             self._loop.call_soon_threadsafe(self._queue.put_nowait, _with_remedy(error))
         finally:
@@ -299,23 +296,6 @@ class KafkaSource:
             raw=raw,
             raw_key=message.key(),
         )
-
-    def _send_commits(self) -> None:
-        now_ms = self._clock.monotonic_ms()
-        if not self._progress or now_ms - self._committed_ms < COMMIT_EVERY_MS:
-            return
-        self._committed_ms = now_ms
-        newest: dict[tuple[str, int], int] = {}
-        while self._progress:
-            newest.update(self._progress.popleft())
-        assigned = {(self._names[p.topic], p.partition): p for p in self._consumer.assignment()}
-        offsets = [
-            TopicPartition(assigned[pair].topic, pair[1], at)
-            for pair, at in newest.items()
-            if pair in assigned
-        ]
-        if offsets:
-            self._consumer.commit(offsets=offsets, asynchronous=True)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         try:

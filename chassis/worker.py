@@ -189,9 +189,6 @@ class Worker:
             failpoint("batch.before_commit")
         failpoint("batch.after_commit")
         self._delivered = [i for i in self._delivered if i not in delivered]
-        self._source.report_progress(
-            {(move.source, move.partition): move.next for move in batch.advances}
-        )
         if self._processor.facts is not None:
             # First: who asked waits for the commit, not for what Kafka still has to take of earlier batches.
             await self._processor.facts.committed(known.facts)

@@ -114,9 +114,6 @@ class MemorySource:
         self.generation += 1
         self._next = None
 
-    def report_progress(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
-        """Nobody looks at lag here."""
-
 
 def decode(  # noqa: PLR0917 — the coordinates of one record
     codec: Codec,

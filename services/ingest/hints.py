@@ -117,7 +117,6 @@ class HintReader:
                 self._source.restart_from_stored()
                 self._open.clear()
                 return
-            self._source.report_progress({(m.source, m.partition): m.next for m in moves})
         for _ in settled:
             self._open.popleft()
 
