@@ -6,9 +6,7 @@ from typing import Any
 
 import httpx2
 
-CALL_TIMEOUT_S = 5.0
-CONNECT_TIMEOUT_S = 2.0
-CONNECTIONS_MAX = 50
+from chassis.outgoing import CALL_TIMEOUT_S, CONNECT_TIMEOUT_S, CONNECTIONS_MAX
 
 
 def client(**options: Any) -> httpx2.AsyncClient:

@@ -1,9 +1,9 @@
 """Reading from Kafka in a thread of its own: decoded batches through a bounded queue, positions from Postgres.
 
-Postgres' offsets decide where reading starts; Kafka's committed offsets only feed lag displays. A batch
-carries the generation of the assignment it was read under, so that what was read before a rebalance is
-dropped. The thread never runs business code and keeps polling while the queue is full (paused partitions),
-so that a slow batch does not cost the group membership.
+Postgres' offsets decide where reading starts; Kafka is told none. A batch carries the generation of the
+assignment it was read under, so that what was read before a rebalance is dropped. The thread never runs
+business code; where the queue stays full it goes on polling, with paused partitions, so that a slow batch
+does not cost the group membership.
 """
 
 from __future__ import annotations
@@ -66,8 +66,6 @@ GATHER_S = 0.03
 GATHER_WITHIN_MS = 150
 """Where records come one by one, each that comes this soon after the last waits a little for its neighbours: a
 transaction and its requests cost the same for one record as for ten. What comes alone does not wait."""
-
-
 GATHERED_BYTES = 1_000_000
 
 

@@ -14,9 +14,9 @@ from chassis import topics
 from chassis.codec import codec
 from chassis.commands import envelope
 from chassis.producer import Publisher
-from chassis.source import KafkaSource
+from tests.support.rigs import toy_source
 from tests.support.stack import PrivateStack
-from tests.support.toy import TOY, placed
+from tests.support.toy import placed
 
 pytestmark = [pytest.mark.faults, pytest.mark.serial, pytest.mark.timeout(300)]
 
@@ -29,16 +29,7 @@ class Reader:
     def __init__(self, kafka: dict[str, Any], prefix: str, name: str) -> None:
         self.keys: list[str] = []
         self._next: dict[tuple[str, int], int] = {}
-        self.source = KafkaSource(
-            kafka,
-            prefix=prefix,
-            processor=name,
-            sources=TOY.sources,
-            handlers=TOY.handlers,
-            codec=codec(),
-            batch_records=50,
-            positions=self._stored,
-        )
+        self.source = toy_source(kafka, prefix, name, self._stored)
 
     async def _stored(self, first: Any) -> dict[tuple[str, int], int]:
         return {**first, **{pair: at for pair, at in self._next.items() if pair in first}}

@@ -19,10 +19,10 @@ from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.postgres import open_pool
 from chassis.producer import Publisher
-from chassis.source import KafkaSource
 from chassis.storage import PostgresStorage
 from chassis.worker import Worker
 from tests.faults.planted import BUGS
+from tests.support.rigs import toy_source
 from tests.support.toy import TOY
 
 BATCH_RECORDS = 20
@@ -33,16 +33,7 @@ async def work(kafka: dict[str, Any], prefix: str, url: str) -> None:
     pool = await open_pool(url, 4)
     publisher = Publisher(kafka, prefix)
     storage = PostgresStorage(pool, TOY, codec())
-    source = KafkaSource(
-        kafka,
-        prefix=prefix,
-        processor=TOY.name,
-        sources=TOY.sources,
-        handlers=TOY.handlers,
-        codec=codec(),
-        batch_records=BATCH_RECORDS,
-        positions=storage.offsets,
-    )
+    source = toy_source(kafka, prefix, TOY.name, storage.offsets, BATCH_RECORDS)
     worker = Worker(
         TOY,
         source=source,

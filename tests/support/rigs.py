@@ -6,7 +6,7 @@ A rig publishes events, runs workers until everything published was taken, and s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -141,16 +141,7 @@ class ServerRig:
         pool = await open_pool(self.url, 4)
         publisher = Publisher(self.kafka, self.prefix)
         storage = PostgresStorage(pool, TOY, codec())
-        source = KafkaSource(
-            self.kafka,
-            prefix=self.prefix,
-            processor=TOY.name,
-            sources=TOY.sources,
-            handlers=TOY.handlers,
-            codec=codec(),
-            batch_records=50,
-            positions=storage.offsets,
-        )
+        source = toy_source(self.kafka, self.prefix, TOY.name, storage.offsets)
         source.start()
         try:
             yield (
@@ -237,6 +228,22 @@ class ServerRig:
         return [
             (f"{r['topic']}/{r['partition']}/{r['offset']}", r["value"], r["code"]) for r in rows
         ]
+
+
+def toy_source(
+    kafka: Mapping[str, Any], prefix: str, processor: str, positions: Any, batch_records: int = 50
+) -> KafkaSource:
+    """A source of what the toy reads, not started; `positions` as KafkaSource wants it."""
+    return KafkaSource(
+        kafka,
+        prefix=prefix,
+        processor=processor,
+        sources=TOY.sources,
+        handlers=TOY.handlers,
+        codec=codec(),
+        batch_records=batch_records,
+        positions=positions,
+    )
 
 
 def read_topic(kafka: dict[str, Any], prefix: str, domain: str) -> list[bytes]:

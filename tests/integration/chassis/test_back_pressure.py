@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from chassis import source
-from chassis.codec import codec
 from chassis.source import KafkaSource
 from deploy.embedded.stack import Stack
-from tests.support.rigs import ServerRig, server_rig
-from tests.support.toy import TOY, placed
+from tests.support.rigs import ServerRig, server_rig, toy_source
+from tests.support.toy import placed
 
 RECORDS = 3_000
 
@@ -47,15 +46,11 @@ async def reading(rig: ServerRig, fetched: Fetched) -> AsyncIterator[KafkaSource
     async def from_the_start(first: Any) -> dict[tuple[str, int], int]:
         return dict(first)
 
-    made = KafkaSource(
-        {**rig.kafka, "statistics.interval.ms": 100, "stats_cb": fetched.take},
-        prefix=rig.prefix,
-        processor="slow",
-        sources=TOY.sources,
-        handlers=TOY.handlers,
-        codec=codec(),
-        batch_records=50,
-        positions=from_the_start,
+    made = toy_source(
+        rig.kafka | {"statistics.interval.ms": 100, "stats_cb": fetched.take},
+        rig.prefix,
+        "slow",
+        from_the_start,
     )
     made.start()
     try:
