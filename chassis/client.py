@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 
-from chassis.outgoing import CALL_TIMEOUT_S, CONNECT_TIMEOUT_S, CONNECTIONS_MAX
+from chassis.deadlines import CALL_TIMEOUT_S, CONNECT_TIMEOUT_S, CONNECTIONS_MAX
 
 
 def client(**options: Any) -> httpx2.AsyncClient:

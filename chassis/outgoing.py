@@ -11,9 +11,7 @@ import aiohttp
 from msgspec import Struct
 from yarl import URL
 
-CALL_TIMEOUT_S = 5.0
-CONNECT_TIMEOUT_S = 2.0
-CONNECTIONS_MAX = 50
+from chassis.deadlines import CALL_TIMEOUT_S, CONNECT_TIMEOUT_S, CONNECTIONS_MAX
 
 
 class Came(Struct, frozen=True, kw_only=True):
