@@ -33,9 +33,20 @@ def overtaken_by_who_holds_news_back(history: AnyHistory) -> None:
     history.reserve_overtaken(clerk=1, wanted=ONE_PIECE, point="stock.before_telling")
 
 
-def test_who_is_overtaken_dies_alone(database_url: str, valkey_url: str) -> None:
+def begun_twice_and_ended_in_one_batch(history: AnyHistory) -> None:
+    history.a_campaign_opens(row=("HZ", "B|2"), pieces=1, named=("taobao",), running=True)
+    history.a_campaign_begins(number=0)
+    history.a_campaign_ends(number=0)
+
+
+@pytest.mark.parametrize(
+    "history", [overtaken_by_who_holds_news_back, begun_twice_and_ended_in_one_batch]
+)
+def test_what_once_went_wrong_goes_right(
+    database_url: str, valkey_url: str, history: Callable[[AnyHistory], None]
+) -> None:
     with asyncio.Runner() as runner:
-        played(runner, database_url, valkey_url, overtaken_by_who_holds_news_back)
+        played(runner, database_url, valkey_url, history)
 
 
 def released_twice(history: AnyHistory) -> None:
