@@ -6,19 +6,16 @@ worker that has such tests.
 """
 
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import TextIO
 
 import pytest
 from hypothesis import settings
 from xdist.remote import Producer  # type: ignore[import-untyped]
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from deploy.embedded.stack import Stack
 from tests.support import stack as stacks
+from tests.support.scheduling import SerialInOneWorker
 
-CLONE = Path(__file__).parents[1]
 _USERS = pytest.StashKey[TextIO]()
 
 # Hypothesis fails what takes 200 ms: nothing here is a timed test, and the machine may be busy.
@@ -44,31 +41,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("serial") is not None)
 
 
-class _SerialInOneWorker(LoadScopeScheduling):  # type: ignore[misc]
-    """Of files that speak of `pytest.mark.serial` there are two pieces of work, all other tests are one each.
-
-    The two are what has servers of its own and what looks at a whole hub. While a killed server is down its port is free
-    to whoever starts others, so there is one line for all who start any.
-
-    xdist 3.8's own groups write into a field that pytest 9 no longer has, and keep nothing together.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        if not _is_serial(path):
-            return nodeid
-        return "serial hub" if path.startswith("tests/e2e/") else "serial servers"
-
-
-@cache
-def _is_serial(path: str) -> bool:
-    return "pytest.mark.serial" in (CLONE / path).read_text(encoding="utf-8")
-
-
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SerialInOneWorker:
     """Who runs what."""
-    return _SerialInOneWorker(config, log)
+    return SerialInOneWorker(config, log)
 
 
 @pytest.fixture(scope="session")
