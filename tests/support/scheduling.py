@@ -8,8 +8,6 @@ from pathlib import Path
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
-CLONE = Path(__file__).parents[2]
-
 
 class SerialInOneWorker(LoadScopeScheduling):  # type: ignore[misc]
     """Of files that speak of `pytest.mark.serial` there are two pieces of work, all other tests are one each.
@@ -24,17 +22,14 @@ class SerialInOneWorker(LoadScopeScheduling):  # type: ignore[misc]
 
     def remove_node(self, node: WorkerController) -> str | None:
         """Takes back what a worker has not done. The test it died of is reported and not run again."""
-        done = self.assigned_work[node]
-        crashed: str | None = next(
-            (test for unit in done.values() for test, completed in unit.items() if not completed),
-            None,
-        )
-        if crashed is not None:
-            for unit in done.values():
-                if crashed in unit:
-                    unit[crashed] = True
-        for scope in [scope for scope, unit in done.items() if all(unit.values())]:
-            del done[scope]
+        units = self.assigned_work[node]
+        left = [(unit, test) for unit in units.values() for test in unit if not unit[test]]
+        crashed: str | None = None
+        if left:
+            unit, crashed = left[0]
+            unit[crashed] = True
+        for scope in [scope for scope, unit in units.items() if all(unit.values())]:
+            del units[scope]
         super().remove_node(node)
         return crashed
 
@@ -47,12 +42,11 @@ class SerialInOneWorker(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        if not _is_serial(path):
+        if not _is_serial(self.config.rootpath / path):
             return nodeid
         return "serial hub" if path.startswith("tests/e2e/") else "serial servers"
 
 
 @cache
-def _is_serial(path: str) -> bool:
-    file = CLONE / path
-    return file.exists() and "pytest.mark.serial" in file.read_text(encoding="utf-8")
+def _is_serial(file: Path) -> bool:
+    return "pytest.mark.serial" in file.read_text(encoding="utf-8")

@@ -4,8 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.scheduling import CLONE
-
+CLONE = Path(__file__).parents[3]
 CONFTEST = """
 from tests.support.scheduling import SerialInOneWorker
 
@@ -13,6 +12,7 @@ from tests.support.scheduling import SerialInOneWorker
 def pytest_xdist_make_scheduler(config, log):
     return SerialInOneWorker(config, log)
 """
+# Each takes a moment, or nothing would be left for the new worker once it is there.
 TESTS = """
 import os
 import time
