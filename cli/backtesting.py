@@ -56,7 +56,7 @@ def backtest(
 ) -> None:
     """Forecast the past again, each week from what was known then, and compare with what came."""
     try:
-        series = read_demand((file or SYNTHETIC).read_bytes())
+        series = read_demand((file or SYNTHETIC).read_bytes()).series
     except SheetBroken as broken:
         for problem in broken.problems:
             typer.echo(f"danshu: {file}: {problem}", err=True)
@@ -75,7 +75,7 @@ def demand(
     warehouse: Annotated[str, typer.Option("--warehouse", "-w", help="Code of the warehouse.")],
     sku: Annotated[str, typer.Option("--sku", help="Only this one.")] = "",
 ) -> None:
-    """Print demand by day out of the ledger, as CSV that `backtest` reads."""
+    """Print demand by day out of the ledger and the sales before it, as CSV that `backtest` reads."""
     today = SystemClock().now().astimezone(SHANGHAI).date()
     writer = csv.writer(sys.stdout)
     writer.writerow((*COLUMNS, "in_stock"))
@@ -88,7 +88,7 @@ def demand(
 async def _past(warehouse: str, sku: str, today: date) -> list[tuple[str, Demand]]:
     async with database(settings().postgres_url.get_secret_value()) as connection:
         rows = await connection.fetch(SQL["demand"], warehouse, first_moment(today), sku)
-    return [(row["sku"], demand_of(row, today)) for row in rows]
+    return [(row["sku"], demand_of(row, today)[0]) for row in rows]
 
 
 def scored(series: Mapping[str, Demand], parameters: Parameters, horizon: int) -> list[Score]:

@@ -12,6 +12,7 @@ from chassis.settings import PREFIX, Settings
 from cli.reach import NotReached, settings_of
 
 TIMEOUT_S: Final = 15.0
+FAULTS_TOLD: Final = 5
 EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})
 
 
@@ -49,6 +50,11 @@ def door(kind: type[Settings], url: str = "") -> tuple[str, str]:
     return url.rstrip("/") or f"http://{host}:{of_service.http_port}", token
 
 
+def _place(fault: Mapping[str, str]) -> str:
+    """Where a request is wrong: the field or the parameter."""
+    return fault.get("pointer", "") or fault.get("parameter", "")
+
+
 def call(
     kind: type[Settings],
     method: str,
@@ -80,6 +86,9 @@ def call(
         raise Refused(f"the service does not answer at {start}: {error}") from error
     if answer.status_code >= 400:
         code = said.get("code", "")
-        words = ": ".join(filter(None, (said.get("title", ""), said.get("detail", ""))))
+        faults = (
+            f"{one['detail']} ({_place(one)})" for one in said.get("errors", ())[:FAULTS_TOLD]
+        )
+        words = ": ".join(filter(None, (said.get("title", ""), said.get("detail", ""), *faults)))
         raise Refused(f"{words} ({code})", status=answer.status_code, code=code, problem=said)
     return said

@@ -1,5 +1,5 @@
 """`danshu inventory show | receive`: what is there, who holds it, and what came in, from a terminal. More in
-`cli.availability`, `cli.backtesting`, `cli.batches`, `cli.books`, `cli.campaigns`, `cli.holds`, `cli.papers`, `cli.reconciling`, `cli.replenishing`.
+`cli.availability`, `cli.backtesting`, `cli.batches`, `cli.books`, `cli.campaigns`, `cli.holds`, `cli.papers`, `cli.reconciling`, `cli.replenishing`, `cli.sales_history`.
 
 Guarantees: nothing here writes stock; a receipt is a command to the inventory service, whose answer is
 printed. A document is booked once, however often its file is sent. Exit status 0: done; 1: refused, or a
@@ -40,6 +40,7 @@ from cli import (
     presale,
     reconciling,
     replenishing,
+    sales_history,
 )
 from deploy.embedded import stack
 from services.inventory.doors import REFUSALS, WrittenLine, WrittenReceipt
@@ -62,6 +63,7 @@ app.add_typer(papers.app)
 app.add_typer(presale.app)
 app.add_typer(reconciling.app)
 app.add_typer(replenishing.app)
+app.add_typer(sales_history.app)
 
 ANSWER_TIMEOUT_S = 15.0
 REFUSED, UNKNOWN, PENDING = 1, 2, 3

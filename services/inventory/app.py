@@ -141,7 +141,9 @@ def office_routes(
             settings.stock_sources,
             token=token,
         ),
-        *replenishment_routes(Replenishment(pool, read_sourcing(settings.rules_dir)), token=token),
+        *replenishment_routes(
+            Replenishment(pool, read_sourcing(settings.rules_dir)), clock, token=token
+        ),
     ]
 
 

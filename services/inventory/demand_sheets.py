@@ -1,4 +1,5 @@
-"""Demand by day as a table: CSV with sku, day, pieces and perhaps in_stock, UTF-8 or GB18030, comma or tab.
+"""Demand by day as a table: CSV with sku, day, pieces and perhaps in_stock, or their Chinese titles; UTF-8 or GB18030,
+comma or tab.
 
 Guarantees: every line is read or named with what is wrong with it. A day that no line names sold nothing; one with
 in_stock 0 is a day nobody knows the demand of. Pure.
@@ -7,26 +8,57 @@ in_stock 0 is a day nobody knows the demand of. Pure.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
+from msgspec import Struct
+
 from services.inventory.domain.forecasting import Demand
-from services.inventory.sheets import PROBLEMS_MAX, WHOLE, SheetBroken, as_text
+from services.inventory.sheets import (
+    CODE_CHARS_MAX,
+    PROBLEMS_MAX,
+    TITLES,
+    UNUSABLE,
+    WHOLE,
+    SheetBroken,
+    as_text,
+)
 
 ROWS_MAX = 2_000_000
 DAYS_MAX = 3_660
 COLUMNS = ("sku", "day", "pieces")
-YES_NO = {"1": True, "0": False, "": True}
+KNOWN_AS = {
+    "sku": TITLES["sku"],
+    "day": ("day", "日期", "销售日期", "统计日期"),
+    "pieces": ("pieces", "销量", "销售数量", "销售件数", "件数", "数量"),
+    "in_stock": ("in_stock", "有货", "是否有货"),
+}
+YES_NO = {"1": True, "0": False, "": True, "是": True, "否": False}
+DAY = re.compile(r"([0-9]{4})[-/]([0-9]{1,2})[-/]([0-9]{1,2})( 0?0:00(:00)?)?")
+"""Spreadsheets write 2026/1/5, and midnight behind it."""
 
 
-def read_demand(content: bytes) -> Mapping[str, Demand]:
-    """Each SKU's days, from the first to the last of the whole file. Raises SheetBroken with up to 20 problems."""
+class DemandSheet(Struct, frozen=True, kw_only=True):
+    """What a file tells: each SKU's days, all up to `last`."""
+
+    last: date
+    series: Mapping[str, Demand]
+
+
+def read_demand(content: bytes) -> DemandSheet:
+    """Each SKU's days, from its first to the last of the whole file. Raises SheetBroken with up to 20 problems."""
     lines = as_text(content).splitlines()
     heading = lines[0] if lines else ""
     table = csv.reader(lines, delimiter="\t" if "\t" in heading else ",")
-    titles = [cell.strip().casefold() for cell in next(table, [])]
+    columns = {title: column for column, titles in KNOWN_AS.items() for title in titles}
+    written = [cell.strip().casefold() for cell in next(table, [])]
+    titles = [columns.get(title, title) for title in written]
     if missing := [title for title in COLUMNS if title not in titles]:
-        raise SheetBroken([f"line 1: no column {', '.join(missing)}"])
+        known = "; ".join(f"{title}: {', '.join(KNOWN_AS[title])}" for title in missing)
+        raise SheetBroken([f"line 1: no column {', '.join(missing)} (known titles: {known})"])
+    if twice := [title for title in KNOWN_AS if titles.count(title) > 1]:
+        raise SheetBroken([f"line 1: more than one column is {', '.join(twice)}"])
     if len(lines) > ROWS_MAX:
         raise SheetBroken([f"{len(lines)} lines are more than {ROWS_MAX}"])
     found: dict[str, dict[date, int | None]] = {}
@@ -50,19 +82,23 @@ def read_demand(content: bytes) -> Mapping[str, Demand]:
         raise SheetBroken(problems)
     first, last = min(days), max(days)
     calendar = [first + timedelta(days=at) for at in range((last - first).days + 1)]
-    return {
-        sku: tuple(sold.get(day, 0) for day in calendar if day >= min(sold))
-        for sku, sold in found.items()
-    }
+    series = {sku: _days(sold, calendar) for sku, sold in found.items()}
+    return DemandSheet(last=last, series=series)
+
+
+def _days(sold: Mapping[date, int | None], calendar: Sequence[date]) -> Demand:
+    begins = min(sold)
+    return tuple(sold.get(day, 0) for day in calendar if day >= begins)
 
 
 def _take(found: dict[str, dict[date, int | None]], row: Mapping[str, str]) -> str:
     """Adds a line; what is wrong with it, or nothing."""
     if missing := [title for title in COLUMNS if not row.get(title)]:
         return f"{', '.join(missing)} is empty"
-    try:
-        day = date.fromisoformat(row["day"])
-    except ValueError:
+    if len(row["sku"]) > CODE_CHARS_MAX or UNUSABLE.search(row["sku"]):
+        return f"sku {row['sku'][:80]!r} is no code"
+    day = _day(row["day"])
+    if day is None:
         return f"day {row['day'][:40]!r} is no day such as 2026-11-11"
     if not WHOLE.fullmatch(row["pieces"]):
         return f"pieces {row['pieces'][:40]!r} is no whole number"
@@ -74,3 +110,11 @@ def _take(found: dict[str, dict[date, int | None]], row: Mapping[str, str]) -> s
         return f"{row['sku']} has {day} in an earlier line"
     sold[day] = int(row["pieces"].partition(".")[0]) if in_stock else None
     return ""
+
+
+def _day(written: str) -> date | None:
+    found = DAY.fullmatch(written)
+    try:
+        return None if found is None else date(*map(int, found.groups()[:3]))
+    except ValueError:
+        return None

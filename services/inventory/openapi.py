@@ -26,8 +26,20 @@ from services.inventory.purchase_papers import (
     WrittenPurchaseReceipt,
     WrittenPurchaseRedate,
 )
-from services.inventory.replenishing import KeptSupply, PurchaseOnTheWay, Suggestions
-from services.inventory.replenishment_doors import Kept, PlanAgain, WrittenSupply
+from services.inventory.replenishing import (
+    HistoryKept,
+    KeptHistory,
+    KeptSupply,
+    PurchaseOnTheWay,
+    Suggestions,
+)
+from services.inventory.replenishment_doors import (
+    Forgotten,
+    Kept,
+    PlanAgain,
+    WrittenHistory,
+    WrittenSupply,
+)
 from services.inventory.reservations import Found
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "openapi-inventory.json"
@@ -207,6 +219,27 @@ OPERATIONS |= {
         body=WrittenSupply,
         answer=Kept,
         refusals={400: "not_json", 422: FIELD},
+    ),
+    ("GET", "/sales-history"): Operation(
+        summary="已导入的历史销量：每个仓、每个 SKU 从哪天到哪天、多少件、谁导入的",
+        parameters=(WAREHOUSE, {**_parameter("sku", "query", CODES), "required": False}),
+        answer=list[KeptHistory],
+        refusals={400: "malformed_code"},
+    ),
+    ("POST", "/sales-history"): Operation(
+        summary="导入上线前的历史销量（按天，null 是当天缺货、不知道）；只补自己流水不知道的日子。全部或全不，同样的再来一次不变",
+        body=WrittenHistory,
+        answer=HistoryKept,
+        refusals={400: "not_json", 422: f"unknown_warehouse, day_not_over, {FIELD}"},
+    ),
+    ("DELETE", "/sales-history"): Operation(
+        summary="删掉一个仓里这些 SKU 的历史销量，改回只看自己的流水",
+        parameters=(
+            _parameter("warehouse", "query", CODE),
+            _parameter("sku", "query", {**CODES, "minItems": 1}),
+        ),
+        answer=Forgotten,
+        refusals={400: "no_warehouse, no_sku, malformed_code"},
     ),
     ("GET", "/purchases"): Operation(
         summary="还有货没到的采购单",

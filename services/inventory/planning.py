@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.clock import Clock
 from chassis.codec import Codec
@@ -23,7 +24,7 @@ from chassis.postgres import Connection, Pool, named_queries
 from chassis.producer import Publisher
 from schemas.events.replenishment import ReplenishmentSuggested, SafetyStockCrossed
 from services.inventory import metrics
-from services.inventory.domain.demand import Moved, daily_demand
+from services.inventory.domain.demand import Moved, SoldBefore, completed, daily_demand
 from services.inventory.domain.forecasting import Demand, pattern
 from services.inventory.domain.model import Goods, Hold, Row, pieces_of
 from services.inventory.domain.replenishment import Plan, plan
@@ -146,15 +147,16 @@ class Planner:
 
     def _plan(self, row: Any, today: date) -> Plan:
         supply = Supply(**{name: row[name] for name in Supply.__struct_fields__})
-        demand = demand_of(row, today)
+        demand, from_before = demand_of(row, today)
         seen = pattern(demand)
         warehouse = row["warehouse"]
-        return plan(
+        found = plan(
             demand,
             seen,
             self._parameters.forecaster(seen.demand_class, warehouse, supply.supplier),
             self._parameters.terms(warehouse, seen.demand_class, supply),
         )
+        return replace(found, days_from_before=from_before)
 
     async def _taken_back(
         self, connection: Connection, now: datetime
@@ -181,13 +183,17 @@ def first_moment(today: date) -> datetime:
     return datetime(first.year, first.month, first.day, tzinfo=SHANGHAI).astimezone(UTC)
 
 
-def demand_of(row: Any, today: date) -> Demand:
-    """Demand of a row of stock and what moved of it, up to yesterday."""
+def demand_of(row: Any, today: date) -> tuple[Demand, int]:
+    """Demand of a row of stock by what moved of it and what was sold before, up to yesterday; days from before."""
     moved = [
         Moved(*day)
         for day in zip(row["days"] or (), row["sold"] or (), row["net"] or (), strict=True)
     ]
-    return daily_demand(row["on_hand"], moved, today - HISTORY, today)
+    first = today - HISTORY
+    before = None
+    if row["past_from"] is not None:
+        before = SoldBefore(first_day=row["past_from"], pieces=row["past_pieces"])
+    return completed(daily_demand(row["on_hand"], moved, first, today), before, first, today)
 
 
 async def read_on_the_way(connection: Connection, sourcing: Sourcing) -> OnTheWay:

@@ -1,21 +1,24 @@
-"""Suggestions, purchase orders on their way and terms of supply, as people ask for them and change them.
+"""Suggestions, purchase orders on their way, terms of supply and sales history, as people ask for them and change them.
 
-Guarantees: suggestions are by the plan of the day and the position of the moment; terms are kept all or none, with who gave
-them, and what they touch is planned anew.
+Guarantees: suggestions are by the plan of the day and the position of the moment; terms and history are kept all or none, with
+who gave them, and what they touch is planned anew. History is what another system sold before this one: it counts on days that
+our own books do not know, the same again changes nothing, and another one of a SKU takes the place of the earlier.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from chassis.errors import Unavailable
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool
+from services.inventory.domain.demand import DAY
 from services.inventory.domain.model import Goods, Purchase
 from services.inventory.doors import Code
 from services.inventory.parameters import BOUNDS
@@ -26,6 +29,8 @@ from services.inventory.suggesting import Suggested
 
 LISTED_MAX = 5_000
 PIECES_MAX = 1_000_000
+HISTORY_DAYS_MAX = 400
+"""A year; a plan reads half of one."""
 
 
 def _from_to(name: str) -> Meta:
@@ -51,6 +56,44 @@ class SupplyRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class KeptSupply(SupplyRow, frozen=True, kw_only=True):
     """Terms, with who gave them when."""
 
+    changed_by: str
+    changed_at: datetime
+
+
+class SoldOfSku(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Pieces of a SKU that were sold, a number a day from `first_day` on; null: there was nothing to sell, nobody knows."""
+
+    sku: Code
+    first_day: date
+    pieces: Annotated[
+        tuple[Annotated[int, Meta(ge=0, le=PIECES_MAX)] | None, ...],
+        Meta(min_length=1, max_length=HISTORY_DAYS_MAX),
+    ]
+
+    @property
+    def last_day(self) -> date:
+        """The last of its days."""
+        return self.first_day + (len(self.pieces) - 1) * DAY
+
+
+class HistoryKept(Struct, frozen=True, kw_only=True):
+    """What became of history that was given, in SKUs."""
+
+    kept: int
+    unchanged: int
+    without_stock: Sequence[str]
+    """Of both, those that the warehouse has never had; their history counts once it has them."""
+
+
+class KeptHistory(Struct, frozen=True, kw_only=True):
+    """History of a row of stock: pieces sold on its known days, and who gave it when."""
+
+    warehouse: str
+    sku: str
+    first_day: date
+    last_day: date
+    known_days: int
+    pieces: int
     changed_by: str
     changed_at: datetime
 
@@ -112,6 +155,42 @@ class Replenishment:
                 SQL["keep_supply"], [(*asdict(row).values(), actor) for row in rows]
             )
             await connection.execute(SQL["plan_again"], sorted({row.sku for row in rows}))
+
+    async def histories(self, warehouse: str = "", skus: Sequence[str] = ()) -> list[KeptHistory]:
+        """What history is kept, of all where nothing is named, up to 5,000 rows. Raises Unavailable."""
+        async with self._transaction() as connection:
+            rows = await connection.fetch(SQL["histories"], warehouse, list(skus), LISTED_MAX)
+        return [KeptHistory(**row) for row in rows]
+
+    async def keep_history(
+        self, warehouse: str, sold: Sequence[SoldOfSku], actor: str
+    ) -> HistoryKept | None:
+        """Keeps what was sold in a warehouse; None where nobody knows the warehouse. Raises Unavailable."""
+        skus = [one.sku for one in sold]
+        firsts = [one.first_day for one in sold]
+        days = [msgspec.json.encode(one.pieces).decode() for one in sold]
+        async with self._transaction() as connection:
+            if not await connection.fetchval(SQL["warehouse_known"], warehouse):
+                return None
+            kept = await connection.fetch(SQL["keep_history"], warehouse, skus, firsts, days, actor)
+            without = await connection.fetch(SQL["without_stock"], warehouse, skus)
+            await connection.execute(
+                SQL["plan_rows_again"], warehouse, [row["sku"] for row in kept]
+            )
+        return HistoryKept(
+            kept=len(kept),
+            unchanged=len(sold) - len(kept),
+            without_stock=[row["sku"] for row in without],
+        )
+
+    async def forget_history(self, warehouse: str, skus: Sequence[str]) -> int:
+        """Forgets history; returns of how many SKUs. A second call forgets none. Raises Unavailable."""
+        async with self._transaction() as connection:
+            gone = await connection.fetch(SQL["forget_history"], warehouse, list(skus))
+            await connection.execute(
+                SQL["plan_rows_again"], warehouse, [row["sku"] for row in gone]
+            )
+        return len(gone)
 
     async def plan_again(self, skus: Sequence[str] = ()) -> None:
         """Has these SKUs (none: all) planned anew at the next look. Raises Unavailable."""

@@ -1,12 +1,13 @@
 """Inventory's doors for replenishment. Bearer token at each.
 
 GET /suggestions[?warehouse=][&sku=][&supplier=][&all=1], GET /purchases[?warehouse=][&sku=], GET /supply[?sku=…],
-POST /supply, POST /replenishment-plans. Purchase orders are opened, received and cancelled by the doors of documents.
+POST /supply, POST /replenishment-plans; GET, POST and DELETE /sales-history[?warehouse=][&sku=…]. Purchase orders are opened, received and cancelled by the doors of documents.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Annotated, TypeVar
 
 from msgspec import Meta, Struct
@@ -14,11 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chassis.clock import Clock
 from chassis.http import Problem, as_json, problem_response, read_body
 from services.inventory.doors import BODY_BYTES_MAX, Code, guarded
 from services.inventory.papers import Actor
-from services.inventory.replenishing import Replenishment, SupplyRow
-from services.inventory.written import Fault, faulty, read_as
+from services.inventory.reconciling import SHANGHAI
+from services.inventory.replenishing import Replenishment, SoldOfSku, SupplyRow
+from services.inventory.written import SKUS_MAX, Fault, FaultyRequest, faulty, read_as
 
 ROWS_MAX = 5_000
 
@@ -43,6 +46,43 @@ class WrittenSupply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return found
 
 
+class WrittenHistory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was sold in a warehouse before this hub sold it."""
+
+    warehouse: Code
+    sold: Annotated[tuple[SoldOfSku, ...], Meta(min_length=1, max_length=SKUS_MAX)]
+    actor: Actor
+
+    def faults(self) -> list[Fault]:
+        """A SKU stands once."""
+        seen: set[str] = set()
+        found = []
+        for at, one in enumerate(self.sold):
+            if one.sku in seen:
+                detail = f"{one.sku} stands in an earlier one"
+                found.append(Fault(pointer=f"#/sold/{at}", code="duplicate_sku", detail=detail))
+            seen.add(one.sku)
+        return found
+
+    def not_over(self, today: date) -> FaultyRequest | None:
+        """A day that is not over has not sold what it will."""
+        return faulty(
+            Fault(
+                pointer=f"#/sold/{at}/pieces",
+                code="day_not_over",
+                detail=f"{one.sku} ends on {one.last_day}, the last day can be the one before {today}",
+            )
+            for at, one in enumerate(self.sold)
+            if one.last_day >= today
+        )
+
+
+class Forgotten(Struct, frozen=True, kw_only=True):
+    """Of how many SKUs history was forgotten."""
+
+    forgotten: int
+
+
 class PlanAgain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """These SKUs, or none for all, are to be planned anew."""
 
@@ -55,7 +95,7 @@ class Kept(Struct, frozen=True, kw_only=True):
     outcome: str = "done"
 
 
-def replenishment_routes(replenishment: Replenishment, *, token: str) -> list[Route]:
+def replenishment_routes(replenishment: Replenishment, clock: Clock, *, token: str) -> list[Route]:
     """The doors."""
 
     async def suggestions(request: Request) -> Response:
@@ -100,7 +140,58 @@ def replenishment_routes(replenishment: Replenishment, *, token: str) -> list[Ro
         door("/supply", supply, "GET"),
         door("/supply", keep_supply, "POST"),
         door("/replenishment-plans", plan_again, "POST"),
+        *_history_routes(replenishment, clock, token),
     ]
+
+
+def _history_routes(replenishment: Replenishment, clock: Clock, token: str) -> list[Route]:
+    def asked(request: Request) -> tuple[str, list[str]]:
+        return request.query_params.get("warehouse", ""), request.query_params.getlist("sku")
+
+    async def show(request: Request) -> Response:
+        warehouse, skus = asked(request)
+        return _readable({"warehouse": warehouse, "sku": "".join(skus)}) or as_json(
+            await replenishment.histories(warehouse, skus)
+        )
+
+    async def keep(request: Request) -> Response:
+        written = await _written(request, WrittenHistory)
+        if isinstance(written, Response):
+            return written
+        problem = written.not_over(clock.now().astimezone(SHANGHAI).date())
+        if problem is not None:
+            return problem_response(problem)
+        kept = await replenishment.keep_history(written.warehouse, written.sold, written.actor)
+        if kept is not None:
+            return as_json(kept)
+        fault = Fault(pointer="#/warehouse", code="unknown_warehouse", detail=written.warehouse)
+        return problem_response(_only(fault))
+
+    async def forget(request: Request) -> Response:
+        warehouse, skus = asked(request)
+        for name, given in (("warehouse", warehouse), ("sku", skus)):
+            if not given:
+                fault = Fault(
+                    parameter=name,
+                    code=f"no_{name}",
+                    detail="name it: nothing is forgotten by default",
+                )
+                return problem_response(_only(fault, 400))
+        return _readable({"warehouse": warehouse, "sku": "".join(skus)}) or as_json(
+            Forgotten(forgotten=await replenishment.forget_history(warehouse, skus))
+        )
+
+    return [
+        Route("/sales-history", guarded(show, token), methods=["GET"]),
+        Route("/sales-history", guarded(keep, token), methods=["POST"]),
+        Route("/sales-history", guarded(forget, token), methods=["DELETE"]),
+    ]
+
+
+def _only(fault: Fault, status: int = 422) -> FaultyRequest:
+    problem = faulty([fault], status)
+    assert problem is not None
+    return problem
 
 
 def _readable(asked: dict[str, str]) -> Response | None:

@@ -137,8 +137,9 @@ def _explained(plan: Plan, position: Position, quantity: int) -> str:
         if seen.demand_class == "new":
             return f"有货的日子只有 {seen.known_days} 天，太少，不预测"
         return "规则说不预测"
+    before = f"，其中 {plan.days_from_before} 天是导入的历史销量" if plan.days_from_before else ""
     said = (
-        f"日均 {_thousandths(plan.daily_demand_milli)} 件（{CLASSES[seen.demand_class]}，{plan.forecaster_label}）；"
+        f"日均 {_thousandths(plan.daily_demand_milli)} 件（{CLASSES[seen.demand_class]}，{plan.forecaster_label}{before}）；"
         f"提前期 {terms.lead_time_days}±{terms.lead_time_sd_days} 天，每 {terms.review_days} 天订一次，"
         f"服务水平 {Decimal(terms.service_level_permille) / 10:f} %："
         f"安全库存 {plan.safety_stock}，订货点 {plan.reorder_point}，补到 {plan.order_up_to}。"

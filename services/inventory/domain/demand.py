@@ -1,7 +1,7 @@
 """Demand by day, folded from what moved. Pure.
 
 Demand is what left with parcels, on the day it left. A day on which the shelf was empty at its beginning or at its end is
-unknown: what people would have bought, nobody saw.
+unknown: what people would have bought, nobody saw. Days that the books do not know may be known from the system before.
 """
 
 from __future__ import annotations
@@ -26,6 +26,13 @@ class Moved(Struct, frozen=True, array_like=True):
     """What came less what left, for whatever reason."""
 
 
+class SoldBefore(Struct, frozen=True, kw_only=True):
+    """Demand of a row of stock as another system knew it, from `first_day` on."""
+
+    first_day: date
+    pieces: Demand
+
+
 def daily_demand(on_hand: int, moved: Sequence[Moved], first: date, until: date) -> Demand:
     """Days from `first` up to the day before `until`.
 
@@ -46,3 +53,25 @@ def daily_demand(on_hand: int, moved: Sequence[Moved], first: date, until: date)
         in_stock = before > 0 and balance > 0
         days.append((day.sold if day is not None else 0) if in_stock else None)
     return tuple(days)
+
+
+def completed(
+    own: Demand, before: SoldBefore | None, first: date, until: date
+) -> tuple[Demand, int]:
+    """`own`, which ends on the day before `until`, with the days that it does not know from `before`; how many those are.
+
+    Where both know a day, `own` counts. Days before `first` are nobody's.
+    """
+    if before is None:
+        return own, 0
+    own_first = until - len(own) * DAY
+    begins = min(own_first, max(first, before.first_day))
+    elsewhere = dict(enumerate(before.pieces, start=(before.first_day - begins).days))
+    days: list[int | None] = [None] * (own_first - begins).days
+    days += own
+    taken = 0
+    for number, pieces in enumerate(days):
+        if pieces is None and (told := elsewhere.get(number)) is not None:
+            days[number] = told
+            taken += 1
+    return tuple(days), taken

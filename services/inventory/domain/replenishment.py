@@ -63,6 +63,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Empty = nobody forecasts; then there is nothing to order by."""
     forecaster_label: str = ""
     terms: Terms
+    days_from_before: int = 0
+    """Known days that are not of our books but of the system before."""
     daily_demand_milli: int = 0
     """Thousandths of a piece a day, over the protection interval."""
     safety_stock: int = 0

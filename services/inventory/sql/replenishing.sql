@@ -1,6 +1,7 @@
 -- name: rows_to_plan
 -- What is withheld from sale serves nobody: it is not in what lies there.
 SELECT stock.warehouse, stock.sku, stock.on_hand - stock.withheld AS on_hand, stock.reserved, moved.days, moved.sold, moved.net,
+       past.first_day AS past_from, past.pieces AS past_pieces,
        coalesce(own.supplier, every.supplier, '') AS supplier,
        CASE WHEN own.sku IS NULL THEN every.lead_time_days ELSE own.lead_time_days END AS lead_time_days,
        CASE WHEN own.sku IS NULL THEN every.lead_time_sd_days ELSE own.lead_time_sd_days END AS lead_time_sd_days,
@@ -21,12 +22,14 @@ FROM (
 JOIN inventory.stock USING (warehouse, sku)
 LEFT JOIN inventory.supply AS own ON own.sku = stock.sku AND own.warehouse = stock.warehouse
 LEFT JOIN inventory.supply AS every ON every.sku = stock.sku AND every.warehouse = ''
+LEFT JOIN inventory.sales_history AS past ON past.sku = stock.sku AND past.warehouse = stock.warehouse
 CROSS JOIN LATERAL inventory.moved_by_day(stock.warehouse, stock.sku, $2) AS moved
 ORDER BY stock.warehouse, stock.sku
 
 -- name: demand
-SELECT sku, on_hand, days, sold, net
-FROM inventory.stock CROSS JOIN LATERAL inventory.moved_by_day(warehouse, sku, $2) AS moved
+SELECT sku, on_hand, days, sold, net, past.first_day AS past_from, past.pieces AS past_pieces
+FROM inventory.stock LEFT JOIN inventory.sales_history AS past USING (warehouse, sku)
+CROSS JOIN LATERAL inventory.moved_by_day(warehouse, sku, $2) AS moved
 WHERE warehouse = $1 AND ($3 = '' OR sku = $3) ORDER BY sku
 
 -- name: keep_plans
@@ -78,6 +81,9 @@ FROM inventory.replenishment
 -- name: plan_again
 UPDATE inventory.replenishment SET planned_on = NULL WHERE cardinality($1::text[]) = 0 OR sku = ANY($1::text[])
 
+-- name: plan_rows_again
+UPDATE inventory.replenishment SET planned_on = NULL WHERE warehouse = $1 AND sku = ANY($2::text[])
+
 -- name: keep_supply
 INSERT INTO inventory.supply
     (sku, warehouse, supplier, lead_time_days, lead_time_sd_days, review_days, service_level_permille,
@@ -94,3 +100,32 @@ SET supplier = excluded.supplier, lead_time_days = excluded.lead_time_days,
 SELECT sku, warehouse, supplier, lead_time_days, lead_time_sd_days, review_days, service_level_permille,
        over_receipt_percent, order_pieces_min, pack_pieces, changed_by, changed_at
 FROM inventory.supply WHERE cardinality($1::text[]) = 0 OR sku = ANY($1::text[]) ORDER BY sku, warehouse LIMIT $2
+
+-- name: keep_history
+-- Of each row the days are one JSON array: arrays of unequal length do not fit into one parameter.
+INSERT INTO inventory.sales_history (warehouse, sku, first_day, pieces, changed_by)
+SELECT $1, sku, first_day, ARRAY(SELECT day::bigint FROM json_array_elements_text(days) WITH ORDINALITY AS one(day, number) ORDER BY number), $5
+FROM unnest($2::text[], $3::date[], $4::json[]) AS new(sku, first_day, days)
+ON CONFLICT (warehouse, sku) DO UPDATE
+SET first_day = excluded.first_day, pieces = excluded.pieces, changed_by = excluded.changed_by,
+    changed_at = excluded.changed_at
+WHERE (sales_history.first_day, sales_history.pieces) IS DISTINCT FROM (excluded.first_day, excluded.pieces)
+RETURNING sku
+
+-- name: without_stock
+SELECT sku FROM unnest($2::text[]) AS sku
+WHERE NOT EXISTS (SELECT FROM inventory.stock WHERE stock.warehouse = $1 AND stock.sku = sku.sku) ORDER BY sku
+
+-- name: warehouse_known
+SELECT EXISTS (SELECT FROM inventory.stock WHERE warehouse = $1)
+
+-- name: histories
+SELECT warehouse, sku, first_day, first_day + cardinality(pieces) - 1 AS last_day,
+       cardinality(array_remove(pieces, NULL)) AS known_days, (SELECT coalesce(sum(day), 0) FROM unnest(pieces) AS day)::bigint AS pieces,
+       changed_by, changed_at
+FROM inventory.sales_history
+WHERE ($1 = '' OR warehouse = $1) AND (cardinality($2::text[]) = 0 OR sku = ANY($2::text[]))
+ORDER BY warehouse, sku LIMIT $3
+
+-- name: forget_history
+DELETE FROM inventory.sales_history WHERE warehouse = $1 AND sku = ANY($2::text[]) RETURNING sku

@@ -94,7 +94,9 @@ async def office(
             ),
             *presale_routes(running.pool, Outlook(presale, quotas), clock, token=TOKEN),
             *reconciliation_routes(reconciler, ("wms", "pos", "channel"), token=TOKEN),
-            *replenishment_routes(Replenishment(running.pool, read_sourcing(RULES)), token=TOKEN),
+            *replenishment_routes(
+                Replenishment(running.pool, read_sourcing(RULES)), clock, token=TOKEN
+            ),
         ]
         app = inventory_app(
             *(running.books, desk, clock, running.reservations),

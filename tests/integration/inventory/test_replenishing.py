@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ async def get(office: Office, path: str) -> httpx2.Response:
 
 
 def file(folder: Path, *lines: str) -> str:
-    path = folder / "supply.csv"
+    path = folder / "rows.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
     return str(path)
 
@@ -292,13 +292,123 @@ async def test_days_without_stock_do_not_lower_what_is_ordered(office: Office) -
             *(today - timedelta(days=at), pieces, f"gap-{at}"),
         )
     code, output = await office.at_terminal("demand", "-w", "HZ", "--sku", "GAP")
-    days = read_demand(output.encode())["GAP"]
+    days = read_demand(output.encode()).series["GAP"]
     assert code == 0
     assert list(days) == [None, *([10] * 30), *([None] * 21), *([10] * 19)]
     await planner(office).plan_due()
     found = await suggested(office)
     assert found["ALWAYS"]["daily_demand_milli"] == pytest.approx(10_000, rel=0.01)
     assert found["GAP"]["daily_demand_milli"] == pytest.approx(10_000, rel=0.03)
+
+
+def sold_before(until: date, *, days: int, skus: Sequence[str], pieces: int = 10) -> list[str]:
+    """Lines of a back office's export whose last day is the one before `until`."""
+    return [
+        f"{sku},{until - timedelta(days=ago):%Y/%m/%d},{pieces},是"
+        for sku in skus
+        for ago in range(days, 0, -1)
+    ]
+
+
+async def test_what_was_sold_before_is_forecast_from_on_the_first_day(
+    office: Office, tmp_path: Path
+) -> None:
+    today = SystemClock().now().astimezone(SHANGHAI).date()
+    await office.house.publish([receipt("opening", "HZ", [("A", 30), ("B", 30)])])
+    await office.house.drained()
+    await planner(office).plan_due()
+    assert (await suggested(office, "--all"))["A"]["explanation"].startswith("有货的日子只有 0 天")
+
+    heading = "商家编码,日期,销量,有货"
+    export = file(tmp_path, heading, *sold_before(today, days=60, skus=["A", "B", "LATER"]))
+    keep = ("sales-history", export, "-w", "HZ", "--actor", "li")
+    code, output = await office.at_terminal(*keep, "--dry-run")
+    assert (code, "nothing was kept" in output) == (0, True)
+    assert await office.at_terminal("sales-history") == (
+        0,
+        "no sales history is kept (danshu inventory sales-history FILE.csv -w WAREHOUSE)\n",
+    )
+    code, output = await office.at_terminal(*keep)
+    first = today - timedelta(days=60)
+    assert (code, output.splitlines()) == (
+        0,
+        [
+            f"3 SKUs from {first} to {today - timedelta(days=1)}, 1800 pieces",
+            "3 SKUs kept, 0 unchanged; their plans follow within a minute",
+            "1 of them HZ has never had, they count once it has: LATER",
+        ],
+    )
+    assert await planner(office).plan_due() == 2
+    a = (await suggested(office))["A"]
+    assert (a["daily_demand_milli"], a["demand_class"]) == (
+        pytest.approx(10_000, rel=0.01),
+        "smooth",
+    )
+    assert a["quantity"] > 100
+    assert "其中 60 天是导入的历史销量" in a["explanation"]
+
+    # The same again changes nothing; another one takes its place; forgotten, only our own books count.
+    code, output = await office.at_terminal(*keep[:-1], "wang")
+    assert "0 SKUs kept, 3 unchanged" in output
+    assert await planner(office).plan_due() == 0
+    code, output = await office.at_terminal("sales-history", "--json", "--sku", "A")
+    assert [(one["first_day"], one["pieces"], one["changed_by"]) for one in json.loads(output)] == [
+        (f"{first}", 600, "li")
+    ]
+    twice = file(tmp_path, heading, *sold_before(today, days=60, skus=["A"], pieces=20))
+    assert (await office.at_terminal("sales-history", twice, "-w", "HZ"))[0] == 0
+    assert await planner(office).plan_due() == 1
+    assert (await suggested(office))["A"]["daily_demand_milli"] == pytest.approx(20_000, rel=0.01)
+    forget = ("sales-history", "--forget", "-w", "HZ", "--sku", "A")
+    for forgotten in (1, 0):
+        assert await office.at_terminal(*forget) == (0, f"{forgotten} SKUs forgotten\n")
+    assert await planner(office).plan_due() == 1
+    assert set(await suggested(office)) == {"B"}
+
+
+async def test_what_our_own_books_know_counts_before_what_another_system_says(
+    office: Office, tmp_path: Path
+) -> None:
+    await past(office, "A", lambda _day: 10, on_hand=40)
+    today = SystemClock().now().astimezone(SHANGHAI).date()
+    both = file(
+        tmp_path,
+        "sku,day,pieces",
+        *[line.rpartition(",")[0] for line in sold_before(today, days=100, skus=["A"], pieces=99)],
+    )
+    assert (await office.at_terminal("sales-history", both, "-w", "HZ"))[0] == 0
+    code, output = await office.at_terminal("demand", "-w", "HZ")
+    assert code == 0
+    days = read_demand(output.encode()).series["A"]
+    # The day of the first receipt had no stock in the morning: the other system knows what it sold.
+    assert days == (*([99] * (100 - DAYS)), *([10] * DAYS))
+
+
+async def test_history_that_cannot_be_kept_is_refused_and_changes_nothing(
+    office: Office, tmp_path: Path
+) -> None:
+    await office.house.publish([receipt("opening", "HZ", [("A", 30)])])
+    await office.house.drained()
+    today = SystemClock().now().astimezone(SHANGHAI).date()
+    for lines, said in (
+        (["sku,day,pieces", f"A,{today + timedelta(days=1)},1"], "is yet to come"),
+        (["sku,day,pieces", f"A,{today},1"], "which is not over"),
+        (["sku,day,pieces", "A,yesterday,1"], "line 2: day 'yesterday' is no day"),
+    ):
+        code, output = await office.at_terminal("sales-history", file(tmp_path, *lines), "-w", "HZ")
+        assert (code, said in output) == (2, True), output
+    good = file(tmp_path, "sku,day,pieces", f"A,{today - timedelta(days=1)},1", f"A,{today},1")
+    code, output = await office.at_terminal("sales-history", good, "-w", "XX")
+    assert (code, "XX (#/warehouse)" in output) == (1, True), output
+    code, output = await office.at_terminal("sales-history", good)
+    assert code == 2
+    sold = [{"sku": "A", "first_day": today.isoformat(), "pieces": [1]}]
+    body = {"warehouse": "HZ", "sold": sold, "actor": "li"}
+    status, answer = await office.post("/sales-history", body)
+    assert (status, answer["code"]) == (422, "day_not_over")
+    assert await office.house.fetch("SELECT 1 FROM inventory.sales_history") == []
+    code, output = await office.at_terminal("sales-history", good, "-w", "HZ")
+    assert (code, f"{today} is not over: left out" in output) == (0, True)
 
 
 async def test_bad_input_is_refused_precisely_and_changes_nothing(

@@ -1,21 +1,24 @@
 """The backtest: its measures by hand, and what it says of the synthetic set that ships."""
 
 from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.backtesting import CHOSEN, app, beats, scored
-from services.inventory.demand_sheets import read_demand
+from cli.sales_history import days_before
+from services.inventory.demand_sheets import DemandSheet, read_demand
 from services.inventory.domain.backtesting import guesses, score
 from services.inventory.domain.forecasting import Forecaster, pattern
 from services.inventory.parameters import read_parameters
+from services.inventory.replenishing import SoldOfSku
 from services.inventory.sheets import SheetBroken
 from simulators import demand as synthetic
 
 PARAMETERS = read_parameters(Path(__file__).parents[3] / "rules")
-SERIES = read_demand(synthetic.COMMITTED.read_bytes())
+SERIES = read_demand(synthetic.COMMITTED.read_bytes()).series
 TEN = Forecaster(name="ten", label="", forecast=lambda _demand, days: (10.0,) * days)
 
 
@@ -48,7 +51,7 @@ def test_the_chosen_forecasters_beat_naive_on_every_class() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_they_beat_it_on_demand_nobody_tuned_them_for(seed: int) -> None:
-    assert beats(scored(read_demand(synthetic.text(seed).encode()), PARAMETERS, horizon=14))
+    assert beats(scored(read_demand(synthetic.text(seed).encode()).series, PARAMETERS, horizon=14))
 
 
 def test_a_forecaster_that_is_no_better_than_naive_is_told_apart() -> None:
@@ -79,6 +82,7 @@ def test_the_measures_by_hand() -> None:
     [
         ("sku,day\na,2026-01-01", "line 1: no column pieces"),
         ("sku,day,pieces", "there is no line of demand"),
+        ("sku,day,pieces\na|b,2026-02-03,1", "line 2: sku 'a|b' is no code"),
         ("sku,day,pieces\na,2026-02-30,1", "line 2: day '2026-02-30' is no day"),
         ("sku,day,pieces\na,2026-01-01,-1", "line 2: pieces '-1' is no whole number"),
         ("sku,day,pieces\na,2026-01-01,1.5", "line 2: pieces '1.5' is no whole number"),
@@ -100,7 +104,27 @@ def test_days_no_line_names_sold_nothing() -> None:
     lines = (
         "SKU\tday\tpieces\tin_stock\na\t2026-01-03\t4\t\na\t2026-01-05\t0\t0\nb\t2026-01-01\t1\t1"
     )
-    assert read_demand(lines.encode("gb18030")) == {"a": (4, 0, None), "b": (1, 0, 0, 0, 0)}
+    assert read_demand(lines.encode("gb18030")).series == {"a": (4, 0, None), "b": (1, 0, 0, 0, 0)}
+
+
+def test_a_back_offices_titles_and_days_are_read() -> None:
+    lines = (
+        "商家编码,商品名称,销售日期,销量,有货\na,茶,2026/1/5,4,是\na,茶,2026/01/07 0:00:00,0,否\n"
+    )
+    sheet = read_demand(lines.encode("gb18030"))
+    assert sheet == DemandSheet(last=date(2026, 1, 7), series={"a": (4, 0, None)})
+    with pytest.raises(SheetBroken, match=r"line 1: more than one column is pieces"):
+        read_demand("sku,day,pieces,销量\na,2026-01-05,1,1".encode())
+
+
+def test_what_is_sent_of_a_file_are_the_newest_days_that_are_over() -> None:
+    today = date(2026, 1, 6)
+    sheet = DemandSheet(last=today, series={"a": (9, None, 4, 1), "new": (5,)})
+    sent = days_before(today, sheet)
+    assert sent == [SoldOfSku(sku="a", first_day=date(2026, 1, 3), pieces=(9, None, 4))]
+    older = DemandSheet(last=date(2026, 1, 2), series={"a": tuple(range(500))})
+    (kept,) = days_before(today, older)
+    assert (len(kept.pieces), kept.pieces[-1], kept.last_day) == (400, 499, date(2026, 1, 2))
 
 
 def test_the_command_says_what_it_measured(tmp_path: Path) -> None:

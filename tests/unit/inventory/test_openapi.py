@@ -20,7 +20,7 @@ def test_every_door_is_described_and_nothing_else() -> None:
     nobody: Any = None
     doors = {(method, path) for method, path, _ in endpoints(Api(nobody))}
     doors |= {("POST", path) for path in PURCHASE_DOORS} | {(METHOD, PATH)}
-    for route in replenishment_routes(Replenishment(nobody, nobody), token=""):
+    for route in replenishment_routes(Replenishment(nobody, nobody), nobody, token=""):
         doors |= {(method, route.path) for method in route.methods or () if method != "HEAD"}
     assert doors == set(openapi.OPERATIONS)
 

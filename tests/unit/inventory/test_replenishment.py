@@ -141,7 +141,7 @@ def test_cycles_end_without_a_stock_out_nearly_as_often_as_promised() -> None:
     """Of 14-day windows of the shipped set, each foretold from the days before it, at 95 %."""
     terms = replace(TERMS, lead_time_sd_days=0)
     windows, enough = 0, 0
-    for days in read_demand(COMMITTED.read_bytes()).values():
+    for days in read_demand(COMMITTED.read_bytes()).series.values():
         for origin in range(112, len(days) - 14, 28):
             came = days[origin : origin + 14]
             past, sold = days[:origin], [pieces for pieces in came if pieces is not None]
@@ -186,7 +186,7 @@ def kept_shop(days: list[int], *, until_day: int = 112) -> tuple[int, int, float
 
 def test_a_shop_that_orders_what_is_suggested_seldom_runs_dry_and_does_not_drown() -> None:
     cycles, good, covers = 0, 0, []
-    for days in read_demand(COMMITTED.read_bytes()).values():
+    for days in read_demand(COMMITTED.read_bytes()).series.values():
         found = kept_shop([pieces or 0 for pieces in days])
         cycles, good = cycles + found[0], good + found[1]
         covers.append(found[2])

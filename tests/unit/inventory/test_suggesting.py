@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.inventory.domain.demand import Moved, daily_demand
+from services.inventory.domain.demand import Moved, SoldBefore, completed, daily_demand
 from services.inventory.domain.forecasting import Pattern
 from services.inventory.domain.model import Aggregate, Hold, Line, Purchase, Receipt, Transfer
 from services.inventory.domain.replenishment import Plan, Terms
-from services.inventory.replenishment_doors import WrittenSupply
+from services.inventory.replenishment_doors import WrittenHistory, WrittenSupply
 from services.inventory.suggesting import on_the_way, suggestion
 from services.inventory.written import FaultyRequest, read_as
 
@@ -69,6 +69,36 @@ def test_what_was_sold_on_known_days_is_never_more_and_no_day_is_invented(
     assert all(one in {None, sold} for one, (sold, _) in zip(found, tail, strict=True))
 
 
+def test_days_our_books_do_not_know_are_those_of_the_system_before() -> None:
+    before = SoldBefore(first_day=day(-2), pieces=(7, None, 9, 3, 4))
+    # The goods came over on day 1: what day 1 sold, the other system knows; from day 2 on our books do.
+    own = (None, 10, 0)
+    assert completed(own, before, day(-90), day(4)) == ((7, None, 9, 3, 10, 0), 3)
+    assert completed(own, before, day(0), day(4)) == ((9, 3, 10, 0), 2)
+    assert completed(own, None, day(-90), day(4)) == (own, 0)
+    # Nothing of it lies here yet; and history that ended long before leaves days that nobody knows.
+    assert completed((), before, day(-90), day(5)) == ((7, None, 9, 3, 4, None, None), 4)
+    assert completed((), before, day(6), day(6)) == ((), 0)
+
+
+@given(
+    st.lists(st.none() | st.integers(0, 9), max_size=12),
+    st.lists(st.none() | st.integers(10, 19), min_size=1, max_size=12),
+    st.integers(-20, 20),
+)
+def test_what_our_books_know_is_never_replaced_and_no_day_is_told_twice(
+    own: list[int | None], pieces: list[int | None], begins: int
+) -> None:
+    before = SoldBefore(first_day=day(begins), pieces=tuple(pieces))
+    found, taken = completed(tuple(own), before, day(-15), day(0))
+    tail = found[len(found) - len(own) :]
+    assert all(a == b for a, b in zip(tail, own, strict=True) if b is not None)
+    told = {day(begins + at): one for at, one in enumerate(pieces) if one is not None}
+    from_before = [(at, one) for at, one in enumerate(found) if one is not None and one >= 10]
+    assert len(from_before) == taken
+    assert all(told[day(at - len(found))] == one for at, one in from_before)
+
+
 def test_what_is_to_come_counts_where_it_is_to_arrive() -> None:
     bought = Purchase(
         state="partly_received",
@@ -122,6 +152,10 @@ def test_a_suggestion_says_why_now_and_how_much() -> None:
         "安全库存 31，订货点 204，补到 290。可售实物 60 − 预占 40 + 采购在途 0 + 调拨在途 0 − 欠发 0 = 20，"
         "不高于订货点，订 276（起订 1，每箱 12）"
     )
+    told = suggestion(
+        ("HZ", "A"), replace(PLAN, days_from_before=88), coming.position(("HZ", "A"), 60, 40), NOW
+    )
+    assert "（平稳，近十二周同日加趋势，其中 88 天是导入的历史销量）" in told.explanation
     enough = suggestion(("HZ", "A"), PLAN, coming.position(("HZ", "A"), 300, 0), NOW)
     assert (enough.quantity, enough.below_safety) == (0, False)
     assert enough.explanation.endswith("= 300，够用")
@@ -160,3 +194,36 @@ def test_terms_that_make_no_sense_are_told_where(body: dict[str, Any], where: st
     found = read_as(WrittenSupply, json.dumps(body).encode())
     assert isinstance(found, FaultyRequest)
     assert found.errors[0].pointer == where
+
+
+SOLD = {"sku": "A", "first_day": "2026-11-01", "pieces": [1, None, 0]}
+
+
+@pytest.mark.parametrize(
+    ("sold", "where"),
+    [
+        ([], "#/sold"),
+        ([{**SOLD, "pieces": []}], "#/sold/0/pieces"),
+        ([{**SOLD, "pieces": [1, -1]}], "#/sold/0/pieces/1"),
+        ([{**SOLD, "pieces": [1.5]}], "#/sold/0/pieces/0"),
+        ([{**SOLD, "pieces": [0] * 401}], "#/sold/0/pieces"),
+        ([{**SOLD, "first_day": "2026-11-31"}], "#/sold/0/first_day"),
+        ([{**SOLD, "sku": "a|b"}], "#/sold/0/sku"),
+        ([SOLD, SOLD], "#/sold/1"),
+    ],
+)
+def test_history_that_makes_no_sense_is_told_where(sold: list[Any], where: str) -> None:
+    body = {"warehouse": "HZ", "sold": sold, "actor": "li"}
+    found = read_as(WrittenHistory, json.dumps(body).encode())
+    assert isinstance(found, FaultyRequest)
+    assert found.errors[0].pointer == where
+
+
+def test_history_ends_before_today() -> None:
+    body = {"warehouse": "HZ", "sold": [SOLD], "actor": "li"}
+    found = read_as(WrittenHistory, json.dumps(body).encode())
+    assert isinstance(found, WrittenHistory)
+    assert found.not_over(date(2026, 11, 4)) is None
+    refused = found.not_over(date(2026, 11, 3))
+    assert refused is not None
+    assert (refused.code, refused.errors[0].pointer) == ("day_not_over", "#/sold/0/pieces")
