@@ -93,6 +93,7 @@ class Demo:
             units = await staff.stock_up()
             self._console.print(f"  … {units} units booked into three warehouses", highlight=False)
             await staff.compare_stock()
+            await staff.hand_down_history()
             # Where the people stop working the run ends: nothing would leave the warehouse any more.
             working = group.create_task(staff.run())
             figures = Figures(platform)

@@ -13,6 +13,8 @@ import httpx2
 
 from chassis.clock import SystemClock
 from demo.platform import Platform
+from services.inventory.reconciling import SHANGHAI
+from simulators import demand
 
 PARCELS_MAX = 200
 STEPS = {"labelled": "pick", "picked": "pack", "packed": "ship"}
@@ -26,6 +28,10 @@ COMPARED = "HZ"
 """Whose sheet is compared with the book."""
 MISTAKES = (2, 5)
 """Pieces that lie with another SKU, and pieces that are not there."""
+HISTORY_OF = "HZ"
+"""Whose sales the system before this one knew."""
+HISTORY_DAYS = 182
+SUPPLIERS = ("示例供应商甲", "示例供应商乙")
 
 
 class Staff:
@@ -80,6 +86,48 @@ class Staff:
             answer.raise_for_status()
             units += sum(line["quantity"] for line in lines)
         return units
+
+    async def hand_down_history(self) -> int:
+        """What the scarce and the hot SKUs sold in one warehouse before, made up, and who supplies them; returns the SKUs.
+
+        So there is something to order from the first minute on. A second call changes nothing.
+        """
+        http, platform = self._platform.http, self._platform
+        catalog = (await http.get(f"{platform.simulators_url}/_sim/catalog")).json()
+        skus = [sku for pair in zip(catalog["scarce"], catalog["hot"], strict=True) for sku in pair]
+        # To the last Sunday before today, so that weekdays keep their demand.
+        today = SystemClock().now().astimezone(SHANGHAI).date()
+        until = today - timedelta(days=today.isoweekday())
+        first_day = until - timedelta(days=HISTORY_DAYS - 1)
+        sold: dict[str, list[int | None]] = {}
+        for row in demand.rows():
+            sold.setdefault(row.sku, []).append(row.pieces if row.in_stock else None)
+        bodies = {
+            "sales-history": {
+                "warehouse": HISTORY_OF,
+                "sold": [
+                    {"sku": sku, "first_day": f"{first_day}", "pieces": days[-HISTORY_DAYS:]}
+                    for sku, days in zip(skus, sold.values(), strict=True)
+                ],
+                "actor": "demo-import",
+            },
+            "supply": {
+                "rows": [
+                    {"sku": sku, "supplier": SUPPLIERS[number % len(SUPPLIERS)], "pack_pieces": 12}
+                    for number, sku in enumerate(skus)
+                ],
+                "actor": "demo-purchasing",
+            },
+        }
+        for door, body in bodies.items():
+            answer = await http.post(
+                f"{platform.door('inventory')}/{door}",
+                json=body,
+                headers=platform.authorised,
+                timeout=30.0,
+            )
+            answer.raise_for_status()
+        return len(skus)
 
     async def compare_stock(self) -> Any:
         """The evening's sheet of one warehouse against the book, before anything is sold; returns the report.
