@@ -14,14 +14,11 @@ from services.ingest.channels import (
     HttpRequest,
 )
 from services.ingest.channels import _calls as calls
+from services.ingest.channels import _pinduoduo as numbered
 from services.ingest.channels._wire import Id, Text, clean, text_of
 
 PATH = "/api/router"
 PAGE_SIZE = 100
-# Public integrations name these numbers; Pinduoduo publishes no list without an account.
-_TOKEN = frozenset({"10019", "10016", "10018"})
-_THROTTLED = frozenset({"70031", "52101", "52102", "52103", "70034"})
-_RETRY = frozenset({"50000", "50001", "52001", "52002"})
 _THROTTLED_WORDS = ("频", "限流", "流量", "上限")
 
 
@@ -77,11 +74,13 @@ def fault_of(found: ErrorResponse) -> ChannelError:
     code = text_of(found.error_code) or "no_code"
     sub = text_of(found.sub_code)
     detail = " ".join(filter(None, (sub, clean(found.sub_msg) or clean(found.error_msg))))
-    if code in _THROTTLED or any(word in detail for word in _THROTTLED_WORDS):
+    if code in numbered.THROTTLED or any(word in detail for word in _THROTTLED_WORDS):
         return calls.error(ErrorKind.THROTTLED, code, detail)
-    if code in _TOKEN:
+    if code in numbered.TOKEN:
         return calls.error(ErrorKind.TOKEN, code, detail)
-    return calls.error(ErrorKind.RETRY if code in _RETRY else ErrorKind.REFUSED, code, detail)
+    return calls.error(
+        ErrorKind.RETRY if code in numbered.RETRY else ErrorKind.REFUSED, code, detail
+    )
 
 
 def opened(answer: HttpAnswer, decode: Callable[[bytes], E]) -> E | ChannelError:

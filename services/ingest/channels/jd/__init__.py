@@ -14,7 +14,6 @@ from services.ingest.channels import (
     Channel,
     ChannelError,
     Credentials,
-    ErrorKind,
     HttpAnswer,
     HttpRequest,
     Page,
@@ -70,7 +69,7 @@ CARRIERS = {
     "EMS": "465",
     "JD": "2087",
 }
-_ALREADY = re.compile(r"已出库|已发货|重复")
+_ALREADY = re.compile(r"已出库|已发货|重复出库|重复发货")
 
 
 class _Row(msgspec.Struct):
@@ -227,7 +226,7 @@ def read_shipment_answer(answer: HttpAnswer) -> WriteBack:
     fault = gateway.result_fault(result)
     if _ALREADY.search(fault.detail):
         return Applied(repeated=True)
-    if fault.kind is ErrorKind.THROTTLED:
+    if gateway.worth_another_try(fault):
         return Retry(error=fault)
     return Refused(code=fault.code, reason=fault.detail)
 

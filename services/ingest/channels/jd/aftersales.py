@@ -11,7 +11,6 @@ from services.ingest.channels import (
     Applied,
     ChannelError,
     Credentials,
-    ErrorKind,
     HttpAnswer,
     HttpRequest,
     PageToken,
@@ -211,7 +210,7 @@ def read_reply_answer(answer: HttpAnswer) -> WriteBack:
     if reply.replyResult.well:
         return Applied()
     fault = gateway.result_fault(reply.replyResult)
-    if fault.kind is ErrorKind.THROTTLED:
+    if gateway.worth_another_try(fault):
         return Retry(error=fault)
     return Refused(code=fault.code, reason=fault.detail)
 

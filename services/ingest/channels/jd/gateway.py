@@ -1,5 +1,6 @@
 """JOS's gateway: one signed form POST per call, errors inside HTTP 200, answers named "responce"."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
@@ -19,6 +20,9 @@ from services.ingest.channels._wire import Id, Text, beijing_text, clean, text_o
 PATH = "/routerjson"
 PAGE_SIZE = 100
 # JOS answers "system busy" in words only; the numbers behind them are not documented.
+_LATER = re.compile(
+    r"系统(繁忙|异常|错误)|服务(繁忙|异常|不可用)|网络异常|(系统|服务|接口|网络|请求|调用|处理|连接)超时|稍[后候]"
+)
 _THROTTLED_WORDS = ("频", "限流", "流量", "上限")
 
 
@@ -101,6 +105,11 @@ def result_fault(result: ApiResult) -> ChannelError:
     detail = clean(words)
     throttled = any(word in detail for word in _THROTTLED_WORDS)
     return calls.error(ErrorKind.THROTTLED if throttled else ErrorKind.RETRY, code, detail)
+
+
+def worth_another_try(fault: ChannelError) -> bool:
+    """Whether a write that failed so may be tried again: JD has no numbers for that, only words."""
+    return fault.kind is ErrorKind.THROTTLED or _LATER.search(fault.detail) is not None
 
 
 def opened(answer: HttpAnswer, decode: Callable[[bytes], E]) -> E | ChannelError:

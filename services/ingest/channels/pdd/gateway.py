@@ -14,14 +14,11 @@ from services.ingest.channels import (
     HttpRequest,
 )
 from services.ingest.channels import _calls as calls
+from services.ingest.channels import _pinduoduo as numbered
 from services.ingest.channels._wire import Id, Text, clean, text_of
 
 PATH = "/api/router"
 PAGE_SIZE = 100
-# Numbers as integrations report them; the platform's own list is not public.
-_THROTTLED = frozenset({"70031", "52101", "52102", "52103"})
-_TOKEN = frozenset({"10018", "10019"})
-_RETRY = frozenset({"50000", "50001"})
 
 
 class ErrorResponse(msgspec.Struct):
@@ -76,11 +73,11 @@ def fault_of(found: ErrorResponse) -> ChannelError:
     code = text_of(found.error_code) or "no_code"
     numbers = {code, text_of(found.sub_code)}
     detail = clean(found.sub_msg) or clean(found.error_msg)
-    if numbers & _THROTTLED:
+    if numbers & numbered.THROTTLED:
         return calls.error(ErrorKind.THROTTLED, code, detail)
-    if numbers & _TOKEN:
+    if numbers & numbered.TOKEN:
         return calls.error(ErrorKind.TOKEN, code, detail)
-    if numbers & _RETRY:
+    if numbers & numbered.RETRY:
         return calls.error(ErrorKind.RETRY, code, detail)
     return calls.error(ErrorKind.REFUSED, code, detail)
 

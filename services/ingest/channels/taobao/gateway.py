@@ -21,6 +21,9 @@ from services.ingest.channels._wire import Id, Text, beijing_text, clean, text_o
 
 PATH = "/router/rest"
 PAGE_SIZE = 100
+# TOP's own numbers: limits of calls by user, session, partner, app and frequency; a service that is away.
+_THROTTLED = frozenset({"4", "5", "6", "7", "8"})
+_AWAY = "10"
 _BAN = re.compile(r"ban will last for (\d{1,6}) more second")
 
 
@@ -77,12 +80,12 @@ def fault_of(found: ErrorResponse) -> ChannelError:
     code = text_of(found.code)
     sub = clean(found.sub_code)
     detail = " ".join([part for part in (sub, clean(found.sub_msg) or clean(found.msg)) if part])
-    if code == "7" or sub.startswith("accesscontrol."):
+    if code in _THROTTLED or sub.startswith("accesscontrol."):
         ban = _BAN.search(found.sub_msg or "")
         return calls.error(ErrorKind.THROTTLED, code, detail, int(ban[1]) * 1000 if ban else 0)
     if code in {"26", "27"}:
         return calls.error(ErrorKind.TOKEN, code, detail)
-    if sub.startswith("isp.") or (code == "15" and not sub):
+    if code == _AWAY or sub.startswith("isp.") or (code == "15" and not sub):
         return calls.error(ErrorKind.RETRY, code, detail)
     return calls.error(ErrorKind.REFUSED, code, detail)
 

@@ -255,7 +255,13 @@ def test_a_shipment_answer_is_read() -> None:
     )
     refused = shipped(success=False, errorCode="1", chineseErrCode="订单已锁定")
     assert read(answer(refused)) == Refused(code="1", reason="订单已锁定")
-    assert isinstance(read(answer(shipped(success=False, chineseErrCode="限流"))), Retry)
+    for words in ("限流", "系统繁忙，请稍后再试", "接口超时"):
+        assert isinstance(read(answer(shipped(success=False, chineseErrCode=words))), Retry)
+    # Over for good, and another order's waybill: nothing of it was done.
+    for words in ("订单已超时关闭", "运单号重复，已被其他订单使用"):
+        assert read(answer(shipped(success=False, chineseErrCode=words))) == Refused(
+            code="unsuccessful", reason=words
+        )
 
 
 def listed(**changes: object) -> Aftersale:

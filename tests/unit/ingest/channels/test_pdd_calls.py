@@ -91,6 +91,10 @@ def test_what_the_platform_has_not_settled_is_not_asked_for() -> None:
     ("code", "sub_code", "kind"),
     [
         (70031, "70031", "throttled"),
+        (70034, None, "throttled"),
+        (10016, None, "token"),
+        (52001, None, "retry"),
+        (52002, None, "retry"),
         (52101, None, "throttled"),
         (10019, "10019", "token"),
         (50001, None, "retry"),

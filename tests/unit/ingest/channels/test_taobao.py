@@ -414,10 +414,15 @@ def test_a_shipment_answer_is_read(native: object, result: object) -> None:
     assert CHANNEL.read_shipment_answer(answer(native)) == result
 
 
-def test_a_throttled_shipment_is_tried_again() -> None:
-    result = CHANNEL.read_shipment_answer(answer({"error_response": {"code": 7}}))
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [*((limit, ErrorKind.THROTTLED) for limit in (4, 5, 6, 7, 8)), (10, ErrorKind.RETRY)],
+)
+def test_a_shipment_that_meets_a_limit_or_nobody_is_told_again(code: int, kind: ErrorKind) -> None:
+    native = {"error_response": {"code": code, "msg": "Service Currently Unavailable"}}
+    result = CHANNEL.read_shipment_answer(answer(native))
     assert isinstance(result, Retry)
-    assert result.error.kind is ErrorKind.THROTTLED
+    assert result.error.kind is kind
 
 
 def test_a_refund_request_is_read_and_its_agreement_repeats_its_version() -> None:
