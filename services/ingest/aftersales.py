@@ -34,6 +34,7 @@ from services.ingest.channels import (
     PollWindow,
 )
 from services.ingest.domain.abandoned import says_gone
+from services.ingest.domain.shop_health import paging_does_not_end
 from services.ingest.domain.snapshots import KnownOrder
 from services.ingest.fetching import send
 from services.ingest.refund_requests import refund_command
@@ -161,7 +162,7 @@ class AftersalesPoller:
             token = page.next_page
             if token is None or (error is not None and error.kind in SHOPS_OWN):
                 return failed
-        raise AssertionError(f"{shop.channel} after-sales paging does not end")
+        return paging_does_not_end(PAGES_MAX)
 
     def _remember(self, shop: Shop, aftersales: Sequence[Aftersale], now: datetime) -> None:
         for one in aftersales:

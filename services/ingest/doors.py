@@ -40,7 +40,7 @@ from services.ingest.channels import (
 from services.ingest.intake import Intake, NoRoom, NotTaken
 from services.ingest.push_counts import PushCounts
 from services.ingest.settings import IngestSettings
-from services.ingest.shops import Shop, Shops, source_key
+from services.ingest.shops import Shop, Shops, number_of, source_key
 
 DOOR = "push"
 UNKNOWN_SHOP = Problem(status=404, code="unknown_shop", title="没有这个店铺的推送入口")
@@ -173,23 +173,24 @@ class PushDoor:
         self, shop: Shop, pushed: Hint | RawOrder, at: datetime
     ) -> HintReceived | PayloadReceived | None:
         """What goes to Kafka: a whole order sealed, a hint as it is; nothing for a probe."""
+        order_no = number_of(pushed.order_no)
         if isinstance(pushed, RawOrder):
             return PayloadReceived(
-                source_key=source_key(shop.channel, shop.shop, pushed.order_no),
+                source_key=source_key(shop.channel, shop.shop, order_no),
                 channel=shop.channel,
                 shop=shop.shop,
-                channel_order_no=pushed.order_no,
+                channel_order_no=order_no,
                 door=DOOR,
                 accepted_at=at,
                 body=self._entrance.payloads.seal_payload(pushed.body),
             )
-        if pushed.kind is HintKind.PROBE or not pushed.order_no:
+        if pushed.kind is HintKind.PROBE or not order_no:
             return None
         return HintReceived(
-            source_key=source_key(shop.channel, shop.shop, pushed.order_no),
+            source_key=source_key(shop.channel, shop.shop, order_no),
             channel=shop.channel,
             shop=shop.shop,
-            channel_order_no=pushed.order_no,
+            channel_order_no=order_no,
             message_id=pushed.message_id or str(uuid.uuid4()),
             accepted_at=at,
         )

@@ -35,15 +35,17 @@ from services.ingest.domain.shop_health import (
     ShopHealth,
     answered,
     failed,
+    is_long,
     moved,
     next_window,
+    paging_does_not_end,
     pause_s,
 )
 from services.ingest.domain.versions import Taken, is_news, taken
 from services.ingest.fetching import Wanted, send, want
 from services.ingest.shared import Shared
 from services.ingest.shop_store import keep_health, read_health
-from services.ingest.shops import Shop, source_key
+from services.ingest.shops import Shop, number_of, source_key
 
 THROTTLE_PAUSE_S = 1.0
 OURS_PAUSE_S = 1.0
@@ -157,7 +159,7 @@ class ShopPoller:
             token = page.next_page
             if token is None:
                 return None
-        raise AssertionError(f"{self._shop.channel} paging does not end")
+        return paging_does_not_end(PAGES_MAX)
 
     async def _page(self, window: PollWindow, token: PageToken | None) -> Page | ChannelError:
         """One page, asked three times at most with growing pauses, unless asking again cannot help."""
@@ -176,7 +178,7 @@ class ShopPoller:
             if not isinstance(page, ChannelError):
                 return page
             error = page
-            if error.kind in {ErrorKind.TOKEN, ErrorKind.REFUSED}:
+            if error.kind in {ErrorKind.TOKEN, ErrorKind.REFUSED} or is_long(error):
                 break
         if error is None:
             raise AssertionError
@@ -188,7 +190,11 @@ class ShopPoller:
         async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             known = await self._known(connection, page)
             fresh = [raw for raw in page.orders if self._is_news(raw, known, now)]
-            partial = [row for row in page.detail_needed if self._is_news(row, known, now)]
+            partial = [
+                row
+                for row in page.detail_needed
+                if number_of(row.order_no) and self._is_news(row, known, now)
+            ]
             if partial:
                 await want(
                     connection,
@@ -238,11 +244,12 @@ class ShopPoller:
         return {row["channel_order_no"]: row["modified_at"] for row in rows}
 
     def _payload(self, raw: RawOrder, now: datetime) -> PayloadReceived:
+        order_no = number_of(raw.order_no)
         return PayloadReceived(
-            source_key=source_key(self._shop.channel, self._shop.shop, raw.order_no),
+            source_key=source_key(self._shop.channel, self._shop.shop, order_no),
             channel=self._shop.channel,
             shop=self._shop.shop,
-            channel_order_no=raw.order_no,
+            channel_order_no=order_no,
             door="poll",
             accepted_at=now,
             body=self._shared.payloads.seal_payload(raw.body),

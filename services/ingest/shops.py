@@ -11,6 +11,9 @@ from msgspec import Struct
 from chassis.errors import StartRefused
 from services.ingest.channels import Channel, Credentials
 
+ORDER_NO_CHARS_MAX = 64
+"""Of any channel's order number."""
+
 
 class Shop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One shop on one channel. `push_secret` and `push_token`: where its pushes have keys of their own."""
@@ -72,6 +75,11 @@ def read_shops(path: Path | None, channels: Mapping[str, Channel]) -> Shops:
 def shop_key(channel: str, shop: str) -> str:
     """The natural key of a shop, for Kafka."""
     return f"{channel}|{shop}"
+
+
+def number_of(channel_order_no: str) -> str:
+    """The number, or none where no order has one so long: it would be a key, and Postgres' indexes end at 2,704 bytes."""
+    return channel_order_no if len(channel_order_no) <= ORDER_NO_CHARS_MAX else ""
 
 
 def source_key(channel: str, shop: str, channel_order_no: str) -> str:

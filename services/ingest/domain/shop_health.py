@@ -24,6 +24,10 @@ PAUSE_MAX_S = 60.0
 """One call a minute burdens no platform, and a shop is back at most so long after its channel."""
 JITTER = 0.2
 """Pauses of degraded shops differ by up to this share, so that shops of one channel do not ask together."""
+LONG_WAIT_MS = 10_000
+"""A platform that wants to be left alone for longer is not asked meanwhile, and people see it at once."""
+WAIT_MAX_S = 300.0
+"""Whatever it says: limits are lifted early, and nobody looks at a shop that is asked once in ten hours."""
 STEP_MAX = timedelta(hours=1)
 STEP_MIN = timedelta(minutes=1)
 
@@ -70,10 +74,24 @@ class ShopHealth(Struct, frozen=True, kw_only=True):
         return self.state in DEGRADED
 
 
+def is_long(error: ChannelError) -> bool:
+    """Whether the platform asks for more patience than a page has."""
+    return error.retry_after_ms > LONG_WAIT_MS
+
+
+def paging_does_not_end(pages: int) -> ChannelError:
+    """A window with more pages than that is too wide, or its platform pages in a circle: the next one is half as wide."""
+    return ChannelError(
+        kind=ErrorKind.RETRY, code="paging_does_not_end", detail=f"more than {pages} pages"
+    )
+
+
 def failed(health: ShopHealth, error: ChannelError, now: datetime) -> ShopHealth:
     """After an attempt in vain."""
     failures = health.failures + 1
-    at_once = error.kind is ErrorKind.TOKEN or health.state is not ShopState.NORMAL
+    at_once = (
+        error.kind is ErrorKind.TOKEN or is_long(error) or health.state is not ShopState.NORMAL
+    )
     degrades = at_once or failures >= FAILURES_TO_DEGRADE
     return replace(
         _entered(health, CAUSES[error.kind] if degrades else health.state, now),
@@ -113,12 +131,13 @@ def next_window(
 
 
 def pause_s(health: ShopHealth, interval_s: float, retry_after_ms: int, chance: float) -> float:
-    """Seconds until the next poll: longer and longer while degraded, up to a minute.
+    """Seconds until the next poll: longer and longer while degraded, up to a minute, or as the platform asks, up to five.
 
     `chance` is a random number from 0 to 1 that the caller draws.
     """
+    asked_s = min(retry_after_ms / 1000, WAIT_MAX_S)
     if not health.degraded:
-        return max(interval_s, retry_after_ms / 1000)
+        return max(interval_s, asked_s)
     doublings = min(max(health.failures - FAILURES_TO_DEGRADE + 1, 1), 16)
     grown_s = min(interval_s * (1 << doublings), max(PAUSE_MAX_S, interval_s))
-    return max(grown_s * (1 + JITTER * (2 * chance - 1)), retry_after_ms / 1000)
+    return max(grown_s * (1 + JITTER * (2 * chance - 1)), asked_s)

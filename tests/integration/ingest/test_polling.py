@@ -248,6 +248,21 @@ async def test_while_it_catches_up_it_says_so(rig: Rig) -> None:
     assert (await rig.health()).state == "normal"
 
 
+async def test_pages_without_end_are_this_shops_trouble_and_narrow_its_window(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "PAGES_MAX", 3)
+    await rig.poller.poll_once()
+    await rig.pass_minutes(4 * ROWS)
+    error = await rig.poller.poll_once()
+    assert error is not None
+    assert error.code == "paging_does_not_end"
+    assert (await rig.health()).failures == 1
+    while await rig.poller.poll_once() is not None:
+        assert (await rig.health()).failures < 5
+    assert set(rig.published()) == {f"{number} v1" for number in rig.party.changed}
+
+
 async def test_an_expired_token_is_a_state_of_its_own_at_once(rig: Rig) -> None:
     rig.party.status = 401
     assert await rig.poller.poll_once() is not None

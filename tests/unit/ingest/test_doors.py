@@ -152,6 +152,22 @@ async def test_a_whole_order_goes_sealed_onto_the_payload_topic(door: Door) -> N
     assert SEAL.open_payload(payload.body) == ORDER
 
 
+async def test_a_number_no_order_has_is_taken_in_without_it(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushed = (
+        RawOrder(order_no="7" * 4_000, modified_at=NOW, body=ORDER),
+        hint(HintKind.ORDER, "8" * 4_000),
+    )
+    monkeypatch.setitem(globals(), "PUSHED", pushed)
+    assert (await door.push()).status_code == 200
+    (payload,) = door.events("channel-payloads")
+    assert isinstance(payload, PayloadReceived)
+    assert (payload.source_key, payload.channel_order_no) == ("made-up|s1|", "")
+    assert SEAL.open_payload(payload.body) == ORDER
+    assert door.events("channel-hints") == []
+
+
 async def test_genuine_pushes_are_counted_and_forged_ones_are_not(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:

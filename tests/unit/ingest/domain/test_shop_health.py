@@ -132,3 +132,12 @@ def test_failing_windows_shrink_and_a_clock_set_back_stops_nothing() -> None:
     ahead = ShopHealth(since=NOW, polled_until=NOW + timedelta(days=1))
     window = next_window(ahead, CHANNEL, NOW, FIRST)
     assert (window.since, window.until) == (NOW - CHANNEL.window_overlap, NOW)
+
+
+def test_a_shop_that_is_shut_out_for_long_is_shown_at_once_and_asked_again_before_it_ends() -> None:
+    banned = ChannelError(kind=E.THROTTLED, code="7", detail="", retry_after_ms=36_000_000)
+    after = failed(ShopHealth(since=NOW), banned, LATER)
+    assert after.state is S.THROTTLED
+    assert pause_s(after, 2.0, banned.retry_after_ms, 0.5) == 300
+    short = ChannelError(kind=E.THROTTLED, code="7", detail="", retry_after_ms=1_000)
+    assert failed(ShopHealth(since=NOW), short, LATER).state is S.NORMAL
