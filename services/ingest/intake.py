@@ -94,6 +94,8 @@ class Intake:
                 await asyncio.sleep(SETTLE_S)
                 continue
             if self._spool is None or self._spool.empty:
+                # Also where the disk refused what Kafka had lost: that was answered so, and nothing waits for its turn.
+                self._publisher.resume()
                 self._direct, failures = True, 0
                 continue
             try:

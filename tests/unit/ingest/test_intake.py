@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -191,6 +192,21 @@ async def test_full_is_said_and_ends_with_the_outage(tmp_path: Path) -> None:
         await it.take("after")
         await it.until_stored(taken + 1)
         assert it.kafka.stored == [*map(str, range(taken)), "after"]
+
+
+async def test_a_disk_that_refuses_does_not_keep_kafka_away_when_it_is_back(tmp_path: Path) -> None:
+    async with rig(tmp_path, bytes_max=1) as it:
+        it.kafka.away = True
+        with pytest.raises(NoRoom):
+            await it.take("1")
+        it.kafka.away = False
+        # Who was refused sends again; the first may still meet the door as it was.
+        async with asyncio.timeout(PATIENCE_S):
+            while not it.kafka.stored:
+                with contextlib.suppress(NoRoom):
+                    await it.take("again")
+                await asyncio.sleep(0.01)
+        assert it.kafka.stored == ["again"]
 
 
 async def test_without_a_spool_kafka_is_asked_every_time(tmp_path: Path) -> None:
