@@ -22,6 +22,7 @@ from chassis.http import Door
 from chassis.outgoing import Outgoing
 from chassis.plugins import load
 from chassis.postgres import Pool, migrate, open_pool
+from chassis.service import CHASSIS_MIGRATIONS
 from chassis.source import KafkaSource
 from chassis.storage import PostgresStorage
 from chassis.worker import Worker
@@ -415,3 +416,22 @@ async def _refused(shelf: Shelf) -> tuple[Any, ...]:
     return await shelf.listings.listed(
         channel="", shop="", code="", outcome="refused", after=("", "", ""), limit=10
     )
+
+
+async def test_no_number_appears_behind_one_that_was_read(database_url: str) -> None:
+    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
+    keep = "INSERT INTO ingest.availability (key, document) VALUES ($1, '{}') RETURNING revision"
+    seen = "SELECT coalesce(max(revision), 0) FROM ingest.availability"
+    pool = await open_pool(database_url, 3)
+    async with pool.acquire() as one, pool.acquire() as other, pool.acquire() as reader:
+        first = one.transaction()
+        await first.start()
+        earlier = await one.fetchval(keep, "early")
+        later = asyncio.ensure_future(other.fetchval(keep, "late"))
+        await asyncio.wait({later}, timeout=0.3)
+        # Whoever reads now and goes on from there must not miss the one that is still open.
+        assert await reader.fetchval(seen) < earlier
+        await first.commit()
+        assert await later > earlier
+        assert await reader.fetchval(seen) == await later
+    await pool.close()
