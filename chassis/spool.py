@@ -9,7 +9,7 @@ are, and when they came.
 A segment is a file `<number>.spool` of frames (content length, CRC-32 of the rest, milliseconds since 1970,
 sealed content) that grows in one run of one process. A tail which is not whole was never acknowledged: it is
 skipped and counted. A frame that is broken in the middle was damaged by the disk: it is skipped, counted, and
-its segment is kept aside as `<number>.damaged` for a person.
+its segment is kept aside as `<number>.damaged` (`.damaged-2` where there is one) for a person.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import zlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -369,6 +370,12 @@ def _write(descriptor: int, block: bytes) -> None:
 
 def _remove(path: Path, *, aside: bool) -> None:
     if aside:
-        path.rename(path.with_suffix(".damaged"))
+        # Numbers begin anew once nothing waits: an earlier one of the same number must stay.
+        kept = path.with_suffix(".damaged")
+        for number in count(2):
+            if not kept.exists():
+                break
+            kept = path.with_suffix(f".damaged-{number}")
+        path.rename(kept)
     else:
         path.unlink()

@@ -349,6 +349,22 @@ async def test_damage_in_the_middle_costs_its_record_and_is_kept_aside(tmp_path:
     await after.close()
 
 
+async def test_what_was_kept_aside_stays_when_its_number_comes_again(tmp_path: Path) -> None:
+    for lost in range(2):
+        spool = opened(tmp_path)
+        await spool.append([b"one", b"two", b"three"])
+        await spool.close()
+        segment = the_segment(tmp_path)
+        content = bytearray(segment.read_bytes())
+        content[len(content) // 2] ^= 1
+        segment.write_bytes(content)
+        after = opened(tmp_path)
+        assert await drained(after) == [b"one", b"three"]
+        await after.close()
+        assert len(names(tmp_path)) == lost + 1
+    assert [name.partition(".")[2] for name in names(tmp_path)] == ["damaged", "damaged-2"]
+
+
 async def test_a_segment_broken_while_it_waits_costs_what_is_behind_the_break(
     tmp_path: Path,
 ) -> None:
