@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from chassis.failpoints import failpoint
 from chassis.ids import request_id
@@ -47,8 +48,12 @@ _aftersale_decoder = msgspec.json.Decoder(Aftersale)
 def request_row(shop: Shop, asked: Aftersale) -> tuple[str, str, str, str, str, str]:
     """A request as `ingest.aftersales` keeps it first: its key, its order, itself, and the id of its first refund."""
     refund_id = request_id("refund", shop.channel, shop.shop, asked.refund_no)
-    document = msgspec.json.encode(asked).decode()
-    return shop.channel, shop.shop, asked.refund_no, asked.order_no, document, refund_id
+    return shop.channel, shop.shop, asked.refund_no, asked.order_no, _document(asked), refund_id
+
+
+def _document(asked: Aftersale) -> str:
+    """Without the buyer's own words: nobody reads them here, and they could not be erased with the order's key."""
+    return msgspec.json.encode(replace(asked, reason="")).decode()
 
 
 async def keep_ended(connection: Connection, shop: Shop, aftersales: Sequence[Aftersale]) -> None:
@@ -68,7 +73,7 @@ async def keep_ended(connection: Connection, shop: Shop, aftersales: Sequence[Af
                 one.modified_at or UNDATED,
                 one.order_no,
                 one.state,
-                msgspec.json.encode(one).decode(),
+                _document(one),
             )
             for one in ended
         ],

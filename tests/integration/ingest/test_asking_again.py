@@ -49,7 +49,7 @@ def seen(state: LineRefundState, minute: int) -> Aftersale:
         raw_state=str(state),
         amount_fen=990,
         goods_come_back=False,
-        reason="",
+        reason="尺码不合，请联系 13800138000",
         modified_at=NOON + timedelta(minutes=minute),
         version="",
         phase="",
@@ -89,6 +89,10 @@ async def test_a_request_is_asked_for_again_when_it_is_open_later_than_it_was_cl
     assert (row["round"], row["requested"]) == (rounds, rounds == 1)
     assert (row["refund_id"] == first) == (rounds == 1)
     assert await aftersale_of(pool, row["refund_id"]) is not None
+    kept = await pool.fetch(
+        "SELECT document::text FROM ingest.aftersales UNION ALL SELECT document::text FROM ingest.requests_ended"
+    )
+    assert not any("13800138000" in row["document"] for row in kept if row["document"])
 
 
 @pytest.mark.parametrize(
