@@ -50,7 +50,7 @@ ENDED = frozenset({"settled", "failed", "refused"})
 BY_PEOPLE = frozenset(
     {
         "payment", "stock_short", "risk_review", "risk_blocked", "no_lines", "no_sku", "no_region",
-        "no_receiver", "hold_channel", "hold_address", "hold_manual",
+        "no_receiver", "hold_channel", "hold_address", "hold_refund", "hold_manual",
     }
 )  # fmt: skip
 """What an order may wait for without end: a buyer, a channel, a supplier or a clerk."""
@@ -75,6 +75,7 @@ def check(outside: Outside, inside: Inside) -> Report:
     looked_at: dict[str, int] = {}
     unaccounted = _orders(outside, inside, findings, looked_at)
     _contents(outside, inside, findings, looked_at)
+    findings += _given_up(outside, inside)
     _reservations(inside, findings, looked_at)
     claims = claims_ended(outside, inside)
     looked_at["claims"] = claims.looked_at
@@ -183,6 +184,23 @@ def _contents(
                     f"{order.order_id} is known as {order.channel_state}, the platform says {state}",
                 )
             )
+
+
+def _given_up(outside: Outside, inside: Inside) -> list[Finding]:
+    """A buyer who has paid and taken nothing back waits for a parcel: such an order must not have ended here."""
+    waiting = {
+        (o.channel, o.shop, o.order_no)
+        for o in outside.orders
+        if o.state == "paid" and o.expected == "ok" and o.takes_parcels
+    }
+    given_back = {r.order_id for r in inside.refunds if r.state != "refused"}
+    return [
+        Finding("orders", f"{o.order_id} is cancelled, paid for and not given back")
+        for o in inside.orders
+        if o.state == "cancelled"
+        and o.order_id not in given_back
+        and (o.channel, o.shop, o.order_no) in waiting
+    ]
 
 
 def _reservations(inside: Inside, findings: list[Finding], looked_at: dict[str, int]) -> None:

@@ -54,6 +54,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "risk": "风控",
         "channel": "平台冻结",
         "address": "地址变更",
+        "refund": "退款待定",
         "manual": "人工挂起",
         "after_sale": "售后中",
         "payout": "打款待核实",

@@ -31,7 +31,13 @@ from schemas.events.orders import (
     OrderPaid,
     OrderPlaced,
 )
-from schemas.events.refunds import RefundFailed, RefundRefused, RefundRequested, RefundSettled
+from schemas.events.refunds import (
+    RefundApproved,
+    RefundFailed,
+    RefundRefused,
+    RefundRequested,
+    RefundSettled,
+)
 from schemas.events.shipments import (
     ParcelCancelled,
     ParcelCancelRefused,
@@ -44,15 +50,19 @@ from services.orders.domain.model import (
     Content,
     Order,
     ParcelStage,
-    RefundAsk,
     Stock,
     Verdict,
-    covers_whole,
     gaps_of,
 )
 from services.orders.domain.risk import Promise
 from services.orders.domain.states import REFUSAL_TITLES, State, Trigger
 from services.orders.domain.step import Step
+from services.orders.refund_handlers import (
+    refund_approved,
+    refund_ended,
+    refund_requested,
+    refund_settled,
+)
 
 EMPTY = Order()
 UNMATCHED_TOLD_MAX = 5
@@ -392,40 +402,6 @@ def parcel_cancel_refused(
     return step.decision()
 
 
-# ---- refunds ---------------------------------------------------------------------------------------
-
-
-def refund_requested(
-    known: Order | None, event: RefundRequested, _judge: Judge, moment: Moment
-) -> Decided:
-    """售后中; a refund of the whole order that has not left asks for its cancelling too."""
-    order = known or EMPTY
-    quantities: dict[int, int] = {}
-    for line in event.lines:
-        quantities[line.line_no] = quantities.get(line.line_no, 0) + line.quantity
-    ask = RefundAsk(refund_id=event.refund_id, amount_fen=event.amount_fen, quantities=quantities)
-    others = tuple([open_ask for open_ask in order.refunds if open_ask.refund_id != ask.refund_id])
-    order = replace(order, refunds=(*others, ask))
-    whole = covers_whole(ask, order)
-    step = Step(order, moment)
-    step.take(Trigger.WHOLE_REFUND_REQUESTED if whole else Trigger.REFUND_REQUESTED, event.reason)
-    return step.decision()
-
-
-def refund_closed(
-    known: Order | None,
-    event: RefundSettled | RefundRefused | RefundFailed,
-    _judge: Judge,
-    moment: Moment,
-) -> Decided:
-    """Paid, refused or failed: this refund is not open any more."""
-    order = known or EMPTY
-    left = tuple([ask for ask in order.refunds if ask.refund_id != event.refund_id])
-    step = Step(replace(order, refunds=left), moment)
-    step.take(Trigger.REFUND_CLOSED)
-    return step.decision()
-
-
 # ---- commands --------------------------------------------------------------------------------------
 
 
@@ -486,9 +462,10 @@ HANDLERS: Handlers = MappingProxyType(
         ParcelCancelled: parcel_cancelled,
         ParcelCancelRefused: parcel_cancel_refused,
         RefundRequested: refund_requested,
-        RefundSettled: refund_closed,
-        RefundRefused: refund_closed,
-        RefundFailed: refund_closed,
+        RefundApproved: refund_approved,
+        RefundSettled: refund_settled,
+        RefundRefused: refund_ended,
+        RefundFailed: refund_ended,
         CancelOrder: cancel_order,
         CloseUnpaid: close_unpaid,
         HoldOrder: hold_order,

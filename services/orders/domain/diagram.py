@@ -33,6 +33,7 @@ EFFECT_TITLES: Mapping[str, str] = MappingProxyType(
         "match_channel_hold": "平台冻结则挂起，解除则解挂",
         "match_shortage_hold": "缺货则挂起，占到则解挂",
         "match_unmatched_hold": "有商品行未匹配则挂起，全部匹配则解挂",
+        "match_refund_hold": "全部被申请退款则挂起，申请未成则解挂",
         "pass_review": "以人工结论为准并解挂",
         "record_address": "采用新收件人并记录",
         "hold_address": "挂起，等人处理新收件人",

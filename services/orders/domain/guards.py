@@ -92,6 +92,7 @@ WAITING_TITLES: Mapping[str, str] = MappingProxyType(
         "no_receiver": "缺少收件信息",
         "hold_channel": "平台冻结",
         "hold_address": "收件人已变更，等待处理",
+        "hold_refund": "整单退款等待决定",
         "hold_manual": "人工挂起",
         "waybill": "等待取面单号",
         "handover": "等待出库",

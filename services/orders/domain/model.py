@@ -6,6 +6,7 @@ because it came early and no progress is lost because of a hold or a refund.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -29,6 +30,8 @@ class HoldCode(StrEnum):
     """A line has none of our SKUs; lifted when all have."""
     ADDRESS = "address"
     """The receiver changed after the hand-over to fulfillment; lifted by hand."""
+    REFUND = "refund"
+    """All of it is asked back, and nobody has decided yet; lifted when that request ends without money."""
     MANUAL = "manual"
     """Lifted by hand."""
 
@@ -115,12 +118,21 @@ class CancelAsk(Struct, frozen=True, kw_only=True):
     basis: str
 
 
-class RefundAsk(Struct, frozen=True, kw_only=True):
-    """A refund that is not closed. `quantities` are pieces by line number."""
+class RefundStage(StrEnum):
+    """How far a refund has come."""
+
+    ASKED = ""
+    APPROVED = "approved"
+    SETTLED = "settled"
+
+
+class RefundAsk(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A refund that was not refused and has not failed. `quantities` are pieces by line number."""
 
     refund_id: str
     amount_fen: int
     quantities: dict[int, int]
+    stage: RefundStage = RefundStage.ASKED
 
 
 class Head(Struct, frozen=True, kw_only=True):
@@ -157,7 +169,12 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def after_sale(self) -> bool:
         """Whether a refund is open (售后中)."""
-        return bool(self.refunds)
+        return any(ask.stage is not RefundStage.SETTLED for ask in self.refunds)
+
+    @property
+    def granted(self) -> tuple[RefundAsk, ...]:
+        """Refunds whose money may go, or has gone."""
+        return tuple([ask for ask in self.refunds if ask.stage is not RefundStage.ASKED])
 
 
 def gaps_of(lines: tuple[FulfilLine, ...], province: str, personal_kind: str) -> tuple[str, ...]:
@@ -174,14 +191,14 @@ def gaps_of(lines: tuple[FulfilLine, ...], province: str, personal_kind: str) ->
     return tuple(gaps)
 
 
-def covers_whole(ask: RefundAsk, order: Order) -> bool:
-    """Whether a refund is for the order as a whole: all its money, or every piece of every line."""
-    if order.content is None:
+def cover_whole(asks: Sequence[RefundAsk], order: Order) -> bool:
+    """Whether refunds together are for the order as a whole: all its money, or every piece of every line."""
+    if order.content is None or not asks:
         return False
     due_fen = order.paid_fen or order.content.payable_fen
-    if due_fen and ask.amount_fen >= due_fen:
+    if due_fen and sum(ask.amount_fen for ask in asks) >= due_fen:
         return True
     lines = order.content.lines
     return bool(lines) and all(
-        ask.quantities.get(line.line_no, 0) >= line.quantity for line in lines
+        sum(ask.quantities.get(line.line_no, 0) for ask in asks) >= line.quantity for line in lines
     )

@@ -65,6 +65,8 @@ class Trigger(StrEnum):
     PARCEL_CANCEL_REFUSED = "parcel_cancel_refused"
     REFUND_REQUESTED = "refund_requested"
     WHOLE_REFUND_REQUESTED = "whole_refund_requested"
+    REFUND_APPROVED = "refund_approved"
+    WHOLE_REFUND_APPROVED = "whole_refund_approved"
     REFUND_CLOSED = "refund_closed"
     HOLD = "hold"
     LIFT = "lift"
@@ -96,6 +98,8 @@ TRIGGER_TITLES: Mapping[Trigger, str] = MappingProxyType(
         Trigger.PARCEL_CANCEL_REFUSED: "包裹拦截失败",
         Trigger.REFUND_REQUESTED: "申请部分退款或售后退款",
         Trigger.WHOLE_REFUND_REQUESTED: "申请整单退款",
+        Trigger.REFUND_APPROVED: "批准部分退款或售后退款",
+        Trigger.WHOLE_REFUND_APPROVED: "批准整单退款",
         Trigger.REFUND_CLOSED: "退款结束",
         Trigger.HOLD: "人工挂起",
         Trigger.LIFT: "人工解挂",
@@ -207,12 +211,16 @@ RULES: tuple[Rule, ...] = (
     Rule(on=Trigger.CANCEL, come_from=_EARLY, to=_X),
     Rule(on=Trigger.CANCEL, come_from=_HANDED_OVER, effects=("ask_interception",)),
     Rule(on=Trigger.CLOSE_UNPAID, come_from=(_P,), to=_X),
-    # After-sale: money waits until the goods are safe.
+    # After-sale: money waits until the goods are safe, and the order stands still until somebody has decided.
     Rule(on=Trigger.REFUND_REQUESTED, come_from=_ALL),
-    Rule(on=Trigger.WHOLE_REFUND_REQUESTED, come_from=_EARLY, to=_X),
-    Rule(on=Trigger.WHOLE_REFUND_REQUESTED, come_from=_HANDED_OVER, effects=("ask_interception",)),
+    Rule(on=Trigger.WHOLE_REFUND_REQUESTED, come_from=_LIVE, effects=("match_refund_hold",)),
     Rule(on=Trigger.WHOLE_REFUND_REQUESTED, come_from=(_N, *_GONE, _X)),
-    Rule(on=Trigger.REFUND_CLOSED, come_from=_ALL),
+    Rule(on=Trigger.REFUND_APPROVED, come_from=_ALL),
+    Rule(on=Trigger.WHOLE_REFUND_APPROVED, come_from=_EARLY, to=_X),
+    Rule(on=Trigger.WHOLE_REFUND_APPROVED, come_from=_HANDED_OVER, effects=("ask_interception",)),
+    Rule(on=Trigger.WHOLE_REFUND_APPROVED, come_from=(_N, *_GONE, _X)),
+    Rule(on=Trigger.REFUND_CLOSED, come_from=(*_LIVE, *_GONE), effects=("match_refund_hold",)),
+    Rule(on=Trigger.REFUND_CLOSED, come_from=(_N, _X)),
     # Hands.
     Rule(on=Trigger.HOLD, come_from=_LIVE, effects=("hold_by_hand",)),
     Rule(on=Trigger.LIFT, come_from=_LIVE, guards=("liftable",), effects=("lift_by_hand",)),

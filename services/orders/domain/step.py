@@ -33,7 +33,7 @@ from services.orders.domain.model import (
     Order,
     ParcelStage,
     Stock,
-    covers_whole,
+    cover_whole,
 )
 from services.orders.domain.states import REFUSAL_TITLES, TABLE, State, Trigger, why_refused
 
@@ -287,6 +287,14 @@ class Step:
         elif self.order.holds:
             self.lift(HoldCode.UNMATCHED, "商品行已匹配")
 
+    def match_refund_hold(self, _reason: str) -> None:
+        """Held exactly as long as all of it is asked back and it is here; a decision cancels it or ends the request."""
+        here = self.order.state not in {State.SHIPPED, State.COMPLETED}
+        if here and cover_whole(self.order.refunds, self.order):
+            self.hold(HoldCode.REFUND, "整单退款待决定")
+        elif self.order.holds:
+            self.lift(HoldCode.REFUND, "整单退款未成")
+
     def record_address(self, reason: str) -> None:
         """Nothing has left yet: the new receiver is simply taken."""
         self._note("address_changed", self.order.state, self.order.state, reason, "")
@@ -363,7 +371,9 @@ class Step:
         """Applies what was told before the order itself was."""
         if (trigger := CAUGHT_UP.get(self.order.parcel)) is not None:
             self._apply(trigger, "先于订单到达")
-        elif any(covers_whole(ask, self.order) for ask in self.order.refunds):
+        elif cover_whole(self.order.granted, self.order):
+            self._apply(Trigger.WHOLE_REFUND_APPROVED, "整单退款先于订单到达")
+        elif cover_whole(self.order.refunds, self.order):
             self._apply(Trigger.WHOLE_REFUND_REQUESTED, "整单退款先于订单到达")
 
     def _note(self, action: str, from_state: str, to_state: str, detail: str, rule: str) -> None:
@@ -393,6 +403,7 @@ EFFECTS: Mapping[str, Callable[[Step, str], None]] = MappingProxyType(
         "match_channel_hold": Step.match_channel_hold,
         "match_shortage_hold": Step.match_shortage_hold,
         "match_unmatched_hold": Step.match_unmatched_hold,
+        "match_refund_hold": Step.match_refund_hold,
         "pass_review": Step.pass_review,
         "record_address": Step.record_address,
         "hold_address": Step.hold_address,

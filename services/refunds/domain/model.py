@@ -156,8 +156,8 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One refund. `amount_fen` is the sum of its lines and `freight_fen`, and changes only where its channel gave
     back another amount.
 
-    `whole_unshipped`: it took every unit of the order before anything was shipped, so it is paid only
-    once the order is cancelled. `goods` is "" until the warehouse saw what came back, then `good` or
+    `whole_unshipped`: it took every unit of the order before anything was shipped, alone or with those
+    approved before it, so it is paid only once the order is cancelled. `goods` is "" until the warehouse saw what came back, then `good` or
     `damaged`; `returned` are these pieces by line number, empty where they are all of its lines'.
     """
 

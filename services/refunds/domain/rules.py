@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -261,6 +262,26 @@ def comes_too_late(case: Case) -> bool:
     return asked and waits and case.whole_unshipped
 
 
+def completes(account: Account, case: Case) -> bool:
+    """Whether nothing has left, and with this case all of the order is given back, as it is whole when asked for at once."""
+    if any_left(account):
+        return False
+    given = [
+        other
+        for other in account.cases
+        if other.refund_id != case.refund_id and other.approved and other.state not in GIVEN_BACK
+    ]
+    given.append(case)
+    if sum(one.amount_fen for one in given) >= account.paid_fen:
+        return True
+    taken = Counter[int]()
+    for one in given:
+        taken.update({line.line_no: line.quantity for line in one.lines})
+    return bool(account.lines) and all(
+        taken[line.line_no] >= line.quantity for line in account.lines
+    )
+
+
 def doubtful_fen(case: Case) -> int:
     """What its channel may have paid beside a payout that is under way: it counts as gone until that is known."""
     if case.state is not CaseState.PAYING or case.paid_there is None:
@@ -285,7 +306,10 @@ def moved_on(account: Account, case: Case) -> Case:
         return case
     if not case.approved:
         state = CaseState.AWAITING_APPROVAL
-    elif goods_secured(account, case) and affordable(account, case):
+        return case if state is case.state else replace(case, state=state)
+    if not case.whole_unshipped and completes(account, case):
+        case = replace(case, whole_unshipped=True)
+    if goods_secured(account, case) and affordable(account, case):
         state = CaseState.PAYING
     else:
         state = CaseState.AWAITING_GOODS

@@ -130,6 +130,7 @@ PLANTED = [
     ("an order is there twice", OUTSIDE, replace(INSIDE, orders=(*INSIDE.orders, _inside_order("1", order_id="TB9"))), "orders: ('taobao', 'taobao-1', '1') stands twice"),
     ("two orders share an id", OUTSIDE, _inside(1, order_id="TB1"), "orders: TB1 stands for two orders"),
     ("an order is made up", OUTSIDE, replace(INSIDE, orders=(*INSIDE.orders, _inside_order("9"))), "orders: ('taobao', 'taobao-1', '9') exists on no platform"),
+    ("an order that is paid for has ended", _outside(2, state="paid"), replace(INSIDE, refunds=_with(INSIDE.refunds, 1, state="refused")), "orders: TB3 is cancelled, paid for and not given back"),
     ("a reservation is lost", OUTSIDE, replace(INSIDE, reservations={"TB1": "shipped", "TB2": "shipped", "TB3": "cancelled"}), "reservations: TB5 has no reservation"),
     ("a cancelled order holds stock", OUTSIDE, _reserved("TB3", "held"), "reservations: TB3 is cancelled and still holds stock"),
     ("an order on its way has lost its hold", OUTSIDE, replace(_inside(4, state="preparing"), reservations={**INSIDE.reservations, "TB5": "expired"}), "reservations: TB5 is preparing and its reservation expired"),

@@ -29,7 +29,13 @@ from schemas.events.orders import (
     OrderPaid,
     OrderPlaced,
 )
-from schemas.events.refunds import RefundLine, RefundRequested, RefundSettled
+from schemas.events.refunds import (
+    RefundApproved,
+    RefundLine,
+    RefundRefused,
+    RefundRequested,
+    RefundSettled,
+)
 from schemas.events.shipments import (
     ParcelCancelled,
     ParcelCancelRefused,
@@ -230,12 +236,12 @@ def parcel_cancel_refused() -> ParcelCancelRefused:
     return ParcelCancelRefused(order_id=ORDER_ID, version=0, occurred_at=NOON, reason="handed_over")
 
 
-def refund(quantity: int, amount_fen: int) -> RefundRequested:
+def refund(quantity: int, amount_fen: int, refund_id: str = "R1") -> RefundRequested:
     return RefundRequested(
         order_id=ORDER_ID,
         version=0,
         occurred_at=NOON,
-        refund_id="R1",
+        refund_id=refund_id,
         kind="refund_only",
         amount_fen=amount_fen,
         freight_fen=0,
@@ -256,7 +262,35 @@ def part_refund() -> RefundRequested:
     return refund(1, 6450)
 
 
-def refund_settled() -> RefundSettled:
+def refund_approved(*, complete: bool = True) -> RefundApproved:
+    return RefundApproved(
+        order_id=ORDER_ID,
+        version=0,
+        occurred_at=NOON,
+        refund_id="R1",
+        actor="客服主管",
+        role="supervisor",
+        complete=complete,
+        reason="凭证齐全",
+    )
+
+
+def refund_refused() -> RefundRefused:
+    return RefundRefused(
+        order_id=ORDER_ID,
+        version=0,
+        occurred_at=NOON,
+        refund_id="R1",
+        reason="withdrawn",
+        actor="buyer",
+    )
+
+
+def refund_settled(**changes: Any) -> RefundSettled:
+    return replace(_settled(), **changes)
+
+
+def _settled() -> RefundSettled:
     return RefundSettled(
         order_id=ORDER_ID,
         version=0,

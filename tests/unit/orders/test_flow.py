@@ -302,9 +302,13 @@ def test_a_parcel_that_cannot_be_stopped_goes_on_and_the_refusal_is_recorded() -
     assert order.answer(life.cancel("c-again")) == ("done", "interception_asked")
 
 
-def test_a_refund_of_the_whole_order_that_has_not_left_asks_for_its_cancelling() -> None:
+def test_an_order_that_is_asked_back_whole_stands_still_and_its_approval_stops_it() -> None:
     order = awaiting_print(life.whole_refund())
     assert order.order.after_sale
+    assert waiting_for(order.order) == ("waybill", "hold_refund")
+    order.take(life.refund_approved(complete=False))
+    assert order.order.cancel is None
+    order.take(life.refund_approved())
     assert order.order.cancel is not None
     order.take(life.parcel_cancelled())
     order.take(life.refund_settled())
@@ -319,9 +323,57 @@ def test_a_refund_of_a_part_only_marks_the_order_as_in_after_sale() -> None:
     assert order.state is State.AWAITING_PRINT
 
 
-def test_a_whole_refund_that_overtook_its_order_cancels_it() -> None:
-    order = Life(life.whole_refund(), life.placed())
+@pytest.mark.parametrize("before", [[], [life.reserved]])
+def test_an_order_that_is_not_given_back_after_all_goes_its_way(before: list[Any]) -> None:
+    order = Life(life.placed(), life.paid(), *(make() for make in before))
+    order.take(life.whole_refund())
+    assert order.state is not State.CANCELLED
+    order.take(life.refund_refused())
+    order.take(life.reserved())
+    assert order.state is State.AWAITING_PRINT
+    assert (order.order.holds, order.order.after_sale) == ((), False)
+    assert [type(event) for event in order.events].count(OrderReadyToFulfil) == 1
+
+
+def test_an_early_order_that_is_given_back_whole_is_cancelled_when_that_is_decided() -> None:
+    order = Life(life.placed(), life.paid(), life.whole_refund())
+    assert (order.state, order.order.holds[0].code) == (State.AWAITING_REVIEW, HoldCode.REFUND)
+    order.take(life.refund_approved())
     assert order.state is State.CANCELLED
+
+
+def test_a_whole_refund_that_overtook_its_order_holds_it_or_cancels_it() -> None:
+    held = Life(life.whole_refund(), life.placed(), life.paid(), life.reserved())
+    assert waiting_for(held.order) == ("hold_refund",)
+    gone = Life(life.whole_refund(), life.refund_approved(), life.placed())
+    assert gone.state is State.CANCELLED
+
+
+def test_the_last_part_of_an_order_that_is_given_back_in_parts_stops_it() -> None:
+    order = awaiting_print(life.part_refund(), life.refund_approved(), life.refund_settled())
+    assert (order.order.cancel, order.order.holds) == (None, ())
+    order.take(life.refund(1, 6450, "R2"))
+    assert waiting_for(order.order) == ("waybill", "hold_refund")
+    order.take(replace(life.refund_approved(), refund_id="R2"))
+    assert order.order.cancel is not None
+    # Of two that together are all, the one that is refused leaves an order to send.
+    other = awaiting_print(life.part_refund(), life.refund(1, 6450, "R2"))
+    other.take(replace(life.refund_approved(), refund_id="R2"))
+    assert other.order.cancel is None
+    other.take(life.refund_refused())
+    assert (other.order.cancel, other.order.holds) == (None, ())
+
+
+def test_an_order_whose_money_is_all_gone_is_stopped_whoever_gave_it_back() -> None:
+    order = awaiting_print(life.refund_settled(amount_fen=12900, order_fully_refunded=True))
+    assert order.order.cancel is not None
+
+
+def test_what_comes_back_after_delivery_leaves_no_hold() -> None:
+    order = awaiting_print(life.waybill(), life.shipped(), life.delivered(), life.whole_refund())
+    order.take(life.refund_approved())
+    order.take(life.refund_settled(amount_fen=12900, order_fully_refunded=True))
+    assert (order.state, order.order.holds, order.refused()) == (State.COMPLETED, (), [])
 
 
 def test_a_payment_for_a_cancelled_order_is_refused_but_the_money_is_remembered() -> None:

@@ -22,7 +22,7 @@ PLAIN: tuple[tuple[Event, ...], ...] = (
     (life.placed, life.paid, lambda: life.amended("personal", personal=b"memo")),
     (life.reserved,),
     (life.waybill, life.shipped, life.delivered),
-    (life.part_refund, life.refund_settled),
+    (life.part_refund, life.refund_approved, life.refund_settled),
 )
 SHORT_FIRST: tuple[tuple[Event, ...], ...] = (
     (life.placed, life.paid),
@@ -46,6 +46,8 @@ EVERYTHING: tuple[Event, ...] = (
     life.parcel_cancel_refused,
     life.whole_refund,
     life.part_refund,
+    life.refund_approved,
+    life.refund_refused,
     life.refund_settled,
 )
 COMMANDS: tuple[Event, ...] = (

@@ -46,7 +46,9 @@ parcel_partly_delivered N P R T G S C x
 parcel_cancelled        N X X X X x x X
 parcel_cancel_refused   N P R T G S C X
 refund_requested        N P R T G S C X
-whole_refund_requested  N X X T G S C X
+whole_refund_requested  N P R T G S C X
+refund_approved         N P R T G S C X
+whole_refund_approved   N X X T G S C X
 refund_closed           N P R T G S C X
 hold                    x P R T G x x x
 lift                    x P R T G x x x
@@ -77,6 +79,8 @@ EVENTS: dict[str, Callable[[], Any]] = {
     "parcel_cancel_refused": life.parcel_cancel_refused,
     "refund_requested": life.part_refund,
     "whole_refund_requested": life.whole_refund,
+    "refund_approved": life.refund_approved,
+    "whole_refund_approved": life.refund_approved,
     "refund_closed": life.refund_settled,
     "hold": life.hold,
     "lift": life.lift,
@@ -115,6 +119,8 @@ def standing_in(letter: str, trigger: str) -> Life:
     order = Life(*steps[letter])
     if trigger == "lift" and letter in "PRTG":
         order.take(life.hold())
+    if trigger == "whole_refund_approved":
+        order.take(life.whole_refund())
     assert order.state is LETTERS[letter]
     return order
 

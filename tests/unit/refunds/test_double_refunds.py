@@ -25,6 +25,7 @@ from tests.unit.refunds.desk import (
     NOON,
     ORDER,
     RefundDesk,
+    cancelled,
     channel_closed,
     line,
     paid,
@@ -360,6 +361,9 @@ def test_while_it_is_in_doubt_the_channels_money_counts_as_gone(outcome: str) ->
     desk = paying()
     desk.give(ended("refunded", (1, 1), fen=9_000))
     desk.request("refund-2", (1, 1))
+    desk.give(
+        cancelled()
+    )  # the two are all there was: the order ends, and only money is waited for
     assert desk.stands("refund-2") is CaseState.AWAITING_GOODS
     desk.payout(outcome)
     paid_now = desk.stands("refund-2") is CaseState.PAYING

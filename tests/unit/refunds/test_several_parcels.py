@@ -170,3 +170,44 @@ def test_nothing_comes_back_that_has_not_left(steps: list[tuple[str, int]]) -> N
     for settled in desk.of(RefundSettled):
         back.update({one.sku: one.quantity for one in settled.restock})
     assert back["SKU-1"] <= 6 - kept
+
+
+def unshipped() -> RefundDesk:
+    """Lines of 60.00 and 40.00, of which nothing has left."""
+    return RefundDesk(placed(line(1, 1, 6_000), line(2, 2, 4_000)), paid(10_000))
+
+
+def test_the_last_part_of_an_order_that_has_not_left_waits_until_it_will_not_leave() -> None:
+    desk = unshipped()
+    desk.request("refund-1", (1, 1))
+    assert desk.stands("refund-1") is CaseState.PAYING
+    desk.payout(refund_id="refund-1")
+    desk.request("refund-2")
+    assert desk.stands("refund-2") is CaseState.AWAITING_GOODS
+    desk.give(cancelled())
+    assert desk.stands("refund-2") is CaseState.PAYING
+    desk.payout(refund_id="refund-2")
+    assert [one.order_fully_refunded for one in desk.of(RefundSettled)] == [False, True]
+
+
+def test_the_last_part_of_an_order_that_leaves_after_all_waits_for_its_goods() -> None:
+    desk = unshipped()
+    desk.request("refund-1", (1, 1))
+    desk.request("refund-2", (2, 2))
+    desk.give(shipped(ORDER, (1, 1), (2, 2), parcels_left=0))
+    assert desk.stands("refund-2") is CaseState.AWAITING_GOODS
+    desk.returned(refund_id="refund-2")
+    assert desk.stands("refund-2") is CaseState.PAYING
+
+
+def test_a_part_beside_one_that_nobody_has_agreed_to_is_only_a_part() -> None:
+    desk = RefundDesk(placed(line(1, 1, 60_000), line(2, 1, 4_000)), paid(64_000))
+    desk.request("refund-1", (1, 1))
+    assert desk.stands("refund-1") is CaseState.AWAITING_APPROVAL
+    desk.request("refund-2", (2, 1))
+    assert desk.stands("refund-2") is CaseState.PAYING
+    desk.approve("supervisor", refund_id="refund-1")
+    desk.approve("finance", refund_id="refund-1")
+    assert desk.stands("refund-1") is CaseState.AWAITING_GOODS
+    desk.give(cancelled())
+    assert desk.stands("refund-1") is CaseState.PAYING
