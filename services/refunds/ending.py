@@ -69,7 +69,7 @@ def _without_money(
         early = tuple(one for one in account.early if one.refund_id != refund_id)
         withdrawn = tuple(dict.fromkeys((*account.withdrawn, refund_id)))
         account = replace(account, early=early, withdrawn=withdrawn)
-    elif case.state is CaseState.PAYING or _paid_by_us(case):
+    elif case.state is CaseState.PAYING or _paid_by_us(case) or rules.is_stopping(account, case):
         return _too_late(account, command, case, why[1], at.now)
     elif case.state in ENDED and case.state is not CaseState.REFUSED:
         return Decision(state=state, refusal="already_ended")

@@ -297,6 +297,8 @@ def refuse_refund(
     case = state.case(command.refund_id) if state else None
     if state is None or case is None:
         return Decision(state=state, refusal="refund_unknown")
+    if rules.is_stopping(state, case):
+        return Decision(state=state, refusal=rules.STOPPING)
     ended = rules.dissent(case, command.role, command.actor, command.reason, at.now)
     if isinstance(ended, Refused):
         return Decision(state=state, refusal=ended.reason)

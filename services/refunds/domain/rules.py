@@ -34,6 +34,7 @@ REFUNDED_THERE: Final = "refunded_there"
 PAID_THERE: Final = frozenset({PAID_BY_CHANNEL, REFUNDED_THERE})
 """Why a case ended that its channel has paid."""
 NOT_REFUNDED_THERE: Final = "not_refunded_there"
+STOPPING: Final = "already_stopping"
 BEYOND: Final = "refunded_beyond"
 REASONS: Final[Mapping[str, str]] = {
     "order_unknown": "没有这个订单，或订单尚未同步",
@@ -57,6 +58,7 @@ REASONS: Final[Mapping[str, str]] = {
     "refund_unknown": "没有这个退款单",
     "already_ended": "退款单已结束",
     "already_paying": "正在打款，不能再改",
+    STOPPING: "订单正为这笔退款取消，不能再改",
     "already_approved": "已经批准",
     "already_decided": "该角色已审批",
     "role_not_needed": "不需要该角色审批",
@@ -280,6 +282,12 @@ def completes(account: Account, case: Case) -> bool:
     return bool(account.lines) and all(
         taken[line.line_no] >= line.quantity for line in account.lines
     )
+
+
+def is_stopping(account: Account, case: Case) -> bool:
+    """Whether its order is being cancelled because it was approved: taken back now, nobody would be paid nor get a parcel."""
+    waits = case.state is CaseState.AWAITING_GOODS and not case.goods
+    return waits and case.whole_unshipped and not any_left(account)
 
 
 def doubtful_fen(case: Case) -> int:

@@ -10,7 +10,7 @@ from schemas.events.commands_refunds import WithdrawRefund
 from schemas.events.refunds import RefundEndedTooLate, RefundRefused, RefundRequested
 from services.refunds.domain.model import Account, CaseState
 from services.refunds.domain.payout import Stage
-from tests.unit.refunds.desk import ORDER, RefundDesk, line, paid, placed, shipped
+from tests.unit.refunds.desk import ORDER, RefundDesk, cancelled, line, paid, placed, shipped
 from tests.unit.refunds.test_ended_there import ended
 
 BOUGHT: tuple[Struct, ...] = (placed(line(1, 2, 180_000)), paid(180_000))
@@ -118,3 +118,25 @@ def test_what_its_gateway_refused_or_the_channel_paid_was_not_ended_too_late() -
     desk.give(ended("refunded", (1, 1), fen=9_000))
     assert withdraw(desk).refusal == "already_ended"
     assert desk.of(RefundEndedTooLate) == []
+
+
+def test_what_its_order_is_being_cancelled_for_is_not_taken_back_any_more() -> None:
+    desk = RefundDesk(placed(line(1, 2, 10_000)), paid(10_000))
+    desk.request("refund-1", actor="channel:taobao")
+    desk.approve("supervisor")
+    assert desk.stands() is CaseState.AWAITING_GOODS
+    # Orders has heard of the approval: nobody would send the parcel any more.
+    assert withdraw(desk).result_id == "already_paying"
+    assert [told.outcome for told in desk.of(RefundEndedTooLate)] == ["withdrawn"]
+    assert desk.refuse().refusal == "already_stopping"
+    desk.give(cancelled())
+    assert desk.stands() is CaseState.PAYING
+
+
+def test_what_has_left_after_all_may_be_taken_back() -> None:
+    desk = RefundDesk(placed(line(1, 2, 10_000)), paid(10_000))
+    desk.request("refund-1", actor="channel:taobao")
+    desk.approve("supervisor")
+    desk.give(shipped(ORDER, (1, 2)))
+    withdraw(desk)
+    assert desk.stands() is CaseState.REFUSED
