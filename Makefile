@@ -8,7 +8,7 @@ PYTHON ?= $(shell deploy/fastest-python)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/danshu.stamp
-# Two workers suit two cores; tests marked serial come last, in two lines of work.
+# Two workers suit two cores; tests marked serial are in two lines of work.
 XDIST := -n $(or $(WORKERS),2) --dist loadgroup --no-loadscope-reorder
 PYTEST := $(BIN)/python -m pytest
 CODE := chassis cli demo deploy schemas services simulators tests

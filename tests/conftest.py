@@ -14,7 +14,7 @@ from xdist.remote import Producer  # type: ignore[import-untyped]
 
 from deploy.embedded.stack import Stack
 from tests.support import stack as stacks
-from tests.support.scheduling import SerialInOneWorker
+from tests.support.scheduling import SerialInOneWorker, turn
 
 _USERS = pytest.StashKey[TextIO]()
 
@@ -37,8 +37,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Serial tests come last."""
-    items.sort(key=lambda item: item.get_closest_marker("serial") is not None)
+    """In the order in which two workers end together."""
+    items.sort(
+        key=lambda item: turn(item.nodeid, serial=item.get_closest_marker("serial") is not None)
+    )
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -9,6 +9,18 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 
+def turn(nodeid: str, *, serial: bool) -> int:
+    """When a test has its turn; those of one turn stay in their order.
+
+    First what needs the shared servers. Then one worker has those with servers of their own, some eight minutes, and the
+    other, beside it, what needs few or none; the whole hub comes last. Were the serial ones last, one worker would be idle meanwhile.
+    """
+    if serial:
+        return 3 if nodeid.startswith("tests/e2e/") else 1
+    servers = ("tests/browser/", "tests/faults/", "tests/integration/")
+    return 0 if nodeid.startswith(servers) else 2
+
+
 class SerialInOneWorker(LoadScopeScheduling):  # type: ignore[misc]
     """Of files that speak of `pytest.mark.serial` there are two pieces of work, all other tests are one each.
 
