@@ -122,9 +122,11 @@ class Merchant:
         request = self.channel.detail_request(self.credentials, order_no, self.now)
         return self.ask(request, self.channel.read_detail)
 
-    def page(self, token: PageToken | None) -> Page:
+    def page(self, token: PageToken | None, window: PollWindow | None = None) -> Page:
+        """Ask for a page of the window, or of the one that ends now."""
         assert self.channel.poll_request is not None
-        request = self.channel.poll_request(self.credentials, self.window, token, self.now)
+        asked = window or self.window
+        request = self.channel.poll_request(self.credentials, asked, token, self.now)
         return self.ask(request, lambda answer: self.channel.read_page(answer, token))
 
     def shipment(self, parcel: Shipment) -> HttpRequest | WriteBack:

@@ -96,20 +96,54 @@ def test_every_order_arrives_once_with_its_money(merchant: Merchant) -> None:
         assert [item.payable_fen for item in order.items] == [line.paid_fen for line in truth.lines]
 
 
-def test_a_page_of_the_smallest_size_leads_on_to_the_last_order(
-    merchant: Merchant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = {raw.order_no for raw in merchant.raws()}
+def with_small_pages(merchant: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
     channel = f"services.ingest.channels.{merchant.channel.name}"
     for module in (
         sys.modules[name] for name in (channel, f"{channel}.gateway") if name in sys.modules
     ):
         monkeypatch.setattr(module, "PAGE_SIZE", 30, raising=False)
+
+
+def test_a_page_of_the_smallest_size_leads_on_to_the_last_order(
+    merchant: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = {raw.order_no for raw in merchant.raws()}
+    with_small_pages(merchant, monkeypatch)
     numbers = [raw.order_no for raw in merchant.raws()]
     assert len(whole) > 60
     assert set(numbers) == whole
     first_page_again = 30 if merchant.channel.backward_paging else 0
     assert len(numbers) - len(whole) <= first_page_again
+
+
+@pytest.mark.parametrize("shop", POLLED, ids=lambda shop: shop.shop)
+def test_orders_that_leave_the_window_between_its_pages_hide_no_other(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock(1_800_000_000_000)
+    merchant = Merchant(simulation_of("none", clock, ORDERS), shop)
+    with_small_pages(merchant, monkeypatch)
+    window, records = merchant.window, merchant.simulation.world.records
+    clock.advance(60_000)
+    listed = list(sent(merchant))
+    changed: set[str] = set()
+    found: set[str] = set()
+    token = None
+    for _ in range(len(listed)):
+        page = merchant.page(token, window)
+        found |= {one.order_no for one in page.orders}
+        found |= {one.order_no for one in page.detail_needed}
+        token = page.next_page
+        if token is None:
+            break
+        for number in listed[len(changed) : len(changed) + 2]:
+            order = records.orders[shop.channel, number]
+            records.store(order, "memo_changed", at_ms=clock())
+            changed.add(number)
+        clock.advance(1_000)
+    assert token is None
+    assert len(changed) >= 4
+    assert set(listed) - changed <= found
 
 
 def parcel_of(order: CanonicalOrder, places: slice, *, whole: bool) -> Shipment:
@@ -267,10 +301,9 @@ def test_an_order_that_has_left_is_not_closed(merchant: Merchant) -> None:
 
 def test_what_the_shop_paid_back_before_shipping_never_ships(merchant: Merchant) -> None:
     world, name = merchant.simulation.world, merchant.channel.name
-    whole, part = (
-        first(merchant, S.AWAITING_SHIPMENT),
-        first(merchant, S.AWAITING_SHIPMENT, lines_min=2),
-    )
+    whole = first(merchant, S.AWAITING_SHIPMENT)
+    later(merchant)
+    part = first(merchant, S.AWAITING_SHIPMENT, lines_min=2)
     line_no = part.items[0].line_id
     assert world.claim(world.records.orders[name, part.order_no], line_nos=(line_no,))
     if whole.order_no != part.order_no:

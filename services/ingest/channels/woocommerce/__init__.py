@@ -65,7 +65,10 @@ _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 def poll_request(
     credentials: Credentials, window: PollWindow, page: PageToken | None, now: datetime
 ) -> HttpRequest:
-    """Ask for orders modified in the window, oldest first: what changes meanwhile moves behind."""
+    """Ask for orders modified in the window, oldest first.
+
+    What changes meanwhile leaves the window and moves the rows behind it towards the front.
+    """
     query = {
         "status": "any",
         "orderby": "modified",
@@ -84,11 +87,12 @@ def read_page(answer: HttpAnswer, page: PageToken | None) -> Page | ChannelError
     found = gateway.opened(answer, _decode_list)
     if isinstance(found, ChannelError):
         return found
-    if "x-wp-total" not in answer.headers:
-        # An empty list is well only from the shop itself, which counts beside it.
-        return calls.no_answer("x-wp-total")
+    # An empty list is well only from the shop itself, which counts beside it.
+    next_page = gateway.next_page(answer, page)
+    if isinstance(next_page, ChannelError):
+        return next_page
     rows = tuple(row for raw in found if (row := _raw_order(bytes(raw))) is not None)
-    return Page(orders=rows, detail_needed=(), next_page=gateway.next_page(answer, page))
+    return Page(orders=rows, detail_needed=(), next_page=next_page)
 
 
 def _raw_order(body: bytes) -> RawOrder | None:
@@ -214,7 +218,7 @@ CHANNEL = Channel(
     title_zh="WooCommerce 独立站",
     currency="CNY",
     extension=WooCommerceExtension,
-    backward_paging=False,
+    backward_paging=True,
     window_max=timedelta(days=7),
     window_overlap=timedelta(minutes=5),
     history_max=timedelta(days=365),

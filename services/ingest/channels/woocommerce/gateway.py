@@ -98,10 +98,9 @@ def opened(answer: HttpAnswer, decode: Callable[[bytes], T]) -> T | ChannelError
     return calls.opened(answer, decode)
 
 
-def next_page(answer: HttpAnswer, page: PageToken | None) -> PageToken | None:
-    """Return the page behind, as long as the header says that there is one."""
-    total = answer.headers.get("x-wp-totalpages", "")
-    number = page.number if page else 1
-    if not total.isascii() or not total.isdecimal() or len(total) > 9 or number >= int(total):
-        return None
-    return PageToken(number=number + 1)
+def next_page(answer: HttpAnswer, page: PageToken | None) -> PageToken | ChannelError | None:
+    """Return the page to read next, from the last one down to the first; without a count of rows, the error."""
+    total = answer.headers.get("x-wp-total", "")
+    if not total.isascii() or not total.isdecimal() or len(total) > 9:
+        return calls.no_answer("x-wp-total")
+    return calls.page_below(page, total=int(total), size=PAGE_SIZE, first=1)

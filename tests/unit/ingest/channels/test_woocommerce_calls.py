@@ -31,9 +31,8 @@ from tests.unit.ingest.channels.builders import (
 from tests.unit.ingest.channels.natives import woo_order
 
 
-def told(body: object, status: int = 200, pages: str = "1") -> HttpAnswer:
-    headers = {"x-wp-total": "1", "x-wp-totalpages": pages}
-    return HttpAnswer(status=status, headers=headers, body=encoded(body))
+def told(body: object, status: int = 200, total: str = "1") -> HttpAnswer:
+    return HttpAnswer(status=status, headers={"x-wp-total": total}, body=encoded(body))
 
 
 @pytest.mark.parametrize("status", ["checkout-draft", "auto-draft", "draft"])
@@ -45,22 +44,34 @@ def test_a_draft_stays_out_of_a_list(status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pages", "asked", "wanted"),
+    ("total", "asked", "wanted"),
     [
-        ("3", None, 2),
-        ("3", 2, 3),
-        ("3", 3, None),
-        ("1", None, None),
+        ("201", None, 3),
+        ("201", 3, 2),
+        ("199", 2, 1),
+        ("201", 1, None),
+        ("100", None, None),
         ("0", None, None),
-        ("many", None, None),
-        ("９", None, None),
+        ("0", 2, 1),
     ],
 )
-def test_pages_are_counted_by_the_header(pages: str, asked: int | None, wanted: int | None) -> None:
+def test_pages_are_read_from_the_last_one_down_to_the_first(
+    total: str, asked: int | None, wanted: int | None
+) -> None:
     token = PageToken(number=asked) if asked else None
-    page = CHANNEL.read_page(told([woo_order()], pages=pages), token)
+    page = CHANNEL.read_page(told([woo_order()], total=total), token)
     assert isinstance(page, Page)
     assert (page.next_page.number if page.next_page else None) == wanted
+
+
+@pytest.mark.parametrize(
+    ("total", "kind"),
+    [("many", "retry"), ("９", "retry"), ("", "retry"), ("1" * 400, "retry"), ("50001", "refused")],
+)
+def test_a_count_by_which_no_page_can_be_named_is_an_error(total: str, kind: str) -> None:
+    found = CHANNEL.read_page(told([woo_order()], total=total), None)
+    assert isinstance(found, ChannelError)
+    assert found.kind == kind
 
 
 def test_an_empty_list_is_well_only_with_its_count() -> None:
