@@ -51,7 +51,10 @@ PARTLY_SHIPPED_ELSEWHERE = "partly_shipped_elsewhere"
 PARTLY_REFUNDED = "partly_refunded"
 IMPORT_DIFFERS = "import_differs"
 
-# How far an order has come. What is unknown must not ship, so it stands above all that may.
+_STOPPED = "stopped"
+"""Paid and on hold, for another reason than what comes by itself (`PASSING_HOLDS`)."""
+
+# How far an order has come. What is stopped or unknown must not ship, so it stands above all that may.
 _PROGRESS: dict[str, int] = {
     state: progress
     for progress, state in enumerate(
@@ -60,6 +63,7 @@ _PROGRESS: dict[str, int] = {
             OrderSnapshotState.DEPOSIT_PAID,
             OrderSnapshotState.PAID_ON_HOLD,
             OrderSnapshotState.AWAITING_SHIPMENT,
+            _STOPPED,
             OrderSnapshotState.PARTLY_SHIPPED,
             OrderSnapshotState.SHIPPED,
             OrderSnapshotState.COMPLETED,
@@ -69,7 +73,23 @@ _PROGRESS: dict[str, int] = {
         )
     )
 }
-assert len(_PROGRESS) == len(OrderSnapshotState), "every state has come so far"
+assert {*OrderSnapshotState, _STOPPED} == _PROGRESS.keys(), "every state has come so far"
+
+# What a paid order waits for that comes by itself: a group's members, a payment under way, the customs. An order that
+# waits for shipment has that behind it. Every other hold may come to an order that was free: from its buyer, from a
+# person, from the platform. So may one that nobody has described here.
+PASSING_HOLDS = frozenset(
+    {
+        "customs",
+        "gift_not_accepted",
+        "group_not_complete",
+        "not_confirmed",
+        "payment_in_process",
+        "payment_incomplete",
+        "payment_passing",
+        "waiting_on_channel",
+    }
+)
 
 # How much of the receiver a form tells: a cipher opens with the platform's help, a mask never.
 # "" stands in orders known from before forms were kept.
@@ -88,8 +108,8 @@ class Rank(Struct, frozen=True, order=True, array_like=True):
     """Which of two snapshots of one order is the newer one; equal only for the same snapshot.
 
     Channels tell modified times in whole seconds, so two contents may share one. Then the state that has
-    come further counts, then the one that is held, and at last a digest of the content: arbitrary, but the
-    same whichever came first.
+    come further counts (`_progress`), then the one that is held, and at last a digest of the content: arbitrary,
+    but the same whichever came first.
     """
 
     modified_at: datetime
@@ -164,12 +184,8 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
     @property
     def rank(self) -> Rank:
         """The newest snapshot's."""
-        return Rank(
-            self.modified_at or _BEFORE_ALL,
-            _PROGRESS.get(self.state, -1),
-            bool(self.hold),
-            self.digest,
-        )
+        progress = _progress(self.state, self.hold, self.modified_at)
+        return Rank(self.modified_at or _BEFORE_ALL, progress, bool(self.hold), self.digest)
 
     @property
     def region(self) -> tuple[str, str, str]:
@@ -234,8 +250,20 @@ def _all_left(order: CanonicalOrder) -> bool:
 
 def rank_of(order: CanonicalOrder, digest: str) -> Rank:
     """Where a snapshot stands among those of its order. `digest` is equal only for equal contents."""
-    modified = order.times.modified or _BEFORE_ALL
-    return Rank(modified, _PROGRESS[order.state], bool(hold_of(order)), digest)
+    modified_at, hold = order.times.modified, hold_of(order)
+    progress = _progress(order.state, hold, modified_at)
+    return Rank(modified_at or _BEFORE_ALL, progress, bool(hold), digest)
+
+
+def _progress(state: str, hold: str, modified_at: datetime | None) -> int:
+    """How far an order has come among its snapshots of one second.
+
+    Imports tell no second, and of two each is as likely the later one: nothing counts as stopped there.
+    """
+    passing = hold in PASSING_HOLDS or not hold or modified_at is None
+    if state == OrderSnapshotState.PAID_ON_HOLD and not passing:
+        return _PROGRESS[_STOPPED]
+    return _PROGRESS.get(state, -1)
 
 
 def read_snapshot(

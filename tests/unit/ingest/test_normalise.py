@@ -212,7 +212,7 @@ def test_two_contents_of_one_second_end_the_same_whichever_comes_first() -> None
             desk.take(content)
         held.append(desk.known)
     assert held[0] is not None
-    assert held[0].hold == "refund_open"
+    assert held[0].hold == "paid_forbid_consign"
     assert held[0] == held[1] == held[2]
 
 

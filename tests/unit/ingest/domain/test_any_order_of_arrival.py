@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from services.ingest import channels
 from services.ingest.channels import Channel
 from services.ingest.channels import _order as orders
 from services.ingest.channels.douyin import CHANNEL as DOUYIN
@@ -32,6 +33,7 @@ from services.ingest.domain.model import (
 from services.ingest.domain.snapshots import (
     OVER,
     PAID,
+    PASSING_HOLDS,
     Change,
     KnownOrder,
     Quarantine,
@@ -46,6 +48,7 @@ SAMPLES = Path(__file__).parents[3] / "contract/examples/channels"
 ORDER_ID = "TB2026052000001"
 FIRST = order_of(taobao(taobao_line(), taobao_line(oid_str="4000000000000000012")))
 
+WORDS_OF_CHANNELS = [path.read_text() for path in Path(channels.__path__[0]).glob("*/orders.py")]
 READS = {PiiKind.ABSENT: 0, PiiKind.MASKED: 1, PiiKind.ENCRYPTED: 2, PiiKind.PLAIN: 2}
 
 
@@ -108,7 +111,7 @@ def snapshots_of_one_order(draw: st.DrawFn) -> CanonicalOrder:
         FIRST,
         state=state,
         raw_state=draw(st.sampled_from(["one", "other"])),
-        hold=draw(st.sampled_from(["", "refund_open"])),
+        hold=draw(st.sampled_from(["", "refund_open", "group_not_complete"])),
         items=tuple(items),
         receiver=receiver,
         times=replace(FIRST.times, modified=modified),
@@ -163,8 +166,9 @@ def test_of_two_equally_new_ones_on_a_page_the_one_that_can_be_worked_with_is_ke
     [
         (S.UNPAID, S.DEPOSIT_PAID),
         (S.DEPOSIT_PAID, S.PAID_ON_HOLD),
-        (S.PAID_ON_HOLD, S.AWAITING_SHIPMENT),
+        (S.AWAITING_SHIPMENT, S.PAID_ON_HOLD),
         (S.AWAITING_SHIPMENT, S.PARTLY_SHIPPED),
+        (S.PAID_ON_HOLD, S.PARTLY_SHIPPED),
         (S.PARTLY_SHIPPED, S.SHIPPED),
         (S.SHIPPED, S.COMPLETED),
         (S.COMPLETED, S.UNKNOWN),
@@ -177,6 +181,27 @@ def test_of_two_equally_new_ones_the_state_that_has_come_further_is_known(
 ) -> None:
     one, other = replace(FIRST, state=lesser), replace(FIRST, state=greater)
     assert read_all([one, other])[0].state == read_all([other, one])[0].state == greater
+
+
+@pytest.mark.parametrize("hold", sorted(PASSING_HOLDS))
+def test_of_two_equally_new_ones_what_was_waited_for_has_come(hold: str) -> None:
+    waiting = replace(FIRST, state=S.PAID_ON_HOLD, hold=hold)
+    assert read_all([waiting, FIRST])[0].hold == read_all([FIRST, waiting])[0].hold == ""
+    assert any(f'"{hold}"' in text for text in WORDS_OF_CHANNELS), "no channel says it any more"
+
+
+@pytest.mark.parametrize("hold", ["", "risk_review", "cancellation_asked", "said_by_a_new_channel"])
+def test_of_two_equally_new_ones_the_one_that_was_stopped_is_known(hold: str) -> None:
+    stopped = replace(FIRST, state=S.PAID_ON_HOLD, hold=hold)
+    known = read_all([FIRST, stopped])[0]
+    assert known == read_all([stopped, FIRST, stopped])[0]
+    assert (known.state, known.hold) == (S.PAID_ON_HOLD, hold or "paid_on_hold")
+
+
+def test_of_two_imports_the_state_that_has_come_further_is_known_whatever_held_it() -> None:
+    free = replace(FIRST, times=replace(FIRST.times, modified=None))
+    held = replace(free, state=S.PAID_ON_HOLD)
+    assert read_all([held, free])[0].hold == read_all([free, held])[0].hold == ""
 
 
 def test_of_two_equally_new_and_far_ones_the_held_one_is_known() -> None:

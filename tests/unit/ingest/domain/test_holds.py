@@ -1,5 +1,6 @@
 """An order is told as a whole, so one of which a part is refunded or has left is held."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from services.ingest.channels.pdd import CHANNEL as PDD
 from services.ingest.domain.model import (
     CanonicalOrder,
     LineRefundState,
@@ -15,12 +17,16 @@ from services.ingest.domain.model import (
 )
 from services.ingest.domain.snapshots import Change, KnownOrder, Stale, hold_of, read_snapshot
 from tests.unit.ingest.channels.builders import (
+    Native,
     douyin,
     douyin_line,
+    encoded,
+    jd,
     order_of,
     taobao,
     taobao_line,
 )
+from tests.unit.ingest.channels.marketplace_natives import pdd_order
 from tests.unit.ingest.channels.natives import shopify, shopify_line
 
 S = OrderSnapshotState
@@ -90,18 +96,18 @@ class Told:
     amended: tuple[str, ...]
 
 
-def tell(*snapshots: CanonicalOrder) -> list[Told]:
-    """One line a snapshot, each a second newer than the one before."""
+def tell(*snapshots: CanonicalOrder, apart_s: Sequence[int] = range(9)) -> list[Told]:
+    """One line a snapshot, each so many seconds after the first: one after the other where nothing else is said."""
     known: KnownOrder | None = None
     lines = []
-    for seconds, order in enumerate(snapshots):
+    for seconds, order in zip(apart_s, snapshots, strict=False):
         assert order.times.modified is not None
         modified = order.times.modified + timedelta(seconds=seconds)
         reading = read_snapshot(
             known,
             replace(order, times=replace(order.times, modified=modified)),
             (),
-            digest=str(seconds),
+            digest=f"{order.state} {hold_of(order)}",
             personal_digest="",
             order_id="TB2026052000001",
         )
@@ -162,3 +168,37 @@ def test_a_hold_lasts_as_long_as_its_reason(
     snapshots: tuple[CanonicalOrder, ...], told: tuple[tuple[str, tuple[str, ...]], ...]
 ) -> None:
     assert tell(*snapshots) == [Told(*line) for line in told]
+
+
+def pdd(**changed: Any) -> Normalised:
+    (found,) = PDD.normalise(
+        encoded({"order_info_get_response": {"order_info": pdd_order(**changed)}})
+    )
+    return found
+
+
+SHIP_HOLD: list[Native] = [{"name": "ship_hold", "value": 1}]
+
+
+@pytest.mark.parametrize(
+    ("free", "stopped", "hold"),
+    [
+        (pdd(), pdd(risk_control_status=1), "risk_review"),
+        (pdd(), pdd(order_tag_list=SHIP_HOLD), "shipping_paused_by_channel"),
+        (pdd(), pdd(refund_status=2), "refund_open"),
+        (jd(), jd(orderState="LOCKED"), "cancellation_asked"),
+        (jd(), jd(orderState="PAUSE"), "paused_by_channel"),
+        (taobao(), taobao(taobao_line(refund_status="WAIT_SELLER_AGREE")), "refund_open"),
+        (taobao(), taobao(status="PAID_FORBID_CONSIGN"), "paid_forbid_consign"),
+    ],
+)
+def test_what_stops_an_order_in_the_second_in_which_it_was_free_holds_it_until_a_later_one(
+    free: Normalised, stopped: Normalised, hold: str
+) -> None:
+    snapshots = (order_of(free), order_of(stopped))
+    told = tell(*snapshots, apart_s=(0, 0))
+    assert [line.hold for line in told] == ["", hold]
+    assert "hold" in told[1].amended
+    told = tell(*reversed(snapshots), snapshots[0], apart_s=(0, 0, 1))
+    assert [line.hold for line in told] == [hold, hold, ""]
+    assert (told[1].amended, "hold" in told[2].amended) == ((), True)
