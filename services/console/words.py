@@ -312,6 +312,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "shipped_elsewhere": "已在别处发货",
         "receiver_awaited": "导入的订单没有可用的收货人，等平台告知",
         "import_differs": "导入的商品与平台告知的不一致",
+        "payment_taken_back": "付过款的订单，平台又说未付款",
+        "on_hold": "付款后被店铺挂起",
         # who acts without being a person
         "orders": "平台",
         "stock": "库存系统",

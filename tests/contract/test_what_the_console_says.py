@@ -11,8 +11,10 @@ import pytest
 
 from schemas.events.quarantine import QuarantineProblem
 from services import ingest
+from services.console import words
 from services.console.reasons import NOBODY, PROBLEMS, UNSUPPORTED, details, not_told, titles
 from services.ingest.channels import _calls
+from services.ingest.domain import snapshots
 from services.ingest.domain.model import ProblemCode
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -67,6 +69,21 @@ def test_each_problem_of_a_payload_has_words() -> None:
     assert PROBLEMS.keys() == {str(code) for code in ProblemCode}
     assert all(CHINESE.search(said) for said in PROBLEMS.values())
     assert len(set(PROBLEMS.values())) == len(PROBLEMS)
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        snapshots.SHIPPED_ELSEWHERE,
+        snapshots.PARTLY_SHIPPED_ELSEWHERE,
+        snapshots.PARTLY_REFUNDED,
+        snapshots.IMPORT_DIFFERS,
+        snapshots.PAYMENT_TAKEN_BACK,
+        "on_hold",
+    ],
+)
+def test_why_an_order_must_not_ship_is_said_in_chinese(hold: str) -> None:
+    assert CHINESE.search(words.say(hold))
 
 
 def test_a_payloads_problems_are_named_once_and_told_with_what_differs() -> None:

@@ -7,6 +7,7 @@ and cancellation are told once; what may change later (receiver, hold, extension
 of what changed; a receiver that the channel takes away again, as some do once a parcel has left, stays as it
 was told; a payload that cannot be worked with is quarantined with every reason and does not touch what is
 known. What is told has all of the order to ship: an order of which a part is refunded or has left is held.
+So is one that the channel called paid, while the greatest says that it is not.
 An imported snapshot has no modified time and is older than any that the channel told: it takes an order in,
 and tells that it was paid or closed, but overwrites nothing. An order that an import told otherwise than the
 channel does is held.
@@ -50,6 +51,8 @@ SHIPPED_ELSEWHERE = "shipped_elsewhere"
 PARTLY_SHIPPED_ELSEWHERE = "partly_shipped_elsewhere"
 PARTLY_REFUNDED = "partly_refunded"
 IMPORT_DIFFERS = "import_differs"
+PAYMENT_TAKEN_BACK = "payment_taken_back"
+_BEFORE_PAYMENT = frozenset({OrderSnapshotState.UNPAID, OrderSnapshotState.DEPOSIT_PAID})
 
 _STOPPED = "stopped"
 """Paid and on hold, for another reason than what comes by itself (`PASSING_HOLDS`)."""
@@ -180,12 +183,16 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
     """The order whose goods it takes back; it has no order id of its own then."""
     extension: ChannelExtension | None = None
     """What only its channel tells; None: nothing yet, or known from before it was kept."""
+    paid_there: bool = False
+    """Whether the channel itself has said that it is paid; an import alone tells no time to compare."""
 
     @property
     def rank(self) -> Rank:
         """The newest snapshot's."""
         progress = _progress(self.state, self.hold, self.modified_at)
-        return Rank(self.modified_at or _BEFORE_ALL, progress, bool(self.hold), self.digest)
+        # That a payment was taken back is said by two snapshots together, and by neither of them alone.
+        held = self.hold not in {"", PAYMENT_TAKEN_BACK}
+        return Rank(self.modified_at or _BEFORE_ALL, progress, held, self.digest)
 
     @property
     def region(self) -> tuple[str, str, str]:
@@ -305,6 +312,7 @@ def read_snapshot(
         personal_since=since,
         imported=() if order.times.modified else as_imported(order),
         extension=told(order.extensions),
+        paid_there=_paid_there(order.state, order.times.modified),
     )
     if known is None or not known.order_id:
         seen = replace(seen, set_aside=known is not None and known.set_aside)
@@ -371,13 +379,18 @@ def _joined(known: KnownOrder, seen: KnownOrder) -> KnownOrder:
     personal = max(known, seen, key=_personal_standing)
     region = max(known, seen, key=lambda one: (any(one.region), _region_rank(one)))
     personal_of, region_of = _personal_rank(personal), _region_rank(region)
+    # Orders from before it was kept still tell it by their state.
+    paid_there = seen.paid_there or known.paid_there or _paid_there(known.state, known.modified_at)
+    taken_back = paid_there and newer.state in _BEFORE_PAYMENT
     return replace(
         newer,
         order_id=known.order_id,
         set_aside=known.set_aside,
         # Money that was taken and an order that was closed are facts, also where they are told late.
         paid=known.paid or seen.paid,
+        paid_there=paid_there,
         cancelled=known.cancelled or seen.cancelled,
+        hold=newer.hold or (PAYMENT_TAKEN_BACK if taken_back else ""),
         province=region.province,
         city=region.city,
         district=region.district,
@@ -393,6 +406,10 @@ def _joined(known: KnownOrder, seen: KnownOrder) -> KnownOrder:
         imported=known.imported,
         quarantine=known.quarantine if seen.rank < known.rank else (),
     )
+
+
+def _paid_there(state: str, modified_at: datetime | None) -> bool:
+    return state in PAID and modified_at is not None
 
 
 def _personal_standing(known: KnownOrder) -> tuple[Since, bool, bool, int, Rank]:

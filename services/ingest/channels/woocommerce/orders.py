@@ -46,7 +46,7 @@ from services.ingest.domain.model import (
 
 S = OrderSnapshotState
 
-# A failed payment may be tried again, so its order is unpaid and not gone.
+# A failed payment may be tried again, so its order is unpaid and not gone. What was paid before is on hold: see `_state`.
 STATES = {
     "pending": S.UNPAID,
     "on-hold": S.UNPAID,
@@ -117,8 +117,6 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
     payable_fen = money.fen(order.total, "total")
     if not partial and (order.total is None or order.total == ""):
         problems.append(problem(ProblemCode.AMOUNT_MISSING, "total", blocks=True))
-    raw_state = clean(order.status)
-    state = STATES.get(raw_state, S.UNKNOWN)
     natives = several(order.line_items)
     lines = [_line(native, money, problems) for native in natives]
     fees_fen, promotions = _fees(order, lines, money)
@@ -126,10 +124,7 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
         order.shipping_tax, "shipping_tax"
     )
     refunded_fen = sum(abs(money.fen(one.total, "refunds.total")) for one in order.refunds or ())
-    hold = ""
-    if state is S.AWAITING_SHIPMENT and refunded_fen:
-        # The order does not say for which line money went back: shipping it would be a guess.
-        state, hold = S.PAID_ON_HOLD, "refunded_line_unknown"
+    state, hold = _state(order, refunded_fen)
     _check_discount(order, natives, money, problems)
     draft = orders.Draft(
         order_no=text_of(order.id),
@@ -137,7 +132,7 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
         names_shop=False,
         channel="woocommerce",
         state=state,
-        raw_state=raw_state,
+        raw_state=clean(order.status),
         hold=hold,
         payable_fen=payable_fen,
         paid_fen=_paid_fen(order, state, payable_fen),
@@ -167,6 +162,18 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
         ),
     )
     return orders.finish(draft, problems)
+
+
+def _state(order: wire.Order, refunded_fen: int) -> tuple[OrderSnapshotState, str]:
+    """Return the state, and why an order must not ship that the status or its payment would let go."""
+    state = STATES.get(clean(order.status), S.UNKNOWN)
+    if state is S.UNPAID and utc_time(order.date_paid_gmt, "date_paid_gmt", []) is not None:
+        # A person, or a plug-in against fraud, has stopped what was paid; the shop keeps when that was.
+        return S.PAID_ON_HOLD, "on_hold"
+    if state is S.AWAITING_SHIPMENT and refunded_fen:
+        # The order does not say for which line money went back: shipping it would be a guess.
+        return S.PAID_ON_HOLD, "refunded_line_unknown"
+    return state, ""
 
 
 def _check_discount(

@@ -27,7 +27,7 @@ from tests.unit.ingest.channels.builders import (
     taobao_line,
 )
 from tests.unit.ingest.channels.marketplace_natives import pdd_order
-from tests.unit.ingest.channels.natives import shopify, shopify_line
+from tests.unit.ingest.channels.natives import shopify, shopify_line, woo
 
 S = OrderSnapshotState
 SECOND = "4000000000000000012"
@@ -96,22 +96,28 @@ class Told:
     amended: tuple[str, ...]
 
 
+def read(known: KnownOrder | None, order: CanonicalOrder, seconds: int) -> Change | Stale:
+    """Read a snapshot that was modified so many seconds after its own time."""
+    assert order.times.modified is not None
+    modified = order.times.modified + timedelta(seconds=seconds)
+    reading = read_snapshot(
+        known,
+        replace(order, times=replace(order.times, modified=modified)),
+        (),
+        digest=f"{order.state} {hold_of(order)}",
+        personal_digest="",
+        order_id="TB2026052000001",
+    )
+    assert isinstance(reading, Change | Stale)
+    return reading
+
+
 def tell(*snapshots: CanonicalOrder, apart_s: Sequence[int] = range(9)) -> list[Told]:
     """One line a snapshot, each so many seconds after the first: one after the other where nothing else is said."""
     known: KnownOrder | None = None
     lines = []
     for seconds, order in zip(apart_s, snapshots, strict=False):
-        assert order.times.modified is not None
-        modified = order.times.modified + timedelta(seconds=seconds)
-        reading = read_snapshot(
-            known,
-            replace(order, times=replace(order.times, modified=modified)),
-            (),
-            digest=f"{order.state} {hold_of(order)}",
-            personal_digest="",
-            order_id="TB2026052000001",
-        )
-        assert isinstance(reading, Change | Stale)
+        reading = read(known, order, seconds)
         if isinstance(reading, Change):
             known = reading.known
         assert known is not None
@@ -136,6 +142,13 @@ ASKED_AFTERWARDS = replace(
 )
 SHIPPED = both(status="WAIT_BUYER_CONFIRM_GOODS")
 FINISHED = both(status="TRADE_FINISHED")
+SHOPIFY_PAID = order_of(shopify())
+SHOPIFY_PENDING = order_of(shopify(financial_status="pending"))
+SHOPIFY_OWING = order_of(shopify(financial_status="partially_paid", total_outstanding="1.00"))
+WOO_PAID = order_of(woo())
+WOO_STOPPED = order_of(woo(status="on-hold"))
+WOO_COD = order_of(woo(payment_method="cod", date_paid_gmt=None))
+WOO_COD_STOPPED = order_of(woo(payment_method="cod", date_paid_gmt=None, status="on-hold"))
 
 
 @pytest.mark.parametrize(
@@ -160,6 +173,17 @@ FINISHED = both(status="TRADE_FINISHED")
             (AGREED, SHIPPED, FINISHED),
             (("partly_refunded", ()), ("shipped_elsewhere", ("hold",)), ("shipped_elsewhere", ())),
         ),
+        # What was paid and is no more is held until it is again.
+        ((FREE, UNPAID, FREE), (("", ()), ("payment_taken_back", ("hold",)), ("", ("hold",)))),
+        ((UNPAID, FREE, UNPAID), (("", ()), ("", ()), ("payment_taken_back", ("hold",)))),
+        ((AGREED, UNPAID), (("partly_refunded", ()), ("payment_taken_back", ("hold",)))),
+        ((SHOPIFY_PAID, SHOPIFY_PENDING), (("", ()), ("payment_taken_back", ("hold",)))),
+        ((SHOPIFY_PAID, SHOPIFY_OWING), (("", ()), ("balance_open", ("hold",)))),
+        # What has never been paid is not held: it waits for its payment.
+        ((UNPAID, UNPAID), (("", ()), ("", ()))),
+        # A shop's own people stop what was paid, and let it go on.
+        ((WOO_PAID, WOO_STOPPED, WOO_PAID), (("", ()), ("on_hold", ("hold",)), ("", ("hold",)))),
+        ((WOO_COD, WOO_COD_STOPPED), (("", ()), ("payment_taken_back", ("hold",)))),
         # So was what we never knew to be paid.
         ((UNPAID, SHIPPED), (("", ()), ("shipped_elsewhere", ("hold",)))),
     ],
@@ -202,3 +226,18 @@ def test_what_stops_an_order_in_the_second_in_which_it_was_free_holds_it_until_a
     told = tell(*reversed(snapshots), snapshots[0], apart_s=(0, 0, 1))
     assert [line.hold for line in told] == [hold, hold, ""]
     assert (told[1].amended, "hold" in told[2].amended) == ((), True)
+
+
+def test_a_payment_that_is_told_late_is_told_with_what_became_of_it() -> None:
+    late = tell(UNPAID, FREE, apart_s=(1, 0))
+    assert late == [Told("", ()), Told("payment_taken_back", ("hold",))]
+
+
+def test_orders_from_before_it_was_kept_whether_their_channel_called_them_paid_are_held_too() -> (
+    None
+):
+    placed = read(None, FREE, 0)
+    assert isinstance(placed, Change)
+    assert placed.known.paid_there
+    before = replace(placed.known, paid_there=False)
+    assert read(before, UNPAID, 1) == read(placed.known, UNPAID, 1)
