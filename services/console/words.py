@@ -314,6 +314,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "import_differs": "导入的商品与平台告知的不一致",
         "payment_taken_back": "付过款的订单，平台又说未付款",
         "on_hold": "付款后被店铺挂起",
+        "lines_cut": "商品行被平台截断",
         # who acts without being a person
         "orders": "平台",
         "stock": "库存系统",

@@ -80,6 +80,7 @@ def test_each_problem_of_a_payload_has_words() -> None:
         snapshots.IMPORT_DIFFERS,
         snapshots.PAYMENT_TAKEN_BACK,
         "on_hold",
+        "lines_cut",
     ],
 )
 def test_why_an_order_must_not_ship_is_said_in_chinese(hold: str) -> None:

@@ -167,16 +167,20 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
         detail = f"{len(natives)} lines: the platform sends no more than {LINES_MAX}"
         problems.append(problem(ProblemCode.LINES_CUT, detail, blocks=False))
     lines = [_line(native, shipped, state, problems) for native in natives]
+    freight_fen = _freight_fen(order, natives, lines, problems)
+    hold = HOLDS.get(state, "")
+    if state is S.AWAITING_SHIPMENT and _cut(lines, payable_fen - freight_fen):
+        state, hold = S.PAID_ON_HOLD, "lines_cut"
     draft = orders.Draft(
         order_no=text_of(order.order_id),
         shop=text_of(order.shop_id),
         channel="douyin",
         state=state,
         raw_state=raw_state,
-        hold=HOLDS.get(state, ""),
+        hold=hold,
         payable_fen=payable_fen,
         paid_fen=_paid_fen(order, state, payable_fen, problems),
-        freight_fen=_freight_fen(order, natives, lines, problems),
+        freight_fen=freight_fen,
         goods_fen=None,
         lines=lines,
         receiver=parts.receiver(order, problems),
@@ -190,6 +194,11 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
         partial=partial,
     )
     return orders.finish(draft, problems)
+
+
+def _cut(lines: list[orders.LineDraft], goods_fen: int) -> bool:
+    """Say whether lines are missing: there are as many as the platform sends, and they are worth another sum."""
+    return len(lines) >= LINES_MAX and sum(line.net_fen for line in lines) != goods_fen
 
 
 def _code(value: Amount) -> str:

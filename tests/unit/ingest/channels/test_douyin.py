@@ -23,6 +23,7 @@ from services.ingest.domain.model import (
 from tests.unit.ingest.channels.builders import (
     CREDENTIALS,
     NOW,
+    Native,
     answer,
     codes,
     douyin,
@@ -244,11 +245,33 @@ def test_parcels_merge_only_by_the_open_address_id() -> None:
     assert order_of(douyin(open_address_id="#addr")).receiver.key == "#addr"
 
 
-def test_forty_lines_may_be_all_or_just_what_the_platform_returns() -> None:
-    lines = [douyin_line(order_id=str(7 * 10**18 + n), pay_amount=250) for n in range(40)]
-    found = douyin(*lines)
-    assert codes(found) == {P.LINES_CUT}
+@pytest.mark.parametrize(
+    ("count", "each_fen", "changed", "state", "hold"),
+    [
+        (40, 250, {}, "awaiting_shipment", ""),
+        (40, 200, {"post_amount": 2000}, "awaiting_shipment", ""),
+        (40, 240, {}, "paid_on_hold", "lines_cut"),
+        (41, 240, {}, "paid_on_hold", "lines_cut"),
+        (40, 240, {"order_status": 105, "main_status": 105}, "paid_on_hold", "risk_review"),
+        (40, 240, {"order_status": 3, "main_status": 3}, "shipped", ""),
+    ],
+)
+def test_as_many_lines_as_the_platform_sends_ship_only_if_they_are_all_that_was_paid(
+    count: int, each_fen: int, changed: Native, state: str, hold: str
+) -> None:
+    line = {"pay_amount": each_fen, "origin_amount": each_fen, "item_num": 1}
+    lines = [douyin_line(order_id=str(7 * 10**18 + n), **line) for n in range(count)]
+    found = douyin(*lines, **changed)
+    assert P.LINES_CUT in codes(found)
     assert not found.blocked
+    order = order_of(found)
+    assert (order.state, order.hold, order.paid_fen) == (state, hold, 10000)
+
+
+def test_fewer_lines_are_all_whatever_they_are_worth() -> None:
+    found = douyin(*(douyin_line(order_id=str(7 * 10**18 + n)) for n in range(39)))
+    assert codes(found) == {P.LINES_DIFFER_FROM_TOTAL}
+    assert order_of(found).hold == ""
 
 
 def test_the_influencer_of_a_line_stands_in_the_extension() -> None:
