@@ -38,6 +38,7 @@ from services.ingest.domain.shop_health import (
     is_long,
     moved,
     next_window,
+    overlap_of,
     paging_does_not_end,
     pause_s,
 )
@@ -111,13 +112,16 @@ class ShopPoller:
         if self._health is None:
             await self._enter(await read_health(self._shared.pool, self._shop, now))
         while True:
-            window = next_window(self._now_known(), self._channel, now, FIRST_WINDOW)
+            window = next_window(
+                self._now_known(), self._channel, now, FIRST_WINDOW, self._shop.settled_after_s
+            )
             if error := await self._poll_window(window):
                 await self._enter(failed(self._now_known(), error, self._shared.clock.now()))
                 self._tell(error)
                 return error
             await self._enter(moved(self._now_known(), window.until, now))
-            self._forget_before(window.until - self._channel.window_overlap)
+            overlap = overlap_of(self._channel, self._shop.settled_after_s)
+            self._forget_before(window.until - overlap)
             if window.until >= now:
                 return None
 

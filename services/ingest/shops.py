@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from chassis.errors import StartRefused
 from services.ingest.channels import Channel, Credentials
+from services.ingest.domain.shop_health import settled_after_max_s
 
 ORDER_NO_CHARS_MAX = 64
 """Of any channel's order number."""
@@ -68,6 +69,12 @@ def read_shops(path: Path | None, channels: Mapping[str, Channel]) -> Shops:
         if shop.channel not in channels:
             raise StartRefused(
                 f"shop {shop.shop} is on channel {shop.channel!r}; known channels: {', '.join(channels)}"
+            )
+        latest_s = settled_after_max_s(channels[shop.channel])
+        if not 0 <= (shop.settled_after_s or 0) <= latest_s:
+            raise StartRefused(
+                f"shop {shop.shop} has settled_after_s {shop.settled_after_s}; "
+                f"on channel {shop.channel} it is 0 to {latest_s:g}"
             )
     return {(shop.channel, shop.shop): shop for shop in shops}
 

@@ -30,6 +30,8 @@ WAIT_MAX_S = 300.0
 """Whatever it says: limits are lifted early, and nobody looks at a shop that is asked once in ten hours."""
 STEP_MAX = timedelta(hours=1)
 STEP_MIN = timedelta(minutes=1)
+SETTLING_MARGIN = timedelta(minutes=2)
+"""How much further back than the platform needs to list a change a window begins."""
 
 
 class ShopState(StrEnum):
@@ -117,16 +119,35 @@ def _entered(health: ShopHealth, state: ShopState, now: datetime) -> ShopHealth:
     return health if state is health.state else replace(health, state=state, since=now)
 
 
+def overlap_of(channel: Channel, settled_after_s: float | None) -> timedelta:
+    """How far before the watermark a window begins: over all that the platform may not have listed by then.
+
+    `settled_after_s` is how old a change is when the platform lists it, where the shop's settings say so.
+    """
+    if settled_after_s is None:
+        return channel.window_overlap
+    return max(channel.window_overlap, timedelta(seconds=settled_after_s) + SETTLING_MARGIN)
+
+
+def settled_after_max_s(channel: Channel) -> float:
+    """How late a platform may list for a window of this channel to reach beyond its overlap still."""
+    return (channel.window_max - SETTLING_MARGIN - STEP_MIN).total_seconds()
+
+
 def next_window(
-    health: ShopHealth, channel: Channel, now: datetime, first: timedelta
+    health: ShopHealth,
+    channel: Channel,
+    now: datetime,
+    first: timedelta,
+    settled_after_s: float | None = None,
 ) -> PollWindow:
-    """What to ask for next: from the watermark, with the channel's overlap before it, on towards now.
+    """What to ask for next: from the watermark, with an overlap before it, on towards now.
 
     A shop never polled before starts `first` ago.
     """
     start = min(health.polled_until or now - first, now)
     step = max(STEP_MAX / 2 ** min(health.failures, 8), STEP_MIN)
-    since = start - channel.window_overlap
+    since = start - overlap_of(channel, settled_after_s)
     return PollWindow(since=since, until=min(now, start + step, since + channel.window_max))
 
 

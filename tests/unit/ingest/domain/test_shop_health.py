@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.channels import ChannelError, ErrorKind
+from services.ingest.channels.pdd import CHANNEL as PDD
 from services.ingest.channels.wechat_channels import CHANNEL
 from services.ingest.domain.shop_health import (
     ShopHealth,
@@ -16,7 +17,9 @@ from services.ingest.domain.shop_health import (
     failed,
     moved,
     next_window,
+    overlap_of,
     pause_s,
+    settled_after_max_s,
 )
 
 NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
@@ -118,6 +121,22 @@ def test_windows_cover_everything_up_to_now_whatever_fails(
         if health.state is S.NORMAL:
             break
     assert (health.state, health.polled_until) == (S.NORMAL, NOW)
+
+
+@pytest.mark.parametrize(
+    ("settled_after_s", "minutes"),
+    [(None, 5.0), (0.0, 5.0), (180.0, 5.0), (300.0, 7.0), (600.0, 12.0), (1620.0, 29.0)],
+)
+def test_a_window_reaches_back_over_what_the_platform_has_not_listed_and_still_moves_on(
+    settled_after_s: float | None, minutes: float
+) -> None:
+    assert overlap_of(PDD, settled_after_s) == timedelta(minutes=minutes)
+    assert (settled_after_s or 0.0) <= settled_after_max_s(PDD)
+    behind = ShopHealth(since=NOW, polled_until=NOW - timedelta(hours=9))
+    window = next_window(behind, PDD, NOW, FIRST, settled_after_s)
+    assert window.since == NOW - timedelta(hours=9, minutes=minutes)
+    assert window.until - window.since == PDD.window_max
+    assert window.until >= NOW - timedelta(hours=9) + timedelta(minutes=1)
 
 
 def test_failing_windows_shrink_and_a_clock_set_back_stops_nothing() -> None:
