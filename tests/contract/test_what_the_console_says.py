@@ -71,18 +71,54 @@ def test_each_problem_of_a_payload_has_words() -> None:
     assert len(set(PROBLEMS.values())) == len(PROBLEMS)
 
 
-@pytest.mark.parametrize(
-    "hold",
-    [
-        snapshots.SHIPPED_ELSEWHERE,
-        snapshots.PARTLY_SHIPPED_ELSEWHERE,
-        snapshots.PARTLY_REFUNDED,
-        snapshots.IMPORT_DIFFERS,
-        snapshots.PAYMENT_TAKEN_BACK,
-        "on_hold",
-        "lines_cut",
-    ],
-)
+def holds_of_channels() -> Iterator[str]:
+    """Every hold that a channel's file writes: beside its state, in a table of holds, or by that name."""
+    for path in sorted((Path(ingest.__file__).parent / "channels").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Tuple(elts=[ast.Attribute(attr="PAID_ON_HOLD"), held]):
+                    yield from _texts(held)
+                case ast.Assign(
+                    targets=[ast.Name(id="HOLDS" | "_HELD_TAGS")], value=ast.Dict(values=values)
+                ):
+                    for held in values:
+                        yield from _texts(held)
+                case (
+                    ast.Assign(targets=[ast.Name(id="hold")], value=held)
+                    | ast.keyword(arg="hold", value=held)
+                ):
+                    yield from _texts(held)
+
+
+def _texts(written: ast.expr) -> Iterator[str]:
+    match written:
+        case ast.Constant(value=str(text)) if text:
+            yield text
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from (*_texts(body), *_texts(orelse))
+
+
+HOLDS = {
+    *holds_of_channels(),
+    *snapshots.PASSING_HOLDS,
+    snapshots.SHIPPED_ELSEWHERE,
+    snapshots.PARTLY_SHIPPED_ELSEWHERE,
+    snapshots.PARTLY_REFUNDED,
+    snapshots.IMPORT_DIFFERS,
+    snapshots.PAYMENT_TAKEN_BACK,
+    "unknown_state",
+}
+
+
+def test_holds_are_found_where_channels_write_them() -> None:
+    # One of each way of writing it.
+    assert {"on_hold", "paused_by_channel", "lines_cut", "payment_incomplete"} <= set(
+        holds_of_channels()
+    )
+    assert len(HOLDS) > 30
+
+
+@pytest.mark.parametrize("hold", sorted(HOLDS))
 def test_why_an_order_must_not_ship_is_said_in_chinese(hold: str) -> None:
     assert CHINESE.search(words.say(hold))
 
