@@ -7,6 +7,7 @@ sent twice is one decision. Whether there is anything to do is for the refund's 
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeAlias
 
@@ -19,6 +20,7 @@ from chassis import metrics
 from chassis.commands import StillPending
 from chassis.ids import request_id
 from chassis.producer import DeliveryFailed
+from chassis.texts import WORDS
 from services.console import words
 from services.console.pages import order_page
 from services.console.signin import Session
@@ -26,6 +28,8 @@ from services.console.web import AtDesk, Desk, SignedIn
 
 REASON_CHARS_MAX = 200
 KEY_CHARS_MAX = 64
+PLAIN = r"^[^\x00-\x1f\x7f]*$"
+"""Of what a form carries along; what it is from the page is nothing else."""
 
 
 class Press(Struct, frozen=True, kw_only=True):
@@ -55,14 +59,17 @@ class Pressed(Struct, frozen=True, kw_only=True):
     form_token: str
 
 
+_Key: TypeAlias = Annotated[str, Form(min_length=1, max_length=KEY_CHARS_MAX, pattern=PLAIN)]
+
+
 async def _form(
     request: Request,
     desk: AtDesk,
     session: SignedIn,
     *,
-    order_id: Annotated[str, Form(max_length=KEY_CHARS_MAX)],
-    refund_id: Annotated[str, Form(max_length=KEY_CHARS_MAX)],
-    press: Annotated[str, Form(min_length=1, max_length=KEY_CHARS_MAX)],
+    order_id: _Key,
+    refund_id: _Key,
+    press: _Key,
     reason: Annotated[str, Form()] = "",
     form_token: Annotated[str, Form()] = "",
 ) -> Pressed:
@@ -86,8 +93,8 @@ async def answered(form: Pressed, press: Press, **more: Any) -> Response:
     request, desk, session = form.request, form.desk, form.session
     if not hmac.compare_digest(form.form_token.encode(), session.form_token.encode()):
         raise HTTPException(403, "页面已过期，请刷新后再试")
-    if not form.reason or len(form.reason) > REASON_CHARS_MAX:
-        told = f"请写明理由，不超过 {REASON_CHARS_MAX} 字。"
+    if not 0 < len(form.reason) <= REASON_CHARS_MAX or re.search(WORDS, form.reason) is None:
+        told = f"请写明理由，不超过 {REASON_CHARS_MAX} 字，不含控制字符。"
         metrics.DOOR_REQUESTS.labels(press.door, "malformed").inc()
         return await order_page(request, desk, session, form.order_id, told=told, status=422)
     if await desk.views.order(form.order_id) is None:

@@ -278,7 +278,7 @@ class Views:
     async def order(self, order_id: str) -> OrderDetail | None:
         """One order with its timeline, or None when nothing is known under this id."""
         row = await self._pool.fetchrow(
-            "SELECT key, document FROM console.cards WHERE key = $1", order_id
+            "SELECT key, document FROM console.cards WHERE key = $1", order_id.replace("\x00", "")
         )
         if row is None:
             return None

@@ -20,6 +20,7 @@ from chassis.commands import CommandDesk, StillPending
 from chassis.http import as_json, as_problem, read_body, unauthorised
 from chassis.postgres import AWAY
 from chassis.producer import DeliveryFailed
+from chassis.texts import NAME, SAID, WORDS, is_name
 from services.fulfillment.domain.model import OPEN, REFUSALS, Stage
 from services.fulfillment.domain.rules import Step
 from services.fulfillment.steps import AskedOfParcel, replace_command, step_command
@@ -35,10 +36,13 @@ WEIGHTS_MAX = 10_000
 REPLACE = "replace-waybill"
 BODY_BYTES_MAX = 1024 * 1024
 
-_Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=80)]
-_CommandId: TypeAlias = Annotated[str, Meta(max_length=80)]
-_ParcelId: TypeAlias = Annotated[str, Meta(max_length=90)]
-_Said: TypeAlias = Annotated[str, Meta(max_length=200, pattern=r"\S")]
+NAME_CHARS_MAX = 80
+
+_Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=NAME_CHARS_MAX, pattern=NAME)]
+_CommandId: TypeAlias = Annotated[str, Meta(max_length=80, pattern=NAME)]
+_ParcelId: TypeAlias = Annotated[str, Meta(max_length=90, pattern=NAME)]
+_Reason: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200, pattern=WORDS)]
+_Said: TypeAlias = Annotated[str, Meta(max_length=200, pattern=SAID)]
 
 
 class StepWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,7 +72,7 @@ class ReplacementWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     actor: _Name
     carrier: _Name
     waybill_no: _Name
-    reason: Annotated[str, Meta(min_length=1, max_length=200)]
+    reason: _Reason
     command_id: _CommandId = ""
     parcel_id: _ParcelId = ""
 
@@ -130,7 +134,7 @@ class WarehouseDoors:
         limit = request.query_params.get("limit", str(QUEUE_DEFAULT))
         if state not in OPEN:
             return _bad("state_unknown", f"state: {', '.join(OPEN)}")
-        if not limit.isdecimal() or not 1 <= int(limit) <= QUEUE_MAX:
+        if not limit.isdecimal() or len(limit) > 6 or not 1 <= int(limit) <= QUEUE_MAX:
             return _bad("limit_out_of_range", f"limit: 1-{QUEUE_MAX}")
         try:
             parcels = await self.reader.queue(Stage(state), int(limit))
@@ -143,13 +147,15 @@ class WarehouseDoors:
         """GET: one order's parcel, with its `further` ones; 404 when there is none."""
         if refused := unauthorised(request, self.token):
             return refused
+        order_id = request.path_params["order_id"]
+        if not is_name(order_id, NAME_CHARS_MAX):
+            return _unknown()
         try:
-            parcel = await self.reader.parcel(request.path_params["order_id"])
+            parcel = await self.reader.parcel(order_id)
         except AWAY:
             return _away()
         if parcel is None:
-            title = REFUSALS["unknown_parcel"]
-            return as_problem(404, "unknown_parcel", title)
+            return _unknown()
         return as_json(view(parcel, self.clock.now()))
 
     async def step(self, request: Request) -> Response:
@@ -159,6 +165,8 @@ class WarehouseDoors:
         order_id, name = request.path_params["order_id"], request.path_params["step"]
         if name not in set(Step):
             return as_problem(404, "step_unknown", "没有这一步")
+        if not is_name(order_id, NAME_CHARS_MAX):
+            return _unknown()
         wanted = await _body(request, StepWanted)
         if isinstance(wanted, Response):
             return wanted
@@ -178,13 +186,16 @@ class WarehouseDoors:
         """POST {actor, carrier, waybill_no, reason, command_id?}: 200, 409 or 202 like a step."""
         if refused := unauthorised(request, self.token):
             return refused
+        order_id = request.path_params["order_id"]
+        if not is_name(order_id, NAME_CHARS_MAX):
+            return _unknown()
         wanted = await _body(request, ReplacementWanted)
         if isinstance(wanted, Response):
             return wanted
         return await self._asked_one(
             REPLACE,
             replace_command(
-                request.path_params["order_id"],
+                order_id,
                 carrier=wanted.carrier,
                 waybill_no=wanted.waybill_no,
                 reason=wanted.reason,
@@ -216,7 +227,7 @@ class WarehouseDoors:
         if refused := unauthorised(request, self.token):
             return refused
         sku = request.query_params.get("sku", "")
-        if not sku:
+        if not is_name(sku, NAME_CHARS_MAX):
             return _bad("sku_missing", "sku: which one")
         try:
             found = await self.sku_weights.read(sku)
@@ -288,6 +299,10 @@ async def _body(request: Request, kind: Any) -> Any:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return _bad("bad_body", str(error)[:200])
+
+
+def _unknown() -> Response:
+    return as_problem(404, "unknown_parcel", REFUSALS["unknown_parcel"])
 
 
 def _bad(code: str, detail: str) -> Response:

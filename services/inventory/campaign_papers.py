@@ -22,7 +22,7 @@ LINES_MAX = 1_000
 """Their rows are locked at once: orders of theirs wait meanwhile."""
 CHANNELS_MAX = 50
 
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\S")]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^(?=\s*\S)[^\x00-\x1f\x7f]*$")]
 
 
 class AllottedPieces(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 from chassis.clock import Clock
 from chassis.ids import request_id
+from chassis.texts import SAID
 from schemas.events.commands_inventory import (
     AdjustmentLine,
     AdjustStock,
@@ -36,10 +37,8 @@ from services.inventory.doors import Code
 
 LINES_MAX = 5_000
 
-Actor = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\S")]
-Reason = Annotated[
-    str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x08\x0e-\x1f\x7f]*\S")
-]
+Actor = Annotated[str, Meta(min_length=1, max_length=64, pattern=SAID)]
+Reason = Annotated[str, Meta(min_length=1, max_length=500, pattern=SAID)]
 When = Annotated[datetime, Meta(tz=True)]
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -23,6 +23,7 @@ from chassis.commands import CommandDesk, StillPending
 from chassis.errors import Unavailable
 from chassis.http import as_json, as_problem, read_body, unauthorised
 from chassis.ids import request_id
+from chassis.texts import NAME, WORDS, is_name
 from schemas.events.commands_refunds import (
     ApproveRefund,
     ConfirmReturn,
@@ -38,6 +39,10 @@ from services.refunds.store import Desk
 BODY_BYTES_MAX: Final = 64 * 1024
 LINES_MAX: Final = 200
 REASON_CHARS_MAX: Final = 500
+NAME_CHARS_MAX: Final = 128
+
+_Name: TypeAlias = Annotated[str, Meta(max_length=NAME_CHARS_MAX, pattern=NAME)]
+_Words: TypeAlias = Annotated[str, Meta(pattern=WORDS)]
 
 T = TypeVar("T", bound=Struct)
 
@@ -52,47 +57,47 @@ class AskedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of POST /refunds. No lines: everything left."""
 
-    order_id: str
-    request_key: str
-    actor: str
+    order_id: _Name
+    request_key: _Name
+    actor: _Name
     kind: Literal["refund_only", "return_and_refund"] = "refund_only"
     lines: tuple[AskedLine, ...] = ()
     include_freight: bool = False
     damaged: bool = False
-    reason: str = ""
+    reason: _Words = ""
 
 
 class Judged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of approve and refuse."""
 
-    actor: str
-    role: str
-    reason: str = ""
+    actor: _Name
+    role: _Name
+    reason: _Words = ""
 
 
 class Returned(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of returned: what the warehouse found. `reason` is what it rests on, such as an inspection slip."""
 
-    actor: str
+    actor: _Name
     good: bool
-    reason: str = ""
+    reason: _Words = ""
 
 
 class LookAgain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of look-again. The same `request_key` again is the same press; without one every press is its own."""
 
-    actor: str
-    reason: str
-    request_key: str = ""
+    actor: _Name
+    reason: _Words
+    request_key: _Name = ""
 
 
 class Resolve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of resolve-double-refund: what became of money that may have gone twice. `request_key` as of look-again."""
 
-    actor: str
-    reason: str
+    actor: _Name
+    reason: _Words
     outcome: Literal["only_ours", "only_channel", "recovered", "written_off"]
-    request_key: str = ""
+    request_key: _Name = ""
 
 
 class _Unread(Exception):
@@ -154,8 +159,10 @@ class Doors:
     async def request(self, request: Request) -> Response:
         """POST /refunds."""
         asked = await _body(request, Asked)
-        if len(asked.lines) > LINES_MAX or not asked.request_key or not asked.actor:
+        named = asked.order_id and asked.request_key and asked.actor
+        if len(asked.lines) > LINES_MAX or not named:
             return as_problem(422, "bad_request", "请求内容不完整")
+        _require_short(asked.reason, "理由")
         refund_id = refund_id_of(asked.order_id, asked.request_key)
         now = self.clock.now()
         command = RequestRefund(
@@ -192,6 +199,7 @@ class Doors:
         _require_said(judged.actor, "请写明操作人")
         if kind is RefuseRefund:
             _require_said(judged.reason, "请写明拒绝的理由")
+        _require_short(judged.reason, "理由")
         order_id, refund_id = _names(request)
         now = self.clock.now()
         command = kind(
@@ -211,8 +219,7 @@ class Doors:
         """POST /refunds/{order_id}/{refund_id}/returned."""
         found = await _body(request, Returned)
         _require_said(found.actor, "请写明操作人")
-        if len(found.reason) > REASON_CHARS_MAX:
-            return as_problem(422, "bad_request", f"依据不能超过 {REASON_CHARS_MAX} 字")
+        _require_short(found.reason, "依据")
         order_id, refund_id = _names(request)
         now = self.clock.now()
         command = ConfirmReturn(
@@ -231,8 +238,7 @@ class Doors:
         wanted = await _body(request, LookAgain)
         _require_said(wanted.actor, REASONS["resumed_without_reason"])
         _require_said(wanted.reason, REASONS["resumed_without_reason"])
-        if len(wanted.reason) > REASON_CHARS_MAX:
-            return as_problem(422, "bad_request", f"理由不能超过 {REASON_CHARS_MAX} 字")
+        _require_short(wanted.reason, "理由")
         order_id, refund_id = _names(request)
         now = self.clock.now()
         key = wanted.request_key or now.isoformat()
@@ -251,8 +257,7 @@ class Doors:
         wanted = await _body(request, Resolve)
         _require_said(wanted.actor, REASONS["resolved_without_reason"])
         _require_said(wanted.reason, REASONS["resolved_without_reason"])
-        if len(wanted.reason) > REASON_CHARS_MAX:
-            return as_problem(422, "bad_request", f"理由不能超过 {REASON_CHARS_MAX} 字")
+        _require_short(wanted.reason, "理由")
         order_id, refund_id = _names(request)
         now = self.clock.now()
         key = wanted.request_key or now.isoformat()
@@ -277,7 +282,7 @@ class Doors:
         """GET /double-refunds?order_id=&open=&limit=; `open=1` leaves out what is settled."""
         limit = _limit(request)
         found = await self.desk.doubts(
-            order_id=request.query_params.get("order_id", ""),
+            order_id=_asked_for(request, "order_id"),
             standing=request.query_params.get("open", "") == "1",
             limit=limit,
         )
@@ -287,8 +292,8 @@ class Doors:
         """GET /refunds?state=&order_id=&limit=."""
         limit = _limit(request)
         found = await self.desk.cases(
-            state=request.query_params.get("state", ""),
-            order_id=request.query_params.get("order_id", ""),
+            state=_asked_for(request, "state"),
+            order_id=_asked_for(request, "order_id"),
             limit=limit,
         )
         return as_json({"refunds": found})
@@ -329,8 +334,31 @@ def _require_said(text: str, title: str) -> None:
         raise _Unread(as_problem(422, "bad_request", title))
 
 
+def _require_short(text: str, what: str) -> None:
+    """Raises _Unread for a text that is longer than anybody reads."""
+    if len(text) > REASON_CHARS_MAX:
+        raise _Unread(as_problem(422, "bad_request", f"{what}不能超过 {REASON_CHARS_MAX} 字"))
+
+
+def _require_named(*names: str) -> None:
+    """Raises _Unread for what cannot be the number of an order or a refund."""
+    if not all(is_name(name, NAME_CHARS_MAX) for name in names):
+        raise _Unread(as_problem(422, "bad_request", "编号为空、过长或含不可用字符"))
+
+
+def _asked_for(request: Request, name: str) -> str:
+    """What a list is narrowed to, or "". Raises _Unread."""
+    given = request.query_params.get(name, "")
+    if given:
+        _require_named(given)
+    return given
+
+
 def _names(request: Request) -> tuple[str, str]:
-    return str(request.path_params["order_id"]), str(request.path_params["refund_id"])
+    """Order and refund of the path. Raises _Unread."""
+    order_id, refund_id = request.path_params["order_id"], request.path_params["refund_id"]
+    _require_named(order_id, refund_id)
+    return order_id, refund_id
 
 
 async def _body(request: Request, kind: type[T]) -> T:

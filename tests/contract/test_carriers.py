@@ -36,7 +36,7 @@ from services.fulfillment.carriers import (
     Waybills,
     WaybillsGiven,
 )
-from services.fulfillment.carriers._trace import BEIJING
+from services.fulfillment.carriers._trace import BEIJING, PLACE_CHARS_MAX
 from services.fulfillment.carriers.kuaidi100 import STATES
 
 EXAMPLES = Path(__file__).parent / "examples" / "carriers"
@@ -211,6 +211,36 @@ def test_a_shorter_list_and_an_empty_number_are_parcels_left_out() -> None:
     assert given_ == WaybillsGiven(waybills={"2": "750002"})
 
 
+NO_NUMBERS = ["", "7", "7" * 41, "750001\0", "750001\n", "75 0001", "运单750001"]
+
+
+def given_as(name: str, number: str) -> HttpAnswer:
+    """A provider's answer that gives parcel 1 this number."""
+    if name == "cainiao":
+        rows = [{"objectId": "1", "waybillCode": number}]
+        content: dict[str, Any] = {"success": "true", "waybillCloudPrintResponseList": rows}
+    else:
+        order = {"orderId": "1", "waybillNoInfoList": [{"waybillType": 1, "waybillNo": number}]}
+        result = json.dumps({"success": True, "msgData": order})
+        content = {"apiResultCode": "A1000", "apiResultData": result}
+    return HttpAnswer(status=200, body=json.dumps(content).encode())
+
+
+@pytest.mark.parametrize("name", GIVERS)
+def test_a_number_that_no_carrier_gives_counts_as_not_given(name: str) -> None:
+    read = calls(name).read_get_answer
+    assert read(given_as(name, "75-000001")) == WaybillsGiven(waybills={"1": "75-000001"})
+    for number in NO_NUMBERS:
+        assert read(given_as(name, number)) == WaybillsGiven(waybills={}), number
+
+
+def test_a_place_holds_what_can_be_shown() -> None:
+    step = {"time": "2026-11-11 12:00:00", "areaName": "浙江\0,杭州" + "市" * 100}
+    news = tracking("kuaidi100").read_push(push(trace("5", data=[step])), SECRET)
+    assert isinstance(news, tuple)
+    assert news[0].place == ("浙江,杭州" + "市" * 100)[:PLACE_CHARS_MAX]
+
+
 def test_a_voided_waybill_is_read() -> None:
     answer = HttpAnswer(status=200, body=b'{"success":"true","discardResult":"true"}')
     assert calls("cainiao").read_discard_answer(answer) == Discarded()
@@ -306,13 +336,23 @@ def test_the_vectors_push_without_a_trace_is_a_delivery_of_unknown_time() -> Non
     [
         '{"status":"polling","lastResult":{"nu":"","state":"3"}}',
         '{"status":"polling","lastResult":{"nu":"' + "7" * 41 + '","state":"3"}}',
-        '{"status":"polling","lastResult":{"nu":"7","state":3}}',
-        '{"status":"polling","lastResult":{"nu":"7","state":"3","data":[{"time":"gestern"}]}}',
-        '{"status":"polling","lastResult":{"nu":"7","state":"3","data":[{"time":"0001-01-01 00:00:00"}]}}',
-        '{"status":"polling","lastResult":{"nu":"7","state":"3","deep":' + "[" * 20_000 + "}}",
+        '{"status":"polling","lastResult":{"nu":"750001\\u0000","state":"3"}}',
+        '{"status":"polling","lastResult":{"nu":"750001","state":3}}',
+        '{"status":"polling","lastResult":{"nu":"750001","state":"3","data":[{"time":"gestern"}]}}',
+        '{"status":"polling","lastResult":{"nu":"750001","state":"3","data":[{"time":"0001-01-01 00:00:00"}]}}',
+        '{"status":"polling","lastResult":{"nu":"750001","state":"3","deep":' + "[" * 20_000 + "}}",
         "{}",
     ],
-    ids=["no number", "long number", "number as state", "bad time", "zero date", "deep", "empty"],
+    ids=[
+        "no number",
+        "long number",
+        "no carrier's number",
+        "number as state",
+        "bad time",
+        "zero date",
+        "deep",
+        "empty",
+    ],
 )
 def test_a_signed_push_that_makes_no_sense_is_refused(param: str) -> None:
     refused = tracking("kuaidi100").read_push(push(param), SECRET)

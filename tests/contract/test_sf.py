@@ -252,7 +252,7 @@ def test_an_unknown_step_is_on_its_way(op_code: str) -> None:
 
 
 def pushed(step: dict[str, object], key: str = "long-secret") -> Any:
-    whole = {"mailno": "SF1", "acceptTime": "2026-05-21 08:10:00", "opCode": "50"} | step
+    whole = {"mailno": "SF0001", "acceptTime": "2026-05-21 08:10:00", "opCode": "50"} | step
     body = json.dumps({"Body": {"WaybillRoute": [whole]}}).encode()
     return sf.read_push(TrackingPush(body=body, key=key), "long-secret")
 
@@ -262,6 +262,7 @@ def pushed(step: dict[str, object], key: str = "long-secret") -> Any:
     [
         {"mailno": ""},
         {"mailno": "7" * 41},
+        {"mailno": "SF0001\0"},
         {"acceptTime": "gestern"},
         {"acceptTime": "0001-01-01 00:00:00"},
         {"opCode": 50},

@@ -6,7 +6,6 @@ from types import MappingProxyType
 
 BEIJING = timezone(timedelta(hours=8))
 PLACE_CHARS_MAX = 60
-WAYBILL_CHARS_MAX = 40
 _YEAR_MIN = 2000  # a zero date means "not known"
 
 TEXTS: Mapping[str, str] = MappingProxyType(
@@ -20,6 +19,11 @@ TEXTS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Status → what people read instead of the carriers' own texts."""
+
+
+def place_of(text: str | None) -> str:
+    """Return the name of a place as it can be kept and shown."""
+    return "".join(sign for sign in text or "" if sign.isprintable())[:PLACE_CHARS_MAX]
 
 
 def moved_at(text: str) -> datetime | None:

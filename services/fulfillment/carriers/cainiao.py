@@ -31,6 +31,7 @@ from services.fulfillment.carriers import (
     Waybills,
     WaybillsGiven,
 )
+from services.fulfillment.domain.rules import WAYBILL_NO
 
 PER_CALL_MAX = 10  # TMS_WAYBILL_GET's own limit
 _FORM = (("content-type", "application/x-www-form-urlencoded; charset=utf-8"),)
@@ -91,7 +92,7 @@ def read_get_answer(answer: HttpAnswer) -> WaybillsGiven | CallFailed:
         waybills={
             given.objectId: given.waybillCode
             for given in read.waybillCloudPrintResponseList
-            if given.waybillCode
+            if WAYBILL_NO.fullmatch(given.waybillCode)
         }
     )
 

@@ -15,7 +15,8 @@ import msgspec
 
 from chassis.signatures import REJECT, SignatureVector
 from services.fulfillment.carriers import Provider, PushRefused, Seen, Tracking, TrackingPush
-from services.fulfillment.carriers._trace import PLACE_CHARS_MAX, TEXTS, WAYBILL_CHARS_MAX, moved_at
+from services.fulfillment.carriers._trace import TEXTS, moved_at, place_of
+from services.fulfillment.domain.rules import WAYBILL_NO
 
 _FIELDS_MAX = 8
 
@@ -87,7 +88,7 @@ def read_push(push: TrackingPush, secret: str) -> tuple[Seen, ...] | PushRefused
     result = read.lastResult
     if read.status == "abort" or result is None:
         return ()
-    if not result.nu or len(result.nu) > WAYBILL_CHARS_MAX:
+    if not WAYBILL_NO.fullmatch(result.nu):
         return PushRefused(status=400, code="bad_waybill")
     status = STATES.get(result.state, "in_transit")
     newest = max(result.data, key=lambda step: step.time or step.ftime, default=_Step())
@@ -99,7 +100,7 @@ def read_push(push: TrackingPush, secret: str) -> tuple[Seen, ...] | PushRefused
             waybill_no=result.nu,
             status=status,
             moved_at=at,
-            place=(newest.areaName or "")[:PLACE_CHARS_MAX],
+            place=place_of(newest.areaName),
             text=TEXTS[status],
         ),
     )

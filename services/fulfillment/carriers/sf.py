@@ -46,7 +46,8 @@ from services.fulfillment.carriers import (
     Waybills,
     WaybillsGiven,
 )
-from services.fulfillment.carriers._trace import PLACE_CHARS_MAX, TEXTS, WAYBILL_CHARS_MAX, moved_at
+from services.fulfillment.carriers._trace import TEXTS, moved_at, place_of
+from services.fulfillment.domain.rules import WAYBILL_NO
 
 CREATE = "EXP_RECE_CREATE_ORDER"
 FIND = "EXP_RECE_SEARCH_ORDER_RESP"
@@ -345,7 +346,7 @@ def _given(order: _Order) -> WaybillsGiven | CallFailed:
     main = [
         number.waybillNo
         for number in order.waybillNoInfoList or ()
-        if number.waybillType == _MAIN and number.waybillNo
+        if number.waybillType == _MAIN and WAYBILL_NO.fullmatch(number.waybillNo)
     ]
     return WaybillsGiven(waybills={order.orderId: main[0]} if main else {})
 
@@ -357,10 +358,10 @@ def _seen(steps: Sequence[tuple[str, _Step]]) -> tuple[Seen, ...] | None:
     seen: list[tuple[datetime, Seen]] = []
     for waybill_no, step in steps:
         at = moved_at(step.acceptTime)
-        if at is None or not waybill_no or len(waybill_no) > WAYBILL_CHARS_MAX:
+        if at is None or not WAYBILL_NO.fullmatch(waybill_no):
             return None
         status = STATES.get(step.opCode, "in_transit")
-        place = (step.acceptAddress or "")[:PLACE_CHARS_MAX]
+        place = place_of(step.acceptAddress)
         news = Seen(
             waybill_no=waybill_no, status=status, moved_at=at, place=place, text=TEXTS[status]
         )

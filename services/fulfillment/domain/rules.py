@@ -68,7 +68,8 @@ _TRACKING_RANK = MappingProxyType(
 """Tells two steps of the same second apart; the time decides otherwise."""
 DELIVERED = "delivered"
 _CARRIER = re.compile(r"[A-Z0-9]{2,16}")
-_WAYBILL_NO = re.compile(r"[A-Za-z0-9-]{6,40}")
+WAYBILL_NO = re.compile(r"[A-Za-z0-9-]{6,40}")
+"""What carriers number parcels with; anything else is none."""
 
 
 class Weight(Struct, frozen=True):
@@ -221,7 +222,7 @@ def replace_label(parcel: Parcel, carrier: str, waybill_no: str, now: datetime) 
         return Refusal("waybill_missing")
     if not _CARRIER.fullmatch(carrier):
         return Refusal("carrier_malformed")
-    if not _WAYBILL_NO.fullmatch(waybill_no):
+    if not WAYBILL_NO.fullmatch(waybill_no):
         return Refusal("waybill_malformed")
     if (parcel.carrier, parcel.waybill_no) == (carrier, waybill_no):
         return parcel

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.events.commands_refunds import ResumePayout
 from services.console.payouts import LOOK_AGAIN
-from services.console.pressing import REASON_CHARS_MAX
+from services.console.pressing import KEY_CHARS_MAX, REASON_CHARS_MAX
 from services.refunds.domain.rules import REASONS
 from tests.browser.story import Story
 from tests.integration.console.rig import Rig
@@ -55,12 +55,26 @@ async def test_a_press_bears_who_is_signed_in_and_the_reason(rig: Rig) -> None:
     assert third.command_id != first.command_id, "a page that was shown anew is another"
 
 
-@pytest.mark.parametrize("why", ["", "   ", "长" * (REASON_CHARS_MAX + 1)])
+@pytest.mark.parametrize("why", ["", "   ", "a\0b", "长" * (REASON_CHARS_MAX + 1)])
 async def test_without_a_fitting_reason_nothing_is_asked(rig: Rig, why: str) -> None:
     client, form = await opened(rig)
     answer = await press(client, form, why)
     assert (answer.status_code, rig.asked.commands) == (422, [])
     assert "请写明理由" in answer.text
+
+
+@pytest.mark.parametrize("name", ["order_id", "refund_id", "press"])
+async def test_a_form_that_no_page_has_is_refused(rig: Rig, name: str) -> None:
+    client, form = await opened(rig)
+    for text in ("", "\0", "R1\0", "R1\n", "7" * (KEY_CHARS_MAX + 1)):
+        answer = await press(client, {**form, name: text}, "再查一次")
+        assert (answer.status_code, rig.asked.commands) == (422, []), repr(text)
+
+
+async def test_an_order_that_cannot_be_is_not_found(rig: Rig) -> None:
+    client = rig.with_session()
+    for path in ("/orders/%00", "/api/orders/DS%00"):
+        assert (await client.get(path)).status_code == 404
 
 
 async def test_a_refusal_says_why_and_is_shown_on_the_page(rig: Rig) -> None:

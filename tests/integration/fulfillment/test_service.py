@@ -337,11 +337,12 @@ PUSH_ROWS = [
     (b"garbage", 400, "param_missing"),
     (b"", 400, "param_missing"),
     (push("[]"), 400, "bad_param"),
-    (push('{"status":"polling","lastResult":{"nu":"7","state":"3"}}'), 404, "unknown_waybill"),
+    (push('{"status":"polling","lastResult":{"nu":"7","state":"3"}}'), 400, "bad_waybill"),
+    (push('{"status":"polling","lastResult":{"nu":"750007","state":"3"}}'), 404, "unknown_waybill"),
     (
         push(
             '{"status":"polling","lastResult":'
-            '{"nu":"7","state":"0","data":[{"time":"9999-01-01 00:00:00"}]}}'
+            '{"nu":"750007","state":"0","data":[{"time":"9999-01-01 00:00:00"}]}}'
         ),
         400,
         "bad_time",
