@@ -23,6 +23,7 @@ from chassis.errors import Invalid, StartRefused, Unavailable
 from chassis.log import logger
 from chassis.processor import Handlers, Record
 from chassis.storage import Advance
+from chassis.texts import holds_nul
 from chassis.topics import TOPICS
 
 QUEUE_BATCHES_MAX = 2
@@ -59,6 +60,8 @@ ASSIGN_TIMEOUT_S = 30.0
 ASSIGN_PAUSE_S = 0.5
 ENDS_TRIES = 300
 ENDS_PAUSE_S = 0.1
+COMMANDS = "commands-"
+"""What topics of commands begin with."""
 RUSH_RECORDS = 50
 RUSH_WAIT_S = 0.04
 """After a batch of this many records the next one may wait this long to become full."""
@@ -264,13 +267,7 @@ class KafkaSource:
         partition, offset = int(message.partition() or 0), int(message.offset() or 0)
         raw = message.value() or b""
         try:
-            event: Struct | None = None
-            if self._codec.record_type(raw) in self._handlers:
-                event = self._codec.decode(raw)
-                key, version = key_and_version(event)
-            else:
-                peeked = self._codec.peek(raw)
-                key, version = peeked.key, peeked.version
+            event, key, version = understood(self._codec, self._handlers, source, raw)
         except Invalid as invalid:
             return Record(
                 source=source,
@@ -336,6 +333,26 @@ class KafkaSource:
             TopicPartition(p.topic, p.partition, stored[self._names[p.topic], p.partition])
             for p in partitions
         ]
+
+
+def understood(
+    codec: Codec, handlers: Handlers, source: str, raw: bytes
+) -> tuple[Struct | None, str, int]:
+    """Event (None where nobody decides on its type), key and version of a record.
+
+    Raises Invalid, also for a NUL in a text: Postgres would refuse the statement of the whole batch, for ever. Beside
+    keys only commands are looked at, for they bring what people and other systems wrote.
+    """
+    event: Struct | None = None
+    if codec.record_type(raw) in handlers:
+        event = codec.decode(raw)
+        key, version = key_and_version(event)
+    else:
+        peeked = codec.peek(raw)
+        key, version = peeked.key, peeked.version
+    if "\0" in key or (source.startswith(COMMANDS) and holds_nul(event)):
+        raise Invalid("nul_in_text")
+    return event, key, version
 
 
 def _with_remedy(error: BaseException) -> BaseException:

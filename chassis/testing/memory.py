@@ -16,7 +16,7 @@ from typing import Any
 from chassis.codec import Codec
 from chassis.errors import Invalid
 from chassis.processor import Appended, Emitted, Handlers, Kept, Processor, Record, Rewritten
-from chassis.source import Batch, owned_together
+from chassis.source import Batch, owned_together, understood
 from chassis.storage import Advance, Unpublished
 from chassis.topics import TOPICS
 from schemas.events.command_results import CommandSettled
@@ -126,8 +126,7 @@ def decode(  # noqa: PLR0917 — the coordinates of one record
 ) -> Record:
     """A record as a source gives it."""
     try:
-        peeked = codec.peek(value)
-        event = codec.decode(value) if peeked.record in handlers else None
+        event, known_by, version = understood(codec, handlers, domain, value)
     except Invalid as invalid:
         return Record(
             domain,
@@ -140,7 +139,7 @@ def decode(  # noqa: PLR0917 — the coordinates of one record
             raw_key=key.encode(),
             invalid=invalid.code,
         )
-    return Record(domain, partition, offset, peeked.key, peeked.version, event, value)
+    return Record(domain, partition, offset, known_by, version, event, value)
 
 
 def _empty() -> dict[str, Any]:

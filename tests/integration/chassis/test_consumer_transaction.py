@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 
 from chassis.codec import codec
 from schemas.events.command_results import CommandSettled
@@ -82,6 +83,25 @@ async def test_poison_becomes_a_dead_letter_and_the_stream_goes_on(rig: Rig) -> 
     }
     assert all(position.startswith("orders/") for position, _, _ in dead)
     assert await rig.order("TB2") == ToyOrder(placed=1)
+
+
+async def test_a_command_with_a_nul_dies_alone(rig: Rig) -> None:
+    """Postgres would refuse the statement of the whole batch, now and after every restart."""
+    await rig.publish([placed("TB1"), placed("TB2")])
+    await rig.drain()
+    spoilt = [hold("TB\0", "c-1"), hold("TB1", "c\0"), replace(hold("TB1", "c-3"), reason="a\0")]
+    for command in spoilt:
+        await rig.publish_raw("commands-orders", "TB1", codec().encode(command))
+    await rig.publish([hold("TB2", "c-4")])
+
+    await rig.drain()
+
+    dead = await rig.dead()
+    assert {(value, code) for _, value, code in dead} == {
+        (codec().encode(command), "nul_in_text") for command in spoilt
+    }
+    results = [e for e in await rig.emitted("command-results") if isinstance(e, CommandSettled)]
+    assert [(result.command_id, result.outcome) for result in results] == [("c-4", "done")]
 
 
 async def test_what_follows_a_dead_letter_waits_until_it_is_redriven(rig: Rig) -> None:

@@ -1,15 +1,19 @@
 """A partition number belongs to one worker over all the sources of its processor."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from msgspec.structs import asdict, replace
 
 from chassis import source
 from chassis.codec import codec
 from chassis.errors import StartRefused
+from chassis.processor import Decision
 from chassis.source import KafkaSource, owned_together
 from chassis.storage import Advance
+from schemas.events.commands_orders import HoldOrder, LiftHold
 
 BEFORE = {
     ("orders", 0): 5,
@@ -18,6 +22,14 @@ BEFORE = {
     ("shipments", 1): 0,
     ("refunds", 0): 9,
 }
+HOLD = HoldOrder(
+    order_id="TB1",
+    command_id="c1",
+    issued_at=datetime(2026, 11, 11, tzinfo=UTC),
+    actor="客服01",
+    reason="等买家确认",
+)
+OF_NO_HANDLER = LiftHold(**asdict(replace(HOLD, order_id="TB\0")))
 ASSIGNED = [("orders", 0), ("orders", 1), ("shipments", 0), ("shipments", 1)]
 
 
@@ -83,3 +95,106 @@ async def test_who_is_fenced_says_how_to_mend_it(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(StartRefused, match="DANSHU_INSTANCE"):
         await reading.next_batch(10.0)
     await reading.stop()
+
+
+class Came:
+    """One message of a topic, as the client gives it."""
+
+    def __init__(self, topic: str, offset: int, value: bytes) -> None:
+        self._topic = topic
+        self._offset = offset
+        self._value = value
+
+    def error(self) -> None:
+        """It came."""
+
+    def topic(self) -> str:
+        return self._topic
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self._offset
+
+    def value(self) -> bytes:
+        return self._value
+
+    def key(self) -> bytes:
+        return b"as it came"
+
+    def headers(self) -> None:
+        """None."""
+
+
+class Bringing:
+    """A client that is given one partition and finds these messages in it."""
+
+    def __init__(self, messages: list[Came]) -> None:
+        self._messages = messages
+        self._on_assign: Any = None
+
+    def subscribe(self, topics: list[str], *, on_assign: Any, on_revoke: Any) -> None:
+        del on_revoke
+        self._partitions = [TopicPartition(topic, 0) for topic in topics]
+        self._on_assign = on_assign
+
+    def get_watermark_offsets(self, *_asked: object, **_patience: object) -> tuple[int, int]:
+        return 0, len(self._messages)
+
+    def assign(self, _partitions: object) -> None:
+        """As told."""
+
+    def resume(self, _partitions: object) -> None:
+        """As told."""
+
+    def poll(self, _timeout_s: float) -> Came | None:
+        if self._on_assign is not None:
+            self._on_assign(self, self._partitions)
+            self._on_assign = None
+        return self._messages.pop(0) if self._messages else None
+
+    def consume(self, _count: int, _timeout_s: float) -> list[Came]:
+        rest, self._messages = self._messages, []
+        return rest
+
+    def close(self) -> None:
+        """Leaves."""
+
+
+async def test_a_command_with_a_nul_dies_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Postgres would refuse the statement of its batch, for ever."""
+    commands = [
+        replace(HOLD, reason="等买家\0确认"),
+        replace(HOLD, order_id="TB\0"),
+        replace(HOLD, command_id="c\0"),
+        OF_NO_HANDLER,
+        HOLD,
+    ]
+    values = [codec().encode(command) for command in commands]
+    messages = [Came("t.commands.orders.v1", at, value) for at, value in enumerate(values)]
+
+    async def positions(first: Any) -> dict[tuple[str, int], int]:
+        return dict.fromkeys(first, 0)
+
+    monkeypatch.setattr(source, "Consumer", lambda _options: Bringing(messages))
+    reading = KafkaSource(
+        {},
+        prefix="t",
+        processor="p",
+        sources=("commands-orders",),
+        handlers={HoldOrder: lambda *_asked: Decision(state=None)},
+        codec=codec(),
+        batch_records=10,
+        positions=positions,
+    )
+    reading.start()
+    batch = await reading.next_batch(10.0)
+    await reading.stop()
+
+    assert batch is not None
+    assert [record.invalid for record in batch.records] == [*["nul_in_text"] * 4, ""]
+    assert batch.records[-1].event == HOLD
+    for record, value in zip(batch.records[:4], values, strict=False):
+        assert (record.key, record.event, record.raw) == ("", None, value)
+        assert record.raw_key == b"as it came"
