@@ -30,6 +30,8 @@ class Problem(Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+RETRY_SOON = {"retry-after": "2"}
+"""With every 503 of a door whose server is away: the answer to when."""
 STARTING = Problem(
     status=503, code="starting", title="服务正在启动,请稍后再试", detail="it waits for its servers"
 )

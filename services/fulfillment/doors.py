@@ -17,7 +17,15 @@ from starlette.routing import Route
 
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
-from chassis.http import as_json, as_problem, read_body, unauthorised
+from chassis.http import (
+    RETRY_SOON,
+    Problem,
+    as_json,
+    as_problem,
+    problem_response,
+    read_body,
+    unauthorised,
+)
 from chassis.postgres import AWAY
 from chassis.producer import DeliveryFailed
 from chassis.texts import NAME, SAID, WORDS, is_name
@@ -35,6 +43,7 @@ QUEUE_DEFAULT = 100
 WEIGHTS_MAX = 10_000
 REPLACE = "replace-waybill"
 BODY_BYTES_MAX = 1024 * 1024
+AWAY_NOW = Problem(status=503, code="away", title="暂时无法处理，请稍后重试")
 
 NAME_CHARS_MAX = 80
 
@@ -310,4 +319,4 @@ def _bad(code: str, detail: str) -> Response:
 
 
 def _away() -> Response:
-    return as_problem(503, "away", "暂时无法处理，请稍后重试")
+    return problem_response(AWAY_NOW, RETRY_SOON)

@@ -2,14 +2,14 @@
 
 Guarantees: nothing is written here; a POST is a command to the order's one writer and answers 200 with what
 was done, 409 with the reason of a refusal, or 202 when the answer has not come in time (ask again with the
-same `command_id`: it has one effect).
+same `command_id`: it has one effect). 503: a server is away, and what was asked may be done all the same.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,14 +22,24 @@ from starlette.routing import Route
 
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
-from chassis.http import as_json, as_problem, read_body, unauthorised
-from chassis.postgres import Pool
+from chassis.http import (
+    RETRY_SOON,
+    Problem,
+    as_json,
+    as_problem,
+    problem_response,
+    read_body,
+    unauthorised,
+)
+from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
+from chassis.producer import DeliveryFailed
 from schemas.events.commands_orders import CancelOrder, HoldOrder, LiftHold, ReviewOrder
 from services.orders.store import QUERIES, funnel, read_order
 from services.orders.views import view
 
 BODY_MAX_BYTES = 16_384
 TEXT_MAX_CHARS = 500
+AWAY_NOW = Problem(status=503, code="away", title="暂时无法处理，请稍后重试")
 _ORDER_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
@@ -87,30 +97,37 @@ class Doors:
         """The ASGI application."""
         return Starlette(
             routes=[
-                Route("/funnel", self._funnel, methods=["GET"]),
-                Route("/orders/{order_id}", self._show, methods=["GET"]),
-                Route("/orders/{order_id}/{name}", self._ask, methods=["POST"]),
+                Route("/funnel", self._guarded(self._funnel), methods=["GET"]),
+                Route("/orders/{order_id}", self._guarded(self._show), methods=["GET"]),
+                Route("/orders/{order_id}/{name}", self._guarded(self._ask), methods=["POST"]),
             ]
         )
 
-    async def _funnel(self, request: Request) -> Response:
-        if refused := unauthorised(request, self.token):
-            return refused
+    def _guarded(
+        self, answer: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def behind(request: Request) -> Response:
+            if refused := unauthorised(request, self.token):
+                return refused
+            try:
+                return await answer(request)
+            except (*AWAY, DeliveryFailed):
+                return problem_response(AWAY_NOW, RETRY_SOON)
+
+        return behind
+
+    async def _funnel(self, _request: Request) -> Response:
         return as_json(await funnel(self.pool))
 
     async def _show(self, request: Request) -> Response:
-        if refused := unauthorised(request, self.token):
-            return refused
         order_id = request.path_params["order_id"]
         if not _ORDER_ID.fullmatch(order_id):
             return _unknown()
-        async with self.pool.acquire() as connection:
+        async with self.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             found = await read_order(connection, order_id)
         return _unknown() if found is None else as_json(view(found))
 
     async def _ask(self, request: Request) -> Response:
-        if refused := unauthorised(request, self.token):
-            return refused
         order_id, name = request.path_params["order_id"], request.path_params["name"]
         if name not in COMMANDS:
             return as_problem(404, "command_unknown", "没有这个操作")
@@ -119,7 +136,7 @@ class Doors:
         ask = await _read(request)
         if isinstance(ask, Response):
             return ask
-        async with self.pool.acquire() as connection:
+        async with self.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             known = await connection.fetchval(QUERIES["order"], order_id)
         if known is None:
             return _unknown()

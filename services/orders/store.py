@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from chassis.errors import StartRefused
-from chassis.postgres import Connection, Pool, named_queries
+from chassis.postgres import ACQUIRE_TIMEOUT_S, Connection, Pool, named_queries
 from chassis.processor import Appended, Column, FactsSource, Kept, Record, typed
 from chassis.rules import Table, load_tables, unmet
 from schemas.events.orders import OrderAmended, OrderLinesMatched, OrderPaid, OrderPlaced
@@ -229,7 +229,7 @@ async def read_order(connection: Connection, order_id: str) -> ReadOrder | None:
 
 async def funnel(pool: Pool) -> dict[str, int]:
     """Orders per state, every state named."""
-    async with pool.acquire() as connection:
+    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
         rows = await connection.fetch(QUERIES["funnel"])
     counts = {state.value: 0 for state in State if state is not State.NEW}
     return counts | {row["state"]: row["orders"] for row in rows}

@@ -2,7 +2,8 @@
 
 Every door here needs the bearer token (gateways come by `notices.py`). A change is a command to the order's single writer; its result decides the
 status: 201 or 200 done, 409 refused (problem with the reason), 202 durable but not decided yet: ask again
-with the same `request_key`, which never makes a second refund.
+with the same `request_key`, which never makes a second refund. 503: a server is away, and what was asked may
+be done all the same; that is asked again, too.
 """
 
 from __future__ import annotations
@@ -21,8 +22,17 @@ from chassis import metrics
 from chassis.clock import Clock
 from chassis.commands import CommandDesk, StillPending
 from chassis.errors import Unavailable
-from chassis.http import as_json, as_problem, read_body, unauthorised
+from chassis.http import (
+    RETRY_SOON,
+    Problem,
+    as_json,
+    as_problem,
+    problem_response,
+    read_body,
+    unauthorised,
+)
 from chassis.ids import request_id
+from chassis.producer import DeliveryFailed
 from chassis.texts import NAME, WORDS, is_name
 from schemas.events.commands_refunds import (
     ApproveRefund,
@@ -40,8 +50,12 @@ BODY_BYTES_MAX: Final = 64 * 1024
 LINES_MAX: Final = 200
 REASON_CHARS_MAX: Final = 500
 NAME_CHARS_MAX: Final = 128
+COUNT_MAX: Final = 2**31 - 1
+"""What the command's record can say."""
+AWAY_NOW: Final = Problem(status=503, code="unavailable", title="暂时不可用，请稍后再试")
 
 _Name: TypeAlias = Annotated[str, Meta(max_length=NAME_CHARS_MAX, pattern=NAME)]
+_Count: TypeAlias = Annotated[int, Meta(ge=1, le=COUNT_MAX)]
 _Words: TypeAlias = Annotated[str, Meta(pattern=WORDS)]
 
 T = TypeVar("T", bound=Struct)
@@ -50,8 +64,8 @@ T = TypeVar("T", bound=Struct)
 class AskedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Pieces of one line."""
 
-    line_no: int
-    quantity: int
+    line_no: _Count
+    quantity: _Count
 
 
 class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -149,8 +163,8 @@ class Doors:
                 response = await answer(request)
             except _Unread as unread:
                 response = unread.response
-            except Unavailable:
-                response = as_problem(503, "unavailable", "暂时不可用，请稍后再试")
+            except (Unavailable, DeliveryFailed):
+                response = problem_response(AWAY_NOW, RETRY_SOON)
             metrics.DOOR_REQUESTS.labels(f"refunds.{name}", str(response.status_code)).inc()
             return response
 

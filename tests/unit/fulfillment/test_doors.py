@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 
 from chassis.clock import ManualClock
 from chassis.commands import CommandDesk, StillPending
+from chassis.producer import DeliveryFailed
 from services.fulfillment.doors import WarehouseDoors
 from services.fulfillment.store import ParcelReader
 from services.fulfillment.weights import SkuWeights
@@ -125,3 +126,11 @@ async def test_a_sku_that_cannot_be_has_no_weight() -> None:
 async def test_a_queue_of_no_sensible_length_is_refused(limit: str) -> None:
     refused = await answered(Behind(), f"/parcels?limit={limit}", method="GET")
     assert (refused.status_code, refused.json()["code"]) == (400, "limit_out_of_range")
+
+
+@pytest.mark.parametrize("path", [*BODIES, "/parcels/commands"])
+async def test_a_command_that_kafka_did_not_take_is_to_be_asked_again(path: str) -> None:
+    behind = Behind(failing=DeliveryFailed("timed out"))
+    answer = await answered(behind, path, BODIES.get(path, [ONE_OF_MANY]))
+    assert (answer.status_code, answer.json()["code"]) == (503, "away")
+    assert answer.headers["retry-after"] == "2"

@@ -10,7 +10,10 @@ import pytest
 from starlette.applications import Starlette
 
 from chassis.clock import ManualClock
+from chassis.codec import codec
 from chassis.commands import CommandDesk, StillPending
+from chassis.errors import Unavailable
+from chassis.producer import DeliveryFailed
 from services.refunds.doors import NAME_CHARS_MAX, REASON_CHARS_MAX, Doors
 from services.refunds.store import Desk
 from tests.unit.refunds.desk import NOON
@@ -122,3 +125,24 @@ async def test_a_reason_may_have_lines() -> None:
     await answered(behind, "/refunds", ASKED | {"reason": "少发\n补发过一次"})
     (command,) = behind.asked
     assert command.reason == "少发\n补发过一次"
+
+
+@pytest.mark.parametrize("away", [DeliveryFailed("timed out"), Unavailable("Postgres")], ids=repr)
+async def test_while_a_server_is_away_a_door_says_when_to_ask_again(away: Exception) -> None:
+    lists = [("/refunds", None, "GET"), ("/double-refunds", None, "GET")]
+    for path, body, method in [*((p, b, "POST") for p, b in BODIES.items()), *lists]:
+        answer = await answered(Behind(failing=away), path, body, method)
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable"), path
+        assert answer.headers["retry-after"] == "2"
+
+
+@pytest.mark.parametrize("name", ["line_no", "quantity"])
+async def test_pieces_that_no_record_can_say_are_refused(name: str) -> None:
+    for number, status in ((0, 422), (-1, 422), (2**31, 422), (2**31 - 1, 202)):
+        behind = Behind()
+        line = {"line_no": 1, "quantity": 1} | {name: number}
+        answer = await answered(behind, "/refunds", ASKED | {"lines": [line]})
+        assert answer.status_code == status, number
+        assert len(behind.asked) == (status == 202)
+        for command in behind.asked:
+            assert codec().decode(codec().encode(command)) == command
