@@ -27,6 +27,8 @@ from services.fulfillment.domain.model import (
 
 DEFAULT_UNIT_WEIGHT_G = 500
 """Weight of one piece of a SKU whose weight nobody gave: heavy enough to rarely surprise a courier."""
+WEIGHT_G_MAX = 2**31 - 1
+"""What a parcel's record can say. Nobody sends 2,000 t; an order of that weight must not stop the others."""
 
 
 class Step(StrEnum):
@@ -73,14 +75,14 @@ WAYBILL_NO = re.compile(r"[A-Za-z0-9-]{6,40}")
 
 
 class Weight(Struct, frozen=True):
-    """Of a parcel. `estimated`: at least one SKU's weight is not known."""
+    """Of a parcel. `estimated`: at least one SKU's weight is not known, or it is more than can be said."""
 
     weight_g: int
     estimated: bool
 
 
 def weigh(lines: Sequence[Line], unit_weights_g: Mapping[str, int]) -> Weight:
-    """Add up the pieces; an unknown SKU counts `DEFAULT_UNIT_WEIGHT_G` each."""
+    """Add up the pieces; an unknown SKU counts `DEFAULT_UNIT_WEIGHT_G` each. Never above `WEIGHT_G_MAX`."""
     total_g = 0
     estimated = False
     for line in lines:
@@ -89,6 +91,8 @@ def weigh(lines: Sequence[Line], unit_weights_g: Mapping[str, int]) -> Weight:
             unit_g = DEFAULT_UNIT_WEIGHT_G
             estimated = True
         total_g += unit_g * line.quantity
+    if total_g > WEIGHT_G_MAX:
+        return Weight(WEIGHT_G_MAX, estimated=True)
     return Weight(total_g, estimated)
 
 

@@ -21,7 +21,7 @@ from schemas.events.shipments import (
     WaybillVoided,
 )
 from services.fulfillment.domain.model import REFUSALS, Stage
-from services.fulfillment.domain.rules import Step
+from services.fulfillment.domain.rules import WEIGHT_G_MAX, Step
 from tests.unit.fulfillment.parcels import (
     NOON,
     ORDER,
@@ -374,3 +374,20 @@ def test_cancel_hold_and_ship_in_any_order_leave_one_answer(acts: list[str], at:
     kinds = ledger.kinds()
     assert ("ParcelShipped" in kinds) != ("ParcelCancelled" in kinds)
     assert ("ParcelCancelRefused" in kinds) == ("ParcelShipped" in kinds)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "weight_g", "estimated"),
+    [(7, 7_000_000, False), (2_147, 2_147_000_000, False), (2_148, WEIGHT_G_MAX, True)],
+)
+def test_a_parcel_weighs_no_more_than_its_record_can_say(
+    pieces: int, weight_g: int, *, estimated: bool
+) -> None:
+    ledger = Ledger(unit_weights_g={"CL01-01": 1_000_000})
+    ledger.apply(ready(lines=(line(quantity=pieces),)))
+    [planned] = ledger.told
+    assert isinstance(planned, ParcelPlanned)
+    parcel = ledger.parcel()
+    assert parcel is not None
+    assert (planned.weight_g, parcel.weight_estimated) == (weight_g, estimated)
+    assert ("估算" in planned.reason) is estimated
