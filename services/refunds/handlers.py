@@ -354,7 +354,9 @@ def record_payout(
             refund_id=case.refund_id,
             reason=command.reason,
         )
-        return _moved(state, command.order_id, ended, (failed,), at.now)
+        decision = _moved(state, command.order_id, ended, (failed,), at.now)
+        # The money that did not go may be what another case of the order waits for.
+        return ending.and_then(decision, command.order_id, at)
     account = rules.with_case(state, ended)
     settled = telling.settled(
         account, command.order_id, case, command.gateway, command.gateway_request_no, at.now

@@ -21,6 +21,7 @@ from services.refunds.domain.doubt import OUTCOMES, RESOLUTIONS_KEPT
 from services.refunds.domain.model import Account, CaseState
 from services.refunds.domain.payout import Stage
 from services.refunds.domain.rules import REASONS, gone_fen
+from services.refunds.store import CaseChanged
 from tests.unit.refunds.desk import (
     NOON,
     ORDER,
@@ -368,6 +369,34 @@ def test_while_it_is_in_doubt_the_channels_money_counts_as_gone(outcome: str) ->
     desk.payout(outcome)
     paid_now = desk.stands("refund-2") is CaseState.PAYING
     assert paid_now == (outcome == "failed")
+
+
+def test_what_waited_for_money_alone_goes_on_when_another_payout_has_failed() -> None:
+    desk = RefundDesk(
+        placed(line(1, 1, 6_000), line(2, 1, 4_000)), paid(10_000), shipped(ORDER, (1, 1), (2, 1))
+    )
+    for refund_id, line_no, kind in (
+        ("refund-1", 1, "refund_only"),
+        ("by-clerk", 2, "return_and_refund"),
+    ):
+        desk.request(refund_id, (line_no, 1), kind=kind)
+        for role in desk.case(refund_id).approvals_needed:
+            desk.approve(role, f"of-{role}", refund_id)
+    assert desk.stands() is CaseState.PAYING
+    desk.give(ended("refunded", (2, 1), fen=3_000, refund_id="there"))
+    desk.resolve("written_off", refund_id="there")
+    assert account(desk).beyond == {"there": 3_000}
+    desk.returned("by-clerk")
+    assert (desk.stands("by-clerk"), desk.case("by-clerk").goods) == (
+        CaseState.AWAITING_GOODS,
+        "good",
+    )
+    decision = desk.payout("failed")
+    assert desk.stands() is CaseState.FAILED
+    assert desk.stands("by-clerk") is CaseState.PAYING
+    assert decision.result_id == "refund-1"
+    changed = [one for one in decision.effects if isinstance(one, CaseChanged)]
+    assert [one.case.refund_id for one in changed] == ["refund-1", "by-clerk"]
 
 
 # ---- whatever comes, in whatever order -------------------------------------------------------------
