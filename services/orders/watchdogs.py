@@ -7,15 +7,14 @@ that two services looking at once, or one looking twice, have one effect.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 
 from chassis.clock import Clock
 from chassis.commands import CommandDesk
-from chassis.errors import Unavailable
 from chassis.ids import request_id
 from chassis.log import logger
-from chassis.postgres import AWAY, Pool
+from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
 from schemas.events.commands_orders import CloseUnpaid
 from services.orders import metrics
 from services.orders.settings import OrdersSettings
@@ -40,32 +39,48 @@ def closing(order_ids: Sequence[str], now: datetime) -> tuple[CloseUnpaid, ...]:
 
 
 async def look(pool: Pool, desk: CommandDesk, clock: Clock, settings: OrdersSettings) -> None:
-    """Looks once. Raises Unavailable when Postgres does not answer."""
+    """Looks once. A part that Postgres does not answer (in time) is left for the next look, and keeps back no other.
+
+    Closing comes first: counting all orders may take longer than a statement is given.
+    """
     now = clock.now()
-    try:
-        async with pool.acquire() as connection:
-            rows = await connection.fetch(
-                QUERIES["unpaid"], now - timedelta(seconds=settings.unpaid_close_s), CLOSE_MAX
-            )
-            overdue = await connection.fetchval(
-                QUERIES["overdue"], now - timedelta(seconds=settings.unshipped_warn_s)
-            )
-        counts = await funnel(pool)
-    except AWAY as error:
-        raise Unavailable(f"Postgres: {type(error).__name__}") from error
-    metrics.UNSHIPPED_OVERDUE.set(overdue)
-    for state, orders in counts.items():
-        metrics.IN_STATE.labels(state).set(orders)
-    if commands := closing([row["key"] for row in rows], now):
-        await desk.issue(commands)
-        metrics.UNPAID_CLOSED.inc(len(commands))
+    await _patiently(
+        "unpaid", _close(pool, desk, now, now - timedelta(seconds=settings.unpaid_close_s))
+    )
+    await _patiently(
+        "unshipped", _count_overdue(pool, now - timedelta(seconds=settings.unshipped_warn_s))
+    )
+    await _patiently("funnel", _count_states(pool))
 
 
 async def watch(pool: Pool, desk: CommandDesk, clock: Clock, settings: OrdersSettings) -> None:
     """Looks again and again, until cancelled; a server that is away is waited for."""
     while True:
-        try:
-            await look(pool, desk, clock, settings)
-        except Unavailable as error:
-            logger.warning("waiting", task="watchdogs", why=str(error))
+        await look(pool, desk, clock, settings)
         await asyncio.sleep(settings.watch_every_s)
+
+
+async def _patiently(part: str, looking: Awaitable[None]) -> None:
+    try:
+        await looking
+    except AWAY as error:
+        logger.warning("waiting", task="watchdogs", part=part, why=type(error).__name__)
+
+
+async def _close(pool: Pool, desk: CommandDesk, now: datetime, placed_before: datetime) -> None:
+    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+        rows = await connection.fetch(QUERIES["unpaid"], placed_before, CLOSE_MAX)
+    if commands := closing([row["key"] for row in rows], now):
+        await desk.issue(commands)
+        metrics.UNPAID_CLOSED.inc(len(commands))
+
+
+async def _count_overdue(pool: Pool, paid_before: datetime) -> None:
+    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+        overdue = await connection.fetchval(QUERIES["overdue"], paid_before)
+    metrics.UNSHIPPED_OVERDUE.set(overdue)
+
+
+async def _count_states(pool: Pool) -> None:
+    for state, orders in (await funnel(pool)).items():
+        metrics.IN_STATE.labels(state).set(orders)
