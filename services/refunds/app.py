@@ -18,6 +18,7 @@ from services.refunds.handlers import EXTENSION_HANDLERS, HANDLERS
 from services.refunds.notices import NoticeDoor
 from services.refunds.settings import RefundsSettings
 from services.refunds.store import COLUMNS, CasesOfBatch, Desk, Journal, tier_table
+from services.refunds.watch import Watch
 
 MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 
@@ -70,5 +71,5 @@ async def build(context: Context[RefundsSettings]) -> Parts:
     return Parts(
         processors=(accounts,),
         door=Starlette(routes=[*doors.routes(), *notices.routes()]),
-        tasks=(dispatcher.run,),
+        tasks=(dispatcher.run, Watch(journal=journal).run),
     )

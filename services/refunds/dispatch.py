@@ -23,7 +23,6 @@ from chassis.log import logger
 from chassis.outgoing import NoAnswer, Outgoing
 from chassis.producer import DeliveryFailed
 from schemas.events.commands_refunds import GiveUpPayout, RecordPayout
-from services.refunds import metrics
 from services.refunds.domain.giving_up import ACTOR
 from services.refunds.domain.payout import (
     Answer,
@@ -71,7 +70,7 @@ class Dispatcher:
                 taken = await self._take(self.calls_max - len(running))
                 running |= {asyncio.create_task(self.step(payout)) for payout in taken}
                 if not running:
-                    await self._rest()
+                    await asyncio.sleep(self.idle_s)
                     continue
                 done, running = await asyncio.wait(
                     running, timeout=self.idle_s, return_when=asyncio.FIRST_COMPLETED
@@ -93,15 +92,6 @@ class Dispatcher:
             logger.warning("waiting", dispatcher="payouts", why=str(error))
             await asyncio.sleep(AWAY_PAUSE_S)
             return ()
-
-    async def _rest(self) -> None:
-        try:
-            payouts, doubts = await self.journal.waiting_for_people()
-            metrics.NEEDS_PERSON.set(payouts)
-            metrics.DOUBLE_REFUNDS.set(doubts)
-        except Unavailable as error:
-            logger.warning("waiting", dispatcher="payouts", why=str(error))
-        await asyncio.sleep(self.idle_s)
 
     async def step(self, payout: Payout) -> None:
         """One call for one taken payout and what follows from it; lost work is taken again later."""
