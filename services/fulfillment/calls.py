@@ -249,10 +249,12 @@ class Caller:
             self.pace.settled(parcel.parcel_id, now_ms)
 
     def _labelled(self, parcel: Parcel, waybill_no: str) -> RecordWaybill:
+        # A number that another parcel had may be free the next time; the same number again changes nothing.
+        now = self.clock.now()
         return RecordWaybill(
             order_id=parcel.order_id,
-            command_id=request_id("waybill", parcel.parcel_id, waybill_no),
-            issued_at=self.clock.now(),
+            command_id=request_id("waybill", parcel.parcel_id, waybill_no, now.isoformat()),
+            issued_at=now,
             actor=ACTOR,
             parcel_id=parcel.parcel_id,
             waybill_no=waybill_no,

@@ -28,7 +28,7 @@ from schemas.events.order_states import (
     OrderHoldLifted,
     OrderReadyToFulfil,
 )
-from services.fulfillment.domain.model import Parcel, parcel_id_of
+from services.fulfillment.domain.model import Parcel, TakeWaybill, parcel_id_of
 from services.fulfillment.domain.rules import Step
 from services.fulfillment.handlers import processor
 from services.fulfillment.steps import replace_command, step_command
@@ -138,6 +138,10 @@ class Ledger:
     def parcel(self, order_id: str = ORDER) -> Parcel | None:
         kept = self._known.kept.get(order_id)
         return kept.state if kept else None
+
+    def let_go(self, waybill_no: str) -> None:
+        """Nobody holds this number any more, as when whoever held it by mistake was given another."""
+        self._known.facts.apply(TakeWaybill(waybill_no, ""))
 
     def kinds(self) -> list[str]:
         return [type(event).__name__ for event in self.told]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, cast, get_args
 from urllib.parse import parse_qsl
 
@@ -25,10 +26,10 @@ from schemas.events.commands_fulfillment import (
 from services.fulfillment.calls import Caller, peer_of
 from services.fulfillment.carriers.sf import DIGESTS
 from services.fulfillment.domain.model import FormerLabel, Parcel, Stage, parcel_id_of
-from services.fulfillment.pacing import Discard, Get, Pace
+from services.fulfillment.pacing import SETTLE_MS, Discard, Get, Pace
 from services.fulfillment.settings import FulfillmentSettings
 from services.fulfillment.store import ParcelReader
-from tests.unit.fulfillment.parcels import NOON, ORDER
+from tests.unit.fulfillment.parcels import NOON, ORDER, Ledger, ready
 
 
 def test_a_provider_with_a_url_and_without_what_it_needs_stops_the_start() -> None:
@@ -96,6 +97,7 @@ async def after_asking_for(
     carrier: str = "SF",
     phone: str = "13000000001",
     unused: FormerLabel | None = None,
+    at: datetime = NOON,
 ) -> Outside:
     """What came of asking for one parcel's waybill, or of having a label of it voided."""
     seal = PersonalSeal(MasterKeys.parse(new_master_key_text()))
@@ -117,7 +119,7 @@ async def after_asking_for(
     caller = Caller(
         reader=cast("ParcelReader", outside),
         desk=cast("CommandDesk", outside),
-        clock=ManualClock(NOON),
+        clock=ManualClock(at),
         peer=peer_of(SETTINGS),
         seal=seal,
         outgoing=cast("Outgoing", outside),
@@ -141,6 +143,22 @@ async def test_a_parcel_gets_its_label_with_one_call() -> None:
     (command,) = outside.issued
     assert isinstance(command, RecordWaybill)
     assert command.waybill_no == "SF0000000000001"
+
+
+async def test_a_number_that_was_another_parcels_is_taken_once_it_is_free() -> None:
+    ledger = Ledger()
+    for order_id in ("TB2026111100002", ORDER):
+        ledger.apply(ready(order_id))
+    ledger.label("SF0000000000001", "TB2026111100002")
+    (first,) = (await after_asking_for({CREATED: NUMBER})).issued
+    assert ledger.command(first) == "waybill_taken"
+    ledger.let_go("SF0000000000001")
+    later = NOON + timedelta(milliseconds=SETTLE_MS)
+    for at in (later, later + timedelta(seconds=1)):
+        (again,) = (await after_asking_for({CREATED: NUMBER}, at=at)).issued
+        assert ledger.command(again) == "done"
+    assert ledger.kinds().count("WaybillIssued") == 2
+    assert ledger.command(first) == "waybill_taken", "the same attempt gets its first answer"
 
 
 async def test_an_order_taken_before_is_looked_up_and_labelled() -> None:
