@@ -241,6 +241,44 @@ def test_a_place_holds_what_can_be_shown() -> None:
     assert news[0].place == ("浙江,杭州" + "市" * 100)[:PLACE_CHARS_MAX]
 
 
+def refused_as(name: str, code: str, text: str) -> HttpAnswer:
+    """A provider's answer that refuses, in its own words."""
+    content: dict[str, Any] = {"success": "false", "errorCode": code, "errorMsg": text}
+    if name == "sf":
+        result = json.dumps({"success": False, "errorCode": code, "errorMsg": text})
+        content = {"apiResultCode": "A1000", "apiResultData": result}
+    return HttpAnswer(status=200, body=json.dumps(content).encode())
+
+
+@pytest.mark.parametrize("name", GIVERS)
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("已揽收", "已揽收"),
+        ("余额不足，差 1200 元", "余额不足，差 1200 元"),
+        ("手机号13000001234有误", "手机号…有误"),
+        ("电话 130 0000-1234 错误", "电话 … 错误"),
+        ("收件人【测试收货人】不存在", "收件人…不存在"),
+        ('receiver "测试(收货)人" unknown', "receiver … unknown"),
+        ("地址（示例路 1 号", "地址…"),
+        ("a\0b\nc", "a b c"),
+        ("说" * 75 + "13000001234", "说" * 75 + "…"),
+        ("", ""),
+    ],
+)
+def test_a_refusal_says_why_and_names_nobody(name: str, text: str, kept: str) -> None:
+    for read in (calls(name).read_get_answer, calls(name).read_discard_answer):
+        failed = read(refused_as(name, "8252", text))
+        assert failed == CallFailed(kind=FailureKind.REFUSED, code="8252", detail=kept)
+
+
+@pytest.mark.parametrize("name", GIVERS)
+def test_a_code_is_short_and_holds_no_words(name: str) -> None:
+    failed = calls(name).read_get_answer(refused_as(name, "B01\0 “测试” " + "x" * 90, ""))
+    assert isinstance(failed, CallFailed)
+    assert failed.code == ("B01测试" + "x" * 90)[:16]
+
+
 def test_a_voided_waybill_is_read() -> None:
     answer = HttpAnswer(status=200, body=b'{"success":"true","discardResult":"true"}')
     assert calls("cainiao").read_discard_answer(answer) == Discarded()

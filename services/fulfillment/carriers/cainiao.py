@@ -31,6 +31,7 @@ from services.fulfillment.carriers import (
     Waybills,
     WaybillsGiven,
 )
+from services.fulfillment.carriers._said import code, said
 from services.fulfillment.domain.rules import WAYBILL_NO
 
 PER_CALL_MAX = 10  # TMS_WAYBILL_GET's own limit
@@ -39,7 +40,6 @@ _CHANNELS: Mapping[str, str] = {"taobao": "TB", "jd": "JD"}
 _OTHER_CHANNEL = "OTHERS"
 # LINK's own errors (signature, shape, time-out, throttling, account): never the parcel's fault.
 _LINK_ERRORS = frozenset(f"S{number:02d}" for number in range(1, 14))
-_DETAIL_CHARS_MAX = 80
 
 
 class _Given(msgspec.Struct):
@@ -171,8 +171,8 @@ def _read(answer: HttpAnswer) -> _Answer | CallFailed:
     transient = read.errorCode in _LINK_ERRORS or not read.errorCode
     return CallFailed(
         kind=FailureKind.AGAIN if transient else FailureKind.REFUSED,
-        code=read.errorCode or "no_code",
-        detail=read.errorMsg[:_DETAIL_CHARS_MAX],
+        code=code(read.errorCode) or "no_code",
+        detail=said(read.errorMsg),
     )
 
 

@@ -46,6 +46,7 @@ from services.fulfillment.carriers import (
     Waybills,
     WaybillsGiven,
 )
+from services.fulfillment.carriers._said import code, said
 from services.fulfillment.carriers._trace import TEXTS, moved_at, place_of
 from services.fulfillment.domain.rules import WAYBILL_NO
 
@@ -82,7 +83,6 @@ _VOID_BEFORE = frozenset({"8037", "8253"})
 _OUR_ACCOUNT = frozenset({"6126", "8114", "8119", "20052"})
 _CLEAR_PHONE = re.compile(r"\+?[0-9][0-9 \-]{4,24}")
 _PHONE_TAIL = 4
-_DETAIL_CHARS_MAX = 80
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
@@ -324,18 +324,18 @@ def _read(answer: HttpAnswer, kind: type[_T]) -> _T | CallFailed:
     try:
         outer = msgspec.json.decode(answer.body, type=_Answer)
         if outer.apiResultCode != "A1000":
-            return CallFailed(kind=FailureKind.AGAIN, code=outer.apiResultCode[:16], detail="")
+            return CallFailed(kind=FailureKind.AGAIN, code=code(outer.apiResultCode), detail="")
         result = msgspec.json.decode(outer.apiResultData or "", type=_Result)
         if result.success:
             return msgspec.json.decode(result.msgData, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return CallFailed(kind=FailureKind.AGAIN, code="unreadable", detail="")
-    code = (result.errorCode or "")[:16]
-    parcels_fault = code.isdecimal() and code not in _OUR_ACCOUNT
+    why = code(result.errorCode)
+    parcels_fault = why.isdecimal() and why not in _OUR_ACCOUNT
     return CallFailed(
         kind=FailureKind.REFUSED if parcels_fault else FailureKind.AGAIN,
-        code=code or "no_code",
-        detail=(result.errorMsg or "")[:_DETAIL_CHARS_MAX],
+        code=why or "no_code",
+        detail=said(result.errorMsg),
     )
 
 
