@@ -70,6 +70,8 @@ class PollWindow(msgspec.Struct, frozen=True, kw_only=True):
 
     since: datetime
     until: datetime
+    opened_at: datetime | None = None
+    """When its first page was asked for; None: with each call anew. What depends on it is the same for all of its pages."""
 
 
 class PageToken(msgspec.Struct, frozen=True, kw_only=True):

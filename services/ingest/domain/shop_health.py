@@ -148,7 +148,8 @@ def next_window(
     start = min(health.polled_until or now - first, now)
     step = max(STEP_MAX / 2 ** min(health.failures, 8), STEP_MIN)
     since = start - overlap_of(channel, settled_after_s)
-    return PollWindow(since=since, until=min(now, start + step, since + channel.window_max))
+    until = min(now, start + step, since + channel.window_max)
+    return PollWindow(since=since, until=until, opened_at=now)
 
 
 def pause_s(health: ShopHealth, interval_s: float, retry_after_ms: int, chance: float) -> float:

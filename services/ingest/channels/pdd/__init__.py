@@ -103,12 +103,15 @@ _decode_sent = msgspec.json.Decoder(_SentAnswer).decode
 def poll_request(
     credentials: Credentials, window: PollWindow, page: PageToken | None, now: datetime
 ) -> HttpRequest:
-    """Ask for orders updated in the window, up to what the platform has settled.
+    """Ask for orders updated in the window, up to what the platform had settled when it was opened.
 
-    What is younger lies in the overlap of the next window.
+    What is younger lies in the overlap of the next window. An end that moved from page to page would move rows onto
+    pages that have been read.
     """
     told = credentials.settled_after_s
-    settled = now - (SETTLED_AFTER if told is None else timedelta(seconds=told))
+    settled = (window.opened_at or now) - (
+        SETTLED_AFTER if told is None else timedelta(seconds=told)
+    )
     until = max(window.since, min(window.until, settled))
     business = {
         "start_updated_at": str(int(window.since.timestamp())),

@@ -87,6 +87,18 @@ def test_what_the_platform_has_not_settled_is_not_asked_for() -> None:
     assert fields["start_updated_at"] == fields["end_updated_at"]
 
 
+def test_all_pages_of_a_window_end_at_the_same_time() -> None:
+    window = PollWindow(since=NOW - timedelta(minutes=10), until=NOW, opened_at=NOW)
+    assert CHANNEL.poll_request is not None
+    ends = {
+        dict(parse_qsl(CHANNEL.poll_request(CREDENTIALS, window, page, at).body.decode()))[
+            "end_updated_at"
+        ]
+        for page, at in ((None, NOW), (PageToken(number=3), NOW + timedelta(seconds=90)))
+    }
+    assert ends == {str(int((NOW - timedelta(minutes=3)).timestamp()))}
+
+
 @pytest.mark.parametrize(
     ("code", "sub_code", "kind"),
     [
