@@ -26,7 +26,7 @@ from tests.integration.refunds.peer import assert_paid_once
 from tests.integration.refunds.running import Running, World
 from tests.integration.refunds.test_cli import said
 from tests.integration.refunds.test_ended_there import PATIENT, asked, due, suspected
-from tests.unit.refunds.desk import ORDER, channel_closed, line, paid, placed
+from tests.unit.refunds.desk import ORDER, cancelled, channel_closed, line, paid, placed
 from tests.unit.refunds.test_ended_there import ended
 
 NOW = SystemClock().now()
@@ -151,6 +151,8 @@ async def test_what_the_gateway_confirmed_stands_and_what_was_got_back_may_be_pa
             }
         )
         assert rest.status_code == 201, rest.text
+        # With this all of it is given back, of an order that has not left: it is paid once that is cancelled.
+        await world.publish([cancelled()])
         await world.refund_events(told(RefundSettled, 2))
     trade = f"taobao:T{ORDER}"
     assert_paid_once(
