@@ -23,8 +23,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.commands import StillPending
+from chassis.errors import Unavailable
 from chassis.http import Problem, problem_response
 from chassis.log import logger
+from chassis.postgres import AWAY
 from schemas.events.command_results import CommandSettled
 from services.console import words
 from services.console.live import Broadcast
@@ -201,7 +203,17 @@ def _unexpected(request: Request, error: Exception) -> Response:
     number = secrets.token_hex(4)
     logger.error("page failed", number=number, path=request.url.path, error=type(error).__name__)
     detail = f"稍后再试；如果一直这样，请把事件编号 {number} 告诉技术人员。"
-    return _error(request, 500, "出了点问题", detail, "unexpected")
+    answer = _error(request, 500, "出了点问题", detail, "unexpected")
+    # This one is answered outside of `SecurityHeaders`.
+    for name, value in (*HEADERS.items(), ("cache-control", "no-store")):
+        answer.headers.setdefault(name, value)
+    return answer
+
+
+def _away(request: Request, _cause: Exception) -> Response:
+    answer = _error(request, 503, "暂时不可用", "数据库没有应答，请稍后再试。", "unavailable")
+    answer.headers["retry-after"] = "5"
+    return answer
 
 
 def install_errors(app: FastAPI) -> None:
@@ -210,6 +222,8 @@ def install_errors(app: FastAPI) -> None:
         NotSignedIn: _not_signed_in,
         HTTPException: _http_error,
         RequestValidationError: _malformed,
+        Unavailable: _away,
+        **dict.fromkeys(AWAY, _away),
         Exception: _unexpected,
     }
     for kind, handler in handlers.items():

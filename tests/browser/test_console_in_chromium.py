@@ -197,7 +197,7 @@ def test_keys_help_and_pause_work_and_a_phone_shows_cards(console: Console, page
 NIGHT: tuple[tuple[str, str, str, int, int, tuple[ShopErrors, ...]], ...] = (
     # channel, shop, state, minutes in it, seconds behind, errors
     ("taobao", "旗舰店", "normal", 900, 12, ()),
-    ("tmall", "天猫旗舰店", "normal", 900, 9, (ShopErrors(kind="retry", times=3),)),
+    ("taobao", "天猫旗舰店", "normal", 900, 9, (ShopErrors(kind="retry", times=3),)),
     ("douyin", "抖音小店", "throttled", 4, 260, (ShopErrors(kind="throttled", times=31),)),
     ("pdd", "专营店", "catching_up", 1, 1500, (ShopErrors(kind="retry", times=22),)),
     ("kuaishou", "快手店", "normal", 900, 14, ()),
@@ -293,6 +293,21 @@ def test_a_lost_line_is_said_and_heals(console: Console, page: Page) -> None:
     expect(page.locator("#line")).to_have_text("实时")
     expect(page.locator("#stale")).to_be_hidden()
     expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_an_answer_that_fails_leaves_the_page_as_it_is_and_heals(
+    console: Console, page: Page
+) -> None:
+    sign_in(page, console)
+    page.goto(f"{console.url}/stock")
+    expect(page.locator("#stock")).to_be_visible()
+    page.route("**/stock*", lambda route: route.fulfill(status=503, body="<h1>暂时不可用</h1>"))
+    expect(page.locator("#stale")).to_have_text("暂时读不到新数据，正在重试…")
+    expect(page.locator("#stock")).to_be_visible()
+    expect(page.get_by_text("暂时不可用")).to_have_count(0)
+    page.unroute("**/stock*")
+    with page.expect_response(lambda answer: "/stock" in answer.url and answer.ok):
+        expect(page.locator("#stale")).to_be_hidden(timeout=15_000)
 
 
 def test_a_wrong_password_gets_nobody_in(console: Console, page: Page) -> None:

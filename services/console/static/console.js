@@ -9,6 +9,7 @@
   const fresh = new Set();
   let heardAt = Date.now();
   let connected = false;
+  let failing = false; // the server answers, but not with the part that is shown
   let paused = false;
   let owed = false;
   const underway = new Set();
@@ -19,11 +20,11 @@
   function show() {
     if (!line) return;
     const late = Date.now() - heardAt > SILENT_MS;
-    const on = connected && !late;
+    const on = connected && !late && !failing;
     line.dataset.line = paused ? "paused" : on ? "on" : "off";
     line.lastElementChild.textContent = paused ? "已暂停刷新" : on ? "实时" : "已断开";
     stale.hidden = on || document.hidden;
-    const text = `数据停在 ${clock(heardAt)}，正在重连…`;
+    const text = failing ? "暂时读不到新数据，正在重试…" : `数据停在 ${clock(heardAt)}，正在重连…`;
     if (!stale.hidden && stale.textContent !== text) stale.textContent = text;
   }
 
@@ -122,7 +123,12 @@
     underway.add(asked);
   });
   document.addEventListener("htmx:finally:request", (event) => {
-    underway.delete(event.detail.ctx);
+    const asked = event.detail.ctx;
+    underway.delete(asked);
+    if (asked.response && asked.sourceElement === shown()) {
+      failing = asked.response.status >= 500;
+      show();
+    }
     setTimeout(settle); // htmx frees the way right after this event
   });
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+import asyncpg
 import msgspec
 import pytest
 from msgspec import Struct
@@ -352,6 +353,25 @@ async def test_an_unexpected_error_shows_a_number_and_no_text(
         assert answer.status_code == 500
         assert "事件编号" in answer.text
         assert "secret" not in answer.text
+        assert answer.headers["cache-control"] == "no-store"
+        assert "content-security-policy" in answer.headers
+
+
+@pytest.mark.parametrize(
+    "away", [ConnectionRefusedError(), asyncpg.AdminShutdownError(), TimeoutError()]
+)
+async def test_while_postgres_is_away_that_is_said(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, away: Exception
+) -> None:
+    async def fail(*_: object) -> None:
+        raise away
+
+    client = await rig.signed_in()
+    monkeypatch.setattr(Views, "orders", fail)
+    for path in ("/", "/api/orders"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert "暂时不可用" in answer.text
 
 
 async def test_htmx_gets_the_board_alone_and_a_lost_session_a_redirect(rig: Rig) -> None:
