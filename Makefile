@@ -21,7 +21,7 @@ help: ## Show this list
 
 ##@ Look at it
 .PHONY: demo
-demo: setup ## Three channels' traffic become shipped parcels and settled refunds
+demo: setup ## Twelve channels' orders become shipped parcels and settled refunds
 	$(BIN)/danshu demo
 
 .PHONY: up

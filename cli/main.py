@@ -12,11 +12,13 @@ from typing import Final
 
 import typer
 
+from chassis.errors import StartRefused
+
 # command → (module under cli/, its line in the help). The module offers `app = typer.Typer()`:
 # a command of that name in it is meant, else the whole app, as in `danshu dead-letters list`.
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
-        "demo": ("demo", "Three channels' traffic become shipped parcels and settled refunds."),
+        "demo": ("demo", "Twelve channels' orders become shipped parcels and settled refunds."),
         "up": ("stack", "Bring the embedded servers up: Kafka, registry, Postgres, Valkey."),
         "down": ("stack", "Stop the embedded servers; their data go unless kept."),
         "status": ("stack", "Show how the embedded servers are doing, and their addresses."),
@@ -67,7 +69,7 @@ def main() -> None:
     try:
         build()()
     except Exception as error:
-        if not hasattr(error, "remedy"):
+        if not isinstance(error, StartRefused) and not hasattr(error, "remedy"):
             raise
         sys.stderr.write(f"danshu: {error}\n")
         sys.exit(1)

@@ -249,12 +249,17 @@ def purchases(
     if not found:
         typer.echo("no purchase order is on its way")
     for one in found:
-        expected = f", expected {one['expected_at'][:10]}" if one["expected_at"] else ""
+        expected = f", expected {_day(one['expected_at'])}" if one["expected_at"] else ""
         typer.echo(
             f"{one['document_no']} {one['state']} {one['warehouse']} {one['supplier']}{expected}"
         )
         for code, quantity in one["outstanding"]:
             typer.echo(f"    {code}: {quantity} of {dict(one['goods'])[code]} to come")
+
+
+def _day(moment: str) -> str:
+    """The day in Shanghai."""
+    return f"{datetime.fromisoformat(moment).astimezone(SHANGHAI):%Y-%m-%d}"
 
 
 def _purchase_suggested(url: str, warehouse: str, supplier: str, document: str, actor: str) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from demo.figures import Moment
+from services.console import words
 
 TITLES = {
     "awaiting_payment": "待支付",
@@ -20,7 +21,6 @@ TITLES = {
     "completed": "已完成",
     "cancelled": "已取消",
 }
-CHANNELS = {"taobao": "淘宝", "jd": "京东", "douyin": "抖音"}
 BOOKS = {
     "oversold_units": "超卖件数",
     "negative_rows": "负库存行",
@@ -28,6 +28,7 @@ BOOKS = {
     "ledger_mismatch": "台账差异",
     "batch_mismatch": "批次差异",
     "quota_mismatch": "配额差异",
+    "campaign_mismatch": "活动专留差异",
     "promise_mismatch": "预售差异",
     "valkey_difference": "缓存差异",
 }
@@ -84,10 +85,9 @@ class View:
         table = Table.grid(padding=(0, 2))
         first_s, first = self._seen[0]
         span_s = max(self._seen[-1][0] - first_s, 0.001)
-        for channel, title in CHANNELS.items():
-            count = moment.by_channel.get(channel, 0)
+        for channel, count in sorted(moment.by_channel.items()):
             rate = (count - first.by_channel.get(channel, 0)) / span_s
-            table.add_row(title, f"{count} 单", f"{rate:.1f} 单/秒")
+            table.add_row(words.channel(channel), f"{count} 单", f"{rate:.1f} 单/秒")
         table.add_row("待发布", f"{moment.unpublished} 批", "")
         refunds = moment.refunds
         table.add_row(

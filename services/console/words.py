@@ -31,7 +31,6 @@ STATES: Mapping[str, str] = MappingProxyType(
 CHANNELS: Mapping[str, str] = MappingProxyType(
     {
         "taobao": "淘宝",
-        "tmall": "天猫",
         "jd": "京东",
         "douyin": "抖音",
         "pdd": "拼多多",
