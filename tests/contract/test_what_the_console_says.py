@@ -16,6 +16,7 @@ from services.console.reasons import NOBODY, PROBLEMS, UNSUPPORTED, details, not
 from services.ingest.channels import _calls
 from services.ingest.domain import snapshots
 from services.ingest.domain.model import ProblemCode
+from services.refunds.domain.rules import REASONS as REFUSED
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 NAME = "X-1"
@@ -106,6 +107,7 @@ HOLDS = {
     snapshots.PARTLY_REFUNDED,
     snapshots.IMPORT_DIFFERS,
     snapshots.PAYMENT_TAKEN_BACK,
+    "lottery",
     "unknown_state",
 }
 
@@ -121,6 +123,11 @@ def test_holds_are_found_where_channels_write_them() -> None:
 @pytest.mark.parametrize("hold", sorted(HOLDS))
 def test_why_an_order_must_not_ship_is_said_in_chinese(hold: str) -> None:
     assert CHINESE.search(words.say(hold))
+
+
+@pytest.mark.parametrize("reason", sorted(REFUSED))
+def test_why_refunds_does_not_do_it_is_said_in_chinese(reason: str) -> None:
+    assert CHINESE.search(words.say(reason))
 
 
 def test_a_payloads_problems_are_named_once_and_told_with_what_differs() -> None:
