@@ -26,6 +26,9 @@ class Unavailable(Exception):
 class StartRefused(Exception):
     """The service must not start like this. The message says what is wrong and how to mend it."""
 
+    remedy = ""
+    """At a terminal it is said like every error that brings one."""
+
 
 class TooManyInvalid(Exception):
     """Nearly every record is invalid: more likely our fault than theirs, so the consumer stops instead of

@@ -12,8 +12,6 @@ from typing import Final
 
 import typer
 
-from chassis.errors import StartRefused
-
 # command → (module under cli/, its line in the help). The module offers `app = typer.Typer()`:
 # a command of that name in it is meant, else the whole app, as in `danshu dead-letters list`.
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
@@ -69,7 +67,7 @@ def main() -> None:
     try:
         build()()
     except Exception as error:
-        if not isinstance(error, StartRefused) and not hasattr(error, "remedy"):
+        if not hasattr(error, "remedy"):
             raise
         sys.stderr.write(f"danshu: {error}\n")
         sys.exit(1)

@@ -87,10 +87,10 @@ class Staff:
             units += sum(line["quantity"] for line in lines)
         return units
 
-    async def hand_down_history(self) -> int:
-        """What the scarce and the hot SKUs sold in one warehouse before, made up, and who supplies them; returns the SKUs.
+    async def hand_down_history(self) -> None:
+        """What the scarce and the hot SKUs sold in one warehouse before, made up, and who supplies them.
 
-        So there is something to order from the first minute on. A second call changes nothing.
+        So there is something to order from the first minute on. A second call changes no number.
         """
         http, platform = self._platform.http, self._platform
         catalog = (await http.get(f"{platform.simulators_url}/_sim/catalog")).json()
@@ -127,7 +127,6 @@ class Staff:
                 timeout=30.0,
             )
             answer.raise_for_status()
-        return len(skus)
 
     async def compare_stock(self) -> Any:
         """The evening's sheet of one warehouse against the book, before anything is sold; returns the report.

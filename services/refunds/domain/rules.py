@@ -312,12 +312,11 @@ def moved_on(account: Account, case: Case) -> Case:
     """The case in the state that approvals and goods allow."""
     if case.state in ENDED or case.state is CaseState.PAYING:
         return case
+    if case.approved and not case.whole_unshipped and completes(account, case):
+        case = replace(case, whole_unshipped=True)
     if not case.approved:
         state = CaseState.AWAITING_APPROVAL
-        return case if state is case.state else replace(case, state=state)
-    if not case.whole_unshipped and completes(account, case):
-        case = replace(case, whole_unshipped=True)
-    if goods_secured(account, case) and affordable(account, case):
+    elif goods_secured(account, case) and affordable(account, case):
         state = CaseState.PAYING
     else:
         state = CaseState.AWAITING_GOODS
