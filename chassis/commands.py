@@ -76,7 +76,8 @@ class CommandDesk:
         self._waiting.setdefault(command.command_id, []).append(answer)
         try:
             await self.issue([command])
-            return await asyncio.wait_for(answer, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await answer
         except TimeoutError:
             return StillPending(command.command_id)
         finally:

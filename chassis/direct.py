@@ -72,7 +72,8 @@ class DirectSource:
         self._waiting.append(_Question(key, command, answer))
         self._came.set()
         try:
-            return await asyncio.wait_for(answer, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await answer
         except TimeoutError:
             raise NotInTime("no answer in time") from None
 
@@ -86,7 +87,8 @@ class DirectSource:
     async def next_batch(self, timeout_s: float) -> Batch | None:
         """What waits, at most one question about each aggregate; None after `timeout_s` without any."""
         try:
-            await asyncio.wait_for(self._came.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._came.wait()
         except TimeoutError:
             return None
         records: list[Record] = []

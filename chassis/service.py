@@ -13,6 +13,7 @@ import gc
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,9 @@ from chassis.worker import Worker
 
 VERSION = "0.1.0"
 DRAIN_TIMEOUT_S = 20.0
+END_TIMEOUT_S = 5.0
+"""How long what was cancelled may take to end."""
+END_ATTEMPTS = 3
 WAIT_S = 1.0
 GC_THRESHOLD = 50_000
 CHASSIS_MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
@@ -207,6 +211,8 @@ class _Run:
         stop: asyncio.Future[Any] = asyncio.ensure_future(self._stopping.wait())
         done, _ = await asyncio.wait({stop, *running}, return_when=asyncio.FIRST_COMPLETED)
         self._reasons.append("stopping")
+        for ended in done - {stop}:
+            logger.error("part_ended", part=_name(ended), why=_why(ended))
         await self._close_door()
         await self._drain(running[: len(self._workers)], running[len(self._workers) :])
         for source in sources:
@@ -251,7 +257,10 @@ class _Run:
             _, late = await asyncio.wait(workers, timeout=DRAIN_TIMEOUT_S)
             for running in late:
                 running.cancel()
-        await asyncio.gather(*workers, *tasks, return_exceptions=True)
+        if deaf := await _not_ended([*workers, *tasks]):
+            # Neither at work nor ended, it would be restarted by nobody.
+            logger.error("ended_by_force", parts=deaf)
+            os._exit(1)
 
     async def _prepare(self) -> None:
         settings = self._settings
@@ -294,3 +303,31 @@ class _Run:
         if self._stopping.is_set():
             os._exit(1)  # asked twice: now, without draining
         self._stopping.set()
+
+
+async def _not_ended(parts: Sequence[asyncio.Future[None]]) -> list[str]:
+    """The names of those cancelled parts that live on though they are cancelled again."""
+    left = set(parts)
+    for _ in range(END_ATTEMPTS):
+        _, left = await asyncio.wait(left, timeout=END_TIMEOUT_S)
+        if not left:
+            break
+        for part in left:
+            part.cancel()
+    await asyncio.gather(*(part for part in parts if part not in left), return_exceptions=True)
+    return sorted(map(_name, left))
+
+
+def _why(ended: asyncio.Future[None]) -> str:
+    if ended.cancelled():
+        return "cancelled"
+    if (error := ended.exception()) is None:
+        return "returned"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {last.filename}:{last.lineno}"
+
+
+def _name(part: asyncio.Future[Any]) -> str:
+    if isinstance(part, asyncio.Task):
+        return str(getattr(part.get_coro(), "__qualname__", part.get_name()))
+    return "command results"

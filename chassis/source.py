@@ -173,7 +173,8 @@ class KafkaSource:
     async def next_batch(self, timeout_s: float) -> Batch | None:
         """The next batch in order, or None after `timeout_s`. Raises what ended the thread."""
         try:
-            item = await asyncio.wait_for(self._queue.get(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                item = await self._queue.get()
         except TimeoutError:
             return None
         if isinstance(item, BaseException):

@@ -159,7 +159,8 @@ class Demo:
                         self._console.print(view.line(), highlight=False, soft_wrap=True)
                 period_s = TERMINAL_PERIOD_S if terminal else PLAIN_PERIOD_S
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), period_s)
+                    async with asyncio.timeout(period_s):
+                        await self._stop.wait()
 
     @contextlib.contextmanager
     def _keys(self) -> Iterator[None]:

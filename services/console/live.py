@@ -53,7 +53,8 @@ class Page:
     async def next(self, timeout_s: float) -> Changed | None:
         """What changed since the last call, waiting for it if need be; None after the timeout."""
         try:
-            await asyncio.wait_for(self._news.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
         except TimeoutError:
             return None
         self._news.clear()

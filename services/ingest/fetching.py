@@ -176,7 +176,8 @@ class Fetcher:
             if taken:
                 continue
             try:
-                await asyncio.wait_for(self._shared.wake.wait(), IDLE_S)
+                async with asyncio.timeout(IDLE_S):
+                    await self._shared.wake.wait()
             except TimeoutError:
                 continue
             self._shared.wake.clear()

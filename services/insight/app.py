@@ -85,7 +85,8 @@ class Insight:
             await _first_of(self._stopping.wait(), WATCH_EVERY_S)
         self._reason = "stopping"
         crash = app.crash_reason
-        await asyncio.wait_for(app.stop(), DRAIN_TIMEOUT_S)
+        async with asyncio.timeout(DRAIN_TIMEOUT_S):
+            await app.stop()
         if crash is not None:
             raise crash
 
@@ -155,6 +156,7 @@ def _windows(settings: InsightSettings) -> Windows:
 async def _first_of(event: Awaitable[object], timeout_s: float) -> None:
     """Returns when the event comes or the time is over."""
     try:
-        await asyncio.wait_for(event, timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await event
     except TimeoutError:
         return

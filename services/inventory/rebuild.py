@@ -50,7 +50,8 @@ class EpochKeeper:
                 logger.warning("valkey is not in force", why=str(error))
                 await asyncio.sleep(LOOK_EVERY_S)
             try:
-                await asyncio.wait_for(self._epochs.rebuild_wanted.wait(), LOOK_EVERY_S)
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._epochs.rebuild_wanted.wait()
             except TimeoutError:
                 continue
 

@@ -82,7 +82,8 @@ class Relay:
 
     async def _idle(self) -> None:
         try:
-            await asyncio.wait_for(self.wake.wait(), IDLE_S)
+            async with asyncio.timeout(IDLE_S):
+                await self.wake.wait()
         except TimeoutError:
             return
 

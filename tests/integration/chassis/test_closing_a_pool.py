@@ -70,5 +70,6 @@ async def test_who_does_not_answer_is_left_without(wire: tuple[Wire, str], in_us
     if in_use:
         await pool.acquire()
     wire[0].die()
-    await asyncio.wait_for(close_pool(pool), TOO_LONG_S)
+    async with asyncio.timeout(TOO_LONG_S):
+        await close_pool(pool)
     assert pool.get_size() == 0

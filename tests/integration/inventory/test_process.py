@@ -123,7 +123,8 @@ async def test_a_process_that_cannot_open_its_doors_is_given_no_partitions(
             DANSHU_HTTP_PORT=str(port),
             DANSHU_KAFKA_OPTIONS='{"group.instance.id": "inventory-0"}',
         )
-        output, _ = await asyncio.wait_for(process.communicate(), 60)
+        async with asyncio.timeout(60):
+            output, _ = await process.communicate()
     assert process.returncode == 2
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in output.decode()
     group = f"{inventory.prefix}.inventory"

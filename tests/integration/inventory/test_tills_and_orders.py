@@ -153,7 +153,8 @@ async def test_a_till_whose_process_was_killed_asks_again_and_holds_once(
     async with _client(await ready_line(died)) as client:
         with pytest.raises(httpx2.HTTPError):
             await client.post("/reservations", json=wanted, headers=key)
-        await asyncio.wait_for(died.wait(), 30)
+        async with asyncio.timeout(30):
+            await died.wait()
     committed = point == "batch.after_commit"
     assert await level(inventory, "HZ", "A") == (3, 2 if committed else 0)
 

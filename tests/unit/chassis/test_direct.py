@@ -68,3 +68,19 @@ async def test_more_than_can_wait_is_refused_at_once(monkeypatch: pytest.MonkeyP
     assert await texts(source) == ["1", "2"]
     source.answer({"a": "yes", "b": "yes"})
     assert await asyncio.gather(*answers) == ["yes", "yes"]
+
+
+async def test_a_question_that_comes_as_its_reader_is_ended_does_not_keep_the_reader() -> None:
+    source = DirectSource()
+
+    async def read() -> None:
+        while True:
+            await source.next_batch(60.0)
+
+    reader = asyncio.create_task(read())
+    asking = asyncio.create_task(source.ask("a", Question("1"), 60.0))
+    await asyncio.sleep(0)
+    reader.cancel()
+    await asyncio.wait({reader}, timeout=1)
+    assert reader.cancelled()
+    asking.cancel()

@@ -1,5 +1,6 @@
 """A partition number belongs to one worker over all the sources of its processor."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from chassis import source
 from chassis.codec import codec
 from chassis.errors import StartRefused
 from chassis.processor import Decision
-from chassis.source import KafkaSource, owned_together
+from chassis.source import Batch, KafkaSource, owned_together
 from chassis.storage import Advance
 from schemas.events.commands_orders import HoldOrder, LiftHold
 
@@ -198,3 +199,40 @@ async def test_a_command_with_a_nul_dies_alone(monkeypatch: pytest.MonkeyPatch) 
     for record, value in zip(batch.records[:4], values, strict=False):
         assert (record.key, record.event, record.raw) == ("", None, value)
         assert record.raw_key == b"as it came"
+
+
+class Silent:
+    """A client that is never polled."""
+
+    def __init__(self, _options: object) -> None:
+        pass
+
+
+async def test_a_batch_that_comes_as_its_reader_is_ended_does_not_keep_the_reader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def positions(_first: Any) -> dict[tuple[str, int], int]:
+        return {}
+
+    async def read() -> None:
+        while True:
+            await reading.next_batch(60.0)
+
+    monkeypatch.setattr(source, "Consumer", Silent)
+    reading = KafkaSource(
+        {},
+        prefix="t",
+        processor="p",
+        sources=("orders",),
+        handlers={},
+        codec=codec(),
+        batch_records=1,
+        positions=positions,
+    )
+    reader = asyncio.create_task(read())
+    await asyncio.sleep(0)
+    reading._queue.put_nowait(Batch(0, (), ()))
+    reader.cancel()
+    await asyncio.wait({reader}, timeout=1)
+    assert reader.cancelled()
+    assert reading.backlog() == 1

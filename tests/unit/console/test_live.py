@@ -51,4 +51,5 @@ async def test_a_stream_says_hello_then_changes_then_beats() -> None:
         broadcast.announce(frozenset({"DS1"}))
         told = await anext(stream)
         assert told == b'event: changed\ndata: {"orders":["DS1"],"many":false}\n\n'
-        assert await asyncio.wait_for(anext(stream), 5) == b"event: beat\ndata: {}\n\n"
+        async with asyncio.timeout(5):
+            assert await anext(stream) == b"event: beat\ndata: {}\n\n"

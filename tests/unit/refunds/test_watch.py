@@ -53,7 +53,8 @@ async def test_gauges_stand_still_while_postgres_is_away_and_go_on_afterwards() 
     metrics.DOUBLE_REFUNDS.set(0)
     journal = Journalled()
     watching = asyncio.create_task(Watch(journal=cast("Journal", journal), interval_s=0).run())
-    await asyncio.wait_for(journal.over.wait(), 10)
+    async with asyncio.timeout(10):
+        await journal.over.wait()
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
     assert journal.seen[:4] == [(0, 0), (1, 0), (1, 0), (2, 5)]
@@ -94,7 +95,8 @@ async def test_a_service_counts_also_while_its_dispatcher_is_busy() -> None:
     given = SimpleNamespace(settings=settings, pool=busy, desk=desk, clock=ManualClock(NOON))
     parts = await build(cast("Context[RefundsSettings]", given))
     tasks = [asyncio.ensure_future(task()) for task in parts.tasks]
-    await asyncio.wait_for(busy.counted.wait(), 10)
+    async with asyncio.timeout(10):
+        await busy.counted.wait()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
