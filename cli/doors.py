@@ -8,6 +8,7 @@ from typing import Any, Final
 import httpx2
 import msgspec
 
+from chassis.client import trusted
 from chassis.settings import PREFIX, Settings
 from cli.reach import NotReached, settings_of
 
@@ -80,6 +81,7 @@ def call(
             headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
             timeout=timeout_s,
             trust_env=False,
+            verify=trusted(),
         )
         said: Any = msgspec.json.decode(answer.content)
     except (httpx2.HTTPError, httpx2.InvalidURL, msgspec.DecodeError) as error:

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx2
 import pytest
 from typer.testing import CliRunner
 
+from chassis.client import client
 from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.commands import CommandDesk
@@ -46,8 +46,8 @@ class Office:
 
     async def post(self, path: str, body: object) -> tuple[int, dict[str, str]]:
         """Status and answer of a document."""
-        async with httpx2.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}) as client:
-            answer = await client.post(self.url + path, json=body, timeout=30)
+        async with client(headers={"authorization": f"Bearer {TOKEN}"}, timeout_s=30) as http:
+            answer = await http.post(self.url + path, json=body)
         return answer.status_code, answer.json()
 
     async def at_terminal(self, *arguments: str) -> tuple[int, str]:

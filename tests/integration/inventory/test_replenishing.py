@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from chassis.client import client
 from chassis.clock import ManualClock, SystemClock
 from chassis.codec import codec
 from chassis.producer import DeliveryFailed
@@ -80,8 +81,8 @@ async def suggested(office: Office, *options: str) -> dict[str, dict[str, Any]]:
 
 
 async def get(office: Office, path: str) -> httpx2.Response:
-    async with httpx2.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}) as client:
-        return await client.get(office.url + path, timeout=30)
+    async with client(headers={"authorization": f"Bearer {TOKEN}"}, timeout_s=30) as http:
+        return await http.get(office.url + path)
 
 
 def file(folder: Path, *lines: str) -> str:

@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, TopicPartition
 from msgspec import Struct
 
 from chassis import topics
+from chassis.client import client
 from chassis.codec import codec
 from chassis.commands import envelope
 from chassis.errors import Unavailable
@@ -113,11 +114,10 @@ class World:
                 with suppress(json.JSONDecodeError):
                     port = json.loads(text).get("http_port", 0)
         draining = asyncio.create_task(process.stdout.read())
-        door = httpx2.AsyncClient(
+        door = client(
             base_url=f"http://127.0.0.1:{port}",
             headers={"authorization": f"Bearer {TOKEN}"},
-            timeout=10.0,
-            trust_env=False,
+            timeout_s=10.0,
         )
         try:
             yield Running(process, door)
