@@ -17,6 +17,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import asyncpg
@@ -33,6 +34,7 @@ from demo.staff import Staff
 from deploy.embedded import stack as embedded
 from deploy.embedded.ports import reserved
 from simulators.registry import MARKETPLACES
+from tests.soak.troubles import make_trouble
 
 CAUGHT_UP_S = 3.0
 """So many seconds' worth of orders may be under way without the hub being behind."""
@@ -55,6 +57,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--channel", choices=sorted(MARKETPLACES), default="douyin")
     parser.add_argument("--channel-down", type=float, default=300.0, help="seconds")
     parser.add_argument("--kafka-down", type=float, default=60.0, help="seconds")
+    parser.add_argument(
+        "--troubles",
+        action="store_true",
+        help="kill and freeze services and servers all the while, as the seed has it",
+    )
     return parser.parse_args()
 
 
@@ -80,17 +87,25 @@ class Soak:
             working = group.create_task(staff.run())
             await self._traffic()
             telling = group.create_task(self._tell_for_ever())
+            troubling = group.create_task(self._make_trouble())
             await self._placed(wanted.orders // 4)
             await self._outage(f"{wanted.channel} down", wanted.channel_down, self._channel_down)
             await self._placed(wanted.orders // 2)
             await self._outage("kafka down", wanted.kafka_down, self._kafka_down)
             await self._placed(wanted.orders)
             telling.cancel()
+            troubling.cancel()
+            await asyncio.wait({troubling})
             self._say("no more orders; waiting until all work is done")
             report = await figures.final_report(SETTLE_TIMEOUT_S, self._tell_what_is_left)
             working.cancel()
             return report, await self._summary(figures, report)
         raise AssertionError
+
+    async def _make_trouble(self) -> None:
+        if self._wanted.troubles:
+            random = Random(self._wanted.seed)
+            await make_trouble(self._platform, self._home, random, self._say)
 
     async def _traffic(self) -> None:
         order = {"rate_per_s": self._wanted.rate, "count": self._wanted.orders}
