@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import cel
-
+from chassis.rules.engine import cel
 from chassis.rules.values import (
     INT_MAX,
     INT_MIN,

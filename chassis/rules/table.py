@@ -13,9 +13,8 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final
 
-import cel
-
 from chassis.rules.cells import length_facts, length_name, variables_of
+from chassis.rules.engine import cel
 from chassis.rules.values import (
     DEFAULT_ROW,
     ERROR_ROW,
