@@ -6,6 +6,7 @@ worker that has such tests.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TextIO
 
 import pytest
@@ -15,6 +16,15 @@ from xdist.remote import Producer  # type: ignore[import-untyped]
 from deploy.embedded.stack import Stack
 from tests.support import stack as stacks
 from tests.support.scheduling import SerialInOneWorker, turn
+
+_CLONE = Path(__file__).parents[1]
+MIGRATIONS = {
+    folder.parents[1].name: folder
+    for folder in (
+        *_CLONE.glob("chassis/sql/migrations"),
+        *_CLONE.glob("services/*/sql/migrations"),
+    )
+}
 
 _USERS = pytest.StashKey[TextIO]()
 
@@ -56,8 +66,17 @@ def stack() -> Stack:
 
 
 @pytest.fixture
-def database_url(stack: Stack) -> Iterator[str]:
-    """An empty Postgres database, dropped after the test."""
+def database_url(stack: Stack, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A Postgres database with the tables of the service whose folder the test is in, dropped after it."""
+    owners = [owner for owner in MIGRATIONS if owner in request.path.parent.parts]
+    folders = {owner: MIGRATIONS[owner] for owner in ("chassis", *owners)}
+    with stacks.fresh_database(stack.postgres_url, folders) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(stack: Stack) -> Iterator[str]:
+    """A Postgres database without any tables, dropped after the test."""
     with stacks.fresh_database(stack.postgres_url) as url:
         yield url
 

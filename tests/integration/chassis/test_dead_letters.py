@@ -196,18 +196,18 @@ async def test_nothing_is_marked_when_kafka_did_not_take_the_record(rig: ServerR
 
 
 async def test_letters_redriven_before_names_were_kept_stay_as_they_are(
-    database_url: str, tmp_path: Path
+    empty_database_url: str, tmp_path: Path
 ) -> None:
     first = "0001_consumer.sql"
     shutil.copy(CHASSIS_MIGRATIONS / first, tmp_path / first)
-    await migrate(database_url, {"chassis": tmp_path})
-    async with database(database_url) as connection:
+    await migrate(empty_database_url, {"chassis": tmp_path})
+    async with database(empty_database_url) as connection:
         await connection.execute(
             'INSERT INTO chassis.dead_letters (processor, topic, partition, "offset", headers, code, '
             "redriven_at) VALUES ('toy', 'orders', 0, 1, '\\x90', 'poison', now())"
         )
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS})
-    async with database(database_url) as connection:
+    await migrate(empty_database_url, {"chassis": CHASSIS_MIGRATIONS})
+    async with database(empty_database_url) as connection:
         (kept,) = await deadletter.letters(connection, redriven=True)
     assert kept.redriven_at is not None
     assert (kept.redriven_by, kept.redriven_because) == ("", "")

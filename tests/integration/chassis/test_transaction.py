@@ -11,10 +11,9 @@ import pytest
 from chassis.codec import codec
 from chassis.direct import DirectWork, lock_keys
 from chassis.errors import Unavailable
-from chassis.postgres import Connection, Pool, migrate, open_pool, transaction
+from chassis.postgres import Connection, Pool, open_pool, transaction
 from chassis.processor import Kept, Rewritten
 from chassis.storage import PostgresStorage
-from tests.support.rigs import CHASSIS_MIGRATIONS
 from tests.support.toy import MIGRATION, TOY, ToyOrder
 
 LOCK = 9_002
@@ -24,7 +23,6 @@ ROWS = "CREATE TABLE numbers (place text, name text, number bigint, changed_at t
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
     """A database with the toy's tables, and one of numbers."""
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS})
     pool = await open_pool(database_url, 3)
     await pool.execute(f"{MIGRATION}; {ROWS}")
     yield pool

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -12,9 +11,7 @@ from pydantic import SecretStr
 from chassis.clock import ManualClock
 from chassis.codec import codec
 from chassis.crypto import PersonalSeal
-from chassis.postgres import migrate, open_pool
-from chassis.service import CHASSIS_MIGRATIONS
-from services.console.__main__ import MIGRATIONS
+from chassis.postgres import open_pool
 from services.console.app import web_app
 from services.console.live import Broadcast
 from services.console.settings import ConsoleSettings
@@ -35,7 +32,6 @@ def password_hash() -> str:
 
 @pytest.fixture
 async def rig(database_url: str, password_hash: str) -> AsyncIterator[Rig]:
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "console": Path(MIGRATIONS)})
     pool = await open_pool(database_url, 4)
     clock = ManualClock(NOON + timedelta(hours=1))
     broadcast = Broadcast()

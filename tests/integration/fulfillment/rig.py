@@ -26,9 +26,7 @@ from chassis.codec import codec
 from chassis.commands import envelope
 from chassis.crypto import MasterKeys, PersonalSeal, new_master_key_text
 from chassis.errors import Unavailable
-from chassis.postgres import migrate
 from chassis.producer import Publisher
-from chassis.service import CHASSIS_MIGRATIONS
 from deploy.embedded.stack import Stack
 from schemas.events.order_states import OrderReadyToFulfil
 from simulators.app import build
@@ -321,7 +319,6 @@ def prepare(stack: Stack, prefix: str) -> None:
 async def rig_on(stack: Stack, prefix: str, database_url: str) -> AsyncIterator[Rig]:
     """A rig with tables of its own; what earlier rigs published on the same topics is behind it."""
     kafka = {"bootstrap.servers": stack.kafka_bootstrap}
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS})
     ends = await asyncio.to_thread(_ends, kafka, prefix)
     connection = await asyncpg.connect(database_url, timeout=10)
     try:

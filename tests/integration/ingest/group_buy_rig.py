@@ -18,12 +18,10 @@ from starlette.applications import Starlette
 from chassis.clock import ManualClock
 from chassis.codec import codec
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal
-from chassis.postgres import Pool, migrate, open_pool
+from chassis.postgres import Pool, open_pool
 from chassis.producer import DeliveryFailed
-from chassis.service import CHASSIS_MIGRATIONS
 from chassis.testing.memory import MemoryBroker, MemoryPublisher
 from schemas.events.channel_payloads import PayloadReceived
-from services.ingest.__main__ import MIGRATIONS
 from services.ingest.channels.groupbuy import CHANNEL
 from services.ingest.domain.campaigns import Campaign
 from services.ingest.domain.links import Link, LinkKeys
@@ -156,7 +154,6 @@ class Rig:
 @asynccontextmanager
 async def doors_on(database_url: str) -> AsyncIterator[Rig]:
     """The doors over a fresh database, in the first round of `CAMPAIGN`."""
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
     pool = await open_pool(database_url, 6)
     clock, broker = ManualClock(shanghai("09-18 09:00")), MemoryBroker()
     publisher = FlakyPublisher(broker)

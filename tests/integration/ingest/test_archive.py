@@ -14,12 +14,10 @@ from confluent_kafka.admin import AdminClient
 
 from chassis.clock import SystemClock
 from chassis.codec import codec
-from chassis.postgres import Connection, Pool, migrate, open_pool
-from chassis.service import CHASSIS_MIGRATIONS
+from chassis.postgres import Connection, Pool, open_pool
 from chassis.topics import TOPICS
 from deploy.embedded.stack import Stack
 from schemas.events.channel_payloads import PayloadReceived
-from services.ingest.__main__ import MIGRATIONS
 from services.ingest.archive import Archive, keep
 from services.ingest.keeping import PAYLOADS, Keeping
 from services.ingest.replaying import Taken
@@ -144,7 +142,6 @@ async def test_what_is_old_or_too_much_goes_oldest_first(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.ingest.archive.ROWS_MAX", 2)
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
     pool = await open_pool(database_url, 2)
 
     async def left() -> list[int]:

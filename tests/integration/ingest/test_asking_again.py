@@ -34,7 +34,6 @@ ASKED, REFUSED, WITHDRAWN, REFUNDED = (
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
     opened = await open_pool(database_url, 2)
     yield opened
     opened.terminate()
@@ -115,11 +114,13 @@ async def test_each_end_of_a_request_is_kept_once_however_often_it_is_listed(
 
 
 async def test_orders_with_a_parcel_not_taken_are_found_among_what_was_kept_before(
-    database_url: str, tmp_path: Path
+    empty_database_url: str, tmp_path: Path
 ) -> None:
     marks = "0041_parcels_untaken.sql"
     shutil.copytree(MIGRATIONS, tmp_path / "before", ignore=shutil.ignore_patterns(marks))
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": tmp_path / "before"})
+    await migrate(
+        empty_database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": tmp_path / "before"}
+    )
     kept: dict[str, WriteBacks | None] = {
         "TB1": WriteBacks(told=(Told(kind=SHIPMENT, document_no="P1", outcome="applied"),)),
         "TB2": WriteBacks(told=(Told(kind=SHIPMENT, document_no="P1", outcome="refused"),)),
@@ -127,12 +128,12 @@ async def test_orders_with_a_parcel_not_taken_are_found_among_what_was_kept_befo
         "TB4": WriteBacks(told=(Told(kind=REFUSAL, document_no="R1", outcome="refused"),)),
         "TB5": None,
     }
-    opened = await open_pool(database_url, 1)
+    opened = await open_pool(empty_database_url, 1)
     await opened.executemany(
         "INSERT INTO ingest.write_backs (key, document, due) VALUES ($1, $2, false)",
         [(key, msgspec.json.encode(Kept(state=state)).decode()) for key, state in kept.items()],
     )
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
+    await migrate(empty_database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
     rows = await opened.fetch("SELECT key FROM ingest.write_backs WHERE parcels_untaken")
     opened.terminate()
     found = {row["key"] for row in rows}

@@ -2,9 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from chassis.postgres import migrate, open_pool
-from chassis.service import CHASSIS_MIGRATIONS
-from services.ingest.__main__ import MIGRATIONS
+from chassis.postgres import open_pool
 from services.ingest.domain.evidence import Evidence
 from services.ingest.store import appended_evidence, forget_evidence, read_evidence
 
@@ -28,7 +26,6 @@ def seen(offset: int, taken_at: datetime) -> Evidence:
 async def test_evidence_is_read_in_order_and_forgotten_by_age_a_slice_at_a_time(
     database_url: str,
 ) -> None:
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
     pool = await open_pool(database_url, 1)
     try:
         async with pool.acquire() as connection:

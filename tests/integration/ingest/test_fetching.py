@@ -21,13 +21,11 @@ from chassis.codec import codec
 from chassis.crypto import MasterKeys, PayloadSeal
 from chassis.http import Door
 from chassis.outgoing import Outgoing
-from chassis.postgres import Pool, migrate, open_pool
+from chassis.postgres import Pool, open_pool
 from chassis.processor import Emitted
 from chassis.producer import DeliveryFailed
-from chassis.service import CHASSIS_MIGRATIONS
 from chassis.testing.memory import MemoryBroker, MemoryPublisher
 from schemas.events.channel_payloads import PayloadReceived
-from services.ingest.__main__ import MIGRATIONS
 from services.ingest.channels import (
     ChannelError,
     Credentials,
@@ -163,7 +161,6 @@ async def all_of(settled: Sequence[asyncio.Event]) -> None:
 
 @pytest.fixture
 async def rig(database_url: str) -> AsyncIterator[Rig]:
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
     pool = await open_pool(database_url, 4)
     party, broker = Party(), MemoryBroker()
     publisher = Hesitant(broker)

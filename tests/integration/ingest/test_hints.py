@@ -15,12 +15,10 @@ import pytest
 from chassis.clock import SystemClock
 from chassis.codec import codec
 from chassis.errors import Unavailable
-from chassis.postgres import Pool, migrate, open_pool
+from chassis.postgres import Pool, open_pool
 from chassis.processor import Decision, Processor
-from chassis.service import CHASSIS_MIGRATIONS
 from chassis.testing.memory import MemoryBroker, MemorySource, MemoryStorage, MemoryWork
 from schemas.events.channel_hints import HintReceived
-from services.ingest.__main__ import MIGRATIONS
 from services.ingest.fetching import Wanted
 from services.ingest.hints import HintReader
 
@@ -130,7 +128,6 @@ async def until(holds: Callable[[], bool]) -> None:
 
 @pytest.fixture
 async def rig(database_url: str) -> AsyncIterator[Rig]:
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
     pool = await open_pool(database_url, 2)
     yield Rig(pool)
     await pool.close()

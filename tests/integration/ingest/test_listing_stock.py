@@ -22,7 +22,6 @@ from chassis.http import Door
 from chassis.outgoing import Outgoing
 from chassis.plugins import load
 from chassis.postgres import Pool, migrate, open_pool
-from chassis.service import CHASSIS_MIGRATIONS
 from chassis.source import KafkaSource
 from chassis.storage import PostgresStorage
 from chassis.worker import Worker
@@ -419,7 +418,6 @@ async def _refused(shelf: Shelf) -> tuple[Any, ...]:
 
 
 async def test_no_number_appears_behind_one_that_was_read(database_url: str) -> None:
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
     keep = "INSERT INTO ingest.availability (key, document) VALUES ($1, '{}') RETURNING revision"
     seen = "SELECT coalesce(max(revision), 0) FROM ingest.availability"
     pool = await open_pool(database_url, 3)

@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chassis.postgres import Pool, migrate, open_pool
-from chassis.service import CHASSIS_MIGRATIONS
-from services.ingest.__main__ import MIGRATIONS
+from chassis.postgres import Pool, open_pool
 from services.ingest.catalogue import CatalogueReader
 from services.ingest.domain.mapping_rules import WrittenMapping
 from services.ingest.domain.matching import Component, MerchantCodes
@@ -21,7 +19,6 @@ KEY = {"channel": "taobao", "shop": "s1", "channel_sku_id": "9"}
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
     pool = await open_pool(database_url, 4)
     await learn(pool, ["A", "B", "C"])
     yield pool

@@ -19,12 +19,10 @@ from chassis.clock import SystemClock
 from chassis.http import Door
 from chassis.outgoing import Outgoing
 from chassis.plugins import load
-from chassis.postgres import Pool, migrate, open_pool
+from chassis.postgres import Pool, open_pool
 from chassis.processor import Decision, Kept, Moment, Record
-from chassis.service import CHASSIS_MIGRATIONS
 from schemas.events.commands_ingest import RecordWriteBack
 from schemas.events.shipments import ParcelShipped, ShippedLine, WaybillReplaced
-from services.ingest.__main__ import MIGRATIONS
 from services.ingest.channels import Channel
 from services.ingest.domain.write_backs import WriteBacks
 from services.ingest.shared import Shared
@@ -188,7 +186,6 @@ class Rig:
 
 @pytest.fixture
 async def rig(database_url: str) -> AsyncIterator[Rig]:
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
     pool, app = await open_pool(database_url, 4), build(Settings(faults="none"))
     door = Door(app, "127.0.0.1", 0)
     base_url = f"http://127.0.0.1:{await door.open()}"

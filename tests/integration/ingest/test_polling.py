@@ -23,12 +23,10 @@ from chassis.codec import codec
 from chassis.crypto import MasterKeys, PayloadSeal
 from chassis.http import Door
 from chassis.outgoing import Outgoing
-from chassis.postgres import Pool, migrate, open_pool
-from chassis.service import CHASSIS_MIGRATIONS
+from chassis.postgres import Pool, open_pool
 from chassis.testing.memory import MemoryBroker, MemoryPublisher
 from schemas.events.channel_payloads import PayloadReceived
 from services.ingest import polling
-from services.ingest.__main__ import MIGRATIONS
 from services.ingest.channels import (
     ChannelError,
     Credentials,
@@ -149,7 +147,6 @@ class Rig:
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
     pool = await open_pool(database_url, 2)
     yield pool
     await pool.close()

@@ -9,10 +9,8 @@ from typing import Any, cast
 import pytest
 
 from chassis.clock import SystemClock
-from chassis.postgres import Pool, migrate, open_pool
-from chassis.service import CHASSIS_MIGRATIONS
+from chassis.postgres import Pool, open_pool
 from schemas.events.commands_refunds import RequestRefund
-from services.ingest.__main__ import MIGRATIONS
 from services.ingest.domain.matching import ChannelLine, MerchantCodes
 from services.ingest.returns import Returned, Returns, keep_returns
 from services.ingest.shared import Shared
@@ -31,7 +29,6 @@ class Desk:
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
     opened = await open_pool(database_url, 2)
     yield opened
     opened.terminate()

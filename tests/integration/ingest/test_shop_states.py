@@ -12,12 +12,10 @@ from chassis.clock import ManualClock
 from chassis.codec import codec
 from chassis.crypto import MasterKeys, PayloadSeal
 from chassis.plugins import load
-from chassis.postgres import AWAY, Pool, migrate, open_pool
+from chassis.postgres import AWAY, Pool, open_pool
 from chassis.producer import DeliveryFailed
-from chassis.service import CHASSIS_MIGRATIONS
 from chassis.testing.memory import MemoryBroker, MemoryPublisher
 from schemas.events.shop_states import ShopErrors, ShopStateChanged
-from services.ingest.__main__ import MIGRATIONS
 from services.ingest.channels import Channel
 from services.ingest.domain.shop_health import ShopHealth, ShopState
 from services.ingest.push_counts import PushCounts
@@ -50,7 +48,6 @@ JD, TILL = shop("jd"), shop("pos")
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
     pool = await open_pool(database_url, 2)
     yield pool
     await pool.close()

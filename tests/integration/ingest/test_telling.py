@@ -19,11 +19,9 @@ from starlette.routing import Route
 from chassis.clock import SystemClock
 from chassis.http import Door
 from chassis.outgoing import Outgoing
-from chassis.postgres import Pool, migrate, open_pool
+from chassis.postgres import Pool, open_pool
 from chassis.processor import Kept
-from chassis.service import CHASSIS_MIGRATIONS
 from schemas.events.commands_ingest import RecordWriteBack
-from services.ingest.__main__ import MIGRATIONS
 from services.ingest.channels import (
     Applied,
     ChannelError,
@@ -129,7 +127,6 @@ def _read(answer: HttpAnswer) -> WriteBack:
 
 @pytest.fixture
 async def rig(database_url: str) -> AsyncIterator[Rig]:
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "ingest": MIGRATIONS})
     pool, platform = await open_pool(database_url, 4), Platform()
     routes = [Route("/{shop}/{order_no}", platform.answer, methods=["POST"])]
     door = Door(Starlette(routes=routes), "127.0.0.1", 0)

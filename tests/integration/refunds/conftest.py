@@ -6,10 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chassis.postgres import Pool, migrate, open_pool
-from chassis.service import CHASSIS_MIGRATIONS
+from chassis.postgres import Pool, open_pool
 from deploy.embedded.stack import Stack
-from services.refunds.app import MIGRATIONS
 from tests.integration.refunds.peer import Peer, running_peer
 from tests.integration.refunds.running import World
 
@@ -17,7 +15,6 @@ from tests.integration.refunds.running import World
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
     """The service's tables in a database of this test."""
-    await migrate(database_url, {"chassis": CHASSIS_MIGRATIONS, "refunds": MIGRATIONS})
     opened = await open_pool(database_url, 4)
     yield opened
     await opened.close()
