@@ -1,7 +1,7 @@
 """Amounts of one order, in the minor unit of the order's own currency."""
 
+from chassis.currency import decimals
 from services.ingest.channels._wire import Amount, minor_units, problem
-from services.ingest.domain.currency import decimals
 from services.ingest.domain.model import Problem, ProblemCode
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from chassis.currency import decimals
 from services.ingest.channels import _order as orders
 from services.ingest.channels._wire import (
     clean,
@@ -22,7 +23,6 @@ from services.ingest.channels._wire import (
 )
 from services.ingest.channels.pos import wire
 from services.ingest.channels.pos.extension import Payment, PosExtension, Weighed
-from services.ingest.domain.currency import decimals
 from services.ingest.domain.model import (
     Bearer,
     LineRefundState,
