@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, get_args, get_type_hints
 
 from msgspec import Struct
 
+from chassis.currency import amount_text
 from chassis.rules.values import Kind, Value
 from schemas.events.orders import ChannelExtension, OrderPlaced
 from schemas.lock import newest, read_lock
@@ -52,14 +53,25 @@ def docs() -> Mapping[str, Mapping[str, str]]:
     }
 
 
-def told_of(channel: str, extension: ChannelExtension | None) -> tuple[tuple[str, str], ...]:
-    """(label, value) of what is told, as people read it; what is empty, zero, false or a list of records is left out."""
+def told_of(
+    channel: str, extension: ChannelExtension | None, currency: str
+) -> tuple[tuple[str, str], ...]:
+    """(label, value) of what is told, as people read it; what is empty, zero, false or a list of records is left out.
+
+    `currency` is the order's, and so that of the amounts.
+    """
     record = None if extension is None else getattr(extension, channel, None)
     if record is None:
         return ()
     values = [(field, getattr(record, field)) for field in kinds_of(type(record))]
     labels = {field: doc.split(" · ")[0] for field, doc in docs()[channel].items()}
-    return tuple((labels[field], _as_read(value)) for field, value in values if value)
+    return tuple(
+        (labels[field].removesuffix("(分)"), amount_text(value, currency))
+        if field.endswith("_fen")
+        else (labels[field], _as_read(value))
+        for field, value in values
+        if value
+    )
 
 
 def facts_of(

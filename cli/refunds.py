@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from chassis.money import yuan_text
+from chassis.currency import amount_text
 from cli.doors import call
 from services.refunds.settings import RefundsSettings
 
@@ -82,10 +82,10 @@ def show(order: str, url: Url = "") -> None:
         typer.echo(f"{order}: no refunds")
         return
     table = Table(box=None)
-    # The refund's number is copied from here: it is never cut, the others may fold.
+    # The refund's number is copied from here: it is never cut. An amount stays beside its currency; the others may fold.
     table.add_column("refund", no_wrap=True, min_width=REFUND_ID_CHARS)
     for title in ("state", "tier", "amount", "approvals", "payout", "requested"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title == "amount")
     for case in found:
         _add_row(table, case)
     Console(soft_wrap=True).print(table)
@@ -241,12 +241,16 @@ def _call(method: str, path: str, url: str, **parts: Any) -> Any:
     return call(RefundsSettings, method, path, url, **parts)
 
 
+def _money(of: dict[str, Any], name: str) -> str:
+    return amount_text(of[name], of["currency"])
+
+
 def _print(case: dict[str, Any]) -> None:
     if case.get("pending"):
         sys.stdout.write(f"{case['refund_id']}: 已受理，稍后用同样的参数再查\n")
         return
     state = STATES.get(case["payout_stage"]) or STATES.get(case["state"], case["state"])
-    sys.stdout.write(f"{case['refund_id']}: {state} ¥{yuan_text(case['amount_fen'])}\n")
+    sys.stdout.write(f"{case['refund_id']}: {state} {_money(case, 'amount_fen')}\n")
 
 
 def _resumption(refund_id: str, one: dict[str, Any]) -> str:
@@ -285,11 +289,11 @@ def _heard_there(refund_id: str, heard: dict[str, Any]) -> str:
 def _suspected(doubt: dict[str, Any]) -> str:
     when = datetime.fromisoformat(doubt["suspected_at"])
     there = doubt["there_fen"]
-    there_said = "金额未告知" if there is None else f"¥{yuan_text(there)}"
-    beyond = f"，超出账面 ¥{yuan_text(doubt['beyond_fen'])}" if doubt["beyond_fen"] else ""
+    there_said = "金额未告知" if there is None else _money(doubt, "there_fen")
+    beyond = f"，超出账面 {_money(doubt, 'beyond_fen')}" if doubt["beyond_fen"] else ""
     return (
         f"{doubt['refund_id']}: {when:%Y-%m-%d %H:%M} 疑似重复退款：{DOUBTS.get(doubt['reason'], doubt['reason'])}"
-        f"（平台退 {there_said}，我方退款单 ¥{yuan_text(doubt['amount_fen'])}{beyond}）"
+        f"（平台退 {there_said}，我方退款单 {_money(doubt, 'amount_fen')}{beyond}）"
     )
 
 
@@ -299,9 +303,10 @@ def _print_doubt(doubt: dict[str, Any]) -> None:
     for one in doubt["resolutions"]:
         when = datetime.fromisoformat(one["resolved_at"])
         why = f"：{one['reason']}" if one["reason"] else ""
+        gone = amount_text(one["given_back_fen"], doubt["currency"])
         typer.echo(
             f"{doubt['refund_id']}: {when:%Y-%m-%d %H:%M} {one['actor']} 核实为"
-            f"{OUTCOMES.get(one['outcome'], one['outcome'])}，这笔共退 ¥{yuan_text(one['given_back_fen'])}{why}"
+            f"{OUTCOMES.get(one['outcome'], one['outcome'])}，这笔共退 {gone}{why}"
         )
 
 
@@ -313,7 +318,7 @@ def _add_row(table: Table, case: dict[str, Any]) -> None:
         case["refund_id"],
         STATES.get(case["state"], case["state"]),
         case["tier"],
-        f"¥{yuan_text(case['amount_fen'])}",
+        _money(case, "amount_fen"),
         " ".join(approvals),
         payout,
         f"{datetime.fromisoformat(case['requested_at']):%Y-%m-%d %H:%M}",

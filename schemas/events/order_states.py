@@ -180,6 +180,8 @@ class OrderReadyToFulfil(Struct, frozen=True, kw_only=True):
     """分仓 · one parcel each; null = `warehouse` sends it all"""
     told: tuple[ExtensionFact, ...] | None = None
     """渠道扩展 · what the carrier table asks of it; null = it asks for nothing, or nothing was told"""
+    currency: str | None = None
+    """币种 · ISO 4217, of paid_fen; null = CNY"""
 
 
 class OrderStateChanged(Struct, frozen=True, kw_only=True):

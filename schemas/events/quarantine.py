@@ -39,6 +39,8 @@ class PayloadQuarantined(Struct, frozen=True, kw_only=True):
     """全部原因"""
     evidence: str
     """原文位置 · topic/partition/offset of the raw payload"""
+    currency: str | None = None
+    """币种 · ISO 4217 of the amounts in problems' details; null = CNY, or the order cannot be read"""
 
 
 class QuarantineEnded(Struct, frozen=True, kw_only=True):

@@ -34,6 +34,8 @@ class DoubleRefundResolved(Struct, frozen=True, kw_only=True):
     """操作人 · who looked into it"""
     reason: str
     """理由 · what it rests on"""
+    currency: str | None = None
+    """币种 · ISO 4217, of every amount here; null = CNY"""
 
 
 class DoubleRefundSuspected(Struct, frozen=True, kw_only=True):
@@ -62,6 +64,8 @@ class DoubleRefundSuspected(Struct, frozen=True, kw_only=True):
     """渠道售后单号"""
     actor: str
     """操作人 · who says so: the channel"""
+    currency: str | None = None
+    """币种 · ISO 4217, of every amount here; null = CNY"""
 
 
 class PayoutGivenUp(Struct, frozen=True, kw_only=True):
@@ -94,6 +98,8 @@ class PayoutGivenUp(Struct, frozen=True, kw_only=True):
     """询问次数 · questions in a row without a usable answer"""
     underway: int
     """处理中次数 · how often the gateway said that the money is on its way, since it was last resumed"""
+    currency: str | None = None
+    """币种 · ISO 4217, of every amount here; null = CNY"""
 
 
 class PayoutResumed(Struct, frozen=True, kw_only=True):
@@ -118,6 +124,8 @@ class PayoutResumed(Struct, frozen=True, kw_only=True):
     """理由 · why"""
     last_heard: str
     """上次结果 · what the gateway said last before the payout was given up, empty if nothing"""
+    currency: str | None = None
+    """币种 · ISO 4217, of every amount here; null = CNY"""
 
 
 class RefundAgreedThere(Struct, frozen=True, kw_only=True):
@@ -140,6 +148,8 @@ class RefundAgreedThere(Struct, frozen=True, kw_only=True):
     """渠道售后单号"""
     actor: str
     """操作人 · who says so: the channel"""
+    currency: str | None = None
+    """币种 · ISO 4217, of every amount here; null = CNY"""
 
 
 class RefundApproved(Struct, frozen=True, kw_only=True):
@@ -190,6 +200,8 @@ class RefundEndedTooLate(Struct, frozen=True, kw_only=True):
     """渠道售后单号 · empty if it was not told"""
     actor: str
     """操作人 · who says so: the channel"""
+    currency: str | None = None
+    """币种 · ISO 4217, of every amount here; null = CNY"""
 
 
 class RefundFailed(Struct, frozen=True, kw_only=True):
@@ -275,6 +287,8 @@ class RefundRequested(Struct, frozen=True, kw_only=True):
     """依据 · table@version#row"""
     actor: str
     """申请人"""
+    currency: str | None = None
+    """币种 · ISO 4217, of every amount here; null = CNY"""
 
 
 class RestockLine(Struct, frozen=True, kw_only=True):
@@ -312,6 +326,8 @@ class RefundSettled(Struct, frozen=True, kw_only=True):
     """整单已退"""
     shipped: bool
     """退款时是否已发货"""
+    currency: str | None = None
+    """币种 · ISO 4217, of every amount here; null = CNY"""
 
 
 class ReturnedLine(Struct, frozen=True, kw_only=True):

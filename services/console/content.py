@@ -123,7 +123,9 @@ def content_of(
         # One that was told before extensions were has none.
         extension=tuple(
             Told(label=label, value=value)
-            for label, value in told_of(placed.channel, newest.extension or placed.extension)
+            for label, value in told_of(
+                placed.channel, newest.extension or placed.extension, placed.currency
+            )
         ),
     )
 

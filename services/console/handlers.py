@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from chassis.currency import amount_text
 from chassis.processor import Decision, Handlers, Moment
 from schemas.events.order_states import (
     OrderCancelRequested,
@@ -75,7 +76,7 @@ from services.console.domain.model import EMPTY, Card, with_flag, without_flag
 from services.console.entries import entry, only_told, raises
 from services.console.promises import kept_in, promise_changed, told_of, without_promise
 from services.console.reasons import details, titles
-from services.console.words import CODES, STATES, say, yuan
+from services.console.words import CODES, STATES, say
 
 Decided = Decision[Card]
 
@@ -100,7 +101,7 @@ def placed(card: Card | None, event: OrderPlaced, _facts: Any, moment: Moment) -
     paid_fen = known.paid_fen
     if event.payment is not None:
         paid_fen = event.payment.paid_fen
-        told = f"{told} · 已付 {yuan(paid_fen)}"
+        told = f"{told} · 已付 {amount_text(paid_fen, event.currency)}"
     return Decision(
         state=replace(
             known,
@@ -113,6 +114,7 @@ def placed(card: Card | None, event: OrderPlaced, _facts: Any, moment: Moment) -
             updated_at=moment.now,
             ship_by=known.ship_by or event.ship_by,
             payable_fen=event.payable_fen,
+            currency=event.currency,
             paid_fen=paid_fen,
             province=event.province,
             city=event.city,
@@ -135,10 +137,11 @@ def lines_matched(
 
 
 def paid(card: Card | None, event: OrderPaid, _facts: Any, moment: Moment) -> Decided:
-    """What the buyer paid."""
+    """What the buyer paid, of an order that is known: both are told on one topic."""
+    known = card or EMPTY
     return Decision(
-        state=replace(card or EMPTY, paid_fen=event.paid_fen, updated_at=moment.now),
-        effects=entry(event, moment, yuan(event.paid_fen)),
+        state=replace(known, paid_fen=event.paid_fen, updated_at=moment.now),
+        effects=entry(event, moment, amount_text(event.paid_fen, known.currency)),
     )
 
 
@@ -350,7 +353,7 @@ def quarantined(
             line_summary=titles(event.problems),
             flags=with_flag(known.flags, "quarantined"),
         ),
-        effects=entry(event, moment, details(event.problems), "", event.evidence),
+        effects=entry(event, moment, details(event.problems, event.currency), "", event.evidence),
     )
 
 

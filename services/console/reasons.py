@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from chassis.currency import amount_text
 from schemas.events.quarantine import QuarantineProblem
-from services.console.words import say, yuan
+from services.console.words import say
 
 NOBODY = "unsupported: there is nobody to tell"
 """Why a till or our own door was not told: nothing is wrong, and nobody has to do anything."""
@@ -130,15 +131,18 @@ def titles(problems: Iterable[QuarantineProblem]) -> str:
     return "；".join(dict.fromkeys(PROBLEMS.get(one.code, one.code) for one in problems))
 
 
-def details(problems: Iterable[QuarantineProblem]) -> str:
+def details(problems: Iterable[QuarantineProblem], currency: str | None) -> str:
     """The same with amounts that differ: "商品合计与总额不符（总额 ¥212.50，商品行 ¥69.80）"; fields are told to developers only."""
     return "；".join(
-        dict.fromkeys(PROBLEMS.get(one.code, one.code) + _amounts(one.detail) for one in problems)
+        dict.fromkeys(
+            PROBLEMS.get(one.code, one.code) + _amounts(one.detail, currency) for one in problems
+        )
     )
 
 
-def _amounts(detail: str) -> str:
+def _amounts(detail: str, currency: str | None) -> str:
     found = _TWO_AMOUNTS.fullmatch(detail)
     if found is None or not {found[1], found[3]} <= _AMOUNTS.keys():
         return ""
-    return f"（{_AMOUNTS[found[1]]} {yuan(int(found[2]))}，{_AMOUNTS[found[3]]} {yuan(int(found[4]))}）"
+    one, other = (amount_text(int(fen), currency) for fen in (found[2], found[4]))
+    return f"（{_AMOUNTS[found[1]]} {one}，{_AMOUNTS[found[3]]} {other}）"

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from chassis.currency import amount_text
 from chassis.processor import Decision, Moment
 from schemas.events.refunds import (
     DoubleRefundResolved,
@@ -23,7 +24,7 @@ from schemas.events.refunds import (
 from services.console import words
 from services.console.domain.model import EMPTY, Card, with_flag, without_flag
 from services.console.entries import entry
-from services.console.words import say, yuan
+from services.console.words import say
 
 BY_CHANNEL = "channel"
 """Who paid a refund that the channel gave back by itself."""
@@ -37,7 +38,7 @@ def requested(
     """售后中 begins."""
     known = card or EMPTY
     tier = words.TIERS.get(event.tier) or say(event.tier)
-    told = f"{say(event.kind)} {yuan(event.amount_fen)} · {say(event.reason)} · {tier}"
+    told = f"{say(event.kind)} {amount_text(event.amount_fen, event.currency)} · {say(event.reason)} · {tier}"
     return Decision(
         state=replace(
             known,
@@ -67,7 +68,7 @@ def settled(card: Card | None, event: RefundSettled, _facts: Any, moment: Moment
     """The money went back, by our gateway or by others; by the channel, it went once."""
     known = _closed(card or EMPTY, event.refund_id, moment)
     whole = event.order_fully_refunded
-    told = yuan(event.amount_fen)
+    told = amount_text(event.amount_fen, event.currency)
     if event.gateway == BY_CHANNEL:
         known = _once_only(known, event.refund_id)
         told = f"{told} · {say('refunded_there')}"
@@ -106,7 +107,11 @@ def payout_given_up(
 ) -> Decision[Card]:
     """A person has to look, until somebody does or the refund ends."""
     known = card or EMPTY
-    told = " · ".join(filter(None, (yuan(event.amount_fen), say(event.reason), _tried(event))))
+    told = " · ".join(
+        filter(
+            None, (amount_text(event.amount_fen, event.currency), say(event.reason), _tried(event))
+        )
+    )
     return Decision(
         state=replace(
             known,
@@ -124,7 +129,12 @@ def payout_resumed(
     """Somebody has looked, and it goes on."""
     return Decision(
         state=replace(_goes_on(card or EMPTY, event.refund_id), updated_at=moment.now),
-        effects=entry(event, moment, f"{yuan(event.amount_fen)} · {event.reason}", event.actor),
+        effects=entry(
+            event,
+            moment,
+            f"{amount_text(event.amount_fen, event.currency)} · {event.reason}",
+            event.actor,
+        ),
     )
 
 
@@ -133,10 +143,12 @@ def double_suspected(
 ) -> Decision[Card]:
     """Money may have gone twice: a person has to look, until it is known that only the channel paid."""
     known = card or EMPTY
-    there = "金额未告知" if event.there_fen is None else yuan(event.there_fen)
-    told = f"{say(event.reason)} · 平台退 {there}，我方退款单 {yuan(event.amount_fen)}"
+    there = (
+        "金额未告知" if event.there_fen is None else amount_text(event.there_fen, event.currency)
+    )
+    told = f"{say(event.reason)} · 平台退 {there}，我方退款单 {amount_text(event.amount_fen, event.currency)}"
     if event.beyond_fen:
-        told = f"{told}，多出 {yuan(event.beyond_fen)}"
+        told = f"{told}，多出 {amount_text(event.beyond_fen, event.currency)}"
     return Decision(
         state=replace(
             known,
@@ -154,7 +166,7 @@ def double_resolved(
     """Somebody has said what it was; what went back counts as that person says."""
     known = _once_only(card or EMPTY, event.refund_id)
     outcome = words.DOUBLE_OUTCOMES.get(event.outcome) or say(event.outcome)
-    gone = f"这笔共退 {yuan(event.amount_fen)}" if event.amount_fen else ""
+    gone = f"这笔共退 {amount_text(event.amount_fen, event.currency)}" if event.amount_fen else ""
     change = with_flag if event.order_fully_refunded else without_flag
     return Decision(
         state=replace(
@@ -173,12 +185,14 @@ def ended_too_late(event: RefundEndedTooLate) -> str:
     """Nobody asks for it any more, and where our money is."""
     why = say("refused_there" if event.outcome == "refused" else event.outcome)
     ours = "我方已打款" if event.settled else "我方打款已发出"
-    return f"{why}，{ours} {yuan(event.amount_fen)}，需人工跟进"
+    return f"{why}，{ours} {amount_text(event.amount_fen, event.currency)}，需人工跟进"
 
 
 def agreed_there(event: RefundAgreedThere) -> str:
     """Why its case stays open."""
-    return f"{yuan(event.amount_fen)} · 平台打款后自动入账，不要在这里再批一次"
+    return (
+        f"{amount_text(event.amount_fen, event.currency)} · 平台打款后自动入账，不要在这里再批一次"
+    )
 
 
 def _once_only(known: Card, refund_id: str) -> Card:

@@ -49,7 +49,7 @@ class Flag(Shown):
 
 
 class OrderItem(Shown):
-    """One order in a list. Money in fen, times in UTC."""
+    """One order in a list. Money in the minor unit of its currency (fen of yuan), times in UTC."""
 
     order_id: str = Field(description="订单号；已隔离的报文为来源键")
     state: str
@@ -62,6 +62,7 @@ class OrderItem(Shown):
     payable_fen: int
     paid_fen: int
     refund_fen: int
+    currency: str = Field(description="币种；以上金额都是它的最小单位，人民币就是分")
     province: str
     city: str
     placed_at: datetime | None
@@ -338,6 +339,7 @@ class Views:
             payable_fen=card.payable_fen,
             paid_fen=card.paid_fen,
             refund_fen=card.refund_fen,
+            currency=card.currency,
             province=card.province,
             city=card.city,
             placed_at=card.placed_at,

@@ -23,6 +23,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.commands import StillPending
+from chassis.currency import amount_text
 from chassis.errors import Unavailable
 from chassis.http import Problem, problem_response
 from chassis.log import logger
@@ -100,7 +101,7 @@ def templates() -> Jinja2Templates:
     """The pages, with the words' filters."""
     pages = Jinja2Templates(directory=FOLDER / "templates")
     pages.env.filters |= {
-        "yuan": words.yuan,
+        "money": amount_text,
         "local": words.local,
         "brief": words.brief,
         "minute": words.minute,

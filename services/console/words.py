@@ -1,4 +1,4 @@
-"""Every word the console says: one table a kind of code, and how money and time read.
+"""Every word the console says: one table a kind of code, and how time reads.
 
 Guarantees: each event the console listens to has a title (a test compares with the topics); a code that no
 table knows is shown without underscores, so that no program's name reaches a page by accident.
@@ -464,13 +464,6 @@ def rule(basis: str) -> str:
     version, _, row = rest.partition("#")
     purpose = table.partition("/")[0]
     return f"{RULES.get(purpose) or say(purpose)} 第 {version} 版 {say(row)}".rstrip()
-
-
-def yuan(amount_fen: int) -> str:
-    """123456 → "¥1,234.56"; below zero → "-¥0.05"."""
-    sign = "-" if amount_fen < 0 else ""
-    whole, fen = divmod(abs(amount_fen), 100)
-    return f"{sign}¥{whole:,}.{fen:02d}"
 
 
 def local(at: datetime | None) -> str:

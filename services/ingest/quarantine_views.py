@@ -65,6 +65,8 @@ class View(Struct, frozen=True, kw_only=True):
     accepted_at: datetime
     modified_at: datetime | None
     content: Content | None
+    currency: str
+    """Of the amounts in `content`; "" where there is none."""
     corrections: tuple[str, ...]
     lapsed: tuple[str, ...]
     still_blocks: tuple[str, ...]
@@ -98,6 +100,7 @@ def view(
 ) -> View:
     """The entry with its content as it reads today. `arrival` is None where nothing waits."""
     content: Content | None = None
+    currency = ""
     left: tuple[Problem, ...] = ()
     held: frozenset[Correction] = frozenset()
     if arrival is not None:
@@ -106,6 +109,7 @@ def view(
         if arrival.normalised.order is not None and mended.order is not None:
             held = frozenset(holding(arrival.normalised.order, corrections))
             content = _content(mended.order, in_clear=in_clear)
+            currency = mended.order.currency
     return View(
         summary=summary(entry),
         sha256=entry.sha256.hex(),
@@ -113,6 +117,7 @@ def view(
         accepted_at=entry.accepted_at,
         modified_at=entry.modified_at,
         content=content,
+        currency=currency,
         corrections=tuple(".".join(c.path) for c in corrections),
         lapsed=tuple(".".join(c.path) for c in corrections if content and c not in held),
         still_blocks=tuple(said(problem) for problem in left),

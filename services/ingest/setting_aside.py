@@ -73,22 +73,29 @@ def set_aside(  # noqa: PLR0917 — one arrival with everything around it
         order_id=kept.order_id,
     )
     entry = fresh if entry is None else _renewed(entry, fresh, arrival, facts)
-    event = PayloadQuarantined(
-        source_key=payload.source_key,
-        version=0,
-        occurred_at=moment.now,
-        channel=payload.channel,
-        shop=payload.shop,
-        channel_order_no=payload.channel_order_no,
-        problems=tuple(
-            QuarantineProblem(code=p.code, detail=p.detail[:DETAIL_CHARS_MAX]) for p in problems
-        ),
-        evidence=fresh.evidence,
-    )
+    event = _told(payload, arrival, fresh)
     return Decision(
         state=replace(kept, quarantine=problems, set_aside=True),
         events=(event,),
         effects=(Keep(entry, deed(entry, Act.ARRIVE, moment)),),
+    )
+
+
+def _told(payload: PayloadReceived, arrival: Arrival, fresh: Entry) -> PayloadQuarantined:
+    order = arrival.normalised.order
+    return PayloadQuarantined(
+        source_key=payload.source_key,
+        version=0,
+        occurred_at=fresh.first_seen_at,
+        channel=payload.channel,
+        shop=payload.shop,
+        channel_order_no=payload.channel_order_no,
+        problems=tuple(
+            QuarantineProblem(code=p.code, detail=p.detail[:DETAIL_CHARS_MAX])
+            for p in fresh.problems
+        ),
+        evidence=fresh.evidence,
+        currency=order.currency if order else None,
     )
 
 

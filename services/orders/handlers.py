@@ -160,6 +160,7 @@ def _content(event: OrderPlaced) -> Content:
         channel_order_no=event.channel_order_no,
         lines=lines,
         payable_fen=event.payable_fen,
+        currency=event.currency,
         province=event.province,
         city=event.city,
         district=event.district,

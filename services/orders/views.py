@@ -81,6 +81,7 @@ class OrderView(Struct, frozen=True, kw_only=True):
     placed_at: datetime | None
     paid_at: datetime | None
     paid_fen: int
+    currency: str
     ship_by: datetime | None
     ship_by_rule: str
     stock: str
@@ -119,6 +120,7 @@ def view(read: ReadOrder) -> OrderView:
         placed_at=order.placed_at,
         paid_at=order.paid_at,
         paid_fen=order.paid_fen,
+        currency=content.currency,
         ship_by=order.ship_by,
         ship_by_rule=order.ship_by_rule,
         stock=order.stock,

@@ -15,9 +15,10 @@ from services.refunds.domain.model import Account
 from services.refunds.doors import Doors
 from services.refunds.gateways import usable_gateway
 from services.refunds.handlers import EXTENSION_HANDLERS, HANDLERS
+from services.refunds.listing import Desk
 from services.refunds.notices import NoticeDoor
 from services.refunds.settings import RefundsSettings
-from services.refunds.store import COLUMNS, CasesOfBatch, Desk, Journal, tier_table
+from services.refunds.store import COLUMNS, CasesOfBatch, Journal, tier_table
 from services.refunds.watch import Watch
 
 MIGRATIONS = Path(__file__).parent / "sql" / "migrations"

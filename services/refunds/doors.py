@@ -44,7 +44,7 @@ from schemas.events.commands_refunds import (
     ResumePayout,
 )
 from services.refunds.domain.rules import REASONS
-from services.refunds.store import Desk
+from services.refunds.listing import Desk
 
 BODY_BYTES_MAX: Final = 64 * 1024
 LINES_MAX: Final = 200

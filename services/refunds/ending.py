@@ -253,7 +253,8 @@ def _counting(
         account = _beyond(account, refund_id, given.beyond_fen)
         account = _doubted(account, refund_id, paid_there.BEYOND_BOOKS, there, 0)
         why = (paid_there.BEYOND_BOOKS, given.beyond_fen)
-        events.append(telling.double_suspected(order_id, (refund_id, amount_fen), there, why, now))
+        of = (refund_id, amount_fen, account.currency)
+        events.append(telling.double_suspected(order_id, of, there, why, now))
         effects += doubt_changed(order_id, account, refund_id, now)
     return Decision(
         state=account, events=tuple(events), effects=tuple(effects), result_id=refund_id
@@ -265,10 +266,8 @@ def _may_have_gone_twice(account: Account, order_id: str, case: Case, there: Pai
     marked = replace(case, paid_there=there)
     account = rules.with_case(account, marked)
     account = _doubted(account, case.refund_id, paid_there.UNDER_WAY, there, case.amount_fen)
-    named = (case.refund_id, case.amount_fen)
-    told = telling.double_suspected(
-        order_id, named, there, (paid_there.UNDER_WAY, 0), there.heard_at
-    )
+    of = (case.refund_id, case.amount_fen, case.currency)
+    told = telling.double_suspected(order_id, of, there, (paid_there.UNDER_WAY, 0), there.heard_at)
     changed = replace(changed_to(order_id, account, marked, there.heard_at), payout="paid_there")
     changes = doubt_changed(order_id, account, case.refund_id, there.heard_at)
     return Decision(
@@ -294,7 +293,8 @@ def paid_too(account: Account, order_id: str, case: Case, now: datetime) -> Deci
     newest = replace(there, heard_at=now)
     account = _doubted(account, case.refund_id, paid_there.PAID_TOO, newest, ours_fen)
     why = (paid_there.PAID_TOO, ours_fen)
-    told = telling.double_suspected(order_id, (case.refund_id, case.amount_fen), there, why, now)
+    of = (case.refund_id, case.amount_fen, case.currency)
+    told = telling.double_suspected(order_id, of, there, why, now)
     changes = doubt_changed(order_id, account, case.refund_id, now)
     return Decision(state=account, events=(told,), effects=changes, result_id=case.refund_id)
 
@@ -306,8 +306,9 @@ def _refunded_too(account: Account, command: EndRefund, case: Case, there: PaidT
     marked = replace(case, paid_there=there)
     account = counted_twice(rules.with_case(account, marked), marked)
     account = _doubted(account, case.refund_id, reason, there, case.amount_fen)
-    named, why = (case.refund_id, case.amount_fen), (reason, account.beyond[case.refund_id])
-    told = telling.double_suspected(command.order_id, named, there, why, there.heard_at)
+    why = (reason, account.beyond[case.refund_id])
+    of = (case.refund_id, case.amount_fen, case.currency)
+    told = telling.double_suspected(command.order_id, of, there, why, there.heard_at)
     changes = doubt_changed(command.order_id, account, case.refund_id, there.heard_at)
     return Decision(state=account, events=(told,), effects=changes, result_id=case.refund_id)
 
@@ -342,6 +343,7 @@ def doubt_changed(
             refund_id=refund_id,
             doubt=known,
             amount_fen=case.amount_fen if case else 0,
+            currency=account.currency,
             beyond_fen=account.beyond.get(refund_id, 0),
             changed_at=now,
         ),

@@ -55,6 +55,7 @@ def place_order(
         channel=event.channel,
         channel_order_no=event.channel_order_no,
         lines=shares.announced(event.lines),
+        currency=event.currency,
         freight_fen=event.freight_fen,
         told=facts.told(event.channel, event.extension),
         unmatched=any([line.unmatched is not None for line in event.lines]),  # noqa: C419 — every order

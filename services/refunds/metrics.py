@@ -9,7 +9,11 @@ CASES = Counter(
     "Steps of refund cases by tier and the state reached. Worry when failed grows.",
     ("tier", "state"),
 )
-SETTLED_FEN = Counter("danshu_refund_settled_fen_total", "Money that went back, in fen.")
+SETTLED_FEN = Counter(
+    "danshu_refund_settled_fen_total",
+    "Money that went back, in the minor unit of its currency (fen of yuan).",
+    ["currency"],
+)
 NEEDS_PERSON = Gauge(
     "danshu_refund_payouts_need_person",
     "Payouts whose outcome nobody knows after all questions. Worry above 0: docs of the service.",

@@ -38,17 +38,12 @@ from services.refunds.domain.model import (
     CaseState,
     Doubt,
     GivenUp,
-    GoodsCheck,
-    HeardThere,
-    Resolution,
-    Resumption,
 )
 from services.refunds.domain.payout import Next, Payout, Stage
 from services.refunds.domain.rules import TIER_FACTS, TIER_OUTPUTS, Tier
 
 QUERIES: Final = named_queries(Path(__file__).parent / "sql" / "queries.sql")
 TIER_TABLE: Final = "refund-tier/default"
-LIST_MAX: Final = 500
 ABOUT_PAYOUTS: Final = (EndRefund, GiveUpPayout, ResolveDoubleRefund, ResumePayout)
 """Commands that are decided on where a payout stands, on its locked row."""
 CLOSINGS: Final = str(OrderCancelled.TOPIC)
@@ -82,6 +77,7 @@ class DoubtChanged(Struct, frozen=True, kw_only=True):
     doubt: Doubt
     amount_fen: int
     """What its case is of; 0 where there is none."""
+    currency: str
     beyond_fen: int
     changed_at: datetime
 
@@ -188,6 +184,7 @@ class CasesOfBatch(FactsSource[RefundFacts]):
                 [step.trade_no for step in paying],
                 [step.case.amount_fen for step in paying],
                 [step.case.reason for step in paying],
+                [step.case.currency for step in paying],
             )
         for became, query in PAYOUT_QUERIES:
             if steps := [step for step in every if step.payout == became]:
@@ -212,7 +209,7 @@ class CasesOfBatch(FactsSource[RefundFacts]):
                 case = step.case
                 metrics.CASES.labels(case.tier, case.state).inc()
                 if case.state is CaseState.SETTLED:
-                    metrics.SETTLED_FEN.inc(case.amount_fen)
+                    metrics.SETTLED_FEN.labels(case.currency).inc(case.amount_fen)
 
 
 def _payouts_of(records: Sequence[Record], kept: Mapping[str, Kept[Any]]) -> list[tuple[str, str]]:
@@ -247,6 +244,7 @@ def _doubt_row(changed: DoubtChanged) -> tuple[object, ...]:
         doubt.suspected_at,
         doubt.standing,
         msgspec.json.encode(doubt.resolutions).decode(),
+        changed.currency,
     )
 
 
@@ -272,6 +270,7 @@ def _case_row(changed: CaseChanged) -> tuple[object, ...]:
         msgspec.json.encode(case.resumptions).decode(),
         msgspec.json.encode(case.goods_check).decode() if case.goods_check else None,
         msgspec.json.encode(case.heard_there).decode() if case.heard_there else None,
+        case.currency,
     )
 
 
@@ -301,141 +300,6 @@ def tier_table(rules_dir: Path) -> Table:
     return table
 
 
-class ListedCase(Struct, frozen=True, kw_only=True):
-    """One case as desks see it. `payout_stage` is "" until money may go."""
-
-    order_id: str
-    refund_id: str
-    state: str
-    kind: str
-    tier: str
-    amount_fen: int
-    freight_fen: int
-    reason: str
-    goods: str
-    approvals_needed: tuple[str, ...]
-    approvals_given: tuple[str, ...]
-    requested_by: str
-    requested_at: datetime
-    changed_at: datetime
-    end_reason: str
-    payout_stage: str
-    payout_sends: int
-    payout_note: str
-    payout_gave_up: str
-    """A `GaveUp`; "" if nobody has, or it was before reasons were kept."""
-    payout_given_up_at: datetime | None
-    """None unless it waits for a person now."""
-    resumptions: tuple[Resumption, ...]
-    """Newest last: who had the gateway asked again after the payout was given up."""
-    goods_check: GoodsCheck | None
-    """Who saw what came back; None if nobody has, or it was before it was kept."""
-    heard_there: HeardThere | None
-    """What its channel did that the case could not follow, or not yet; None: nothing."""
-
-
-class ListedDoubt(Struct, frozen=True, kw_only=True):
-    """Money of a refund that may have gone twice, as desks see it, and what was said of it. Money in fen."""
-
-    order_id: str
-    refund_id: str
-    reason: str
-    amount_fen: int
-    """What its case is of; 0 where there is none."""
-    there_fen: int | None
-    """What its channel gave back; None where it does not tell."""
-    ours_fen: int
-    """What our own payout was of; 0 where there was none."""
-    beyond_fen: int
-    """What counts as gone beside the cases of the order."""
-    refund_no: str
-    actor: str
-    suspected_at: datetime
-    standing: bool
-    """Whether it waits for a person."""
-    resolutions: tuple[Resolution, ...]
-    """Newest last."""
-
-
-class Totals(Struct, frozen=True, kw_only=True):
-    """All refunds in numbers. `needs_person` are among the pending.
-
-    `settled_fen` is of cases; `beyond_fen` went beside them, twice or more than was paid. `double_refunds` stand open.
-    """
-
-    requested: int
-    settled: int
-    settled_fen: int
-    pending: int
-    failed: int
-    refused: int
-    needs_person: int
-    beyond_fen: int
-    double_refunds: int
-
-
-class Desk:
-    """Reads for doors. Every method raises Unavailable when Postgres does not answer."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-
-    async def cases(
-        self, *, state: str = "", order_id: str = "", refund_id: str = "", limit: int = 100
-    ) -> tuple[ListedCase, ...]:
-        """Cases, newest first. `state` is one of a case or of its payout; "" asks for any."""
-        async with _connection(self._pool) as connection:
-            rows = await connection.fetch(
-                QUERIES["list_cases"], state, order_id, refund_id, min(limit, LIST_MAX)
-            )
-        return tuple(
-            ListedCase(
-                **{
-                    **dict(row),
-                    "approvals_needed": tuple(row["approvals_needed"]),
-                    "approvals_given": tuple(row["approvals_given"]),
-                    "resumptions": msgspec.json.decode(
-                        row["resumptions"], type=tuple[Resumption, ...]
-                    ),
-                    "goods_check": msgspec.json.decode(
-                        row["goods_check"] or "null", type=GoodsCheck | None
-                    ),
-                    "heard_there": msgspec.json.decode(
-                        row["heard_there"] or "null", type=HeardThere | None
-                    ),
-                }
-            )
-            for row in rows
-        )
-
-    async def doubts(
-        self, *, order_id: str = "", refund_id: str = "", standing: bool = False, limit: int = 100
-    ) -> tuple[ListedDoubt, ...]:
-        """What may have gone twice, newest first; `standing` asks for what waits for a person only."""
-        async with _connection(self._pool) as connection:
-            rows = await connection.fetch(
-                QUERIES["list_doubts"], order_id, refund_id, standing, min(limit, LIST_MAX)
-            )
-        return tuple(
-            ListedDoubt(
-                **{
-                    **dict(row),
-                    "resolutions": msgspec.json.decode(
-                        row["resolutions"], type=tuple[Resolution, ...]
-                    ),
-                }
-            )
-            for row in rows
-        )
-
-    async def totals(self) -> Totals:
-        """Counts over all cases."""
-        async with _connection(self._pool) as connection:
-            row = await connection.fetchrow(QUERIES["totals"])
-        assert row is not None, "an aggregate without groups has one row"
-        return Totals(**dict(row))
-
-
 class Journal:
     """The payouts' journal. Every method raises Unavailable when Postgres does not answer."""
 
@@ -444,14 +308,14 @@ class Journal:
 
     async def take(self, count: int, lease_s: float) -> tuple[Payout, ...]:
         """Up to `count` due payouts, ours for `lease_s`; the intent is committed when this returns."""
-        async with _connection(self._pool) as connection:
+        async with connected(self._pool) as connection:
             rows = await connection.fetch(QUERIES["take_payouts"], count, lease_s)
         return tuple(Payout(**{**dict(row), "stage": Stage(row["stage"])}) for row in rows)
 
     async def write(self, following: Next) -> bool:
         """Keeps what an answer led to; False when another taker was here since."""
         payout = following.payout
-        async with _connection(self._pool) as connection:
+        async with connected(self._pool) as connection:
             done = await connection.execute(
                 QUERIES["write_answer"],
                 payout.order_id,
@@ -470,19 +334,20 @@ class Journal:
 
     async def hurry(self, request_no: str) -> None:
         """Has a payout in doubt asked about now; any other is left as it is."""
-        async with _connection(self._pool) as connection:
+        async with connected(self._pool) as connection:
             await connection.execute(QUERIES["hurry_payout"], request_no)
 
     async def waiting_for_people(self) -> tuple[int, int]:
         """How many payouts nobody knows the outcome of, and how many refunds may have gone twice."""
-        async with _connection(self._pool) as connection:
+        async with connected(self._pool) as connection:
             row = await connection.fetchrow(QUERIES["waiting_for_people"])
         assert row is not None, "an aggregate without groups has one row"
         return row["payouts"], row["doubts"]
 
 
 @asynccontextmanager
-async def _connection(pool: Pool) -> AsyncIterator[Connection]:
+async def connected(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection of the pool. Raises Unavailable when Postgres does not answer, or stops to."""
     try:
         async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             yield connection

@@ -59,6 +59,7 @@ def requested(order_id: str, case: Case, now: datetime) -> RefundRequested:
         refund_id=case.refund_id,
         kind=str(case.kind),
         amount_fen=case.amount_fen,
+        currency=case.currency,
         freight_fen=case.freight_fen,
         lines=tuple(
             RefundLine(
@@ -87,6 +88,7 @@ def settled(  # noqa: PLR0917 — all that is told
         occurred_at=now,
         refund_id=case.refund_id,
         amount_fen=case.amount_fen,
+        currency=case.currency,
         gateway=gateway,
         gateway_request_no=request_no,
         restock=_restock(case),
@@ -96,10 +98,10 @@ def settled(  # noqa: PLR0917 — all that is told
 
 
 def double_suspected(
-    order_id: str, of: tuple[str, int], there: PaidThere, why: tuple[str, int], now: datetime
+    order_id: str, of: tuple[str, int, str], there: PaidThere, why: tuple[str, int], now: datetime
 ) -> DoubleRefundSuspected:
-    """Money may have gone twice. `of`: refund id and our case's fen; `why`: reason and fen beyond the books."""
-    refund_id, amount_fen = of
+    """Money may have gone twice. `of`: refund id, our case's fen, their currency; `why`: reason and fen beyond the books."""
+    refund_id, amount_fen, currency = of
     reason, beyond_fen = why
     return DoubleRefundSuspected(
         order_id=order_id,
@@ -107,6 +109,7 @@ def double_suspected(
         occurred_at=now,
         refund_id=refund_id,
         amount_fen=amount_fen,
+        currency=currency,
         there_fen=there.fen,
         beyond_fen=beyond_fen,
         reason=reason,
@@ -126,6 +129,7 @@ def double_resolved(
         refund_id=command.refund_id,
         outcome=command.outcome,
         amount_fen=doubt.given_back_fen(account, command.refund_id),
+        currency=account.currency,
         difference_fen=difference_fen,
         order_fully_refunded=rules.gone_fen(account) >= account.paid_fen,
         actor=command.actor,
@@ -143,6 +147,7 @@ def ended_too_late(
         occurred_at=now,
         refund_id=case.refund_id,
         amount_fen=case.amount_fen,
+        currency=case.currency,
         outcome=heard.outcome,
         settled=case.state is CaseState.SETTLED,
         refund_no=heard.refund_no,
@@ -158,6 +163,7 @@ def agreed_there(order_id: str, case: Case, heard: HeardThere, now: datetime) ->
         occurred_at=now,
         refund_id=case.refund_id,
         amount_fen=case.amount_fen,
+        currency=case.currency,
         refund_no=heard.refund_no,
         actor=heard.actor,
     )
@@ -171,6 +177,7 @@ def given_up(order_id: str, case: Case, known: GivenUp, now: datetime) -> Payout
         occurred_at=now,
         refund_id=case.refund_id,
         amount_fen=case.amount_fen,
+        currency=case.currency,
         actor=giving_up.ACTOR,
         reason=known.reason,
         last_heard=known.last_heard,
@@ -190,6 +197,7 @@ def resumed(order_id: str, case: Case, now: datetime) -> PayoutResumed:
         occurred_at=now,
         refund_id=case.refund_id,
         amount_fen=case.amount_fen,
+        currency=case.currency,
         actor=newest.actor,
         reason=newest.reason,
         last_heard=newest.last_heard,

@@ -137,7 +137,8 @@ def test_a_payloads_problems_are_named_once_and_told_with_what_differs() -> None
         QuarantineProblem(code="goods_differ_from_total", detail="total 21250, lines 6980"),
     ]
     assert titles(problems) == "件数不对；商品合计与总额不符"
-    assert details(problems) == "件数不对；商品合计与总额不符（总额 ¥212.50，商品行 ¥69.80）"
+    assert details(problems, None) == "件数不对；商品合计与总额不符（总额 ¥212.50，商品行 ¥69.80）"
+    assert "（总额 JPY 21,250，商品行 JPY 6,980）" in details(problems, "JPY")
 
 
 @pytest.mark.parametrize(

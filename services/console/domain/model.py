@@ -10,9 +10,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from chassis.currency import CNY
+
 
 class Card(Struct, frozen=True, kw_only=True, array_like=True):
-    """One order, or one quarantined payload, as the list shows it. Times are aware UTC, money is fen.
+    """One order, or one quarantined payload, as the list shows it. Times are aware UTC, money is in the minor unit of `currency`.
 
     `state` is "" while only other services' facts about the order are known; it is then not shown.
     """
@@ -51,6 +53,8 @@ class Card(Struct, frozen=True, kw_only=True, array_like=True):
     """Refunds whose payout waits for a person."""
     double_refunds: tuple[str, ...] = ()
     """Refunds whose money may have gone twice."""
+    currency: str = CNY
+    """What the order's money is in."""
 
 
 EMPTY = Card()

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from chassis.currency import CNY
 from schemas.events.order_states import FulfilLine, FulfilPart
 from schemas.events.orders import ChannelExtension
 from services.orders.domain.states import State
@@ -72,6 +73,8 @@ class Content(Struct, frozen=True, kw_only=True, omit_defaults=True):
     personal: bytes
     personal_kind: str
     receiver_key: str
+    currency: str = CNY
+    """Of the money of the order; of one that was kept before this was, yuan."""
     address_vague: bool = False
     hold: str = ""
     problem_count: int = 0

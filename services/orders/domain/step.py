@@ -364,6 +364,7 @@ class Step:
                 ship_by=ship_by,
                 rule=self.order.ship_by_rule,
                 parts=self.order.parts or None,
+                currency=content.currency,
             )
         )
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from chassis.currency import CNY
 from chassis.extension_facts import Told
 from schemas.events.commands_refunds import EndRefund, RequestRefund
 
@@ -173,6 +174,8 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rule: str
     requested_by: str
     requested_at: datetime
+    currency: str = CNY
+    """Of its amounts: what the order is in."""
     state: CaseState = CaseState.AWAITING_APPROVAL
     approvals: tuple[Approval, ...] = ()
     whole_unshipped: bool = False
@@ -208,6 +211,7 @@ class Account(Struct, frozen=True, kw_only=True, omit_defaults=True):
     channel: str = ""
     channel_order_no: str = ""
     lines: tuple[Line, ...] = ()
+    currency: str = CNY
     freight_fen: int = 0
     paid_fen: int = 0
     refunded_by_channel: bool = False

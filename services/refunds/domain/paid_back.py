@@ -62,6 +62,7 @@ def settled_at_once(
         lines=claimed.lines,
         freight_fen=0,
         amount_fen=claimed.amount_fen,
+        currency=account.currency,
         reason=request.reason,
         damaged=False,
         tier=TIER,

@@ -146,6 +146,7 @@ def _opened(account: Account, command: EndRefund, now: datetime) -> Case:
         lines=claimed.lines,
         freight_fen=claimed.freight_fen,
         amount_fen=claimed.amount_fen,
+        currency=account.currency,
         reason=request.reason,
         damaged=False,
         tier=TIER,

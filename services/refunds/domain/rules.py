@@ -233,6 +233,7 @@ def opened(
         lines=claimed.lines,
         freight_fen=claimed.freight_fen,
         amount_fen=claimed.amount_fen,
+        currency=account.currency,
         reason=request.reason,
         damaged=request.damaged,
         tier=tier.name,

@@ -2,17 +2,18 @@
 -- The newest form of each case; one row a case and batch.
 INSERT INTO refunds.cases (
     order_id, refund_id, state, kind, tier, amount_fen, freight_fen, reason, goods,
-    approvals_needed, approvals_given, requested_by, requested_at, changed_at, end_reason, resumptions, goods_check, heard_there)
+    approvals_needed, approvals_given, requested_by, requested_at, changed_at, end_reason, resumptions, goods_check, heard_there, currency)
 SELECT given.order_id, given.refund_id, given.state, given.kind, given.tier, given.amount_fen,
     given.freight_fen, given.reason, given.goods,
     string_to_array(given.approvals_needed, ','), string_to_array(given.approvals_given, ','),
     given.requested_by, given.requested_at, given.changed_at, given.end_reason, given.resumptions::json,
-    given.goods_check::json, given.heard_there::json
+    given.goods_check::json, given.heard_there::json, given.currency
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
     $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[],
-    $14::timestamptz[], $15::text[], $16::text[], $17::text[], $18::text[]) AS given (
+    $14::timestamptz[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[]) AS given (
     order_id, refund_id, state, kind, tier, amount_fen, freight_fen, reason, goods,
-    approvals_needed, approvals_given, requested_by, requested_at, changed_at, end_reason, resumptions, goods_check, heard_there)
+    approvals_needed, approvals_given, requested_by, requested_at, changed_at, end_reason, resumptions, goods_check, heard_there,
+    currency)
 ON CONFLICT (order_id, refund_id) DO UPDATE SET
     state = excluded.state, amount_fen = excluded.amount_fen, freight_fen = excluded.freight_fen, goods = excluded.goods, approvals_given = excluded.approvals_given,
     changed_at = excluded.changed_at, end_reason = excluded.end_reason, resumptions = excluded.resumptions,
@@ -22,13 +23,14 @@ ON CONFLICT (order_id, refund_id) DO UPDATE SET
 -- The newest form of each refund whose money may have gone twice.
 INSERT INTO refunds.double_refunds (
     order_id, refund_id, reason, amount_fen, there_fen, ours_fen, beyond_fen, refund_no, actor, suspected_at, standing,
-    resolutions)
+    resolutions, currency)
 SELECT given.order_id, given.refund_id, given.reason, given.amount_fen, given.there_fen, given.ours_fen, given.beyond_fen,
-    given.refund_no, given.actor, given.suspected_at, given.standing, given.resolutions::json
+    given.refund_no, given.actor, given.suspected_at, given.standing, given.resolutions::json,
+    given.currency
 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[],
-    $9::text[], $10::timestamptz[], $11::bool[], $12::text[]) AS given (
+    $9::text[], $10::timestamptz[], $11::bool[], $12::text[], $13::text[]) AS given (
     order_id, refund_id, reason, amount_fen, there_fen, ours_fen, beyond_fen, refund_no, actor, suspected_at, standing,
-    resolutions)
+    resolutions, currency)
 ON CONFLICT (order_id, refund_id) DO UPDATE SET
     reason = excluded.reason, amount_fen = excluded.amount_fen, there_fen = excluded.there_fen,
     ours_fen = excluded.ours_fen, beyond_fen = excluded.beyond_fen, refund_no = excluded.refund_no, actor = excluded.actor,
@@ -36,8 +38,8 @@ ON CONFLICT (order_id, refund_id) DO UPDATE SET
 
 -- name: open_payouts
 -- A payout is opened once, whatever happens to its case later.
-INSERT INTO refunds.payouts (order_id, refund_id, trade_no, amount_fen, reason)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[])
+INSERT INTO refunds.payouts (order_id, refund_id, trade_no, amount_fen, reason, currency)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[])
 ON CONFLICT DO NOTHING
 
 -- name: close_payouts
@@ -127,7 +129,7 @@ SELECT listed.order_id, listed.refund_id, listed.state, listed.kind, listed.tier
     coalesce(payout.stage, '') AS payout_stage, coalesce(payout.sends, 0) AS payout_sends,
     coalesce(payout.note, '') AS payout_note, coalesce(payout.gave_up, '') AS payout_gave_up,
     CASE payout.stage WHEN 'needs_person' THEN payout.changed_at END AS payout_given_up_at, listed.resumptions,
-    listed.goods_check, listed.heard_there
+    listed.goods_check, listed.heard_there, listed.currency
 FROM refunds.cases AS listed LEFT JOIN refunds.payouts AS payout USING (order_id, refund_id)
 WHERE ($1 = '' OR listed.state = $1 OR payout.stage = $1)
   AND ($2 = '' OR listed.order_id = $2) AND ($3 = '' OR listed.refund_id = $3)
@@ -135,7 +137,7 @@ ORDER BY listed.requested_at DESC LIMIT $4
 
 -- name: list_doubts
 SELECT order_id, refund_id, reason, amount_fen, there_fen, ours_fen, beyond_fen, refund_no, actor, suspected_at, standing,
-    resolutions
+    resolutions, currency
 FROM refunds.double_refunds
 WHERE ($1 = '' OR order_id = $1) AND ($2 = '' OR refund_id = $2) AND (standing OR NOT $3)
 ORDER BY suspected_at DESC LIMIT $4
@@ -143,11 +145,18 @@ ORDER BY suspected_at DESC LIMIT $4
 -- name: totals
 SELECT count(*) AS requested,
     count(*) FILTER (WHERE state = 'settled') AS settled,
-    coalesce(sum(amount_fen) FILTER (WHERE state = 'settled'), 0)::bigint AS settled_fen,
     count(*) FILTER (WHERE state NOT IN ('settled', 'failed', 'refused')) AS pending,
     count(*) FILTER (WHERE state = 'failed') AS failed,
     count(*) FILTER (WHERE state = 'refused') AS refused,
     (SELECT count(*) FROM refunds.payouts WHERE stage = 'needs_person') AS needs_person,
-    (SELECT coalesce(sum(beyond_fen), 0)::bigint FROM refunds.double_refunds) AS beyond_fen,
     (SELECT count(*) FROM refunds.double_refunds WHERE standing) AS double_refunds
 FROM refunds.cases
+
+-- name: totals_by_currency
+-- Amounts of different currencies are never added up.
+SELECT currency, sum(settled_fen)::bigint AS settled_fen, sum(beyond_fen)::bigint AS beyond_fen
+FROM (
+    SELECT currency, amount_fen AS settled_fen, 0 AS beyond_fen FROM refunds.cases WHERE state = 'settled'
+    UNION ALL SELECT currency, 0, beyond_fen FROM refunds.double_refunds
+) AS gone
+GROUP BY currency ORDER BY currency

@@ -28,6 +28,7 @@ async def open_payouts(pool: Pool, count: int) -> dict[tuple[str, str], int]:
         trades,
         fens,
         ["少发"] * count,
+        ["CNY"] * count,
     )
     return dict(zip(zip(trades, refunds, strict=True), fens, strict=True))
 

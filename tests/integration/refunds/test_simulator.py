@@ -36,6 +36,7 @@ async def test_a_storm_at_the_gateway_moves_each_refund_once(pool: Pool) -> None
         [f"{order.channel}:{order.order_no}" for order in orders],
         [order.paid_fen for order in orders],
         ["少发"] * ORDERS,
+        ["CNY"] * ORDERS,
     )
     door = Door(app, "127.0.0.1", 0)
     credentials = Credentials(

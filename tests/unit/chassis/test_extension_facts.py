@@ -63,8 +63,8 @@ def test_the_latest_time_to_ship_is_the_channels_own() -> None:
 
 def test_people_read_what_was_told_by_its_label() -> None:
     told = pdd(tags=("a", "b"), wholesale=True, service_fee_fen=-105, promised_ship_at=PROMISED)
-    assert told_of("pdd", told) == (
+    assert told_of("pdd", told, "CNY") == (
         ("订单标签", "a、b"), ("成团状态", "1"), ("多多批发", "是"), ("支付方式", "WEIXIN"),
-        ("服务费(分)", "-105"), ("承诺发货时间", "2026-11-11 23:59:59"),
+        ("服务费", "-¥1.05"), ("承诺发货时间", "2026-11-11 23:59:59"),
     )  # fmt: skip
-    assert told_of("pdd", None) == ()
+    assert told_of("pdd", None, "CNY") == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from chassis.currency import amount_text
 from services.console import words
 from services.refunds.domain.doubt import OUTCOMES
 from tests.browser.story import Story
@@ -44,7 +45,8 @@ def test_what_a_person_says_lowers_the_flag_and_corrects_what_went_back(outcome:
     gone_fen = 5990 if outcome == "written_off" else 2990
     assert (card.flags, card.double_refunds, card.refund_fen) == ((), (), gone_fen)
     line = str(project([*told, resolved])[1].entries[-1])
-    said = f"{words.DOUBLE_OUTCOMES[outcome]} · 这笔共退 {words.yuan(gone_fen)} · 两边账单各有一笔"
+    gone = amount_text(gone_fen, "CNY")
+    said = f"{words.DOUBLE_OUTCOMES[outcome]} · 这笔共退 {gone} · 两边账单各有一笔"
     assert all(text in line for text in ("重复退款已核实", said, "李会计"))
     [again] = story.double_refund_suspected()
     assert card_of([*told, resolved, again], "DS1").double_refunds == ("R1",)

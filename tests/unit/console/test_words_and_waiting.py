@@ -1,4 +1,4 @@
-"""How money, time, codes and promises read."""
+"""How time, codes and promises read."""
 
 from __future__ import annotations
 
@@ -13,21 +13,6 @@ from services.console.domain.waiting import lasting, promise_of, waits_for
 from services.console.pages import hours_until, query_of
 from services.console.views import Filters, conditions, hour_start
 from tests.browser.story import NOON
-
-
-@pytest.mark.parametrize(
-    ("amount_fen", "text"),
-    [
-        (0, "¥0.00"),
-        (5, "¥0.05"),
-        (123456, "¥1,234.56"),
-        (-1000, "-¥10.00"),
-        (-5, "-¥0.05"),
-        (10**15, "¥10,000,000,000,000.00"),
-    ],
-)
-def test_money_reads_to_the_fen(amount_fen: int, text: str) -> None:
-    assert words.yuan(amount_fen) == text
 
 
 def test_times_are_shown_in_shanghai() -> None:

@@ -15,7 +15,7 @@ from chassis.commands import CommandDesk, StillPending
 from chassis.errors import Unavailable
 from chassis.producer import DeliveryFailed
 from services.refunds.doors import NAME_CHARS_MAX, REASON_CHARS_MAX, Doors
-from services.refunds.store import Desk
+from services.refunds.listing import Desk
 from tests.unit.refunds.desk import NOON
 
 TOKEN = "token-of-the-test"

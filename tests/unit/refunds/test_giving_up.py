@@ -26,6 +26,7 @@ def test_it_is_told_why_how_often_it_was_tried_and_since_when() -> None:
             occurred_at=NOON + timedelta(days=1),
             refund_id="refund-1",
             amount_fen=2_000,
+            currency="CNY",
             actor="payout",
             reason="no_answer",
             last_heard="HTTP 502",

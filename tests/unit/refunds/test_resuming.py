@@ -41,6 +41,7 @@ def test_a_payout_that_was_given_up_goes_on_and_who_when_and_why_are_kept() -> N
             occurred_at=NOON,
             refund_id="refund-1",
             amount_fen=2_000,
+            currency="CNY",
             actor="fin-1",
             reason="支付渠道已恢复",
             last_heard="HTTP 502",
