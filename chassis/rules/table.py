@@ -3,8 +3,9 @@
 Guarantees: `decide` is a pure function of the facts and never raises; facts that are missing, of another
 type or outside 64 bits, and conditions that fail, get the `on_error` outputs and the reason. Only facts of a
 group (`ext.pre_sale`) may be missing: a condition that has to look at one fails then, one that another condition
-of its row already rules out is not looked at. All rows are one CEL expression, so a decision is one call into
-Rust; equal facts are answered from a bounded memo.
+of its row already rules out is not looked at. A table that does not ask for the `currency` means yuan by its amounts
+(`*_fen`): those of another currency are missing for it. All rows are one CEL expression, so a decision is one call
+into Rust; equal facts are answered from a bounded memo.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final
 
+from chassis.currency import CNY
 from chassis.rules.cells import length_facts, length_name, variables_of
 from chassis.rules.engine import cel
 from chassis.rules.values import (
@@ -35,6 +37,10 @@ from chassis.rules.values import (
 MEMO_MAX: Final = 8192  # decisions by facts; about 3 MB a table, emptied when full
 # The parser nests about 90 deep, and each row of a first-hit chain is one level of it.
 CHAIN_ROWS: Final = 32
+CURRENCY: Final = "currency"
+"""The fact that says what the amounts among the facts are in; yuan where it is not given."""
+AMOUNT: Final = "_fen"
+"""How the names of amounts end."""
 
 _TYPES: Final[Mapping[Kind, type]] = {"int": int, "text": str, "bool": bool, "text list": tuple}
 _CEL_ERRORS: Final = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
@@ -83,6 +89,7 @@ class Table:
     _pick: "itemgetter[str]" = field(init=False, repr=False)
     _absent: Mapping[str, None] = field(init=False, repr=False)
     _groups: tuple[str, ...] = field(init=False, repr=False)
+    _means_yuan: bool = field(init=False, repr=False)
     _memo: dict[tuple[Value, ...], Decision] = field(init=False, repr=False, default_factory=dict)
     _by_hit: dict[tuple[int | bool, ...], Decision] = field(
         init=False, repr=False, default_factory=dict
@@ -101,6 +108,7 @@ class Table:
         grouped = [fact for fact in self.facts.values() if fact.group]
         set_once(self, "_absent", MappingProxyType(dict.fromkeys(fact.name for fact in grouped)))
         set_once(self, "_groups", tuple(dict.fromkeys(fact.group for fact in grouped)))
+        set_once(self, "_means_yuan", CURRENCY not in names)
 
     @property
     def key(self) -> str:
@@ -155,6 +163,8 @@ class Table:
         return decision
 
     def _values(self, facts: Mapping[str, object]) -> tuple[Any, ...]:
+        if self._means_yuan and facts.get(CURRENCY, CNY) != CNY:
+            facts = {name: value for name, value in facts.items() if not name.endswith(AMOUNT)}
         if self._absent:
             facts = {**self._absent, **facts}
         values: tuple[Any, ...] = self._pick(facts)[:-1]

@@ -227,6 +227,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "not_refunded_there": "已核实平台没有退款",
         "refunded_beyond": "平台多退的钱已占用剩余金额，请先核对",
         "rule": "按规则自动通过",
+        # rows of rules, where their names do not say it
+        "foreign-currency": "外币，不按人民币金额判断",
         # triggers of the order's state, shown where no better reason was given
         "placed": "下单",
         "paid": "付款",

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from chassis.currency import CNY
 from chassis.errors import StartRefused
 from chassis.extension_facts import EXTENSION_FACTS
 from chassis.postgres import Connection, Pool, named_queries
@@ -37,6 +38,7 @@ CARRIER_FACTS: Mapping[str, Kind] = {
     "warehouse": "text",
     "weight_g": "int",
     "paid_fen": "int",
+    "currency": "text",
     "channel": "text",
     **EXTENSION_FACTS,
 }
@@ -91,6 +93,7 @@ class Carriers:
                 "warehouse": warehouse,
                 "weight_g": weight_g,
                 "paid_fen": order.paid_fen,
+                "currency": order.currency or CNY,
                 "channel": order.channel,
                 **_carried(order),
             }

@@ -24,6 +24,7 @@ RISK_FACTS: Mapping[str, Kind] = MappingProxyType(
     {
         "channel": "text",
         "paid_fen": "int",
+        "currency": "text",
         "total_quantity": "int",
         "line_count": "int",
         "address_vague": "bool",
@@ -55,6 +56,7 @@ def assess(table: Table, content: Content, paid_fen: int, same_receiver: int) ->
         {
             "channel": content.channel,
             "paid_fen": paid_fen,
+            "currency": content.currency,
             "total_quantity": sum([line.quantity for line in content.lines]),
             "line_count": len(content.lines),
             "address_vague": content.address_vague,

@@ -190,6 +190,7 @@ def _take_lines(
 TIER_FACTS: Final[Mapping[str, TableKind]] = {
     "amount_fen": "int",
     "paid_fen": "int",
+    "currency": "text",
     "kind": "text",
     "reason": "text",
     "channel": "text",
@@ -213,6 +214,7 @@ def tier_facts(
     return {
         "amount_fen": claimed.amount_fen,
         "paid_fen": account.paid_fen,
+        "currency": account.currency,
         "kind": request.kind,
         "reason": request.reason,
         "channel": account.channel,

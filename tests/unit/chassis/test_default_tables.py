@@ -50,6 +50,7 @@ def test_the_refund_tiers_are_those_promised(
     decision = TABLES["refund-tier/default"].decide(
         {
             "amount_fen": amount_fen,
+            "currency": "CNY",
             "shipped": shipped,
             "signed_days": signed_days,
             "damaged": damaged,

@@ -30,6 +30,7 @@ def test_unknown_codes_lose_their_underscores() -> None:
     [
         ("carrier/default@1#hangzhou-delta", "快递规则 第 1 版 hangzhou-delta"),
         ("risk/default@12#", "风险规则 第 12 版"),
+        ("refund-tier/default@2#foreign-currency", "退款审批规则 第 2 版 外币，不按人民币金额判断"),
         ("6f1d6a0e-52a4-5c0b-9a53-1f0c7a5d3e21", ""),
         ("", ""),
     ],

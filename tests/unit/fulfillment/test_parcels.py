@@ -120,10 +120,19 @@ def test_the_plan_names_carrier_reason_and_rule() -> None:
     assert (planned.parcel_id, planned.warehouse) == (f"{ORDER}-1", "HZ")
     assert (planned.carrier, planned.service) == ("ZTO", "standard")
     assert planned.reason == "江浙沪走中通次日达"
-    assert planned.rule.startswith("carrier/default@1.")
+    assert planned.rule.startswith("carrier/default@2.")
     assert planned.rule.endswith("#hangzhou-delta")
     assert planned.weight_g == 2_400
     assert planned.ship_by == NOON + timedelta(hours=24)
+
+
+def test_an_order_in_another_currency_goes_as_a_valuable_one() -> None:
+    ledger = Ledger({"CL01-01": 1_200})
+    ledger.apply(ready(lines=(line(quantity=2),), currency="USD"))
+    planned = ledger.told[0]
+    assert isinstance(planned, ParcelPlanned)
+    assert (planned.carrier, planned.service) == ("SF", "express")
+    assert planned.reason == "外币订单按贵重走顺丰"
 
 
 def test_an_unknown_weight_is_estimated_and_said_so() -> None:

@@ -95,9 +95,16 @@ def test_the_verdict_names_table_version_and_rows() -> None:
     verdict = Life(life.placed(address_vague=True, payable_fen=600000)).order.verdict
     assert verdict is not None
     table, _, rows = verdict.rule.partition("#")
-    assert table.startswith("risk/default@2.")
+    assert table.startswith("risk/default@3.")
     assert rows == "vague-address+large-amount"
     assert verdict.reasons == ("收货地址含糊", "订单金额较大")
+
+
+@pytest.mark.parametrize("payable_fen", [9_000, 600_000])
+def test_an_order_in_another_currency_passes_no_amount_and_is_reviewed(payable_fen: int) -> None:
+    verdict = Life(life.placed(currency="USD", payable_fen=payable_fen)).order.verdict
+    assert verdict is not None
+    assert (verdict.outcome, verdict.reasons) == ("review", ("外币订单，金额规则不适用",))
 
 
 def test_a_folder_without_our_tables_refuses_the_start(tmp_path: Path) -> None:

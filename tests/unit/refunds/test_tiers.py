@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
+from msgspec.structs import replace
 
 from schemas.events.refunds import RefundApproved, RefundRequested
 from services.refunds.domain.model import CaseState
-from tests.unit.refunds.desk import NOON, RefundDesk, delivered, line, paid, placed, shipped
+from services.refunds.store import tier_table
+from tests.unit.refunds.desk import NOON, RULES, RefundDesk, delivered, line, paid, placed, shipped
 
 AUTO, SUPERVISOR, FINANCE, RISK = (
     ("auto", ()),
@@ -45,7 +50,7 @@ def test_the_tier_follows_from_amount_signing_and_damage(
     desk.request("refund-1", (1, 1), damaged=damaged)
     requested = desk.of(RefundRequested)[0]
     assert (requested.tier, requested.approvals_needed) == expected
-    assert requested.rule.startswith("refund-tier/default@1.")
+    assert requested.rule.startswith("refund-tier/default@2.")
     if expected == AUTO:
         approved = desk.of(RefundApproved)[0]
         assert approved.complete
@@ -54,6 +59,36 @@ def test_the_tier_follows_from_amount_signing_and_damage(
     else:
         assert not desk.of(RefundApproved)
         assert desk.stands() is CaseState.AWAITING_APPROVAL
+
+
+@pytest.mark.parametrize("amount_fen", [1, 9_000, 50_000])
+@pytest.mark.parametrize("currency", ["USD", "JPY", "usd"])
+def test_a_refund_in_another_currency_passes_by_no_amount(currency: str, amount_fen: int) -> None:
+    desk = RefundDesk(replace(placed(line(1, 1, amount_fen)), currency=currency), paid(amount_fen))
+    desk.request("refund-1")
+    [requested] = desk.of(RefundRequested)
+    assert (requested.tier, requested.approvals_needed) == RISK
+    assert (requested.currency, requested.amount_fen) == (currency, amount_fen)
+    assert requested.rule.endswith("#foreign-currency")
+    assert not desk.of(RefundApproved)
+
+
+def test_a_table_that_does_not_know_of_currencies_is_not_asked_about_other_amounts(
+    tmp_path: Path,
+) -> None:
+    older = (RULES / "refund-tier" / "default.yaml").read_text(encoding="utf-8")
+    table = yaml.safe_load(older)
+    del table["facts"]["currency"]
+    table["rows"] = [row for row in table["rows"] if row["id"] != "foreign-currency"]
+    table["samples"] = []
+    (tmp_path / "refund-tier").mkdir()
+    (tmp_path / "refund-tier" / "default.yaml").write_text(yaml.safe_dump(table))
+    for currency, tier in (("CNY", AUTO), ("USD", RISK)):
+        order = replace(placed(line(1, 1, 9_000)), currency=currency)
+        desk = RefundDesk(order, paid(9_000), table=tier_table(tmp_path))
+        desk.request("refund-1")
+        [requested] = desk.of(RefundRequested)
+        assert (requested.tier, requested.approvals_needed) == tier
 
 
 def test_two_roles_must_agree_and_the_last_one_lets_the_money_go() -> None:
