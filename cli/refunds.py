@@ -36,6 +36,7 @@ GAVE_UP: Final = {
     "not_taken": "多次发出，支付渠道仍没有这笔退款",
     "underway_too_long": "支付渠道处理得太久",
     "differs": "支付渠道要求人工处理",
+    "currency_not_taken": "支付渠道不收这个币种，没有发出；请在店铺后台退款，再记为人工退款",
     "": "原因没有留下",
 }
 
@@ -195,6 +196,20 @@ def look_again(
     """Have the gateway asked once more about a payout that waits for a person."""
     body = {"actor": actor, "reason": reason, "request_key": key}
     _print(_call("POST", f"/refunds/{order}/{refund}/look-again", url, body=body))
+
+
+@app.command("paid-by-hand")
+def paid_by_hand(
+    order: str,
+    refund: str,
+    *,
+    actor: Actor,
+    refund_no: Annotated[str, typer.Option("--no", help="The shop's own number of the refund.")],
+    url: Url = "",
+) -> None:
+    """Say that you gave the money back at the shop, where the gateway does not take its currency."""
+    body = {"actor": actor, "refund_no": refund_no}
+    _print(_call("POST", f"/refunds/{order}/{refund}/paid-by-hand", url, body=body))
 
 
 @app.command("resolve-double-refund")

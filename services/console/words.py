@@ -283,6 +283,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "not_taken": "多次发出，支付渠道仍没有这笔退款",
         "underway_too_long": "支付渠道处理得太久",
         "differs": "支付渠道要求人工处理",
+        "currency_not_taken": "支付渠道不收这个币种，没有发出；请在店铺后台退款，再记为人工退款",
         # why money may have gone twice
         "payout_under_way": "平台已退款，我方打款已发出",
         "payout_settled_too": "平台已退款，支付渠道也已打款",

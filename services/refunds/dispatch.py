@@ -87,7 +87,7 @@ class Dispatcher:
         if count <= 0:
             return ()
         try:
-            return await self.journal.take(count, self.lease_s)
+            return await self.journal.take(count, self.lease_s, self.gateway.currencies)
         except Unavailable as error:
             logger.warning("waiting", dispatcher="payouts", why=str(error))
             await asyncio.sleep(AWAY_PAUSE_S)

@@ -1,4 +1,5 @@
-"""HTTP doors of the refunds service: ask, approve, refuse, confirm a return, resume a payout, settle a double refund, look.
+"""HTTP doors of the refunds service: ask, approve, refuse, confirm a return, resume a payout or say that it went by hand,
+settle a double refund, look.
 
 Every door here needs the bearer token (gateways come by `notices.py`). A change is a command to the order's single writer; its result decides the
 status: 201 or 200 done, 409 refused (problem with the reason), 202 durable but not decided yet: ask again
@@ -37,12 +38,14 @@ from chassis.texts import NAME, WORDS, is_name
 from schemas.events.commands_refunds import (
     ApproveRefund,
     ConfirmReturn,
+    EndRefund,
     RefundRequestLine,
     RefuseRefund,
     RequestRefund,
     ResolveDoubleRefund,
     ResumePayout,
 )
+from services.refunds.domain.payout import GaveUp
 from services.refunds.domain.rules import REASONS
 from services.refunds.listing import Desk
 
@@ -105,6 +108,13 @@ class LookAgain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     request_key: _Name = ""
 
 
+class PaidByHand(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of paid-by-hand: who gave the money back at the shop, and the shop's own number of that."""
+
+    actor: _Name
+    refund_no: _Name
+
+
 class Resolve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of resolve-double-refund: what became of money that may have gone twice. `request_key` as of look-again."""
 
@@ -147,6 +157,7 @@ class Doors:
             self._route(f"{case}/refuse", "refuse", self.refuse, "POST"),
             self._route(f"{case}/returned", "returned", self.returned, "POST"),
             self._route(f"{case}/look-again", "look_again", self.look_again, "POST"),
+            self._route(f"{case}/paid-by-hand", "paid_by_hand", self.paid_by_hand, "POST"),
             self._route(f"{case}/resolve-double-refund", "resolve", self.resolve, "POST"),
             self._route("/double-refunds", "double_refunds", self.list_doubts, "GET"),
             self._route("/totals", "totals", self.totals, "GET"),
@@ -263,6 +274,30 @@ class Doors:
             actor=wanted.actor,
             refund_id=refund_id,
             reason=wanted.reason,
+        )
+        return await self._ask(command, 200)
+
+    async def paid_by_hand(self, request: Request) -> Response:
+        """POST /refunds/{order_id}/{refund_id}/paid-by-hand: a person gave back what no gateway takes the currency of."""
+        said = await _body(request, PaidByHand)
+        _require_said(said.actor, "请写明操作人")
+        _require_said(said.refund_no, "请写明店铺后台的退款单号")
+        order_id, refund_id = _names(request)
+        found = await self.desk.cases(order_id=order_id, refund_id=refund_id, limit=1)
+        if not found:
+            return _refused("refund_unknown", refund_id)
+        # Of any other payout money may have left: that is for the gateway, or for who settles a double refund, to say.
+        if found[0].payout_gave_up != GaveUp.CURRENCY_NOT_TAKEN:
+            title = "只有支付渠道不收币种、没有发出的退款，才能记为人工退款"
+            return as_problem(409, "payout_not_for_hand", title, f"refund {refund_id}")
+        command = EndRefund(
+            order_id=order_id,
+            command_id=request_id("byhand", order_id, refund_id),
+            issued_at=self.clock.now(),
+            actor=said.actor,
+            refund_id=refund_id,
+            outcome="refunded",
+            refund_no=said.refund_no,
         )
         return await self._ask(command, 200)
 

@@ -166,9 +166,11 @@ def _settled_here(account: Account, case: Case) -> bool:
 def _unsent(payout: PayoutStands | None) -> bool:
     """Whether no sending of a payout is in doubt. `payout` is None where it was opened in this very batch.
 
-    One that is to be sent again is not: a gateway that did not know it may book it late.
+    One that is to be sent again is not: a gateway that did not know it may book it late. One that was given up may never
+    have been sent: nobody takes its currency.
     """
-    return payout is None or (payout.stage is Stage.DUE and not payout.given_up.sends)
+    at_rest = payout is None or payout.stage in {Stage.DUE, Stage.NEEDS_PERSON}
+    return at_rest and not (payout and payout.given_up.sends)
 
 
 def _kept(account: Account, command: EndRefund) -> Decided:

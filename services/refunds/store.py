@@ -6,7 +6,7 @@ resumption, and that it is not sent any more are written in the transaction of t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -306,10 +306,15 @@ class Journal:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def take(self, count: int, lease_s: float) -> tuple[Payout, ...]:
-        """Up to `count` due payouts, ours for `lease_s`; the intent is committed when this returns."""
+    async def take(
+        self, count: int, lease_s: float, currencies: Collection[str]
+    ) -> tuple[Payout, ...]:
+        """Up to `count` due payouts, ours for `lease_s`; the intent is committed when this returns.
+
+        What would be sent in none of the `currencies` needs a person instead, and has not left.
+        """
         async with connected(self._pool) as connection:
-            rows = await connection.fetch(QUERIES["take_payouts"], count, lease_s)
+            rows = await connection.fetch(QUERIES["take_payouts"], count, lease_s, list(currencies))
         return tuple(Payout(**{**dict(row), "stage": Stage(row["stage"])}) for row in rows)
 
     async def write(self, following: Next) -> bool:

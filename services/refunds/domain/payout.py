@@ -15,6 +15,8 @@ from typing import Final, TypeAlias, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chassis.currency import CNY
+
 NOT_FOUND_TIMES: Final = 2
 """How often the gateway must not know a request before it is sent again."""
 PAID_THERE_NOT_FOUND_TIMES: Final = 6
@@ -49,6 +51,8 @@ class GaveUp(StrEnum):
     """It was sent as often as it may be, and the gateway still has none of it."""
     UNDERWAY_TOO_LONG = "underway_too_long"
     DIFFERS = "differs"
+    CURRENCY_NOT_TAKEN = "currency_not_taken"
+    """It was not sent: the gateway does not pay in its currency."""
 
 
 class Payment(Struct, frozen=True, kw_only=True):
@@ -59,6 +63,8 @@ class Payment(Struct, frozen=True, kw_only=True):
     request_no: str
     """Our stable number of this refund."""
     amount_fen: int
+    currency: str
+    """One that the gateway takes."""
     paid_fen: int
     """What the whole payment was; some gateways want to hear it."""
     reason: str
@@ -120,6 +126,7 @@ class Payout(Struct, frozen=True, kw_only=True):
     amount_fen: int
     reason: str
     stage: Stage
+    currency: str = CNY
     paid_fen: int = 0
     turn: int = 0
     sends: int = 0
@@ -144,6 +151,7 @@ class Payout(Struct, frozen=True, kw_only=True):
             trade_no=self.trade_no,
             request_no=self.refund_id,
             amount_fen=self.amount_fen,
+            currency=self.currency,
             paid_fen=self.paid_fen,
             reason=self.reason,
         )

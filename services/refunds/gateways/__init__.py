@@ -107,13 +107,14 @@ Read = Callable[[Credentials, Payment, HttpAnswer], Answer]
 class Gateway:
     """One payment gateway.
 
-    `check` says what is wrong with credentials, or nothing. `read_refund` gives any answer but
+    `currencies` are what it pays in: no payment of another reaches it. `check` says what is wrong with credentials, or nothing. `read_refund` gives any answer but
     `NotFound`; `read_query` says `NotFound` only where the gateway surely has no such refund by now.
     `recompute` gives what a vector signs or opens, or for a verification "ACCEPT" or "REJECT".
     """
 
     name: str
     title_zh: str
+    currencies: frozenset[str]
     check: Callable[[Credentials], str]
     refund_request: Build
     read_refund: Read

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from chassis.currency import CNY
 from chassis.money import fen_of_yuan, yuan_text
 from chassis.signatures import ACCEPT, REJECT, SignatureVector
 from services.refunds.domain.payout import (
@@ -194,6 +195,7 @@ def recompute(vector: SignatureVector) -> str:
 GATEWAY: Final = Gateway(
     name="alipay",
     title_zh="支付宝",
+    currencies=frozenset({CNY}),
     check=check,
     refund_request=refund_request,
     read_refund=read_refund,

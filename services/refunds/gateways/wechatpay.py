@@ -24,6 +24,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from chassis.currency import CNY
 from chassis.ids import framed
 from chassis.signatures import ACCEPT, REJECT, SignatureVector
 from services.refunds.domain.payout import (
@@ -146,7 +147,11 @@ def refund_request(credentials: Credentials, payment: Payment, now: datetime) ->
     content: dict[str, object] = {
         "out_trade_no": _out_trade_no(payment),
         "out_refund_no": payment.request_no,
-        "amount": {"refund": payment.amount_fen, "total": payment.paid_fen, "currency": "CNY"},
+        "amount": {
+            "refund": payment.amount_fen,
+            "total": payment.paid_fen,
+            "currency": payment.currency,
+        },
     }
     if payment.reason:
         content["reason"] = payment.reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
@@ -316,6 +321,7 @@ def _out_trade_no(payment: Payment) -> str:
 GATEWAY: Final = Gateway(
     name="wechatpay",
     title_zh="微信支付",
+    currencies=frozenset({CNY}),
     check=check,
     refund_request=refund_request,
     read_refund=read_refund,

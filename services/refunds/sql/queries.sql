@@ -52,17 +52,21 @@ WHERE payout.order_id = ended.order_id AND payout.refund_id = ended.refund_id
 -- Takes up to $1 due payouts for $2 seconds. What is to be sent becomes `sending` and committed before it is
 -- sent; what is found in `sending` was left there by someone who died, so its outcome is not known. What needs a
 -- person is due until that was told, and stays as old as it is. What would be sent although its channel has paid by now
--- is not: what never left is over, what did is asked about.
+-- is not: what never left is over, what did is asked about. What is in none of the currencies $3 is not sent, either: it
+-- needs a person.
 UPDATE refunds.payouts AS payout
 SET stage = CASE payout.stage
-        WHEN 'due' THEN CASE WHEN NOT payout.paid_there THEN 'sending' WHEN payout.sends = 0 THEN 'refused' ELSE 'unknown' END
+        WHEN 'due' THEN CASE WHEN due.sendable THEN 'sending' WHEN NOT payout.paid_there THEN 'needs_person'
+            WHEN payout.sends = 0 THEN 'refused' ELSE 'unknown' END
         WHEN 'sending' THEN 'unknown' ELSE payout.stage END,
-    sends = payout.sends + CASE WHEN payout.stage = 'due' AND NOT payout.paid_there THEN 1 ELSE 0 END,
+    sends = payout.sends + CASE WHEN payout.stage = 'due' AND due.sendable THEN 1 ELSE 0 END,
+    gave_up = CASE WHEN payout.stage = 'due' AND NOT due.sendable AND NOT payout.paid_there
+        THEN 'currency_not_taken' ELSE payout.gave_up END,
     turn = payout.turn + 1,
     due_at = clock_timestamp() + make_interval(secs => $2),
     changed_at = CASE payout.stage WHEN 'needs_person' THEN payout.changed_at ELSE clock_timestamp() END
 FROM (
-    SELECT order_id, refund_id FROM refunds.payouts
+    SELECT order_id, refund_id, NOT paid_there AND currency = ANY($3::text[]) AS sendable FROM refunds.payouts
     WHERE due_at <= clock_timestamp()
     ORDER BY due_at LIMIT $1
     FOR UPDATE SKIP LOCKED
@@ -70,7 +74,7 @@ FROM (
 WHERE payout.order_id = due.order_id AND payout.refund_id = due.refund_id
 RETURNING payout.order_id, payout.refund_id, payout.trade_no, payout.amount_fen, payout.reason,
     payout.stage, payout.turn, payout.sends, payout.asks, payout.not_found, payout.underway, payout.declined,
-    payout.note, payout.paid_there,
+    payout.note, payout.paid_there, payout.currency,
     coalesce((SELECT paid_fen FROM refunds.accounts WHERE key = payout.order_id), 0) AS paid_fen
 
 -- name: write_answer

@@ -91,17 +91,39 @@ async def test_patience_is_bounded_and_then_a_person_is_needed(pool: Pool, peer:
     assert_paid_once(peer.ledger, owed)
 
 
+async def test_a_currency_that_the_gateway_does_not_take_is_never_sent_and_needs_a_person(
+    pool: Pool, peer: Peer
+) -> None:
+    await open_payouts(pool, 2)
+    await pool.execute("UPDATE refunds.payouts SET currency = 'USD' WHERE refund_id = 'refund-0'")
+    issued = Issued()
+    await run_until_quiet(dispatcher(pool, peer.credentials(), issued), pool)
+    assert issued.outcomes() == {"refund-1": {"settled"}}
+    assert [number for _, number, _ in peer.ledger] == ["refund-1"]
+    query = "SELECT stage, gave_up, sends FROM refunds.payouts WHERE refund_id = 'refund-0'"
+    stands = await pool.fetchrow(query)
+    assert stands is not None
+    assert tuple(stands) == ("needs_person", "currency_not_taken", 0)
+    # Whoever looks again has the gateway asked, which knows nothing of it, and nothing else.
+    await pool.execute(QUERIES["resume_payouts"], ["order-0"], ["refund-0"])
+    await run_until_quiet(dispatcher(pool, peer.credentials(), issued), pool)
+    assert peer.refund_calls == 1
+    stands = await pool.fetchrow(query)
+    assert stands is not None
+    assert tuple(stands) == ("needs_person", "currency_not_taken", 0)
+
+
 async def test_news_of_a_payout_in_doubt_make_it_due_and_of_no_other(pool: Pool) -> None:
     await open_payouts(pool, 2)
     journal = Journal(pool)
-    assert {taken.paid_fen for taken in await journal.take(8, 3600.0)} == {0}
+    assert {taken.paid_fen for taken in await journal.take(8, 3600.0, ["CNY"])} == {0}
     for refund_id in ("refund-0", "refund-1", "refund-of-nobody"):
         await journal.hurry(refund_id)
-    assert await journal.take(8, 3600.0) == ()
+    assert await journal.take(8, 3600.0, ["CNY"]) == ()
     await pool.execute("UPDATE refunds.payouts SET stage = 'unknown' WHERE refund_id = 'refund-0'")
     for refund_id in ("refund-0", "refund-1"):
         await journal.hurry(refund_id)
-    (taken,) = await journal.take(8, 3600.0)
+    (taken,) = await journal.take(8, 3600.0, ["CNY"])
     assert (taken.refund_id, taken.stage) == ("refund-0", Stage.UNKNOWN)
     assert await journal.write(Next(replace(taken, underway=7), 3600.0))
     assert await pool.fetchval("SELECT max(underway) FROM refunds.payouts") == 7
@@ -151,6 +173,7 @@ async def test_a_new_number_for_every_sending_would_be_found(
             trade_no=self.trade_no,
             request_no=f"{self.refund_id}-{self.sends}-{self.turn}",
             amount_fen=self.amount_fen,
+            currency=self.currency,
             paid_fen=self.paid_fen,
             reason=self.reason,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.events.refunds import DoubleRefundSuspected, RefundRefused
 from services.refunds.domain.doubt import OUTCOMES
@@ -50,6 +51,17 @@ def test_a_closing_and_the_requests_own_end_are_one_doubt_whichever_comes_first(
         assert (desk.stands(), desk.case().amount_fen) == (CaseState.SETTLED, 8_000)
         assert (account(desk).beyond, standing(desk)) == ({}, set())
     assert_told_as_kept(desk)
+
+
+@pytest.mark.parametrize("by", ["closing", "end"])
+def test_a_payout_that_was_given_up_unsent_is_no_doubt(by: str) -> None:
+    desk = paying(Stage.NEEDS_PERSON)
+    known = desk.payouts["order-1", "refund-1"]
+    unsent = replace(known.given_up, reason="currency_not_taken", sends=0)
+    desk.payouts["order-1", "refund-1"] = replace(known, given_up=unsent)
+    closed_beside(desk, (by,), 9_000)
+    assert desk.stands() is (CaseState.REFUSED if by == "closing" else CaseState.SETTLED)
+    assert not desk.of(DoubleRefundSuspected)
 
 
 @pytest.mark.parametrize("end", ["before the payout's", "after", "never"])

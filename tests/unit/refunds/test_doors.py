@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import httpx2
 import pytest
+from msgspec import Struct
 from starlette.applications import Starlette
 
 from chassis.clock import ManualClock
@@ -27,6 +28,7 @@ BODIES: dict[str, dict[str, Any]] = {
     f"{CASE}/refuse": {"actor": "主管01", "role": "supervisor", "reason": "理由不足"},
     f"{CASE}/returned": {"actor": "仓管01", "good": True, "reason": "质检单 7"},
     f"{CASE}/look-again": {"actor": "财务01", "reason": "渠道已恢复", "request_key": "k1"},
+    f"{CASE}/paid-by-hand": {"actor": "财务01", "refund_no": "R-7"},
     f"{CASE}/resolve-double-refund": {
         "actor": "财务01",
         "reason": "已查账单",
@@ -36,12 +38,19 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 
 
+class Unsent(Struct):
+    """As much of a case as tells that its payout was never sent."""
+
+    payout_gave_up: str = "currency_not_taken"
+
+
 @dataclass(kw_only=True)
 class Behind:
     """Kafka and the tables, each as far as a door needs it."""
 
     failing: Exception | None = None
     asked: list[Any] = field(default_factory=list)
+    listed: tuple[Unsent, ...] = (Unsent(),)
 
     async def ask(self, command: Any, _timeout_s: float) -> StillPending:
         if self.failing is not None:
@@ -49,10 +58,10 @@ class Behind:
         self.asked.append(command)
         return StillPending(command.command_id)
 
-    async def cases(self, **_narrowed: object) -> tuple[()]:
+    async def cases(self, **_narrowed: object) -> tuple[Unsent, ...]:
         if self.failing is not None:
             raise self.failing
-        return ()
+        return self.listed
 
     doubts = cases
 
@@ -146,3 +155,16 @@ async def test_pieces_that_no_record_can_say_are_refused(name: str) -> None:
         assert len(behind.asked) == (status == 202)
         for command in behind.asked:
             assert codec().decode(codec().encode(command)) == command
+
+
+@pytest.mark.parametrize(
+    ("listed", "code"),
+    [((), "refund_unknown"), ((Unsent(payout_gave_up="no_answer"),), "payout_not_for_hand")],
+)
+async def test_only_what_was_never_sent_may_be_paid_by_hand(
+    listed: tuple[Unsent, ...], code: str
+) -> None:
+    behind = Behind(listed=listed)
+    path = f"{CASE}/paid-by-hand"
+    refused = await answered(behind, path, BODIES[path])
+    assert (refused.status_code, refused.json()["code"], behind.asked) == (409, code, [])
