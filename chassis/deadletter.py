@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from chassis.codec import Codec
 from chassis.errors import Invalid
+from chassis.forgetting import COMMANDS_KEPT
 from chassis.postgres import Connection
 from chassis.processor import Emitted
 from schemas.events import RECORDS
@@ -101,6 +102,7 @@ class Refusal(StrEnum):
     OTHER_KEY = "other_key"
     MOVED_PAST = "moved_past"
     COMMAND_SETTLED = "command_settled"
+    COMMAND_FORGOTTEN = "command_forgotten"
 
 
 class NotRedriven(Struct, frozen=True, kw_only=True):
@@ -295,7 +297,14 @@ async def _outrun(
             one.processor,
             command_id,
         )
-        return settled and NotRedriven(why=Refusal.COMMAND_SETTLED, detail=settled)
+        if settled:
+            return NotRedriven(why=Refusal.COMMAND_SETTLED, detail=settled)
+        old = await connection.fetchval(
+            "SELECT $1 < now() - $2::interval", one.dead_at, COMMANDS_KEPT
+        )
+        return (
+            NotRedriven(why=Refusal.COMMAND_FORGOTTEN, detail=str(COMMANDS_KEPT)) if old else None
+        )
     newest = await _newest_seen(connection, one, peeked.key)
     if peeked.version and peeked.version <= newest:
         return NotRedriven(why=Refusal.MOVED_PAST, detail=f"{peeked.version} <= {newest}")

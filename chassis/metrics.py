@@ -46,6 +46,11 @@ OUTBOX_LEFTOVERS = Counter(
     "Outbox rows published by a successor. Worry when it grows without restarts.",
     ("processor",),
 )
+FORGOTTEN = Counter(
+    "danshu_forgotten_rows_total",
+    "Rows deleted because their time was over, by table. Worry when it stands still for an hour of trade after three days.",
+    ("table",),
+)
 DOOR_REQUESTS = Counter(
     "danshu_door_requests_total",
     "Requests at HTTP doors by door and outcome (accepted, or the reason of refusal). "

@@ -24,6 +24,7 @@ from chassis.clock import Clock, SystemClock
 from chassis.codec import Codec, codec
 from chassis.commands import CommandDesk
 from chassis.errors import StartRefused, TooManyInvalid, Unavailable
+from chassis.forgetting import forget_for_ever
 from chassis.http import Door, Standing, admin_app
 from chassis.log import configure, logger
 from chassis.postgres import Pool, close_pool, migrate, open_pool
@@ -200,6 +201,7 @@ class _Run:
             asyncio.ensure_future(worker.run()) for worker in self._workers
         ]
         running += [asyncio.ensure_future(task()) for task in self._parts.tasks]
+        running.append(asyncio.ensure_future(forget_for_ever(context.pool)))
         running.append(context.desk.ended)
         self._reasons.clear()
         # What is loaded now stays: the collector need not walk it again. Events are acyclic and die young, so

@@ -36,6 +36,7 @@ REMEDIES: Final = {
     Refusal.OTHER_KEY: "The mended record belongs to another aggregate than the letter.",
     Refusal.MOVED_PAST: "Its aggregate has applied this version; there is nothing left to do.",
     Refusal.COMMAND_SETTLED: "The command has its result; issue a new one if need be.",
+    Refusal.COMMAND_FORGOTTEN: "Whether it was carried out is no longer known: look, and issue a new one if need be.",
 }
 
 LetterId = Annotated[int, typer.Argument(metavar="ID", help="The letter's number in the list.")]

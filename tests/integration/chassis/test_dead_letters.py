@@ -155,6 +155,25 @@ async def test_a_command_that_was_settled_is_not_sent_again(rig: ServerRig, tmp_
     assert "command_settled: refused" in refused.output
 
 
+async def test_a_command_that_may_have_been_settled_long_ago_is_not_sent_again(
+    rig: ServerRig, tmp_path: Path
+) -> None:
+    framed = codec().encode(hold("TB1", "c-1"))
+    await rig.publish_raw("commands-orders", "TB1", framed[:-1])
+    await rig.drain()
+    (letter,) = await listed(rig)
+    async with database(rig.url) as connection:
+        await connection.execute(
+            "UPDATE chassis.dead_letters SET dead_at = now() - interval '31 days'"
+        )
+    whole = tmp_path / "whole"
+    whole.write_bytes(framed)
+    refused = await danshu(
+        rig, "redrive", str(letter.letter_id), *BY_ALICE, "--value-file", str(whole), status=1
+    )
+    assert "command_forgotten: 30 days" in refused.output
+
+
 async def test_nobody_redrives_without_a_name_and_a_reason(rig: ServerRig) -> None:
     await rig.publish([placed("TB1", shop="poison")])
     await rig.drain()
