@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from chassis.currency import amount_text
 from schemas.events.quarantine import QuarantineProblem
+from schemas.events.write_backs import WriteBackRefused
 from services.console.words import say
 
 NOBODY = "unsupported: there is nobody to tell"
@@ -61,6 +62,19 @@ UNSUPPORTED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )  # fmt: skip
 """What a channel cannot be told, by ingest's words for it, and what a person does about it."""
 
+NOT_ASKED_THERE = f"{_UNSUPPORTED}the refund was not asked for on the channel"
+NEED_NOBODY = frozenset(
+    f"{_UNSUPPORTED}{why}"
+    for why in (
+        "all of its lines were told with an earlier parcel",
+        "the shop cannot say that a part has shipped",
+        "JD took the whole order as shipped with its first parcel",
+        "a gift alone cannot be told",
+    )
+)
+"""Why a channel was not told of what it knows already, hears with the last parcel, or has no place for."""
+_PARCEL_NOT_TAKEN = "parcel_not_taken: "
+
 PROBLEMS: Mapping[str, str] = MappingProxyType(
     {
         "garbage": "报文无法解析",
@@ -109,6 +123,17 @@ _GAVE_UP = re.compile(r"gave up after ([0-9]+) attempts: (.*)", re.DOTALL)
 _REFUSED = re.compile(r"([^\s:]+): (.+)", re.DOTALL)
 
 
+def needs_person(refused: WriteBackRefused) -> bool:
+    """Whether somebody has to do something because the channel was not told.
+
+    A new waybill of a parcel which the channel has not taken waits with that parcel. A refused refund that nobody had asked for on the
+    channel needs no answer there; one that was paid has to be put down there by hand.
+    """
+    if refused.reason == NOT_ASKED_THERE:
+        return refused.kind != "refund_refusal"
+    return refused.reason not in NEED_NOBODY and not refused.reason.startswith(_PARCEL_NOT_TAKEN)
+
+
 def not_told(reason: str) -> str:
     """Why a channel was not told; a platform's own words with its code behind them."""
     if reason.startswith(_UNSUPPORTED):
@@ -119,7 +144,7 @@ def not_told(reason: str) -> str:
         return f"平台没有对应的接口：{why}"
     if found := _GAVE_UP.match(reason):
         return f"试了 {found[1]} 次，平台都没有可用的答复（{found[2]}）"
-    if reason.startswith("parcel_not_taken: "):
+    if reason.startswith(_PARCEL_NOT_TAKEN):
         return "平台还没有收下这个包裹的发货"
     if found := _REFUSED.match(reason):
         return f"{found[2]}（{found[1]}）"

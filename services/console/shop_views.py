@@ -49,10 +49,13 @@ SELECT channel, shop, sum(quarantined)::bigint AS quarantined, sum(refused)::big
 WHERE channel <> ''
 GROUP BY channel, shop
 """
+# A line's basis is its write-back, "" on lines from before these were kept.
 REFUSALS = """
 SELECT told.order_id, told.at, told.detail_zh, card.channel, card.channel_order_no,
-  card.document #>> '{state,2}' AS shop, strpos(card.flags, ' write_back_refused ') > 0 AS waiting
-FROM (SELECT order_id, at, detail_zh FROM console.timeline WHERE kind = 'WriteBackRefused'
+  card.document #>> '{state,2}' AS shop,
+  strpos(card.flags, ' write_back_refused ') > 0
+    AND (told.basis = '' OR (card.document #> '{state,26}')::jsonb ? told.basis) AS waiting
+FROM (SELECT order_id, at, detail_zh, basis FROM console.timeline WHERE kind = 'WriteBackRefused'
   ORDER BY at DESC LIMIT $1) AS told
 JOIN console.cards AS card ON card.key = told.order_id
 WHERE $2 = '' OR card.channel || '|' || (card.document #>> '{state,2}') = $2
@@ -105,7 +108,7 @@ class ShopItem(Shown):
     quarantined: int = Field(description="等待处理的隔离报文")
     applied_today: int = Field(description="今天回传成功的次数")
     refused_today: int = Field(description="今天回传被拒的次数")
-    refused_waiting: int = Field(description="回传被拒且还没有成功的订单")
+    refused_waiting: int = Field(description="有回传被拒、还要人处理的订单")
     failures: int = Field(description="连续失败的拉取次数")
     errors: tuple[ErrorCount, ...] = Field(description="各类拉取错误的累计次数")
     last_error: str
@@ -129,7 +132,7 @@ class Refusal(Shown):
     shop: str
     at: datetime
     reason: str
-    waiting: bool = Field(description="之后还没有回传成功")
+    waiting: bool = Field(description="还要人处理：之后没有回传成功，也不是无需处理的")
 
 
 class QuarantinedItem(Shown):

@@ -12,7 +12,16 @@ import pytest
 from schemas.events.quarantine import QuarantineProblem
 from services import ingest
 from services.console import words
-from services.console.reasons import NOBODY, PROBLEMS, UNSUPPORTED, details, not_told, titles
+from services.console.reasons import (
+    NEED_NOBODY,
+    NOBODY,
+    NOT_ASKED_THERE,
+    PROBLEMS,
+    UNSUPPORTED,
+    details,
+    not_told,
+    titles,
+)
 from services.ingest.channels import _calls
 from services.ingest.domain import snapshots
 from services.ingest.domain.model import ProblemCode
@@ -64,6 +73,10 @@ def test_each_word_for_it_is_of_something_that_may_be_said() -> None:
     assert unused == []
     assert PREFIX + _calls.NOBODY.reason == NOBODY
     assert len(REASONS) > 20
+
+
+def test_what_needs_nobody_is_something_that_may_be_said() -> None:
+    assert {*NEED_NOBODY, NOT_ASKED_THERE} <= {PREFIX + reason for reason in REASONS}
 
 
 def test_each_problem_of_a_payload_has_words() -> None:

@@ -55,6 +55,8 @@ class Card(Struct, frozen=True, kw_only=True, array_like=True):
     """Refunds whose money may have gone twice."""
     currency: str = CNY
     """What the order's money is in."""
+    refused_write_backs: tuple[str, ...] = ()
+    """Write-backs which the channel would not have, as kind and document, and which need a person."""
 
 
 EMPTY = Card()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from schemas.events.shop_states import ShopErrors
 from schemas.events.write_backs import WriteBackApplied
@@ -217,6 +218,38 @@ async def test_a_shop_has_a_page_with_its_own_refusals_and_quarantine(rig: Rig) 
     ]
     for nowhere in ("/shops/kuaishou%7C老店", "/shops/nonsense", "/api/shops/nonsense"):
         assert (await client.get(nowhere)).status_code == 404
+
+
+async def test_each_refusal_waits_by_itself_and_some_for_nobody(rig: Rig) -> None:
+    story = Story("DS1", at=ago(minutes=30))
+    first = refused(story, REASON, ago(minutes=9))
+    known = "unsupported: all of its lines were told with an earlier parcel"
+    await rig.project(
+        [
+            shop_state("taobao", "旗舰店", NOW),
+            *story.placed(),
+            replace(first, document_no="P1"),
+            replace(first, document_no="P2", version=2, occurred_at=ago(minutes=8)),
+            replace(first, document_no="P3", version=3, occurred_at=ago(minutes=7), reason=known),
+            WriteBackApplied(
+                order_id="DS1",
+                version=4,
+                occurred_at=NOW,
+                kind="shipment",
+                document_no="P2",
+                attempts=1,
+            ),
+        ]
+    )
+    client = await rig.signed_in()
+    detail = (await client.get("/api/shops/taobao%7C旗舰店")).json()
+    assert [one["waiting"] for one in detail["refusals"]] == [False, False, True]
+    page = (await client.get("/shops/taobao%7C旗舰店")).text
+    assert (page.count(">待处理<"), page.count("无需处理</span>")) == (1, 2)
+    # Lines from before write-backs were kept are as their order is.
+    await rig.pool.execute("UPDATE console.timeline SET basis = '' WHERE kind = 'WriteBackRefused'")
+    detail = (await client.get("/api/shops/taobao%7C旗舰店")).json()
+    assert [one["waiting"] for one in detail["refusals"]] == [True, True, True]
 
 
 async def test_what_a_channel_says_is_text_and_no_program_name_is_shown(rig: Rig) -> None:
