@@ -85,14 +85,15 @@ async def shop(
     responses={
         200: {
             "content": {"text/event-stream": {}},
-            "description": "hello、changed（orders：变化的订单号，many：未列全）、beat",
+            "description": "hello、beat（until：数据至，late：停住了，waiting：没有读进来的条数）、"
+            "changed（orders：变化的订单号，many：未列全）",
         },
         503: PROBLEM,
     },
 )
 async def changes(desk: AtDesk, session: SignedIn) -> StreamingResponse:
     """Names of changed orders, at most every half a second; ask for the orders themselves."""
-    stream = desk.broadcast.page()
+    stream, interval_s = desk.broadcast.page(), desk.settings.live_interval_ms / 1000
     try:
         page = stream.__enter__()
     except live.TooManyPages:
@@ -100,7 +101,7 @@ async def changes(desk: AtDesk, session: SignedIn) -> StreamingResponse:
 
     async def body() -> AsyncIterator[bytes]:
         try:
-            async for event in live.events(page, desk.settings.live_interval_ms / 1000):
+            async for event in live.events(page, interval_s, desk.reading):
                 yield event
                 if desk.views.now() >= session.expires_at:
                     return

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from chassis.crypto import MasterKeys, PersonalSeal
+from chassis.processor import Processor
 from chassis.service import Context, Parts
 from services.console import api, double_refunds, openapi, pages, payouts, stock_pages, web
 from services.console.live import Broadcast
+from services.console.progress import Lookout
 from services.console.projections import fold_counters, projection
 from services.console.settings import ConsoleSettings
 from services.console.shop_views import ShopViews
@@ -42,12 +45,25 @@ def web_app(desk: web.Desk) -> FastAPI:
 
 
 async def build(context: Context[ConsoleSettings]) -> Parts:
-    """The projections, the web, and the task that sums up the counters."""
+    """The projections, the web, and the tasks that sum up the counters and look how far the tables are."""
     settings = context.settings
     master_keys = settings.master_keys.get_secret_value()
     seal = PersonalSeal(MasterKeys.parse(master_keys)) if master_keys else None
     session_key = settings.session_key.get_secret_value().encode() or os.urandom(32)
     broadcast = Broadcast()
+    processors: tuple[Processor[Any], ...] = (
+        projection(broadcast.announce),
+        SHOPS,
+        LEVELS,
+        *(one for section in SECTIONS.values() for one in section.processors),
+    )
+    lookout = Lookout(
+        settings.kafka(),
+        settings.topic_prefix,
+        context.pool,
+        context.clock,
+        [processor.name for processor in processors],
+    )
     desk = web.Desk(
         settings=settings,
         views=Views(context.pool, context.codec, context.clock, seal),
@@ -55,6 +71,7 @@ async def build(context: Context[ConsoleSettings]) -> Parts:
         stock_views=StockViews(context.pool, context.clock, settings.stock_low_pieces),
         stock_whole=StockWhole(context.pool, context.clock, settings.stock_low_pieces),
         broadcast=broadcast,
+        reading=lookout.reading,
         ask=context.desk.ask,
         sessions=Sessions(session_key, context.clock, settings.session_hours),
         guesses=Guesses(context.clock),
@@ -66,13 +83,4 @@ async def build(context: Context[ConsoleSettings]) -> Parts:
             await asyncio.sleep(FOLD_EVERY_S)
             await fold_counters(context.pool, context.clock.now())
 
-    return Parts(
-        processors=(
-            projection(broadcast.announce),
-            SHOPS,
-            LEVELS,
-            *(one for section in SECTIONS.values() for one in section.processors),
-        ),
-        door=web_app(desk),
-        tasks=(fold_now_and_then,),
-    )
+    return Parts(processors=processors, door=web_app(desk), tasks=(fold_now_and_then, lookout.run))

@@ -1,4 +1,4 @@
-"""Who is looking hears what changed: ids of changed orders, coalesced, as server-sent events.
+"""Who is looking hears what changed: ids of changed orders, coalesced, as server-sent events, and how far the data go.
 
 Guarantees: announcing never waits and costs nothing while nobody looks; a page that reads slowly loses names,
 never the fact that something changed; the number of pages and of remembered names is bounded. Only changes
@@ -8,7 +8,7 @@ that this process projected are told: with several console processes a page also
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -19,8 +19,19 @@ from services.console import metrics
 NAMES_MAX = 200
 """More changed orders than this in one interval are told as "many"."""
 PAGES_MAX = 200
-BEAT_S = 10.0
-"""Silence is broken this often, so that a page can tell a quiet shop from a broken line."""
+BEAT_S = 5.0
+"""This often a page hears how far the data go, which also tells a quiet shop from a broken line."""
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """How far the data go."""
+
+    until: str
+    """Time in Shanghai before which nothing is missing; "" = some of what was there at the start still is."""
+    late: bool
+    """Whether that is longer ago than it should be."""
+    waiting: int | None
+    """Records that are missing; None where nobody can say."""
 
 
 class Changed(Struct, frozen=True):
@@ -89,13 +100,22 @@ class Broadcast:
             metrics.PAGES.set(len(self._pages))
 
 
-async def events(page: Page, interval_s: float, beat_s: float = BEAT_S) -> AsyncIterator[bytes]:
-    """The stream of one page: `hello` at once, `changed` at most once an interval, `beat` in between."""
-    yield b"event: hello\ndata: {}\n\n"
+async def events(
+    page: Page, interval_s: float, reading: Callable[[], Reading], beat_s: float = BEAT_S
+) -> AsyncIterator[bytes]:
+    """The stream of one page: `hello` at once, `changed` at most once an interval, `beat` however much changes."""
+    now = asyncio.get_running_loop().time
+    yield _event("hello", reading())
+    beat_at = now() + beat_s
     while True:
-        changed = await page.next(beat_s)
-        if changed is None:
-            yield b"event: beat\ndata: {}\n\n"
-        else:
-            yield b"event: changed\ndata: " + msgspec.json.encode(changed) + b"\n\n"
+        changed = await page.next(max(beat_at - now(), 0))
+        if changed is not None:
+            yield _event("changed", changed)
             await asyncio.sleep(interval_s)
+        if now() >= beat_at:
+            yield _event("beat", reading())
+            beat_at = now() + beat_s
+
+
+def _event(name: str, told: Struct) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(told))

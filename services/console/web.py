@@ -30,7 +30,7 @@ from chassis.log import logger
 from chassis.postgres import AWAY
 from schemas.events.command_results import CommandSettled
 from services.console import words
-from services.console.live import Broadcast
+from services.console.live import Broadcast, Reading
 from services.console.settings import ConsoleSettings
 from services.console.shop_views import ShopViews
 from services.console.signin import Guesses, Session, Sessions
@@ -69,6 +69,7 @@ class Desk:
     stock_views: StockViews
     stock_whole: StockWhole
     broadcast: Broadcast
+    reading: Callable[[], Reading]
     ask: Ask
     sessions: Sessions
     guesses: Guesses

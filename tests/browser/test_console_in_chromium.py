@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event, Thread
 
 import asyncpg
 import pytest
@@ -293,6 +297,49 @@ def test_a_lost_line_is_said_and_heals(console: Console, page: Page) -> None:
     expect(page.locator("#line")).to_have_text("实时")
     expect(page.locator("#stale")).to_be_hidden()
     expect(page.locator("tbody tr")).to_have_count(1)
+
+
+@contextmanager
+def locked(database_url: str) -> Iterator[None]:
+    """The order list's table can be read and not written meanwhile. In a thread: the browser's driver takes this one's loop."""
+    holding, enough = Event(), Event()
+
+    async def hold() -> None:
+        connection = await asyncpg.connect(database_url)
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE console.cards IN EXCLUSIVE MODE")
+            holding.set()
+            await asyncio.to_thread(enough.wait)
+        await connection.close()
+
+    holder = Thread(target=lambda: asyncio.run(hold()))
+    holder.start()
+    try:
+        assert holding.wait(READ_TIMEOUT_S)
+        yield
+    finally:
+        enough.set()
+        holder.join()
+
+
+def test_a_page_says_up_to_when_its_data_go_and_when_they_stand_still(
+    console: Console, page: Page, pictures: Path
+) -> None:
+    sign_in(page, console)
+    expect(page.locator("#until")).to_have_text(re.compile(r"^· 数据至 \d\d:\d\d:\d\d$"))
+    quiet = page.locator("#until").text_content()
+    expect(page.locator("#until")).not_to_have_text(str(quiet))
+    expect(page.locator("#line")).to_have_text("实时")
+    with locked(console.database_url):
+        story = Story("DS20261115001", channel="kuaishou", at=SystemClock().now())
+        publish(console.bootstrap, console.prefix, story.placed())
+        expect(page.locator("#line")).to_have_text("数据落后", timeout=40_000)
+        stands = re.compile(r"^数据停在 \d\d:\d\d:\d\d，还有 \d+ 条消息没有读进来$")
+        expect(page.locator("#stale")).to_have_text(stands)
+        page.screenshot(path=pictures / "console-behind.png")
+    expect(page.locator("#line")).to_have_text("实时")
+    expect(page.locator("#stale")).to_be_hidden()
+    expect(page.locator(f'tr[data-order="{story.order_id}"]')).to_be_visible()
 
 
 def test_an_answer_that_fails_leaves_the_page_as_it_is_and_heals(

@@ -2,12 +2,14 @@
 "use strict";
 
 (() => {
-  const SILENT_MS = 25000; // the server breaks silence every 10 s
+  const SILENT_MS = 25000; // the server breaks silence every 5 s
   const live = document.getElementById("live");
   const line = document.getElementById("line");
   const stale = document.getElementById("stale");
   const fresh = new Set();
+  const until = document.getElementById("until");
   let heardAt = Date.now();
+  let reading = { until: "", late: false, waiting: 0 }; // how far the data go, as the server told last
   let connected = false;
   let failing = false; // the server answers, but not with the part that is shown
   let paused = false;
@@ -21,11 +23,19 @@
     if (!line) return;
     const late = Date.now() - heardAt > SILENT_MS;
     const on = connected && !late && !failing;
-    line.dataset.line = paused ? "paused" : on ? "on" : "off";
-    line.lastElementChild.textContent = paused ? "已暂停刷新" : on ? "实时" : "已断开";
-    stale.hidden = on || document.hidden;
-    const text = failing ? "暂时读不到新数据，正在重试…" : `数据停在 ${clock(heardAt)}，正在重连…`;
+    const behind = on && reading.late;
+    line.dataset.line = paused ? "paused" : behind ? "late" : on ? "on" : "off";
+    line.lastElementChild.textContent = paused ? "已暂停刷新" : behind ? "数据落后" : on ? "实时" : "已断开";
+    until.textContent = on && !paused && reading.until ? `· 数据至 ${reading.until}` : "";
+    stale.hidden = (on && !behind) || document.hidden;
+    const text = failing ? "暂时读不到新数据，正在重试…" : behind ? lag() : `数据停在 ${clock(heardAt)}，正在重连…`;
     if (!stale.hidden && stale.textContent !== text) stale.textContent = text;
+  }
+
+  function lag() {
+    const since = reading.until ? `数据停在 ${reading.until}` : "最新数据还没有读完";
+    if (reading.waiting === null) return `${since}，暂时读不到新数据，正在重试…`;
+    return `${since}，还有 ${reading.waiting.toLocaleString("zh-CN")} 条消息没有读进来`;
   }
 
   // Owed until a request for it has really begun: htmx drops one that meets another on its way.
@@ -57,6 +67,11 @@
     show();
   }
 
+  function beat(event) {
+    reading = JSON.parse(event.detail.data);
+    heard();
+  }
+
   function changed(event) {
     heard();
     const told = JSON.parse(event.detail.data);
@@ -74,12 +89,12 @@
   }
 
   if (live) {
-    live.addEventListener("hello", () => {
+    live.addEventListener("hello", (event) => {
       const again = !connected;
-      heard();
+      beat(event);
       if (again) refresh(); // what happened while the line was down
     });
-    live.addEventListener("beat", heard);
+    live.addEventListener("beat", beat);
     live.addEventListener("changed", changed);
     live.addEventListener("htmx:sse:error", lost);
     live.addEventListener("htmx:sse:close", lost);

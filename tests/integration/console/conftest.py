@@ -13,7 +13,7 @@ from chassis.codec import codec
 from chassis.crypto import PersonalSeal
 from chassis.postgres import open_pool
 from services.console.app import web_app
-from services.console.live import Broadcast
+from services.console.live import Broadcast, Reading
 from services.console.settings import ConsoleSettings
 from services.console.shop_views import ShopViews
 from services.console.signin import Guesses, Sessions, hash_password
@@ -45,6 +45,7 @@ async def rig(database_url: str, password_hash: str) -> AsyncIterator[Rig]:
         stock_views=StockViews(pool, clock, low_pieces=10),
         stock_whole=StockWhole(pool, clock, low_pieces=10),
         broadcast=broadcast,
+        reading=lambda: Reading(until="13:00:00", late=False, waiting=0),
         ask=asked,
         sessions=Sessions(b"session key of this test", clock, hours=12),
         guesses=Guesses(clock),

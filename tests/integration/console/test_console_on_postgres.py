@@ -92,7 +92,7 @@ async def test_counters_stay_right_while_they_are_summed_up(rig: Rig) -> None:
 
 async def test_open_pages_hear_of_changes_after_the_commit(rig: Rig) -> None:
     with rig.broadcast.page() as page:
-        stream = events(page, interval_s=0)
+        stream = events(page, 0, rig.desk.reading)
         assert b"hello" in await anext(stream)
         await rig.project([*Story("DS1").placed(), *Story("DS2").placed()])
         assert b'"orders":["DS1","DS2"]' in await anext(stream)
@@ -329,6 +329,7 @@ async def test_without_users_the_sign_in_page_says_how_to_get_one(
         stock_views=rig.desk.stock_views,
         stock_whole=rig.desk.stock_whole,
         broadcast=rig.broadcast,
+        reading=rig.desk.reading,
         ask=rig.asked,
         sessions=rig.desk.sessions,
         guesses=rig.desk.guesses,

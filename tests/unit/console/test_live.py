@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from services.console import live
-from services.console.live import Broadcast, Changed, TooManyPages, events
+from services.console.live import Broadcast, Changed, Reading, TooManyPages, events
 
 
 async def test_changes_between_two_looks_are_told_once() -> None:
@@ -43,13 +43,29 @@ async def test_a_closed_page_hears_nothing_and_leaves_room(monkeypatch: pytest.M
         pass
 
 
+READING = Reading(until="21:03:12", late=False, waiting=3)
+HOW_FAR = b'data: {"until":"21:03:12","late":false,"waiting":3}\n\n'
+
+
 async def test_a_stream_says_hello_then_changes_then_beats() -> None:
     broadcast = Broadcast()
     with broadcast.page() as page:
-        stream = events(page, interval_s=0, beat_s=0.01)
-        assert await anext(stream) == b"event: hello\ndata: {}\n\n"
+        stream = events(page, 0, lambda: READING, beat_s=0.01)
+        assert await anext(stream) == b"event: hello\n" + HOW_FAR
         broadcast.announce(frozenset({"DS1"}))
         told = await anext(stream)
         assert told == b'event: changed\ndata: {"orders":["DS1"],"many":false}\n\n'
         async with asyncio.timeout(5):
-            assert await anext(stream) == b"event: beat\ndata: {}\n\n"
+            assert await anext(stream) == b"event: beat\n" + HOW_FAR
+
+
+async def test_a_stream_beats_however_much_changes() -> None:
+    broadcast = Broadcast()
+    with broadcast.page() as page:
+        stream = events(page, 0, lambda: READING, beat_s=0.01)
+        heard = []
+        async with asyncio.timeout(5):
+            while b"event: beat\n" + HOW_FAR not in heard:
+                broadcast.announce(frozenset({"DS1"}))
+                heard.append(await anext(stream))
+        assert len(heard) > 2
