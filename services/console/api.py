@@ -116,6 +116,12 @@ async def changes(desk: AtDesk, session: SignedIn) -> StreamingResponse:
     )
 
 
+@router.get("/session", include_in_schema=False)
+async def session_now(session: SignedIn) -> dict[str, str]:
+    """What a form that was opened in an earlier session must bring back now."""
+    return {"form_token": session.form_token}
+
+
 @router.get("/orders/{order_id:path}", summary="一个订单和它的时间轴", responses={404: PROBLEM})
 async def order(
     desk: AtDesk, order_id: Annotated[str, Path(description="订单号", max_length=200)]

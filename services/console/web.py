@@ -17,7 +17,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.templating import Jinja2Templates
 from msgspec import Struct
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import URL, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -174,11 +174,23 @@ def _error(request: Request, status: int, title: str, detail: str, code: str) ->
 def _not_signed_in(request: Request, _cause: Exception) -> Response:
     if _wants_json(request):
         return problem_response(Problem(status=401, code="not_signed_in", title="请先登录"))
-    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    to = "/login" if here == "/" else f"/login?next={quote(here, safe='')}"
     if is_fragment(request):
-        return Response(status_code=401, headers={"hx-redirect": "/login"})
+        # console.js leads to the sign-in, unless something has been typed that would be lost.
+        return Response(status_code=401)
+    here = request.url if request.method in {"GET", "HEAD"} else _page_before(request)
+    path = here.path + (f"?{here.query}" if here.query else "")
+    to = "/login" if path in {"", "/"} else f"/login?next={quote(path, safe='')}"
     return RedirectResponse(to, status_code=303)
+
+
+def _page_before(request: Request) -> URL:
+    """The page of ours that a form was sent from, by the browser's word: a form's own address cannot be opened. "" for others."""
+    page = URL(request.headers.get("referer", ""))
+    try:
+        ours = page.netloc == request.headers.get("host") and page.path != request.url.path
+    except ValueError:  # no address at all, "http://["
+        ours = False
+    return page if ours else URL("")
 
 
 def _http_error(request: Request, error: Exception) -> Response:
@@ -192,7 +204,13 @@ def _http_error(request: Request, error: Exception) -> Response:
             "not_found",
         )
     if status == 405:
-        return _error(request, 405, "不支持的操作", "", "method_not_allowed")
+        return _error(
+            request,
+            405,
+            "这个地址不能直接打开",
+            "它只接收页面上填好的表单，这次没有提交任何内容。请回到实时订单，打开那个订单再操作。",
+            "method_not_allowed",
+        )
     detail = error.detail if isinstance(error, HTTPException) else ""
     return _error(request, status, "请求没有成功", str(detail), "refused")
 

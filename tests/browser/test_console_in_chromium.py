@@ -414,6 +414,44 @@ def test_a_reason_survives_the_page_s_renewal_and_goes_out_with_the_persons_name
     assert (command.actor, command.reason) == (USER, "支付渠道已恢复")
 
 
+def test_a_lost_session_leaves_what_was_typed_and_leads_others_to_the_sign_in(
+    console: Console, page: Page, pictures: Path
+) -> None:
+    story = Story("DS20261119003", channel="youzan", at=SystemClock().now())
+    waits = [*story.placed(), *story.refund_requested(), *story.payout_given_up()]
+    publish(console.bootstrap, console.prefix, waits)
+    sign_in(page, console)
+    page.locator(f'tr[data-order="{story.order_id}"] a.open').click()
+    reason, press = page.get_by_label("退款单 R1"), page.get_by_role("button", name="重新核实")
+    reason.fill("支付渠道已恢复")
+    page.context.clear_cookies()
+    press.click()
+    note = page.locator("#signed-out")
+    expect(note).to_contain_text("请在新窗口登录")
+    page.evaluate("htmx.trigger('#order', 'refresh')")
+    expect(note).to_be_visible()
+    assert (reason.input_value(), page.url.endswith(story.order_id)) == ("支付渠道已恢复", True)
+    page.screenshot(path=pictures / "console-signed-out.png")
+
+    with page.expect_popup() as opened:
+        note.get_by_role("link").click()
+    sign_in(opened.value, console)
+    opened.value.close()
+    assert reason.input_value() == "支付渠道已恢复"
+    press.click()
+    # There is no refunds service here, so nobody answers: the command stands all the same.
+    expect(page.get_by_role("status").last).to_contain_text("已受理")
+    # That address can be opened again.
+    page.wait_for_url(f"**/orders/{story.order_id}")
+    [command] = commands_of(console, story.order_id)
+    assert isinstance(command, ResumePayout)
+    assert command.reason == "支付渠道已恢复"
+
+    page.context.clear_cookies()
+    page.evaluate("htmx.trigger('#order', 'refresh')")
+    page.wait_for_url(f"**/login?next=%2Forders%2F{story.order_id}")
+
+
 def test_what_went_twice_is_settled_on_the_order_s_page_with_the_persons_name(
     console: Console, page: Page
 ) -> None:

@@ -14,6 +14,8 @@
   let failing = false; // the server answers, but not with the part that is shown
   let paused = false;
   let owed = false;
+  let signedOut = false;
+  let unsent = false; // a form could not be sent just now
   const underway = new Set();
 
   const clock = (ms) => new Date(ms).toLocaleTimeString("zh-CN", { hour12: false });
@@ -22,13 +24,14 @@
   function show() {
     if (!line) return;
     const late = Date.now() - heardAt > SILENT_MS;
-    const on = connected && !late && !failing;
+    const on = connected && !late && !failing && !signedOut;
     const behind = on && reading.late;
     line.dataset.line = paused ? "paused" : behind ? "late" : on ? "on" : "off";
     line.lastElementChild.textContent = paused ? "已暂停刷新" : behind ? "数据落后" : on ? "实时" : "已断开";
     until.textContent = on && !paused && reading.until ? `· 数据至 ${reading.until}` : "";
-    stale.hidden = (on && !behind) || document.hidden;
-    const text = failing ? "暂时读不到新数据，正在重试…" : behind ? lag() : `数据停在 ${clock(heardAt)}，正在重连…`;
+    document.getElementById("signed-out").hidden = !signedOut;
+    stale.hidden = (on && !behind) || signedOut || document.hidden;
+    const text = unsent ? "没有提交：现在连不上。填写的内容还在，请稍后再按一次。" : failing ? "暂时读不到新数据，正在重试…" : behind ? lag() : `数据停在 ${clock(heardAt)}，正在重连…`;
     if (!stale.hidden && stale.textContent !== text) stale.textContent = text;
   }
 
@@ -104,6 +107,7 @@
     });
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) {
+        if (signedOut) refresh(); // perhaps signed in elsewhere meanwhile
         show();
         settle();
       }
@@ -126,6 +130,38 @@
     fresh.clear();
   });
 
+  // Whoever has typed something stays with it; everybody else is led to the sign-in and back.
+  const kept = () => [...document.querySelectorAll("form[data-kept]")];
+  const typed = () => kept().some((form) => [...form.elements].some((one) => (one.type === "text" ? one.value !== one.defaultValue : one.tagName === "SELECT" && one.selectedIndex > 0)));
+
+  function leave() {
+    if (typed()) {
+      signedOut = true;
+      return show();
+    }
+    location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+  }
+
+  // A form is sent only once it is known that it will be taken: by this session, whose token may be newer than the page.
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.matches("form[data-kept]")) return;
+    event.preventDefault();
+    try {
+      const answer = await fetch("/api/session");
+      if (answer.status === 401) return leave();
+      form.elements.form_token.value = (await answer.json()).form_token;
+    } catch {
+      unsent = failing = true;
+      return show();
+    }
+    form.submit();
+  });
+
+  // An order's page may be the answer to a form, whose address cannot be opened again.
+  const order = document.getElementById("order");
+  if (order && !location.pathname.startsWith("/orders/")) history.replaceState(null, "", order.getAttribute("hx-get"));
+
   // A change told while an answer is on its way may not be in it: one more refresh follows. A paused page
   // does not reload by the clock either.
   document.addEventListener("htmx:before:request", (event) => {
@@ -140,8 +176,11 @@
   document.addEventListener("htmx:finally:request", (event) => {
     const asked = event.detail.ctx;
     underway.delete(asked);
+    if (asked.response?.status === 401) return leave();
     if (asked.response && asked.sourceElement === shown()) {
+      signedOut = false;
       failing = asked.response.status >= 500;
+      unsent = unsent && failing;
       show();
     }
     setTimeout(settle); // htmx frees the way right after this event
