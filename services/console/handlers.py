@@ -72,7 +72,7 @@ from schemas.events.stock import (
 )
 from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
 from services.console import refunds, words, write_backs
-from services.console.domain.model import EMPTY, Card, with_flag, without_flag
+from services.console.domain.model import EMPTY, Card, with_flag, with_waybill, without_flag
 from services.console.entries import entry, only_told, raises
 from services.console.promises import kept_in, promise_changed, told_of, without_promise
 from services.console.reasons import details, titles
@@ -291,12 +291,10 @@ def planned(card: Card | None, event: ParcelPlanned, _facts: Any, moment: Moment
 
 def waybill_issued(card: Card | None, event: WaybillIssued, _facts: Any, moment: Moment) -> Decided:
     """The label's number."""
-    known = card or EMPTY
+    known = with_waybill(card or EMPTY, event.carrier, event.waybill_no)
     return Decision(
         state=replace(
             known,
-            carrier=event.carrier,
-            waybill_no=event.waybill_no,
             flags=without_flag(known.flags, "waybill_refused"),
             updated_at=moment.now,
         ),
@@ -308,13 +306,11 @@ def waybill_replaced(
     card: Card | None, event: WaybillReplaced, _facts: Any, moment: Moment
 ) -> Decided:
     """Another label, and whose it was before."""
-    known = card or EMPTY
+    known = with_waybill(card or EMPTY, event.former_carrier, event.former_waybill_no)
     former = f"{words.carrier(event.former_carrier)} {event.former_waybill_no}"
     now = f"{words.carrier(event.carrier)} {event.waybill_no}"
     return Decision(
-        state=replace(
-            known, carrier=event.carrier, waybill_no=event.waybill_no, updated_at=moment.now
-        ),
+        state=replace(with_waybill(known, event.carrier, event.waybill_no), updated_at=moment.now),
         effects=entry(event, moment, f"{former} → {now} · {event.reason}", event.actor),
     )
 

@@ -49,6 +49,7 @@ MINUTE_COLUMNS = (
     ("applied", "bigint"),
     ("refused", "bigint"),
 )
+WAYBILL_COLUMNS = (("order_id", "text"), ("waybill_no", "text"))
 FOLD_FUNNEL = """
 WITH gone AS (DELETE FROM console.funnel_changes RETURNING hour, channel, state, orders)
 INSERT INTO console.funnel AS known (hour, channel, state, orders)
@@ -120,6 +121,11 @@ class ProjectionFacts(FactsSource[Projected]):
                 columns=MINUTE_COLUMNS,
                 rows=minute_changes(facts.before, kept),
             ),
+            Appended(
+                table="console.waybills",
+                columns=WAYBILL_COLUMNS,
+                rows=other_waybills(facts.before, kept),
+            ),
         ]
 
     async def committed(self, facts: Projected) -> None:
@@ -142,6 +148,19 @@ def counted(
         if (entered := bucket_of(card)) is not None:
             changes[entered] += 1
     return [(*bucket, orders) for bucket, orders in changes.items() if orders]
+
+
+def other_waybills(
+    before: Mapping[str, Card | None], kept: Mapping[str, Kept[Card]]
+) -> list[tuple[str, str]]:
+    """Order and number of each waybill that is no longer the one on its card."""
+    return [
+        (key, waybill_no)
+        for key, one in kept.items()
+        if one.state is not None and one.state.other_waybills
+        for waybill_no in one.state.other_waybills
+        if waybill_no not in (before.get(key) or EMPTY).other_waybills
+    ]
 
 
 async def fold_counters(pool: Pool, now: datetime) -> None:

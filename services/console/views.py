@@ -79,6 +79,7 @@ class OrderItem(Shown):
     carrier: str
     carrier_title: str
     waybill_no: str
+    other_waybill_nos: tuple[str, ...] = Field(description="其他包裹的和换下来的运单号")
     flags: tuple[Flag, ...]
 
 
@@ -237,7 +238,8 @@ class Views:
     async def _found(self, query: str, limit: int) -> Sequence[Any]:
         return await self._pool.fetch(
             "SELECT key, document FROM console.cards WHERE key = $1 OR channel_order_no = $1 "
-            "OR (waybill_no = $1 AND waybill_no <> '') ORDER BY placed_at DESC NULLS LAST LIMIT $2",
+            "OR (waybill_no = $1 AND waybill_no <> '') "
+            "OR key = ANY(ARRAY(SELECT order_id FROM console.waybills WHERE waybill_no = $1)) ORDER BY placed_at DESC NULLS LAST LIMIT $2",
             query,
             limit,
         )
@@ -358,6 +360,7 @@ class Views:
             carrier=card.carrier,
             carrier_title=words.carrier(card.carrier),
             waybill_no=card.waybill_no,
+            other_waybill_nos=card.other_waybills,
             flags=tuple(Flag(code=code, title=words.flag(code)) for code in card.flags),
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chassis.currency import CNY
 
@@ -57,6 +58,8 @@ class Card(Struct, frozen=True, kw_only=True, array_like=True):
     """What the order's money is in."""
     refused_write_backs: tuple[str, ...] = ()
     """Write-backs which the channel would not have, as kind and document, and which need a person."""
+    other_waybills: tuple[str, ...] = ()
+    """Numbers of the order's other parcels, and those that were replaced."""
 
 
 EMPTY = Card()
@@ -71,6 +74,19 @@ def bucket_of(card: Card) -> Bucket | None:
         return None
     hour = card.placed_at.replace(minute=0, second=0, microsecond=0)
     return hour, card.channel, card.state
+
+
+def with_waybill(card: Card, carrier: str, waybill_no: str) -> Card:
+    """The card with its newest waybill; the one it had stays among the others."""
+    others = card.other_waybills
+    if card.waybill_no:
+        others = with_flag(others, card.waybill_no)
+    return replace(
+        card,
+        carrier=carrier,
+        waybill_no=waybill_no,
+        other_waybills=without_flag(others, waybill_no),
+    )
 
 
 def with_flag(flags: tuple[str, ...], code: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import pytest
 from msgspec import Struct
 
 from chassis.crypto import PersonalSeal
+from services.console.__main__ import MIGRATIONS
 from services.console.live import events
 from services.console.projections import fold_counters
 from services.console.settings import ConsoleSettings
@@ -145,6 +146,37 @@ async def test_one_box_finds_an_order_by_each_of_its_numbers(rig: Rig, number: s
     client = await rig.signed_in()
     answer = await client.get("/api/orders", params={"q": f" {getattr(story, number)} "})
     assert [order["order_id"] for order in answer.json()["orders"]] == ["DS1"]
+
+
+async def test_each_waybill_of_a_split_order_finds_it_and_is_on_its_page(rig: Rig) -> None:
+    story, other = Story("DS1"), Story("DS2")
+    first = life(story)
+    second = msgspec.structs.replace(story.labelled()[0], waybill_no="W2")
+    await rig.project([*first, second, *life(other)])
+    client = await rig.signed_in()
+    for number in (story.waybill_no, "W2", "DS1"):
+        answer = await client.get("/api/orders", params={"q": number})
+        assert [order["order_id"] for order in answer.json()["orders"]] == ["DS1"]
+    page = (await client.get("/orders/DS1")).text
+    assert f"W2<small>另有 {story.waybill_no}</small>" in page
+
+
+async def test_waybills_from_before_are_found_by_what_timelines_tell(rig: Rig) -> None:
+    await rig.project([*Story("DS1").placed()])
+    await rig.pool.execute(
+        "INSERT INTO console.timeline SELECT 'DS1', now(), i, 'shipments', kind, '', detail, '', '', 0, i, NULL "
+        "FROM (VALUES (1, 'WaybillIssued', '中通 W1'), (2, 'WaybillIssued', '中通 W2'), "
+        "  (3, 'WaybillReplaced', '中通 W2 → 顺丰 W3 · 贴错 面单'), (4, 'WaybillVoided', '中通 W9')) "
+        "  AS told (i, kind, detail)"
+    )
+    await rig.pool.execute("UPDATE console.cards SET waybill_no = 'W3' WHERE key = 'DS1'")
+    migration = (MIGRATIONS / "0016_waybills.sql").read_text(encoding="utf-8")
+    await rig.pool.execute("DROP TABLE console.waybills")
+    await rig.pool.execute(migration)
+    client = await rig.signed_in()
+    for number, orders in (("W1", 1), ("W2", 1), ("W3", 1), ("W9", 0), ("", 1)):
+        answer = await client.get("/api/orders", params={"q": number})
+        assert len(answer.json()["orders"]) == orders, number
 
 
 # ---- one order -------------------------------------------------------------------------------------

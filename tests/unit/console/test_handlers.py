@@ -142,6 +142,7 @@ def test_a_replaced_waybill_shows_on_the_card_and_who_replaced_it_in_the_timelin
     card = kept["DS1"].state
     assert card is not None
     assert (card.carrier, card.waybill_no) == ("SF", "SF20000001")
+    assert card.other_waybills == ("75000001",)
     [line] = facts.entries
     assert (line[5], line[7]) == ("运单已更换", "仓管")
     assert line[6] == "中通 75000001 → 顺丰 SF20000001 · 贴错面单"
