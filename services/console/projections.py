@@ -17,7 +17,7 @@ from chassis.log import logger
 from chassis.postgres import AWAY, Pool
 from chassis.processor import Appended, Column, FactsSource, Kept, Processor, Record
 from services.console.domain.minutes import minute_changes
-from services.console.domain.model import EMPTY, Bucket, Card, bucket_of
+from services.console.domain.model import EMPTY, Bucket, Card, bucket_of, standing_flags
 from services.console.entries import Entry
 from services.console.handlers import HANDLERS
 
@@ -177,6 +177,10 @@ async def fold_counters(pool: Pool, now: datetime) -> None:
         logger.warning("counters not summed up", why=type(error).__name__)
 
 
+def _spaced(flags: tuple[str, ...]) -> str:
+    return f" {' '.join(flags)} " if flags else ""
+
+
 COLUMNS: tuple[Column, ...] = (
     Column("state", "text", attrgetter("state")),
     Column("channel", "text", attrgetter("channel")),
@@ -184,7 +188,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("placed_at", "timestamptz", attrgetter("placed_at")),
     Column("routed_at", "timestamptz", attrgetter("routed_at")),
     Column("waybill_no", "text", attrgetter("waybill_no")),
-    Column("flags", "text", lambda card: f" {' '.join(card.flags)} " if card.flags else ""),
+    Column("flags", "text", lambda card: _spaced(standing_flags(card))),
 )
 
 

@@ -24,7 +24,7 @@ from chassis.processor import Kept
 from schemas.events.orders import OrderAmended, OrderLinesMatched, OrderPlaced
 from services.console import words
 from services.console.content import Content, content_of
-from services.console.domain.model import Card
+from services.console.domain.model import Card, standing_flags
 from services.console.domain.waiting import promise_of, waits_for
 
 QUERY_CHARS_MAX = 64
@@ -350,9 +350,7 @@ class Views:
             routed_at=card.routed_at,
             updated_at=card.updated_at,
             ship_by=card.ship_by,
-            promised_for=card.promised_for
-            if "presale" in card.flags and card.state != "cancelled"
-            else None,
+            promised_for=card.promised_for if "presale" in standing_flags(card) else None,
             promise=promise.text if promise else "",
             promise_tone=promise.tone if promise else "",
             warehouse=card.warehouse,
@@ -361,7 +359,7 @@ class Views:
             carrier_title=words.carrier(card.carrier),
             waybill_no=card.waybill_no,
             other_waybill_nos=card.other_waybills,
-            flags=tuple(Flag(code=code, title=words.flag(code)) for code in card.flags),
+            flags=tuple(Flag(code=code, title=words.flag(code)) for code in standing_flags(card)),
         )
 
 

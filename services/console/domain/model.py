@@ -44,7 +44,7 @@ class Card(Struct, frozen=True, kw_only=True, array_like=True):
     waybill_no: str = ""
     line_summary: str = ""
     flags: tuple[str, ...] = ()
-    """Codes of FLAGS in words.py, in the order they came."""
+    """Codes of FLAGS in words.py, in the order they came; those that are shown are `standing_flags`."""
     open_refunds: tuple[str, ...] = ()
     write_backs: tuple[tuple[datetime, bool], ...] = ()
     """The channel's answers to write-backs: minute, and whether it took it."""
@@ -63,6 +63,20 @@ class Card(Struct, frozen=True, kw_only=True, array_like=True):
 
 
 EMPTY = Card()
+
+FINISHED = frozenset({"completed", "cancelled"})
+LASTING = frozenset(
+    {"after_sale", "payout", "double_refund", "refunded", "write_back_refused", "quarantined"}
+)
+"""Flags that mean something of an order that is over, too: where its money is, and what its channel was not told."""
+
+
+def standing_flags(card: Card) -> tuple[str, ...]:
+    """The flags that people are shown. What held an order back, or its parcel, is over when the order is, whichever is heard first."""
+    if card.flags and card.state in FINISHED:
+        return tuple([flag for flag in card.flags if flag in LASTING])
+    return card.flags
+
 
 Bucket = tuple[datetime, str, str]
 """Hour of ordering (UTC), channel, state: what the counters count by."""
