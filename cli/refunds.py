@@ -17,6 +17,7 @@ from rich.table import Table
 
 from chassis.currency import amount_text
 from cli.doors import call
+from services.ingest.shanghai import SHANGHAI
 from services.refunds.settings import RefundsSettings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -268,46 +269,48 @@ def _print(case: dict[str, Any]) -> None:
     sys.stdout.write(f"{case['refund_id']}: {state} {_money(case, 'amount_fen')}\n")
 
 
+def _when(at: str) -> str:
+    return f"{datetime.fromisoformat(at).astimezone(SHANGHAI):%Y-%m-%d %H:%M} 北京时间"
+
+
 def _resumption(refund_id: str, one: dict[str, Any]) -> str:
     before = f"（此前：{one['last_heard']}）" if one["last_heard"] else ""
-    when = datetime.fromisoformat(one["resumed_at"])
-    return (
-        f"{refund_id}: {when:%Y-%m-%d %H:%M} {one['actor']} 重新核实打款：{one['reason']}{before}"
-    )
+    when = _when(one["resumed_at"])
+    return f"{refund_id}: {when} {one['actor']} 重新核实打款：{one['reason']}{before}"
 
 
 def _goods_check(case: dict[str, Any]) -> str:
     check = case["goods_check"]
-    when = datetime.fromisoformat(check["checked_at"])
+    when = _when(check["checked_at"])
     found = "良品" if case["goods"] == "good" else "有损"
     why = f"（依据：{check['reason']}）" if check["reason"] else ""
-    return f"{case['refund_id']}: {when:%Y-%m-%d %H:%M} {check['actor']} 验收退货：{found}{why}"
+    return f"{case['refund_id']}: {when} {check['actor']} 验收退货：{found}{why}"
 
 
 def _given_up(case: dict[str, Any]) -> str:
-    when = datetime.fromisoformat(case["payout_given_up_at"])
+    when = _when(case["payout_given_up_at"])
     why = GAVE_UP.get(case["payout_gave_up"], case["payout_gave_up"])
     heard = f"，最后听到：{case['payout_note']}" if case["payout_note"] else ""
     return (
-        f"{case['refund_id']}: {when:%Y-%m-%d %H:%M} 停下等人核实打款：{why}"
+        f"{case['refund_id']}: {when} 停下等人核实打款：{why}"
         f"（发出 {case['payout_sends']} 次{heard}）"
     )
 
 
 def _heard_there(refund_id: str, heard: dict[str, Any]) -> str:
-    when = datetime.fromisoformat(heard["heard_at"])
+    when = _when(heard["heard_at"])
     no = f"（平台售后单 {heard['refund_no']}）" if heard["refund_no"] else ""
     said = HEARD.get(heard["outcome"], heard["outcome"])
-    return f"{refund_id}: {when:%Y-%m-%d %H:%M} {heard['actor']} {said}{no}"
+    return f"{refund_id}: {when} {heard['actor']} {said}{no}"
 
 
 def _suspected(doubt: dict[str, Any]) -> str:
-    when = datetime.fromisoformat(doubt["suspected_at"])
+    when = _when(doubt["suspected_at"])
     there = doubt["there_fen"]
     there_said = "金额未告知" if there is None else _money(doubt, "there_fen")
     beyond = f"，超出账面 {_money(doubt, 'beyond_fen')}" if doubt["beyond_fen"] else ""
     return (
-        f"{doubt['refund_id']}: {when:%Y-%m-%d %H:%M} 疑似重复退款：{DOUBTS.get(doubt['reason'], doubt['reason'])}"
+        f"{doubt['refund_id']}: {when} 疑似重复退款：{DOUBTS.get(doubt['reason'], doubt['reason'])}"
         f"（平台退 {there_said}，我方退款单 {_money(doubt, 'amount_fen')}{beyond}）"
     )
 
@@ -316,11 +319,11 @@ def _print_doubt(doubt: dict[str, Any]) -> None:
     waits = "，等人核实" if doubt["standing"] else ""
     typer.echo(f"{_suspected(doubt)}{waits}")
     for one in doubt["resolutions"]:
-        when = datetime.fromisoformat(one["resolved_at"])
+        when = _when(one["resolved_at"])
         why = f"：{one['reason']}" if one["reason"] else ""
         gone = amount_text(one["given_back_fen"], doubt["currency"])
         typer.echo(
-            f"{doubt['refund_id']}: {when:%Y-%m-%d %H:%M} {one['actor']} 核实为"
+            f"{doubt['refund_id']}: {when} {one['actor']} 核实为"
             f"{OUTCOMES.get(one['outcome'], one['outcome'])}，这笔共退 {gone}{why}"
         )
 
@@ -336,5 +339,5 @@ def _add_row(table: Table, case: dict[str, Any]) -> None:
         _money(case, "amount_fen"),
         " ".join(approvals),
         payout,
-        f"{datetime.fromisoformat(case['requested_at']):%Y-%m-%d %H:%M}",
+        _when(case["requested_at"]),
     )
