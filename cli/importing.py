@@ -3,8 +3,9 @@
 Guarantees: the file is read and checked as a whole, and shown, before anything is sent. An order is imported once,
 however often the command runs, is killed or resumed, and whatever the channel tells before or after. Nothing of a
 file or an order is kept on this machine. Exit status 0: everything was imported (or would be, with --dry-run);
-1: some rows were refused, each with its reason, the rest was imported; 2: the file, the preset or the shop cannot be
-used, and nothing was sent; 3: it stopped on the way; the same command with --resume goes on.
+1: some rows were refused, each with its reason, the rest was imported; 2: nothing was sent, since the file, the preset or
+the shop cannot be used, ingest does not answer, or somebody stopped it before; 3: it stopped on the way; the same command
+with --resume goes on.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def import_orders(  # noqa: PLR0913, PLR0917 — the options of a command
 ) -> None:
     """Import the orders of a back office's export; a later sync doubles none of them."""
     console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+    sender: Sender | None = None
     try:
         opened = open_sheet(file, sheet=sheet)
         with (
@@ -70,6 +72,8 @@ def import_orders(  # noqa: PLR0913, PLR0917 — the options of a command
         _give_up(console, str(error), UNUSABLE)
     except (Interrupted, KeyboardInterrupt) as error:
         why = str(error) or "按了 Ctrl-C"
+        if sender is None or not sender.sent:
+            _give_up(console, f"什么都没有发出：{why}\n→ 同一条命令再来一次", UNUSABLE)
         _give_up(console, f"停在半路：{why}\n→ 同一条命令加上 --resume 接着做，不会重复", STOPPED)
     report.summary(Console(markup=False), done, sender.reasons, dry_run=dry_run)
     raise typer.Exit(REFUSED if done.refused else 0)

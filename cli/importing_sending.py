@@ -45,7 +45,7 @@ class _Batch(msgspec.Struct):
 
 
 class Sender:
-    """One import. `reasons`: why orders were refused, and how many for each."""
+    """One import. `reasons`: why orders were refused, and how many for each. `sent`: whether any may have left, now or before."""
 
     def __init__(
         self,
@@ -65,6 +65,7 @@ class Sender:
         self._actor = actor
         self._url = url
         self._token = token
+        self.sent = False
         self.reasons: Counter[str] = Counter()
 
     async def check(self, progress: OnProgress) -> Progress:
@@ -103,6 +104,7 @@ class Sender:
         path = f"/imports/{self._import_id}"
         async with self._client() as http:
             done = await self._asked(http, "PUT", path, opening, Progress)
+            self.sent = done.orders_done > 0
             progress(done.orders_done)
             if done.finished:
                 return done
@@ -115,6 +117,7 @@ class Sender:
         self, http: httpx2.AsyncClient, path: str, batch: _Batch, at: int, *, last: bool
     ) -> Progress:
         asked = {"at": at, "orders": batch.orders, "passed_over": batch.passed_over, "last": last}
+        self.sent = True
         try:
             answer = await self._asked(http, "POST", f"{path}/orders", asked, Answer)
         except Stopped as refusal:

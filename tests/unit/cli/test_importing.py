@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from cli.importing_sending import Sender
 from cli.ingest import app
 from tests.unit.ingest.imports.files import csv_file, table, xlsx_file
 
@@ -70,6 +71,44 @@ def test_what_cannot_be_used_ends_before_anything_is_sent(
 ) -> None:
     done = asked(csv_file(tmp_path, table({})), *options)
     assert (done.exit_code, why in done.output) == (2, True), done.output
+
+
+def test_an_ingest_that_does_not_answer_has_been_sent_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DANSHU_API_TOKEN", "t")
+    monkeypatch.setattr("cli.importing_sending.PAUSES_S", ())
+    done = asked(csv_file(tmp_path, table({})), "--yes", "--url", "http://127.0.0.1:1")
+    assert (done.exit_code, "什么都没有发出：ingest 没有回应" in done.output) == (2, True), (
+        done.output
+    )
+    assert "--resume" not in done.output
+
+
+@pytest.mark.parametrize("where", ["_shown", "_sent"])
+def test_who_stops_it_before_anything_is_sent_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("DANSHU_API_TOKEN", "t")
+    monkeypatch.setattr(f"cli.importing.{where}", stop)
+    done = asked(csv_file(tmp_path, table({})), "--yes", "--url", "http://127.0.0.1:1")
+    assert (done.exit_code, "什么都没有发出：按了 Ctrl-C" in done.output) == (2, True), done.output
+
+
+def test_what_stops_once_orders_may_have_left_goes_on_with_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stop(self: Sender, *_: object, **__: object) -> None:
+        self.sent = True
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("DANSHU_API_TOKEN", "t")
+    monkeypatch.setattr(Sender, "send", stop)
+    done = asked(csv_file(tmp_path, table({})), "--yes", "--url", "http://127.0.0.1:1")
+    assert (done.exit_code, "停在半路：按了 Ctrl-C" in done.output) == (3, True), done.output
 
 
 def test_without_a_terminal_it_wants_to_be_told_yes(
