@@ -17,7 +17,14 @@ from chassis.log import logger
 from chassis.postgres import AWAY, Pool
 from chassis.processor import Appended, Column, FactsSource, Kept, Processor, Record
 from services.console.domain.minutes import minute_changes
-from services.console.domain.model import EMPTY, Bucket, Card, bucket_of, standing_flags
+from services.console.domain.model import (
+    EMPTY,
+    HOURS_COUNTED,
+    Bucket,
+    Card,
+    bucket_of,
+    standing_flags,
+)
 from services.console.entries import Entry
 from services.console.handlers import HANDLERS
 
@@ -58,6 +65,15 @@ HAVING sum(orders) <> 0 ORDER BY hour, channel, state
 ON CONFLICT (hour, channel, state) DO UPDATE SET orders = known.orders + excluded.orders
 """
 """Whoever runs it takes what it sees; two at once share the rows between them, nothing counts twice."""
+
+FOLD_HOURS = """
+WITH gone AS (DELETE FROM console.funnel WHERE hour > '-infinity' AND hour < $1 RETURNING channel, state, orders)
+INSERT INTO console.funnel AS known (hour, channel, state, orders)
+SELECT '-infinity', channel, state, sum(orders) FROM gone GROUP BY channel, state
+HAVING sum(orders) <> 0 ORDER BY channel, state
+ON CONFLICT (hour, channel, state) DO UPDATE SET orders = known.orders + excluded.orders
+"""
+"""Hours that nobody chooses any more become one: each refresh of a list sums all there are."""
 
 FOLD_MINUTES = """
 WITH gone AS (DELETE FROM console.shop_minute_changes RETURNING *)
@@ -164,12 +180,14 @@ def other_waybills(
 
 
 async def fold_counters(pool: Pool, now: datetime) -> None:
-    """Sums the differences so far into the counters, and forgets minutes over a day and movements over a month old.
+    """Sums the differences so far into the counters, old hours into one, and forgets minutes over a day and movements over a month old.
 
     Not now if Postgres is away. Any number may run.
     """
     try:
         await pool.execute(FOLD_FUNNEL)
+        # An hour later than lists stop asking for it: clocks of two processes may differ.
+        await pool.execute(FOLD_HOURS, now - HOURS_COUNTED - timedelta(hours=1))
         await pool.execute(FOLD_MINUTES, now - MINUTES_KEPT)
         await pool.execute(FORGET_MINUTES, now - MINUTES_KEPT)
         await pool.execute(FORGET_MOVEMENTS, now - MOVEMENTS_KEPT)

@@ -24,7 +24,7 @@ from chassis.processor import Kept
 from schemas.events.orders import OrderAmended, OrderLinesMatched, OrderPlaced
 from services.console import words
 from services.console.content import Content, content_of
-from services.console.domain.model import Card, standing_flags
+from services.console.domain.model import HOURS_COUNTED, Card, standing_flags
 from services.console.domain.waiting import promise_of, waits_for
 
 QUERY_CHARS_MAX = 64
@@ -246,7 +246,8 @@ class Views:
 
     async def funnel(self, filters: Filters) -> tuple[FunnelStep, ...]:
         """Orders by state under all filters but the state's own. Exact."""
-        if filters.flag:
+        start = hour_start(filters.hour)
+        if filters.flag or (start and start < self._clock.now() - HOURS_COUNTED):
             where, values = conditions(replace(filters, state="", before=""))
             rows = await self._pool.fetch(
                 f"SELECT state, count(*) AS orders FROM console.cards WHERE {where} GROUP BY state",  # noqa: S608
@@ -260,7 +261,7 @@ class Views:
                 "WHERE ($1 = '' OR channel = $1) AND ($2::timestamptz IS NULL OR hour = $2) "
                 "GROUP BY state",
                 filters.channel,
-                hour_start(filters.hour),
+                start,
             )
         counts = {row["state"]: row["orders"] for row in rows}
         return tuple(

@@ -6,7 +6,7 @@ read and written for every event. New fields go to the end, with a default.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -80,6 +80,10 @@ def standing_flags(card: Card) -> tuple[str, ...]:
 
 Bucket = tuple[datetime, str, str]
 """Hour of ordering (UTC), channel, state: what the counters count by."""
+
+
+HOURS_COUNTED = timedelta(hours=25)
+"""So long each hour of ordering has counters of its own: the 24 that are offered, and the one that has begun."""
 
 
 def bucket_of(card: Card) -> Bucket | None:
