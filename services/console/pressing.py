@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, Form, HTTPException
@@ -24,6 +24,7 @@ from chassis.texts import WORDS
 from services.console import words
 from services.console.pages import order_page
 from services.console.signin import Session
+from services.console.views import OrderDetail
 from services.console.web import AtDesk, Desk, SignedIn
 
 REASON_CHARS_MAX = 200
@@ -38,12 +39,20 @@ class Press(Struct, frozen=True, kw_only=True):
     door: str
     command: type[Struct]
     """About a refund, by a person with a reason."""
+    said_as: str = "reason"
+    """The command's field for what the person says."""
+    wanted: str = "理由"
+    """What the person has to say."""
+    chars_max: int = REASON_CHARS_MAX
     purpose: str
     """What the command's id is for."""
     done: str
     refused: str
     refusals: Mapping[str, str]
     """What the refund's service refuses, as it says it itself."""
+    fits: Callable[[OrderDetail, str], bool] | None = None
+    """Whether this order's refund is one for this form, where its service would not refuse another."""
+    misfit: str = ""
 
 
 class Pressed(Struct, frozen=True, kw_only=True):
@@ -93,12 +102,17 @@ async def answered(form: Pressed, press: Press, **more: Any) -> Response:
     request, desk, session = form.request, form.desk, form.session
     if not hmac.compare_digest(form.form_token.encode(), session.form_token.encode()):
         raise HTTPException(403, "页面已过期，请刷新后再试")
-    if not 0 < len(form.reason) <= REASON_CHARS_MAX or re.search(WORDS, form.reason) is None:
-        told = f"请写明理由，不超过 {REASON_CHARS_MAX} 字，不含控制字符。"
+    if not 0 < len(form.reason) <= press.chars_max or re.search(WORDS, form.reason) is None:
+        told = f"请写明{press.wanted}，不超过 {press.chars_max} 字，不含控制字符。"
         metrics.DOOR_REQUESTS.labels(press.door, "malformed").inc()
         return await order_page(request, desk, session, form.order_id, told=told, status=422)
-    if await desk.views.order(form.order_id) is None:
+    detail = await desk.views.order(form.order_id)
+    if detail is None:
         raise HTTPException(404)
+    if press.fits is not None and not press.fits(detail, form.refund_id):
+        metrics.DOOR_REQUESTS.labels(press.door, "refused").inc()
+        told = f"{press.refused}：{press.misfit}。"
+        return await order_page(request, desk, session, form.order_id, told=told, status=409)
     command = press.command(
         order_id=form.order_id,
         command_id=request_id(
@@ -107,7 +121,7 @@ async def answered(form: Pressed, press: Press, **more: Any) -> Response:
         issued_at=desk.views.now(),
         actor=session.user,
         refund_id=form.refund_id,
-        reason=form.reason,
+        **{press.said_as: form.reason},
         **more,
     )
     status, told = await _told(desk, press, command)

@@ -30,6 +30,8 @@ BY_CHANNEL = "channel"
 """Who paid a refund that the channel gave back by itself."""
 CLOSED_THERE = "refunded_by_channel"
 """Why a case ended whose order the channel closed, giving all of its money back."""
+CURRENCY_NOT_TAKEN = "currency_not_taken"
+"""Why a payout was given up that no gateway takes the currency of: it was not sent."""
 
 
 def requested(
@@ -61,7 +63,8 @@ def _goes_on(known: Card, refund_id: str) -> Card:
     """The card without a payout that waited for a person, if it did."""
     left = without_flag(known.payouts_given_up, refund_id)
     flags = known.flags if left else without_flag(known.flags, "payout")
-    return replace(known, payouts_given_up=left, flags=flags)
+    by_hand = without_flag(known.payouts_by_hand, refund_id)
+    return replace(known, payouts_given_up=left, payouts_by_hand=by_hand, flags=flags)
 
 
 def settled(card: Card | None, event: RefundSettled, _facts: Any, moment: Moment) -> Decision[Card]:
@@ -107,6 +110,7 @@ def payout_given_up(
 ) -> Decision[Card]:
     """A person has to look, until somebody does or the refund ends."""
     known = card or EMPTY
+    by_hand = known.payouts_by_hand
     told = " · ".join(
         filter(
             None, (amount_text(event.amount_fen, event.currency), say(event.reason), _tried(event))
@@ -116,6 +120,9 @@ def payout_given_up(
         state=replace(
             known,
             payouts_given_up=with_flag(known.payouts_given_up, event.refund_id),
+            payouts_by_hand=with_flag(by_hand, event.refund_id)
+            if event.reason == CURRENCY_NOT_TAKEN
+            else without_flag(by_hand, event.refund_id),
             flags=with_flag(known.flags, "payout"),
             updated_at=moment.now,
         ),

@@ -115,6 +115,9 @@ class OrderDetail(Shown):
     timeline: tuple[TimelineEntry, ...]
     open_refunds: tuple[str, ...]
     payouts_given_up: tuple[str, ...] = Field(description="打款已停下、等人核实的退款单号")
+    payouts_by_hand: tuple[str, ...] = Field(
+        description="其中支付渠道不收币种、要在店铺后台退款的退款单号"
+    )
     double_refunds: tuple[str, ...] = Field(description="疑似重复退款、等人核实的退款单号")
 
 
@@ -303,6 +306,7 @@ class Views:
             timeline=tuple(_line(line) for line in lines),
             open_refunds=card.open_refunds,
             payouts_given_up=card.payouts_given_up,
+            payouts_by_hand=card.payouts_by_hand,
             double_refunds=card.double_refunds,
         )
 

@@ -52,6 +52,8 @@ class Card(Struct, frozen=True, kw_only=True, array_like=True):
     """When goods that are to come can be sent, by inventory's word; None where nothing is promised."""
     payouts_given_up: tuple[str, ...] = ()
     """Refunds whose payout waits for a person."""
+    payouts_by_hand: tuple[str, ...] = ()
+    """Those of them that no gateway pays: a person gives the money back at the shop."""
     double_refunds: tuple[str, ...] = ()
     """Refunds whose money may have gone twice."""
     currency: str = CNY

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import httpx2
+import msgspec
 import pytest
 
-from schemas.events.commands_refunds import ResumePayout
+from schemas.events.commands_refunds import EndRefund, ResumePayout
 from services.console.payouts import LOOK_AGAIN
 from services.console.pressing import KEY_CHARS_MAX, REASON_CHARS_MAX
 from services.refunds.domain.rules import REASONS
@@ -132,6 +133,35 @@ async def test_the_button_is_there_while_a_payout_waits_and_the_timeline_tells_w
     assert "售后退款 · 李会计" in told
     detail = (await client.get("/api/orders/DS1")).json()
     assert (detail["open_refunds"], detail["payouts_given_up"]) == (["R1"], [])
+
+
+async def test_what_no_gateway_takes_is_paid_at_the_shop_and_said_so_with_its_number(
+    rig: Rig,
+) -> None:
+    story = Story("DS1")
+    [given_up] = story.payout_given_up()
+    unsent = msgspec.structs.replace(given_up, reason="currency_not_taken", currency="USD")
+    await rig.project([*story.placed(), *story.refund_requested(), unsent])
+    client = rig.with_session()
+    page = (await client.get("/orders/DS1")).text
+    assert f"<button>{BUTTON}</button>" not in page, "to ask the gateway again helps nobody"
+    hidden = page[page.index('action="/payouts/paid-by-hand"') :]
+    form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]+)"', hidden)[:4])
+    nameless = await client.post("/payouts/paid-by-hand", data={**form, "reason": " "})
+    assert (nameless.status_code, "请写明店铺后台的退款单号" in nameless.text) == (422, True)
+    done = await client.post("/payouts/paid-by-hand", data={**form, "reason": "shop-77"})
+    assert (done.status_code, "已记为人工退款" in done.text) == (200, True)
+    (command,) = rig.asked.commands
+    assert isinstance(command, EndRefund)
+    assert (command.refund_id, command.outcome, command.refund_no) == ("R1", "refunded", "shop-77")
+    assert command.actor == "demo"
+
+
+async def test_money_that_may_have_left_is_not_said_to_be_paid_by_hand(rig: Rig) -> None:
+    client, form = await opened(rig)
+    answer = await client.post("/payouts/paid-by-hand", data={**form, "reason": "shop-77"})
+    assert (answer.status_code, rig.asked.commands) == (409, [])
+    assert "只有支付渠道不收币种、没有发出的退款，才能记为人工退款" in answer.text
 
 
 async def test_the_list_says_how_many_wait_for_a_person_and_finds_them(rig: Rig) -> None:

@@ -383,6 +383,22 @@ def test_a_payout_that_is_given_up_waits_for_a_person_until_the_last_is_resumed_
     assert ("payout" in again.flags, again.payouts_given_up) == (True, ("R1",))
 
 
+def test_a_payout_that_no_gateway_takes_waits_for_a_person_to_pay_at_the_shop() -> None:
+    story = Story("DS1")
+    [requested] = story.refund_requested()
+    [given_up] = story.payout_given_up()
+    unsent = msgspec.structs.replace(given_up, reason="currency_not_taken", currency="USD")
+    card = card_of([requested, unsent], "DS1")
+    assert (card.payouts_given_up, card.payouts_by_hand) == (("R1",), ("R1",))
+    [settled] = story.refund_settled()
+    told = [requested, unsent, msgspec.structs.replace(settled, version=3, gateway="channel")]
+    card = card_of(told, "DS1")
+    assert (card.payouts_given_up, card.payouts_by_hand, card.flags) == ((), (), ())
+    # The gateway was taught the currency meanwhile, and something else went wrong.
+    card = card_of([requested, unsent, msgspec.structs.replace(given_up, version=3)], "DS1")
+    assert (card.payouts_given_up, card.payouts_by_hand) == (("R1",), ())
+
+
 def test_a_return_is_told_with_who_saw_it_and_what_that_rests_on() -> None:
     [requested] = Story("DS1").refund_requested()
     came = ReturnConfirmed(
