@@ -33,6 +33,10 @@ SERVER_SETTINGS = {
     "statement_timeout": "25s",
     "idle_in_transaction_session_timeout": "60s",
     "tcp_user_timeout": "15s",
+    # A machine that is gone leaves its locks after half a minute, not after the system's two hours.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "4",
     "synchronous_commit": "on",
     "timezone": "UTC",
 }

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Mount
 
 from chassis import topics
 from chassis.crypto import MasterKeys, PayloadSeal, PersonalSeal
+from chassis.leader import lead_for_ever
 from chassis.outgoing import Outgoing
 from chassis.plugins import load
 from chassis.processor import Decision, Processor
@@ -53,6 +54,7 @@ from services.ingest.shops import read_shops
 from services.ingest.skus import SkuReader, from_the_beginning
 from services.ingest.writeback import WriteBackDispatcher, write_backs
 
+LEAD_POLLING = 5_101_353
 SKUS_GATHER_MS = 1_000
 """Nobody waits for a SKU within a second."""
 
@@ -129,9 +131,8 @@ async def build(context: Context[IngestSettings]) -> Parts:
         tasks += [
             _hint_reader(context, fetcher).run,
             fetcher.run,
-            Poller(shared, interval_s=settings.poll_interval_s).run,
+            partial(_poll, shared, settings.poll_interval_s),
             ShopTeller(shared).run,
-            AftersalesPoller(shared, interval_s=settings.poll_interval_s).run,
             Returns(shared, settings.merchant_codes).run,
             WriteBackDispatcher(
                 shared,
@@ -141,6 +142,15 @@ async def build(context: Context[IngestSettings]) -> Parts:
             ).run,
         ]
     return Parts(processors=processors, tasks=tasks)
+
+
+async def _poll(shared: Shared, interval_s: float) -> None:
+    """One process asks the shops: each has its quota of calls, and every answer is the same."""
+    parts = (
+        Poller(shared, interval_s=interval_s).run,
+        AftersalesPoller(shared, interval_s=interval_s).run,
+    )
+    await lead_for_ever(shared.pool, LEAD_POLLING, parts, name="polling")
 
 
 def _archive(context: Context[IngestSettings], shared: Shared) -> Archive:

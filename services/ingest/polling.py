@@ -64,14 +64,18 @@ class Poller:
         self._interval_s = interval_s
 
     async def run(self) -> None:
-        """Works until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            # A task of a service that returns ends the service, also where no shop can be asked.
-            group.create_task(asyncio.Event().wait())
-            for shop in self._shared.shops.values():
-                if self._shared.channels[shop.channel].poll_request is not None:
-                    poller = ShopPoller(self._shared, shop, interval_s=self._interval_s)
-                    group.create_task(poller.run())
+        """Works until cancelled, and then no longer says how the shops are."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                # A task of a service that returns ends the service, also where no shop can be asked.
+                group.create_task(asyncio.Event().wait())
+                for shop in self._shared.shops.values():
+                    if self._shared.channels[shop.channel].poll_request is not None:
+                        poller = ShopPoller(self._shared, shop, interval_s=self._interval_s)
+                        group.create_task(poller.run())
+        finally:
+            metrics.SHOP_DEGRADED.clear()
+            metrics.SHOP_POLLED_UNTIL.clear()
 
 
 class ShopPoller:

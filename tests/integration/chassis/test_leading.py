@@ -1,10 +1,14 @@
 """One session leads at a time, and whatever ends its turn lets the next one in."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
+from chassis import leader
+from chassis.leader import lead_for_ever
 from chassis.postgres import Pool, leading, open_pool
 
 LOCK = 9_001
@@ -57,3 +61,73 @@ async def test_who_leads_turn_after_turn_does_so_in_one_session(pool: Pool) -> N
             assert session is not None
             sessions.add(await session.fetchval("SELECT pg_backend_pid()"))
     assert len(sessions) == 1
+
+
+class Work:
+    """Who is at work, over the life of two processes."""
+
+    def __init__(self) -> None:
+        self.at_work: list[str] = []
+        self.begun: list[str] = []
+
+    async def of(self, who: str) -> None:
+        """Works until cancelled."""
+        assert not self.at_work, "two at once"
+        self.at_work.append(who)
+        self.begun.append(who)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.at_work.remove(who)
+
+    async def begun_by(self, count: int) -> None:
+        """Returns when the work was begun so often."""
+        async with asyncio.timeout(30):
+            while len(self.begun) < count:  # noqa: ASYNC110 — the database decides when
+                await asyncio.sleep(0.01)
+
+
+async def test_long_work_is_one_process_s_until_its_session_ends_and_then_another_s(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leader, "LOOK_EVERY_S", 0.05)
+    work = Work()
+    async with contextlib.AsyncExitStack() as held:
+        pools = {who: await open_pool(database_url, 2) for who in ("first", "second")}
+        for pool in pools.values():
+            held.callback(pool.terminate)
+        running = {
+            who: asyncio.create_task(
+                lead_for_ever(pool, LOCK, [partial(work.of, who)], name="work")
+            )
+            for who, pool in pools.items()
+        }
+        await work.begun_by(1)
+        await asyncio.sleep(0.2)
+        (leads,) = work.at_work
+        assert work.begun == [leads]
+        other = next(who for who in running if who != leads)
+        async with pools[other].acquire() as session:
+            await session.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1",
+                LOCK,
+            )
+        await work.begun_by(2)
+        (leads,) = work.at_work
+        other = next(who for who in running if who != leads)
+        running[leads].cancel()
+        await asyncio.wait({running[leads]})
+        await work.begun_by(3)
+        assert work.at_work == [other]
+        running[other].cancel()
+        await asyncio.wait({running[other]})
+        assert work.at_work == []
+
+
+async def test_a_part_that_fails_ends_the_process(pool: Pool) -> None:
+    async def failing() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        await lead_for_ever(pool, LOCK, [failing, asyncio.Event().wait], name="work")  # type: ignore[list-item]
+    assert await led(pool), "its lock went with it"

@@ -26,7 +26,7 @@ from chassis.outgoing import Outgoing
 from chassis.postgres import Pool, open_pool
 from chassis.testing.memory import MemoryBroker, MemoryPublisher
 from schemas.events.channel_payloads import PayloadReceived
-from services.ingest import polling
+from services.ingest import aftersales, app, polling
 from services.ingest.channels import (
     ChannelError,
     Credentials,
@@ -115,15 +115,15 @@ class Rig:
     def __init__(
         self, shared: Shared, party: Party, clock: ManualClock, broker: MemoryBroker
     ) -> None:
-        self._shared = shared
+        self.shared = shared
         self._broker = broker
         self.party = party
         self.clock = clock
         self.restart()
 
     def restart(self) -> None:
-        (shop,) = self._shared.shops.values()
-        self.poller = ShopPoller(self._shared, shop, interval_s=15)
+        (shop,) = self.shared.shops.values()
+        self.poller = ShopPoller(self.shared, shop, interval_s=15)
 
     async def pass_minutes(self, minutes: int) -> None:
         for _ in range(minutes):
@@ -131,7 +131,7 @@ class Rig:
             self.party.change(f"{len(self.party.changed):05d}")
 
     async def health(self) -> ShopHealth:
-        async with self._shared.pool.acquire() as connection:
+        async with self.shared.pool.acquire() as connection:
             ((_, _, health),) = await health_of_all(connection)
         return health
 
@@ -139,7 +139,7 @@ class Rig:
         """How often each version of each order went to Kafka."""
         events = [codec().decode(value) for value in self._broker.values("channel-payloads")]
         return Counter(
-            self._shared.payloads.open_payload(event.body).decode()
+            self.shared.payloads.open_payload(event.body).decode()
             for event in events
             if isinstance(event, PayloadReceived)
         )
@@ -304,3 +304,22 @@ async def test_long_unpolled_is_asked_for_in_steps_that_stay(rig: Rig) -> None:
     lengths = {until - since for since, until in rig.party.windows}
     assert lengths == {3600 + int(CHANNEL.window_overlap.total_seconds())}
     assert len(rig.party.windows) == 5
+
+
+async def test_of_two_processes_one_asks_the_shops(
+    pool: Pool, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking: list[str] = []
+
+    async def run(poller: object) -> None:
+        asking.append(type(poller).__name__)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(polling.Poller, "run", run)
+    monkeypatch.setattr(aftersales.AftersalesPoller, "run", run)
+    both = [asyncio.create_task(app._poll(rig.shared, 1.0)) for _ in range(2)]
+    await asyncio.wait(both, timeout=1.0)
+    assert sorted(asking) == ["AftersalesPoller", "Poller"]
+    for one in both:
+        one.cancel()
+    await asyncio.wait(both)
