@@ -15,8 +15,9 @@ from confluent_kafka import KafkaError as Error
 from confluent_kafka import KafkaException, Message, Producer
 
 from chassis.errors import Unavailable
+from chassis.log import logger
 from chassis.processor import Emitted
-from chassis.topics import TOPICS
+from chassis.topics import RECORD_BYTES_MAX, TOPICS
 
 DELIVERY_TIMEOUT_MS = 30_000
 FLUSH_TIMEOUT_S = 15.0
@@ -44,6 +45,8 @@ def producer_options(shared: Mapping[str, Any]) -> dict[str, Any]:
         # librdkafka would buffer 1 GiB; 64 MiB is far more than a few batches in flight.
         "queue.buffering.max.kbytes": 65_536,
         "queue.buffering.max.messages": 200_000,
+        # A record that is too large would be refused here for ever, and all that wait behind it.
+        "message.max.bytes": RECORD_BYTES_MAX,
         **shared,
     }
 
@@ -52,7 +55,10 @@ class Publisher:
     """One producer for an asyncio process. `publish` queues; the future tells when Kafka has it all."""
 
     def __init__(self, shared: Mapping[str, Any], prefix: str) -> None:
-        self._producer = Producer(producer_options(shared))
+        self._options = producer_options(shared)
+        self._producer = Producer(self._options)
+        self._broken = False
+        """Whether this producer has failed for good: an idempotent one does, e.g. once the broker has lost what it acknowledged."""
         self._names = {domain: topic.name(prefix) for domain, topic in TOPICS.items()}
         self._lost = False
         self._awaited = 0
@@ -74,6 +80,7 @@ class Publisher:
         if not emitted:
             done.set_result(None)
             return done
+        self._replace_broken()
         pending = _Pending(len(emitted), done, self._lose if in_line else None)
 
         def report(error: Error | None, _message: Message) -> None:
@@ -97,8 +104,9 @@ class Publisher:
                 )
             except BufferError:
                 # Our own back-pressure: the queue is full until delivery reports are served.
-                self._producer.poll(FULL_POLL_S)
+                self._poll(FULL_POLL_S)
             except KafkaException as error:
+                self._broken |= bool(error.args[0].fatal() or error.args[0].code() == Error._FATAL)  # noqa: SLF001 — its public name
                 raise DeliveryFailed(str(error.args[0])) from error
             else:
                 self._awaited += 1
@@ -115,15 +123,32 @@ class Publisher:
         self._lost = False
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._producer.poll(0)
+        self._poll(0)
         if self._awaited:
             loop.call_later(SERVE_S, self._serve, loop)
         else:
             self._served_in = None
 
+    def _poll(self, timeout_s: float) -> None:
+        try:
+            self._producer.poll(timeout_s)
+        except KafkaException as error:
+            # What is on its way is reported as failed by the next polls.
+            logger.error("producer_failed", why=str(error.args[0]))
+            self._broken = True
+
+    def _replace_broken(self) -> None:
+        """With a new one, which Kafka knows under another id, once the old one owes nobody a report."""
+        if self._broken and not self._awaited:
+            self._producer = Producer(self._options)
+            self._broken = False
+
     def close(self) -> None:
         """Sends what is queued and stops; bounded by FLUSH_TIMEOUT_S."""
-        self._producer.flush(FLUSH_TIMEOUT_S)
+        try:
+            self._producer.flush(FLUSH_TIMEOUT_S)
+        except KafkaException as error:
+            logger.error("producer_failed", why=str(error.args[0]))
 
     def probe(self) -> None:
         """Raises Unavailable when no broker answers within two seconds."""

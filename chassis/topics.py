@@ -15,6 +15,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
     ConfigResource,
     NewTopic,
     OffsetSpec,
@@ -26,6 +28,9 @@ from chassis.errors import StartRefused, Unavailable
 
 MAP = Path(__file__).parent.parent / "schemas" / "topics.toml"
 ADMIN_TIMEOUT_S = 30.0
+RECORD_BYTES_MAX = 16 * 1024 * 1024
+"""Twice `codec.PAYLOAD_BYTES_MAX`: a payload and whatever stands around it. Kafka's own limit is 1 MiB, less than an order may have."""
+MAX_BYTES = "max.message.bytes"
 LEADER_TRIES = 300
 LEADER_PAUSE_S = 0.05
 
@@ -47,9 +52,10 @@ class Topic(Struct, frozen=True, kw_only=True):
 
     def settings(self) -> dict[str, str]:
         """Broker settings of the topic."""
+        largest = {MAX_BYTES: str(RECORD_BYTES_MAX)}
         if self.compacted:
-            return {"cleanup.policy": "compact", "min.compaction.lag.ms": "60000"}
-        return {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
+            return {"cleanup.policy": "compact", "min.compaction.lag.ms": "60000", **largest}
+        return {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms), **largest}
 
 
 def read_map(path: Path = MAP) -> Mapping[str, Topic]:
@@ -99,6 +105,9 @@ def ensure(bootstrap: Mapping[str, Any], prefix: str, replication: int) -> None:
                 "Topics are never repartitioned in place: restore the count in schemas/topics.toml, or "
                 "introduce a new major version of the topic."
             )
+    _let_large_records_in(
+        admin, [name for t in TOPICS.values() if (name := t.name(prefix)) in existing]
+    )
     if not missing:
         return
     for name, created in admin.create_topics(missing, request_timeout=ADMIN_TIMEOUT_S).items():
@@ -109,6 +118,24 @@ def ensure(bootstrap: Mapping[str, Any], prefix: str, replication: int) -> None:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise Unavailable(f"{name} could not be created: {error.args[0]}") from error
     _await_leaders(admin, [topic.topic for topic in missing], prefix)
+
+
+def _let_large_records_in(admin: AdminClient, names: Sequence[str]) -> None:
+    """Topics that were made before they had a limit of their own take it now. Raises Unavailable."""
+    wanted = ConfigEntry(
+        MAX_BYTES, str(RECORD_BYTES_MAX), incremental_operation=AlterConfigOpType.SET
+    )
+    try:
+        described = admin.describe_configs([ConfigResource(ResourceType.TOPIC, n) for n in names])
+        small = [r for r, got in described.items() if got.result()[MAX_BYTES].value != wanted.value]
+        changes = [
+            ConfigResource(ResourceType.TOPIC, resource.name, incremental_configs=[wanted])
+            for resource in small
+        ]
+        for changed in admin.incremental_alter_configs(changes).values() if changes else ():
+            changed.result()
+    except KafkaException as error:
+        raise Unavailable(f"topics could not be looked at: {error.args[0]}") from error
 
 
 def _await_leaders(admin: AdminClient, names: Sequence[str], prefix: str) -> None:
