@@ -13,6 +13,8 @@ import contextlib
 from collections import deque
 from typing import Any
 
+from msgspec import Struct
+
 from chassis import metrics
 from chassis.clock import Clock
 from chassis.codec import Codec
@@ -45,25 +47,22 @@ RATIO_WINDOW_MIN = 1000
 __all__ = ["InvalidLimit", "Worker"]
 
 
-class InvalidLimit:
+class InvalidLimit(Struct, frozen=True):
     """Stops a consumer to which everything is invalid: 100 in a row, or over 5 % after 1,000 records."""
 
-    def __init__(self) -> None:
-        self._row = 0
-        self._seen = 0
-        self._invalid = 0
+    row: int = 0
+    seen: int = 0
+    invalid: int = 0
 
-    def count(self, folded: Folded, records: int) -> None:
-        """Takes a batch into account. Raises TooManyInvalid."""
+    def with_batch(self, folded: Folded, records: int) -> InvalidLimit:
+        """The count after a batch. Raises TooManyInvalid."""
         dead = len(folded.dead)
-        self._row = self._row + dead if dead == records else 0
-        self._seen += records
-        self._invalid += dead
-        over_ratio = (
-            self._seen >= RATIO_WINDOW_MIN and self._invalid > self._seen * INVALID_RATIO_MAX
-        )
-        if self._row >= CONSECUTIVE_INVALID_MAX or over_ratio:
-            raise TooManyInvalid(f"{self._invalid} of {self._seen} records are invalid")
+        row = self.row + dead if dead == records else 0
+        seen, invalid = self.seen + records, self.invalid + dead
+        over_ratio = seen >= RATIO_WINDOW_MIN and invalid > seen * INVALID_RATIO_MAX
+        if row >= CONSECUTIVE_INVALID_MAX or over_ratio:
+            raise TooManyInvalid(f"{invalid} of {seen} records are invalid")
+        return InvalidLimit(row, seen, invalid)
 
 
 class _Lost(Exception):
@@ -114,7 +113,7 @@ class Worker:
                 if batch is None or batch.generation != self._source.generation:
                     continue
                 try:
-                    await self._patiently(lambda batch=batch: self._apply(batch))
+                    await self._patiently(lambda batch=batch: self._attempt(batch))
                 except _Lost:
                     metrics.BATCHES_LOST.labels(self._processor.name).inc()
                     self._source.restart_from_stored()
@@ -145,13 +144,10 @@ class Worker:
                 return
 
     async def _publish_what_was_left(self, batch: Batch | None) -> None:
-        """All leftovers before the first batch of an assignment; when idle, what is overdue."""
+        """When idle, what is overdue."""
         if batch is None and self._delivered:
             await self._patiently(self._mark_delivered)
-        if batch is not None and self._cleared_generation != batch.generation:
-            await self._patiently(lambda: self._publish_leftovers(older_than_s=0.0))
-            self._cleared_generation = batch.generation
-        elif batch is None and not self._publishing:
+        if batch is None and not self._publishing:
             idle_ms = self._clock.monotonic_ms() - self._swept_ms
             if idle_ms >= SWEEP_EVERY_MS:
                 await self._patiently(lambda: self._publish_leftovers(older_than_s=OVERDUE_S))
@@ -169,6 +165,19 @@ class Worker:
                 await self._storage.mark_published([row.outbox_id])
             metrics.OUTBOX_LEFTOVERS.labels(self._processor.name).inc(len(rows))
 
+    async def _attempt(self, batch: Batch) -> None:
+        """All leftovers go out before the first batch of an assignment, and before an attempt that follows a failed one: a
+        COMMIT whose answer was lost may have left some.
+        """
+        if self._cleared_generation != batch.generation:
+            await self._publish_leftovers(older_than_s=0.0)
+            self._cleared_generation = batch.generation
+        try:
+            await self._apply(batch)
+        except Unavailable:
+            self._cleared_generation = -1
+            raise
+
     async def _apply(self, batch: Batch) -> None:
         records = batch.records
         started_ms = self._clock.monotonic_ms()
@@ -181,13 +190,14 @@ class Worker:
             if self._processor.facts is not None:
                 known.facts = await self._processor.facts.fetch(work, records, known.kept)
             folded = fold(self._processor, self._codec, records, known, self._clock.now())
-            self._limit.count(folded, len(records))
+            limit = self._limit.with_batch(folded, len(records))
             emitted = [*folded.emitted, *self._side_records(folded)]
             # Marks of what Kafka has meanwhile ride along: a transaction of their own would cost a commit.
             delivered = list(self._delivered)
             outbox_id = await self._save(work, folded, known, (emitted, delivered))
             failpoint("batch.before_commit")
         failpoint("batch.after_commit")
+        self._limit = limit  # Not before: an attempt that is repeated brings the same records.
         self._delivered = [i for i in self._delivered if i not in delivered]
         if self._processor.facts is not None:
             # First: who asked waits for the commit, not for what Kafka still has to take of earlier batches.
