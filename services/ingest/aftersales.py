@@ -214,26 +214,28 @@ class AftersalesPoller:
                 "SELECT a.channel, a.shop, a.refund_no, a.document, a.refund_id, o.document AS known "
                 "FROM ingest.aftersales a JOIN ingest.orders o "
                 "ON o.key = a.channel || '|' || a.shop || '|' || a.channel_order_no "
-                "WHERE NOT a.requested AND o.order_id IS NOT NULL ORDER BY a.seen_at LIMIT $1",
+                "WHERE NOT a.requested AND o.order_id IS NOT NULL "
+                "ORDER BY a.looked_at NULLS FIRST, a.seen_at LIMIT $1",
                 ROWS_MAX,
             )
         commands = []
-        done = []
+        looked: list[tuple[str, str, str, bool]] = []
+        """All of them, with whether they could be handed over: those that cannot must not stand before the others for ever."""
         for row in rows:
             known = _known_decoder.decode(row["known"]).state
             aftersale = _aftersale_decoder.decode(row["document"])
-            if known is None:
-                continue
-            command = refund_command(aftersale, row["refund_id"], known, self._shared.clock.now())
+            command = known and refund_command(
+                aftersale, row["refund_id"], known, self._shared.clock.now()
+            )
             if command is not None:
                 commands.append(command)
-                done.append((row["channel"], row["shop"], row["refund_no"]))
-        if not commands:
-            return
-        await self._shared.desk.issue(commands)
-        async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-            await connection.executemany(
-                "UPDATE ingest.aftersales SET requested = true "
-                "WHERE channel = $1 AND shop = $2 AND refund_no = $3",
-                done,
-            )
+            looked.append((row["channel"], row["shop"], row["refund_no"], command is not None))
+        if commands:
+            await self._shared.desk.issue(commands)
+        if looked:
+            async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                await connection.executemany(
+                    "UPDATE ingest.aftersales SET requested = $4, looked_at = clock_timestamp() "
+                    "WHERE channel = $1 AND shop = $2 AND refund_no = $3 AND NOT requested",
+                    looked,
+                )

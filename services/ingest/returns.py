@@ -103,7 +103,7 @@ class Returns:
         await look_on("returns", self.look, most=ROWS_MAX, pause_s=LOOK_S)
 
     async def look(self) -> int:
-        """One look; returns how many could have been handed over."""
+        """One look; returns how many were handed over."""
         async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             metrics.RETURNS_WAITING.set(await connection.fetchval(SQL["waiting"]))
             rows = await connection.fetch(SQL["due"], ROWS_MAX)
@@ -116,7 +116,7 @@ class Returns:
             await self._shared.desk.issue(list(commands.values()))
         async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             await connection.execute(SQL["looked"], [row["key"] for row in rows], list(commands))
-        return len(rows)
+        return len(commands)
 
     def _command(self, row: Any) -> RequestRefund | None:
         lines = _lines.decode(row["lines"])
