@@ -47,7 +47,8 @@ class Settings(BaseSettings):
     kafka_replication: int = 1
     schema_registry_url: str = "http://127.0.0.1:18081/apis/ccompat/v7"
     postgres_url: SecretStr = SecretStr("postgresql://postgres@127.0.0.1:15432/danshu")
-    postgres_pool: int = Field(default=6, ge=2, le=100)
+    postgres_pool: int = Field(default=6, ge=5, le=100)
+    """Sessions of a process. Who leads keeps one for as long as it does, and a process may lead three times."""
     valkey_url: SecretStr = SecretStr("valkey://127.0.0.1:16379/0")
     topic_prefix: str = Field(default="danshu", pattern=r"^[a-z0-9-]+$")
     master_keys: SecretStr = SecretStr("")

@@ -21,6 +21,7 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -282,6 +283,7 @@ class Spool:
             # What a failed write or fsync has left behind is never built upon.
             logger.error("spool_write_failed", why=str(error))
             self._leave_tail()
+            await self._drop_empty()
             failure = error
             if isinstance(error, OSError):
                 failure = NotSpooled(error.strerror or type(error).__name__)
@@ -312,6 +314,13 @@ class Spool:
         if self._tail is not None:
             os.close(self._tail[1])
             self._tail = None
+
+    async def _drop_empty(self) -> None:
+        """What was begun on a full disk and never written to: a file for each push that is refused."""
+        while self._segments and not self._segments[-1].size:
+            empty = self._segments.pop()
+            with suppress(OSError):
+                await asyncio.to_thread(_remove, empty.path, aside=False)
 
     async def _clear(self) -> None:
         """Removes finished segments from the front, but for one that is being written."""

@@ -426,3 +426,21 @@ def test_a_folder_that_cannot_be_made_refuses_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StartRefused, match="cannot be used"):
         opened(tmp_path / "file" / "spool")
+
+
+async def test_a_full_disk_is_not_filled_with_begun_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int, _block: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    spool = opened(tmp_path)
+    with monkeypatch.context() as disk:
+        disk.setattr(spools, "_write", full)
+        for _ in range(20):
+            with pytest.raises(NotSpooled, match="No space left"):
+                await spool.append([b"a"])
+        assert names(tmp_path) == []
+    await spool.append([b"b"])
+    assert await drained(spool) == [b"b"]
+    await spool.close()
