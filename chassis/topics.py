@@ -122,6 +122,8 @@ def ensure(bootstrap: Mapping[str, Any], prefix: str, replication: int) -> None:
 
 def _let_large_records_in(admin: AdminClient, names: Sequence[str]) -> None:
     """Topics that were made before they had a limit of their own take it now. Raises Unavailable."""
+    if not names:
+        return
     wanted = ConfigEntry(
         MAX_BYTES, str(RECORD_BYTES_MAX), incremental_operation=AlterConfigOpType.SET
     )
