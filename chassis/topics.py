@@ -163,5 +163,6 @@ def _await_leaders(admin: AdminClient, names: Sequence[str], prefix: str) -> Non
 def configured(bootstrap: Mapping[str, Any], name: str) -> dict[str, str]:
     """Settings of a topic as the broker has them (for checks)."""
     resource = ConfigResource(ResourceType.TOPIC, name)
-    described = AdminClient(dict(bootstrap)).describe_configs([resource])[resource].result()
+    admin = AdminClient(dict(bootstrap))  # what is asked of one that nobody holds is never answered
+    described = admin.describe_configs([resource])[resource].result()
     return {key: entry.value for key, entry in described.items()}

@@ -31,7 +31,8 @@ async def test_an_order_of_several_megabytes_goes_through_a_topic_of_old(
     await asyncio.to_thread(topics.ensure, kafka, topic_prefix, 1)
     small = ConfigEntry(topics.MAX_BYTES, OF_KAFKA, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[small])
-    AdminClient(kafka).incremental_alter_configs([resource])[resource].result(timeout=10)
+    admin = AdminClient(kafka)
+    admin.incremental_alter_configs([resource])[resource].result(timeout=10)
     assert topics.configured(kafka, name)[topics.MAX_BYTES] == OF_KAFKA
 
     await asyncio.to_thread(topics.ensure, kafka, topic_prefix, 1)
