@@ -176,13 +176,14 @@ class ValkeyCounters:
             raise Unavailable(f"Valkey: {type(error).__name__}") from error
         return found
 
-    async def remove_earlier(self, number: int) -> int:
-        """Removes the keys of every earlier epoch; returns how many. Who comes late for it does not harm a newer one."""
+    async def remove_earlier(self, number: int, *, but: int = 0) -> int:
+        """Removes the keys of every earlier epoch `but` one; returns how many. Who comes late for it does not harm a newer one."""
         removed = 0
         before = len(f"{self._root}e".encode())
         try:
             async for key in self._client.scan_iter(match=f"{self._root}e*", count=SCAN_COUNT):
-                if int(key[before:].partition(b":")[0]) < number:
+                earlier = int(key[before:].partition(b":")[0])
+                if earlier < number and earlier != but:
                     removed += await self._client.unlink(key)
         except AWAY as error:
             raise Unavailable(f"Valkey: {type(error).__name__}") from error

@@ -83,10 +83,11 @@ class EpochKeeper:
     async def _rebuild(self, connection: Connection) -> None:
         run_id = await self._counters.run_id()
         # Committed at once: a number is never used twice, so half-written keys are never met again.
-        number = await connection.fetchval(
-            SQL["begin_rebuild"], await self._counters.newest_number()
-        )
+        newest = await self._counters.newest_number()
+        number = await connection.fetchval(SQL["begin_rebuild"], newest)
         failpoint("epoch.begun")
+        # What attempts that failed have left would fill Valkey in the end, and then none can succeed.
+        await self._counters.remove_earlier(number, but=newest)
         epoch = Epoch(number, run_id)
         async with connection.transaction():
             await connection.execute(SQL["exclude_counting"])
