@@ -12,19 +12,27 @@ from tests.support.scheduling import SerialInOneWorker
 def pytest_xdist_make_scheduler(config, log):
     return SerialInOneWorker(config, log)
 """
-# Each takes a moment, or nothing would be left for the new worker once it is there.
+# The others wait for the new worker, or nothing would be left for it once it is there.
 TESTS = """
 import os
 import time
+from pathlib import Path
 
 import pytest
+
+CAME = Path(__file__).with_name("came")
 
 
 @pytest.mark.parametrize("number", range(40))
 def test_one(number):
-    time.sleep(0.1)
     if number == 7:
         os._exit(1)
+    if os.environ["PYTEST_XDIST_WORKER"] == "gw2":
+        CAME.touch()
+    for _ in range(900 * (number > 10)):
+        if CAME.exists():
+            break
+        time.sleep(0.1)
 """
 
 
