@@ -114,11 +114,13 @@ class LedgerCheck:
             **dict(sums),
             batch_mismatch=await shelves.mismatch_of(connection, batches),
         )
+        metrics.OVERSOLD_UNITS.set(checked.oversold_units)
         metrics.MISMATCH_UNITS.labels("checkpoint").set(checked.mismatch)
         metrics.MISMATCH_UNITS.labels("reserved").set(checked.reserved_mismatch)
         if batches:
             metrics.MISMATCH_UNITS.labels("batches").set(checked.batch_mismatch)
         metrics.BROKEN_ROWS.set(checked.broken_rows)
+        metrics.BOOKS_ADDED_UP.labels("checkpoint").set_to_current_time()
         return checked
 
     async def _read_again(self, connection: Connection, suspects: Sequence[Row]) -> None:

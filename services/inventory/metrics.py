@@ -44,6 +44,13 @@ MISMATCH_UNITS = Gauge(
     "Must be 0.",
     ("books",),
 )
+BOOKS_ADDED_UP = Gauge(
+    "danshu_inventory_books_added_up_seconds",
+    "Unix time at which books were last added up, by books as in danshu_inventory_mismatch_units; reserved, broken rows and "
+    "oversold units are added up with checkpoint. Of several processes the newest counts. Worry when checkpoint is five minutes "
+    "old, or any other an hour: what its gauges show is of then.",
+    ("books",),
+)
 BROKEN_ROWS = Gauge(
     "danshu_inventory_ledger_broken_rows",
     "Rows of stock with a ledger entry that does not follow from the one before. Must be 0: "

@@ -6,8 +6,12 @@ from typing import Any
 import asyncpg
 import pytest
 from msgspec.structs import replace
+from prometheus_client import REGISTRY
 
+from chassis.errors import Unavailable
+from services.inventory import invariants
 from services.inventory.checking import Checked, LedgerCheck
+from services.inventory.store import SQL
 from services.inventory.verifying import verify
 from tests.integration.inventory.papers import Office
 from tests.integration.inventory.rig import until
@@ -166,6 +170,34 @@ async def test_an_entry_that_was_overtaken_is_not_reported(office: Office) -> No
     )
 
 
+async def test_an_oversell_pages_and_other_sums_go_on_when_the_whole_ledger_takes_too_long(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_day(office)
+    await office.running.invariants()
+    await looked(LedgerCheck(office.running.pool))
+    assert (gauge("oversold_units"), gauge("mismatch_units", "promises")) == (0, 0)
+    before = {books: gauge("books_added_up_seconds", books) for books in invariants.SUMS}
+    too_long = "DO $$ BEGIN RAISE query_canceled; END $$"
+    monkeypatch.setattr(invariants, "SQL", {**SQL, "invariants": too_long})
+    await office.spoil(
+        "INSERT INTO inventory.ledger (warehouse, sku, quantity, kind, document_no, order_id, "
+        "balance_after) VALUES ('HZ', 'A', -17, 'deduction', 'stolen', '', 1)",
+        "UPDATE inventory.stock SET set_aside = 5 WHERE warehouse = 'HZ' AND sku = 'D'",
+    )
+    with pytest.raises(Unavailable, match="too long to add up ledger"):
+        await office.running.invariants()
+    after = {books: gauge("books_added_up_seconds", books) for books in invariants.SUMS}
+    assert {books for books in before if after[books] > before[books]} == {
+        *("batches", "quotas", "promises", "campaigns")
+    }
+    assert gauge("mismatch_units", "promises") == 5
+    checked_at = gauge("books_added_up_seconds", "checkpoint")
+    assert (await looked(LedgerCheck(office.running.pool))).oversold_units == 2
+    assert gauge("oversold_units") == 2, "three are held of one that the ledger has"
+    assert gauge("books_added_up_seconds", "checkpoint") > checked_at
+
+
 @pytest.mark.parametrize(
     ("spoilt", "where"),
     [
@@ -184,6 +216,14 @@ async def test_a_malformed_repair_is_told_where(
     status, answer = await office.post("/repairs", {**paper, **spoilt})
     assert (status, answer["code"]) == (422, "malformed")
     assert where in answer["detail"]
+
+
+def gauge(name: str, books: str = "") -> float:
+    """What this process would show to Prometheus."""
+    labels = {"books": books} if books else {}
+    value = REGISTRY.get_sample_value(f"danshu_inventory_{name}", labels)
+    assert value is not None
+    return value
 
 
 async def looked(check: LedgerCheck) -> Checked:
