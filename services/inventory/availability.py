@@ -4,7 +4,8 @@ Guarantees: numbers follow from the rows of stock, the safety stocks and the dec
 alone; a SKU is told again only when a channel's number is another one, and of many changes between two looks the
 newest counts. It shares the loop with reservations, and gives way to them every few milliseconds.
 Rows are kept in the transaction that tells: after a crash the same may be told twice, and nothing is left untold.
-A new version of the table is a change of every number.
+A new version of the table is a change of every number. Of processes with different tables the one that began last
+counts, and the others tell nothing: each would take the other's table for a new one, and undo all its numbers.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ import msgspec
 from chassis.clock import Clock
 from chassis.codec import Codec
 from chassis.commands import envelope
+from chassis.log import logger
 from chassis.postgres import Connection, Pool, named_queries
 from chassis.producer import Publisher
 from schemas.events.channel_availability import ChannelAvailabilityChanged, ChannelOffer
+from services.inventory import metrics
 from services.inventory.domain.availability import Level, for_sale, offered
 from services.inventory.domain.rules import Book
 from services.inventory.quotas import Quotas
@@ -62,6 +65,11 @@ class AvailabilityPublisher:
         self._clock = clock
         self._producer = producer
         self._seen: dict[str, datetime] = {}
+        self._made_ms = clock.monotonic_ms()
+        self._began_at: datetime | None = None
+        """By the clock of the database, which all processes share."""
+        self._told_by: tuple[str, datetime] | None = None
+        """The version of the table in force at the last look, and when the process began that brought it."""
 
     async def look(self) -> int:
         """Tells what is not as it was told; returns how many SKUs. Raises Unavailable and DeliveryFailed."""
@@ -70,9 +78,13 @@ class AvailabilityPublisher:
                 return 0
             told_to = await connection.fetchrow(SQL["told_to"])
             assert told_to is not None
-            since = told_to["changed_at"]
-            if told_to["rules"] != self._quotas.version:
-                since, self._seen = LONG_AGO, {}
+            began_at = self._began(told_to["now"])
+            if self._gives_way(told_to["rules"], told_to["began_at"], began_at):
+                return 0
+            since = LONG_AGO
+            if told_to["rules"] == self._quotas.version:
+                since, began_at = told_to["changed_at"], max(told_to["began_at"], began_at)
+            told_by = (self._quotas.version, began_at)
             rows = await connection.fetch(SQL["changed_skus"], since, ROWS_MAX)
             changed = {row["sku"]: row["changed_at"] for row in rows}
             fresh = [sku for sku, at in changed.items() if self._seen.get(sku) != at]
@@ -81,8 +93,8 @@ class AvailabilityPublisher:
             if news:
                 await _keep(connection, news, now)
             until = _read_to(rows, since)
-            if until > since or told_to["rules"] != self._quotas.version:
-                await connection.execute(SQL["keep_told_to"], self._quotas.version, until)
+            if until > since or told_by != self._told_by:
+                await connection.execute(SQL["keep_told_to"], self._quotas.version, until, began_at)
             await asyncio.gather(
                 *[
                     self._publisher.publish(
@@ -91,9 +103,31 @@ class AvailabilityPublisher:
                     async for part in _slowly(news)
                 ]
             )
+        self._told_by = told_by
         seen = self._seen | changed
         self._seen = {sku: at for sku, at in seen.items() if at > until}
         return len(news)
+
+    def _began(self, now: datetime) -> datetime:
+        if self._began_at is None:
+            ago = timedelta(milliseconds=self._clock.monotonic_ms() - self._made_ms)
+            self._began_at = now - ago
+        return self._began_at
+
+    def _gives_way(self, rules: str, by_one_of: datetime, began_at: datetime) -> bool:
+        """Whether another table is in force, of a process that began after this one."""
+        gives_way = rules != self._quotas.version and by_one_of > began_at
+        if (rules, by_one_of) != self._told_by:
+            self._told_by, self._seen = (rules, by_one_of), {}
+            if gives_way:
+                logger.warning(
+                    "telling channels nothing: a process that began later has another table",
+                    ours=self._quotas.version,
+                    theirs=rules,
+                    began_at=by_one_of.isoformat(),
+                )
+        metrics.QUOTAS_OVERRULED.set(gives_way)
+        return gives_way
 
     async def _news(
         self, connection: Connection, skus: Sequence[str], now: datetime

@@ -9,6 +9,11 @@ RESERVATIONS = Counter(
     "Orders that asked for stock by result: held or short. Worry when short grows without a sale.",
     ("result",),
 )
+QUOTAS_OVERRULED = Gauge(
+    "danshu_inventory_quotas_overruled",
+    "1 while this process tells channels no numbers, since one that began later has another table channel-quota. Worry after "
+    "five minutes: give all the same table, and restart those whose table is right but older.",
+)
 BACKORDERS = Gauge(
     "danshu_inventory_backorders",
     "Paid orders that wait for goods. Worry when it grows: what they want is to be bought or moved.",

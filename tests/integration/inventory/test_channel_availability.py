@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from prometheus_client import REGISTRY
+
 from chassis.clock import SystemClock
 from chassis.codec import codec
 from schemas.events.channel_availability import ChannelAvailabilityChanged
@@ -62,22 +64,52 @@ async def test_a_number_is_told_when_it_changes_and_only_then(inventory: House) 
     assert numbers["pos|B"] == [1]
 
 
+def another_table(home: Path) -> Path:
+    """Rules by which taobao and its like have half, and no buffer."""
+    text = (RULES / "channel-quota" / "default.yaml").read_text(encoding="utf-8")
+    (home / "channel-quota").mkdir()
+    table = home / "channel-quota" / "default.yaml"
+    table.write_text(text.replace("share_percent: 70, buffer: 2", "share_percent: 50, buffer: 0"))
+    return home
+
+
 async def test_another_table_changes_the_numbers_of_stock_that_did_not_move(
     inventory: House, tmp_path: Path
 ) -> None:
-    text = (RULES / "channel-quota" / "default.yaml").read_text(encoding="utf-8")
-    (tmp_path / "channel-quota").mkdir()
-    table = tmp_path / "channel-quota" / "default.yaml"
-    table.write_text(text.replace("share_percent: 70, buffer: 2", "share_percent: 50, buffer: 0"))
+    rules = another_table(tmp_path)
     async with inventory.running() as running:
         await inventory.publish([receipt("r1", "HZ", [("A", 100)])])
         await inventory.drained()
         assert await publisher(running, inventory).look() == 1
-        await publisher(running, inventory, tmp_path).look()
-        assert await publisher(running, inventory, tmp_path).look() == 0
+        await publisher(running, inventory, rules).look()
+        assert await publisher(running, inventory, rules).look() == 0
     numbers = await told(inventory)
     assert numbers["taobao|A"] == [68, 50]
     assert numbers["youzan|A"] == [70, 70]
+
+
+async def test_of_two_processes_with_different_tables_the_one_that_began_last_tells(
+    inventory: House, tmp_path: Path
+) -> None:
+    rules = another_table(tmp_path)
+    async with inventory.running() as running:
+        await inventory.publish([receipt("r1", "HZ", [("A", 100)])])
+        await inventory.drained()
+        older = publisher(running, inventory)
+        assert await older.look() == 1
+        newer = publisher(running, inventory, rules)
+        looks = [await one.look() for one in (newer, older, newer, older, newer)]
+        assert looks == [1, 0, 0, 0, 0], "each number is told once"
+        await inventory.publish([receipt("r2", "HZ", [("A", 100)])])
+        await inventory.drained()
+        assert await older.look() == 0
+        assert REGISTRY.get_sample_value("danshu_inventory_quotas_overruled") == 1
+        assert await newer.look() == 1
+        assert REGISTRY.get_sample_value("danshu_inventory_quotas_overruled") == 0
+        # Whoever restarts with the first table means it; its elder of the same table may go on, too.
+        assert await publisher(running, inventory).look() == 1
+        assert [await one.look() for one in (newer, older, newer)] == [0, 0, 0]
+    assert (await told(inventory))["taobao|A"] == [68, 50, 100, 138]
 
 
 async def test_a_safety_stock_is_offered_to_nobody(office: Office) -> None:
