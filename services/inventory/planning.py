@@ -8,8 +8,10 @@ may be told again under the same number.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -111,20 +113,20 @@ class Planner:
             metrics.SUGGESTED.set(standing["suggested"])
         return len(told)
 
-    async def _plan_some(self, today: date, now: datetime, after: Row) -> list[Row]:
-        """Plans the next rows in one transaction; none: all are planned, or another process is at it."""
+    async def _plan_some(
+        self, today: date, now: datetime, after: tuple[str, str]
+    ) -> list[tuple[str, str]]:
+        """Plans the next rows in one transaction, by SKU and warehouse; none: all are planned, or another process is at it."""
         async with leading(self._pool, LEAD_PLANNING) as connection:
             if connection is None:
                 return []
-            rows = await connection.fetch(
-                SQL["rows_to_plan"], today, first_moment(today), ROWS_A_LOOK, *after
-            )
-            if not rows:
+            due = await connection.fetch(SQL["due_rows"], today, ROWS_A_LOOK, *after)
+            if not due:
                 return []
             coming = await read_on_the_way(connection, self._sourcing)
             kept: list[tuple[Any, ...]] = []
             told: list[Suggested] = []
-            for row in rows:
+            async for row in _to_plan(connection, due, today):
                 found = self._plan(row, today)
                 where: Row = (row["warehouse"], row["sku"])
                 said = suggestion(
@@ -143,7 +145,7 @@ class Planner:
                 for row in await connection.fetch(SQL["keep_plans"], *columns, now, today)
             }
             await self._tell([_event(one, versions[one.warehouse, one.sku], now) for one in told])
-        return [(row["warehouse"], row["sku"]) for row in rows]
+        return [(row["sku"], row["warehouse"]) for row in due]
 
     def _plan(self, row: Any, today: date) -> Plan:
         supply = Supply(**{name: row[name] for name in Supply.__struct_fields__})
@@ -175,6 +177,16 @@ class Planner:
         await self._publisher.publish(
             [envelope(self._codec, event, "inventory") for event in events]
         )
+
+
+async def _to_plan(connection: Connection, due: Sequence[Any], today: date) -> AsyncIterator[Any]:
+    """These rows, which are in the order of SKUs, with what their plans follow from: a statement reads one SKU's history."""
+    for sku, rows in groupby(due, key=itemgetter("sku")):
+        warehouses = [row["warehouse"] for row in rows]
+        for row in await connection.fetch(
+            SQL["rows_to_plan"], sku, warehouses, first_moment(today)
+        ):
+            yield row
 
 
 def first_moment(today: date) -> datetime:

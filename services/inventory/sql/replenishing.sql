@@ -1,5 +1,13 @@
+-- name: due_rows
+SELECT stock.sku, stock.warehouse FROM inventory.stock
+LEFT JOIN inventory.replenishment USING (warehouse, sku)
+WHERE planned_on IS DISTINCT FROM $1::date AND (stock.sku, stock.warehouse) > ($3, $4)
+ORDER BY stock.sku, stock.warehouse LIMIT $2
+
 -- name: rows_to_plan
--- What is withheld from sale serves nobody: it is not in what lies there.
+-- Of one SKU, whose entries are read once for all its rows. What is withheld from sale serves nobody: it is not in what
+-- lies there.
+WITH moved AS MATERIALIZED (SELECT * FROM inventory.moved_of_sku($1, $3))
 SELECT stock.warehouse, stock.sku, stock.on_hand - stock.withheld AS on_hand, stock.reserved, moved.days, moved.sold, moved.net,
        past.first_day AS past_from, past.pieces AS past_pieces,
        coalesce(own.supplier, every.supplier, '') AS supplier,
@@ -12,25 +20,21 @@ SELECT stock.warehouse, stock.sku, stock.on_hand - stock.withheld AS on_hand, st
            AS over_receipt_percent,
        coalesce(own.order_pieces_min, every.order_pieces_min, 1) AS order_pieces_min,
        coalesce(own.pack_pieces, every.pack_pieces, 1) AS pack_pieces,
-       due.suggested
-FROM (
-    SELECT stock.warehouse, stock.sku, coalesce(suggested, 0) AS suggested FROM inventory.stock
-    LEFT JOIN inventory.replenishment USING (warehouse, sku)
-    WHERE planned_on IS DISTINCT FROM $1::date AND (stock.warehouse, stock.sku) > ($4, $5)
-    ORDER BY stock.warehouse, stock.sku LIMIT $3
-) AS due
-JOIN inventory.stock USING (warehouse, sku)
+       coalesce(planned.suggested, 0) AS suggested
+FROM inventory.stock
+LEFT JOIN inventory.replenishment AS planned USING (warehouse, sku)
 LEFT JOIN inventory.supply AS own ON own.sku = stock.sku AND own.warehouse = stock.warehouse
 LEFT JOIN inventory.supply AS every ON every.sku = stock.sku AND every.warehouse = ''
 LEFT JOIN inventory.sales_history AS past ON past.sku = stock.sku AND past.warehouse = stock.warehouse
-CROSS JOIN LATERAL inventory.moved_by_day(stock.warehouse, stock.sku, $2) AS moved
-ORDER BY stock.warehouse, stock.sku
+LEFT JOIN moved ON moved.warehouse = stock.warehouse
+WHERE stock.sku = $1 AND stock.warehouse = ANY($2::text[])
+ORDER BY stock.warehouse
 
 -- name: demand
 SELECT sku, on_hand, days, sold, net, past.first_day AS past_from, past.pieces AS past_pieces
 FROM inventory.stock LEFT JOIN inventory.sales_history AS past USING (warehouse, sku)
-CROSS JOIN LATERAL inventory.moved_by_day(warehouse, sku, $2) AS moved
-WHERE warehouse = $1 AND ($3 = '' OR sku = $3) ORDER BY sku
+LEFT JOIN LATERAL inventory.moved_of_sku(sku, $2) AS moved ON moved.warehouse = stock.warehouse
+WHERE stock.warehouse = $1 AND ($3 = '' OR sku = $3) ORDER BY sku
 
 -- name: keep_plans
 INSERT INTO inventory.replenishment

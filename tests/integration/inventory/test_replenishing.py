@@ -17,7 +17,7 @@ from chassis.producer import DeliveryFailed
 from schemas.events.replenishment import ReplenishmentSuggested, SafetyStockCrossed
 from services.inventory.demand_sheets import read_demand
 from services.inventory.parameters import read_parameters
-from services.inventory.planning import Planner
+from services.inventory.planning import SQL, Planner, first_moment
 from services.inventory.reconciling import SHANGHAI
 from services.inventory.sourcing import read_sourcing
 from tests.integration.inventory.papers import TOKEN, Office
@@ -235,6 +235,36 @@ async def test_several_planners_plan_each_row_once_and_a_lost_telling_is_told_ag
     assert (await told(office, ReplenishmentSuggested))[-1].version == 2
     assert await office.at_terminal("plan") == (0, "accepted\n")
     assert await planner(office).plan_due() == 3
+
+
+async def test_the_ledger_of_a_sku_is_read_once_for_all_the_warehouses_that_have_it(
+    office: Office,
+) -> None:
+    warehouses = ["HZ", "GZ", "BJ", "CD"]
+    for warehouse in warehouses:
+        await past(office, "A", lambda _day: 10, on_hand=10, warehouse=warehouse)
+    await past(office, "B", lambda _day: 10, on_hand=10)
+    today = SystemClock().now().date()
+    plan = await office.house.fetch(
+        "EXPLAIN (ANALYZE, FORMAT JSON) " + SQL["rows_to_plan"],
+        *("A", warehouses, first_moment(today)),
+    )
+    (read,) = read_of("ledger", json.loads(plan[0][0])[0]["Plan"])
+    assert read["Actual Loops"] == 1
+    assert read["Actual Rows"] == len(warehouses) * (DAYS + 1)
+    # What is planned of each follows from its own entries, in however many warehouses the SKU lies.
+    assert await planner(office).plan_due() == len(warehouses) + 1
+    plans = await office.house.fetch(
+        "SELECT plan->'terms' IS NOT NULL, reorder_point, suggested > 0 FROM inventory.replenishment"
+    )
+    assert len(plans) == len(warehouses) + 1
+    assert len({tuple(one) for one in plans}) == 1
+
+
+def read_of(table: str, node: dict[str, Any]) -> list[dict[str, Any]]:
+    """The nodes of a query's plan that read this table."""
+    below = [one for inner in node.get("Plans", ()) for one in read_of(table, inner)]
+    return [node, *below] if node.get("Relation Name") == table else below
 
 
 async def test_the_day_begins_at_its_hour_and_what_is_new_does_not_wait_for_it(
