@@ -41,6 +41,9 @@ ROWS_MAX = 2_000
 TURN_SKUS = 25
 """Some two milliseconds of work."""
 TICK = timedelta(microseconds=1)
+SHOWN_EVERY = timedelta(seconds=10)
+GONE_AFTER = timedelta(seconds=60)
+"""Who began last and has not looked for so long is gone for good, as after a trial: the others' table counts again."""
 T = TypeVar("T")
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -79,7 +82,9 @@ class AvailabilityPublisher:
             told_to = await connection.fetchrow(SQL["told_to"])
             assert told_to is not None
             began_at = self._began(told_to["now"])
-            if self._gives_way(told_to["rules"], told_to["began_at"], began_at):
+            unseen_for = told_to["now"] - told_to["looked_at"]
+            theirs = LONG_AGO if unseen_for > GONE_AFTER else told_to["began_at"]
+            if self._gives_way(told_to["rules"], theirs, began_at):
                 return 0
             since = LONG_AGO
             if told_to["rules"] == self._quotas.version:
@@ -93,7 +98,7 @@ class AvailabilityPublisher:
             if news:
                 await _keep(connection, news, now)
             until = _read_to(rows, since)
-            if until > since or told_by != self._told_by:
+            if until > since or told_by != self._told_by or unseen_for > SHOWN_EVERY:
                 await connection.execute(SQL["keep_told_to"], self._quotas.version, until, began_at)
             await asyncio.gather(
                 *[

@@ -1,5 +1,5 @@
 -- name: told_to
-SELECT rules, changed_at, began_at, clock_timestamp() AS now FROM inventory.availability_told_to
+SELECT rules, changed_at, began_at, looked_at, clock_timestamp() AS now FROM inventory.availability_told_to
 
 -- name: changed_skus
 SELECT sku, changed_at FROM (
@@ -26,7 +26,7 @@ SET for_sale = excluded.for_sale, offers = excluded.offers,
     stock_changed_at = excluded.stock_changed_at, told_at = excluded.told_at
 
 -- name: keep_told_to
-UPDATE inventory.availability_told_to SET rules = $1, changed_at = $2, began_at = $3
+UPDATE inventory.availability_told_to SET rules = $1, changed_at = $2, began_at = $3, looked_at = clock_timestamp()
 
 -- name: offers
 SELECT sku, for_sale, offers, stock_changed_at, told_at FROM inventory.channel_availability

@@ -112,6 +112,23 @@ async def test_of_two_processes_with_different_tables_the_one_that_began_last_te
     assert (await told(inventory))["taobao|A"] == [68, 50, 100, 138]
 
 
+async def test_who_began_last_and_is_gone_keeps_nobody_from_telling(
+    inventory: House, tmp_path: Path
+) -> None:
+    async with inventory.running() as running:
+        await inventory.publish([receipt("r1", "HZ", [("A", 100)])])
+        await inventory.drained()
+        older = publisher(running, inventory)
+        trial = publisher(running, inventory, another_table(tmp_path))
+        assert [await one.look() for one in (older, trial, older)] == [1, 1, 0]
+        await inventory.fetch(
+            "UPDATE inventory.availability_told_to SET looked_at = now() - interval '61 s'"
+        )
+        assert [await one.look() for one in (older, older)] == [1, 0]
+        assert REGISTRY.get_sample_value("danshu_inventory_quotas_overruled") == 0
+        assert [await one.look() for one in (trial, older)] == [1, 0], "it was only slow"
+
+
 async def test_a_safety_stock_is_offered_to_nobody(office: Office) -> None:
     await office.house.publish([receipt("r1", "HZ", [("A", 60)]), receipt("r2", "GZ", [("A", 40)])])
     await office.house.drained()
