@@ -28,6 +28,16 @@ CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 30.0
 ACQUIRE_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
+MIGRATING = 7266873
+"""First half of the advisory locks of migrations, arbitrary and ours; the second half is the owner's."""
+MIGRATION_LOCK_TIMEOUT = "2s"
+"""What waits behind a long query for a table lock has everybody else queue behind it. A file that must be more patient sets its own."""
+OUTSIDE = "-- outside a transaction\n"
+"""First line of a migration that is one `CREATE INDEX CONCURRENTLY IF NOT EXISTS`: nobody waits for it, so it may take its time."""
+_CONCURRENTLY = re.compile(
+    r"^CREATE (?:UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS (\w+) ON (\w+)\.\w+ [^;]+;\s*\Z",
+    re.MULTILINE,
+)
 SERVER_SETTINGS = {
     "lock_timeout": "5s",
     "statement_timeout": "25s",
@@ -160,45 +170,103 @@ def migration_files(folders: Mapping[str, Path]) -> Iterator[tuple[str, str, str
 
 
 async def migrate(url: str, folders: Mapping[str, Path]) -> list[str]:
-    """Applies what is missing, each file in its own transaction, one process at a time.
+    """Applies what is missing, one owner after the other, each file in its own transaction; one process at a time for each owner.
 
-    Returns the files applied; a second call returns none. Raises StartRefused when an applied file was
-    edited afterwards, Unavailable when Postgres does not answer.
+    Returns the files applied; a second call returns none. Raises StartRefused when an applied file was edited
+    afterwards, Unavailable when Postgres does not answer, another process migrates an owner that has something
+    missing, or a table is not to be had: what was applied till then stays, and the next call goes on.
     """
     try:
         connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
+        try:
+            return await _migrate(connection, folders)
+        finally:
+            await connection.close()
     except AWAY as error:
         raise Unavailable(f"Postgres does not answer: {type(error).__name__}") from error
-    applied_now = []
+
+
+async def _migrate(connection: Connection, folders: Mapping[str, Path]) -> list[str]:
+    if await connection.fetchval("SELECT to_regclass('chassis.migrations')") is None:
+        async with _alone(connection, "chassis"):
+            await connection.execute(
+                "CREATE SCHEMA IF NOT EXISTS chassis; CREATE TABLE IF NOT EXISTS chassis.migrations ("
+                "owner text, name text, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), "
+                "PRIMARY KEY (owner, name))"
+            )
+    missing = await _missing(connection, folders)
+    applied = []
+    for waiting in dict.fromkeys(owner for owner, _, _ in missing):
+        async with _alone(connection, waiting):
+            # Looked for again: whoever had the lock before may have applied some.
+            for owner, name, text in await _missing(connection, {waiting: folders[waiting]}):
+                logger.info("migrating", owner=owner, migration=name)
+                await _apply(connection, owner, name, text)
+                applied.append(f"{owner}/{name}")
+    return applied
+
+
+@asynccontextmanager
+async def _alone(connection: Connection, owner: str) -> AsyncIterator[None]:
+    """No other process migrates this owner meanwhile; raises Unavailable where one does.
+
+    Nobody waits in the lock: it could not say so, and an index that is built concurrently would wait for it in turn.
+    After an exception the connection's end gives the lock back.
+    """
+    lock = (MIGRATING, owner)
+    if not await connection.fetchval("SELECT pg_try_advisory_lock($1, hashtext($2))", *lock):
+        raise Unavailable(f"another process migrates {owner}")
+    yield
+    await connection.execute("SELECT pg_advisory_unlock($1, hashtext($2))", *lock)
+
+
+async def _missing(
+    connection: Connection, folders: Mapping[str, Path]
+) -> list[tuple[str, str, str]]:
+    """Those of `migration_files` that are not applied. Raises StartRefused."""
+    rows = await connection.fetch("SELECT owner, name, sha256 FROM chassis.migrations")
+    done = {(row["owner"], row["name"]): row["sha256"] for row in rows}
+    missing = []
+    for owner, name, text in migration_files(folders):
+        if (applied := done.get((owner, name))) is None:
+            missing.append((owner, name, text))
+        elif applied != _sha256(text):
+            raise StartRefused(
+                f"migration {owner}/{name} was edited after it was applied: restore the file and "
+                "put the change into a new one."
+            )
+    return missing
+
+
+async def _apply(connection: Connection, owner: str, name: str, text: str) -> None:
+    """One file, and the note that it is applied."""
+    note = "INSERT INTO chassis.migrations (owner, name, sha256) VALUES ($1, $2, $3)"
+    if text.startswith(OUTSIDE):
+        await _index(connection, text)
+        await connection.execute(note, owner, name, _sha256(text))
+        return
     try:
-        # Session lock: services that start together take turns. The number is arbitrary and ours.
-        await connection.execute("SELECT pg_advisory_lock(7266873)")
-        await connection.execute("CREATE SCHEMA IF NOT EXISTS chassis")
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS chassis.migrations ("
-            "owner text, name text, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), "
-            "PRIMARY KEY (owner, name))"
-        )
-        rows = await connection.fetch("SELECT owner, name, sha256 FROM chassis.migrations")
-        done = {(row["owner"], row["name"]): row["sha256"] for row in rows}
-        for owner, name, text in migration_files(folders):
-            sha256 = hashlib.sha256(text.encode()).hexdigest()
-            if (owner, name) in done:
-                if done[owner, name] != sha256:
-                    raise StartRefused(
-                        f"migration {owner}/{name} was edited after it was applied: restore the file and "
-                        "put the change into a new one."
-                    )
-                continue
-            async with connection.transaction():
-                await connection.execute(text)
-                await connection.execute(
-                    "INSERT INTO chassis.migrations (owner, name, sha256) VALUES ($1, $2, $3)",
-                    owner,
-                    name,
-                    sha256,
-                )
-            applied_now.append(f"{owner}/{name}")
-    finally:
-        await connection.close()
-    return applied_now
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = '{MIGRATION_LOCK_TIMEOUT}'")
+            await connection.execute(text)
+            await connection.execute(note, owner, name, _sha256(text))
+    except asyncpg.LockNotAvailableError as error:
+        raise Unavailable(
+            f"{owner}/{name} does not get its tables while others use them"
+        ) from error
+
+
+async def _index(connection: Connection, text: str) -> None:
+    """Builds an index while others write; one that a killed run left unfinished is dropped first."""
+    found = _CONCURRENTLY.search(text)
+    assert found, "outside a transaction stands nothing but one index"
+    index = f"{found[2]}.{found[1]}"
+    if await connection.fetchval(
+        "SELECT true FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid", index
+    ):
+        await connection.execute(f"DROP INDEX CONCURRENTLY {index}")
+    await connection.execute(text)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
