@@ -21,6 +21,7 @@ from chassis.clock import SystemClock
 from chassis.codec import Codec, key_and_version
 from chassis.errors import Invalid, StartRefused, Unavailable
 from chassis.log import logger
+from chassis.positions import Position
 from chassis.processor import Handlers, Record
 from chassis.storage import Advance
 from chassis.texts import holds_nul
@@ -92,7 +93,7 @@ def consumer_options(shared: Mapping[str, Any], group: str) -> dict[str, Any]:
         "group.id": group,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        # Positions come from Postgres; a position Kafka no longer has must stop us, not skip events.
+        # Positions come from Postgres; one that Kafka no longer has must stop us (`_from_stored`), not skip events.
         "auto.offset.reset": "error",
         "isolation.level": "read_committed",
         # Topics with the same partition count go to the same member: one worker owns an order.
@@ -145,6 +146,7 @@ class KafkaSource:
         batch_records: int,
         positions: Callable[[Mapping[tuple[str, int], int]], Awaitable[dict[tuple[str, int], int]]],
     ) -> None:
+        self._processor = processor
         self._names = {TOPICS[domain].name(prefix): domain for domain in sources}
         self._consumer = Consumer(consumer_options(shared, f"{prefix}.{processor}"))
         self._handlers = handlers
@@ -324,11 +326,25 @@ class KafkaSource:
                     raise
 
     def _from_stored(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
-        first = {
-            (self._names[p.topic], p.partition): ends(self._consumer, p, self._stopping)[0]
+        kept = {
+            (self._names[p.topic], p.partition): ends(self._consumer, p, self._stopping)
             for p in partitions
         }
-        stored = self._stored(first)
+        stored = self._stored({at: first for at, (first, _) in kept.items()})
+        lost = [
+            Position(
+                processor=self._processor,
+                topic=topic,
+                partition=partition,
+                next=stored[topic, partition],
+                first=first,
+                end=end,
+            )
+            for (topic, partition), (first, end) in sorted(kept.items())
+            if stored[topic, partition] < first
+        ]
+        if lost:
+            raise StartRefused("\n".join(one.remedy() for one in lost))
         self._next.update(stored)
         return [
             TopicPartition(p.topic, p.partition, stored[self._names[p.topic], p.partition])

@@ -14,9 +14,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from chassis.codec import Codec
 from chassis.errors import Unavailable
+from chassis.log import logger
 from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool, transaction
 from chassis.processor import (
     Appended,
@@ -27,6 +29,7 @@ from chassis.processor import (
     Rewritten,
     encode_document,
 )
+from chassis.topics import TOPICS
 from schemas.events.command_results import CommandSettled
 
 
@@ -343,7 +346,10 @@ class PostgresStorage:
     async def offsets(
         self, partitions: Mapping[tuple[str, int], int]
     ) -> dict[tuple[str, int], int]:
-        """Next offset of each (source, partition); first-time partitions start at the given position."""
+        """Next offset of each (source, partition), given the oldest that Kafka has: there first-time partitions start.
+
+        What of a topic that expires was deleted before it was read is passed over, and said.
+        """
         pairs = list(partitions)
         try:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
@@ -355,14 +361,29 @@ class PostgresStorage:
                     [partition for _, partition in pairs],
                     [partitions[pair] for pair in pairs],
                 )
-                rows = await connection.fetch(
-                    "SELECT topic, partition, next FROM chassis.consumer_offsets WHERE processor = $1",
-                    self._processor.name,
-                )
+                stored = await self._stored(connection)
+                expired = [
+                    Advance(*pair, stored[pair], first)
+                    for pair, first in sorted(partitions.items())
+                    if TOPICS[pair[0]].expires and stored[pair] < first
+                ]
+                if expired:
+                    await connection.execute(SWAP, self._processor.name, *_swapped(expired))
+                    stored = await self._stored(connection)
         except AWAY as error:
             raise Unavailable("Postgres does not answer") from error
-        stored = {(row["topic"], row["partition"]): row["next"] for row in rows}
+        for move in expired:
+            logger.warning(
+                "passed_over", why="expired", processor=self._processor.name, **asdict(move)
+            )
         return {pair: stored[pair] for pair in pairs}
+
+    async def _stored(self, connection: Connection) -> dict[tuple[str, int], int]:
+        rows = await connection.fetch(
+            "SELECT topic, partition, next FROM chassis.consumer_offsets WHERE processor = $1",
+            self._processor.name,
+        )
+        return {(row["topic"], row["partition"]): row["next"] for row in rows}
 
     @asynccontextmanager
     async def transaction(self, keys: Sequence[str] = ()) -> AsyncIterator[PostgresWork]:

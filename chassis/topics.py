@@ -43,6 +43,8 @@ class Topic(Struct, frozen=True, kw_only=True):
     partitions: int
     retention_ms: int
     compacted: bool
+    expires: bool
+    """Its records are worthless when old: a reader that comes after their retention goes on without them."""
     producer: str
     consumers: tuple[str, ...]
 
@@ -69,6 +71,7 @@ def read_map(path: Path = MAP) -> Mapping[str, Topic]:
             partitions=entry.get("partitions", defaults["order_partitions"]),
             retention_ms=entry.get("retention_ms", defaults["retention_ms"]),
             compacted=entry.get("compacted", False),
+            expires=entry.get("expires", False),
             producer=entry["producer"],
             consumers=tuple(entry["consumers"]),
         )

@@ -32,6 +32,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "refunds": ("refunds", "Ask for refunds, judge them, look at them."),
         "console": ("console", "Make the hash of a password for the console's users."),
         "dead-letters": ("dead_letters", "See what could not be worked with, and send it again."),
+        "offsets": (
+            "offsets",
+            "See how far processors are, and go on behind what Kafka has deleted.",
+        ),
         "schemas": ("schemas", "Check the event schemas, and bring them into a registry."),
         "settings": ("settings", "List every setting with its default and meaning."),
     }

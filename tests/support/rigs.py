@@ -6,6 +6,7 @@ A rig publishes events, runs workers until everything published was taken, and s
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any, Protocol
 import asyncpg
 from confluent_kafka import Consumer, TopicPartition
 from msgspec import Struct
+from typer import Typer
+from typer.testing import CliRunner, Result
 
 from chassis import registry, topics
 from chassis.clock import SystemClock
@@ -164,6 +167,20 @@ class ServerRig:
         """Runs a worker until all is applied."""
         async with self.worker() as (worker, _):
             await run_until(worker, self.caught_up)
+
+    async def danshu(self, app: Typer, *arguments: str, status: int = 0) -> Result:
+        """A command of the operator's against these servers, and how it ended."""
+        environment = {name: "" for name in os.environ if name.startswith("DANSHU_")}
+        given = self.stack.environment() | {
+            "DANSHU_POSTGRES_URL": self.url,
+            "DANSHU_TOPIC_PREFIX": self.prefix,
+        }
+        # It runs an event loop of its own, so it gets a thread of its own.
+        ended = await asyncio.to_thread(
+            CliRunner().invoke, app, list(arguments), env={**dict.fromkeys(environment), **given}
+        )
+        assert ended.exit_code == status, ended.output + repr(ended.exception)
+        return ended
 
     async def caught_up(self) -> bool:
         """Whether the stored offsets have reached the ends of all sources and nothing is unpublished."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-import os
 import shutil
 import stat
 from collections.abc import AsyncIterator
@@ -14,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from chassis import deadletter
 from chassis.codec import codec
@@ -40,17 +38,7 @@ async def rig(stack: Stack, topic_prefix: str, database_url: str) -> AsyncIterat
 
 async def danshu(rig: ServerRig, *arguments: str, status: int = 0) -> Result:
     """`danshu dead-letters …` against this test's servers."""
-    environment = {name: "" for name in os.environ if name.startswith("DANSHU_")}
-    given = rig.stack.environment() | {
-        "DANSHU_POSTGRES_URL": rig.url,
-        "DANSHU_TOPIC_PREFIX": rig.prefix,
-    }
-    # It runs an event loop of its own, so it gets a thread of its own.
-    ended = await asyncio.to_thread(
-        CliRunner().invoke, app, list(arguments), env={**dict.fromkeys(environment), **given}
-    )
-    assert ended.exit_code == status, ended.output + repr(ended.exception)
-    return ended
+    return await rig.danshu(app, *arguments, status=status)
 
 
 async def listed(rig: ServerRig, *options: str) -> list[deadletter.Shown]:
