@@ -4,17 +4,22 @@ fastavro is the truth; functions made once a process write the same bytes (`chas
 (`chassis.reading`). A record is written with its newest locked schema; what an older schema wrote is promoted by
 Avro's resolution. Every record starts with its key (a string) and, where it belongs to an aggregate's stream, its
 version: `peek` reads just these two, so that a consumer can skip a record cheaply.
+
+What a newer release wrote is understood too, where the codec may ask for the schemas it does not know (`SchemaOf`):
+a newer version is read as our newest, and an event of a type that is new altogether can be peeked at.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
 import msgspec
 from fastavro import parse_schema, schemaless_reader
+from fastavro.schema import SchemaParseException
 from msgspec import Struct
 
 from chassis.errors import Invalid
@@ -27,6 +32,9 @@ HEADER = struct.Struct(">bI")
 PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
 """A record larger than this is refused before it is decoded: an honest one is a few kilobytes."""
 
+SchemaOf = Callable[[int], dict[str, Any] | None]
+"""The schema of an id that our lock does not have; None where nobody gave it out. Raises Unavailable."""
+
 
 class Peeked(Struct, frozen=True):
     """What `peek` reads. `version` is 0 where the record is not part of a stream (commands, payloads)."""
@@ -37,9 +45,12 @@ class Peeked(Struct, frozen=True):
 
 
 class Codec:
-    """Encoder and decoder over one schema lock. Build once per process with `codec()`."""
+    """Encoder and decoder over one schema lock. Build once per process; `codec()` is one that asks nobody.
 
-    def __init__(self, locked: tuple[Locked, ...]) -> None:
+    With a `schema_of` whatever reads may raise Unavailable, and waits for as long as the answer takes, once an id.
+    """
+
+    def __init__(self, locked: tuple[Locked, ...], schema_of: SchemaOf = lambda _: None) -> None:
         types = {str(record.FULL_NAME): record for record in RECORDS}  # type: ignore[attr-defined]
         current = newest(locked)
         self._schemas: dict[int, tuple[Any, Any]] = {}
@@ -48,30 +59,47 @@ class Codec:
         self._readers: dict[int, Reader] = {}
         """Of newest schemas that were met: making all of them would cost each start a tenth of a second."""
         self._writers: dict[type[Struct], Writer] = {}
-        parsed_newest = {}
+        self._schema_of = schema_of
+        self._newest: dict[str, tuple[Any, type[Struct]]] = {}
         for full_name, entry in current.items():
             schema = entry.schema()
-            parsed_newest[full_name] = parse_schema(schema)
+            self._newest[full_name] = parse_schema(schema), types[full_name]
             self._writers[types[full_name]] = writer(schema, HEADER.pack(0, entry.schema_id))
         for entry in locked:
             parsed = parse_schema(entry.schema())
-            newest_parsed = parsed_newest[entry.full_name]
+            newest_parsed, record = self._newest[entry.full_name]
             same = entry.version == current[entry.full_name].version
             self._schemas[entry.schema_id] = (parsed, None if same else newest_parsed)
-            self._records[entry.schema_id] = types[entry.full_name]
+            self._records[entry.schema_id] = record
 
     def encode(self, event: Struct, version: int = 0) -> bytes:
         """Framed bytes; a `version` other than 0 replaces the event's own."""
         return self._writers[type(event)](event, version)
 
     def record_type(self, framed: bytes) -> type[Struct]:
-        """Which record this is, by its schema id. Raises Invalid."""
+        """Which record this is, by its schema id. Raises Invalid.
+
+        Of an event that this build has never heard of it is a type made of key and version, which nobody handles.
+        """
         if len(framed) < HEADER.size or framed[0] != 0:
             raise Invalid("not_framed")
+        schema_id = int.from_bytes(framed[1:5], "big")
         try:
-            return self._records[int.from_bytes(framed[1:5], "big")]
+            return self._records[schema_id]
         except KeyError:
-            raise Invalid("schema_unknown") from None
+            return self._learn(schema_id)
+
+    def _learn(self, schema_id: int) -> type[Struct]:
+        if (schema := self._schema_of(schema_id)) is None:
+            raise Invalid("schema_unknown")
+        try:
+            written: Any = parse_schema(schema)
+            wanted, record = self._newest.get(written["name"]) or (None, unheard(schema))
+        except (SchemaParseException, LookupError, TypeError, ValueError) as error:
+            raise Invalid("schema_unknown") from error
+        if wanted is not None:
+            self._schemas[schema_id] = written, wanted
+        return self._records.setdefault(schema_id, record)
 
     def decode(self, framed: bytes) -> Struct:
         """The event. Raises Invalid for anything that is not exactly one record of a known schema."""
@@ -84,6 +112,8 @@ class Codec:
                 return read(framed)
             except Exception:  # noqa: BLE001, S110 — fastavro has the last word, and says what is wrong
                 pass
+        if schema_id not in self._schemas:
+            raise Invalid("type_unknown")
         written, wanted = self._schemas[schema_id]
         body = BytesIO(framed)
         body.seek(HEADER.size)
@@ -119,6 +149,18 @@ class Codec:
         return Peeked(record, key, version)
 
 
+def unheard(schema: dict[str, Any]) -> type[Struct]:
+    """A type for the events of a schema that is none of ours: their key and version, as `peek` reads them.
+
+    Raises Invalid for what is in no aggregate's stream: a command or a payload asks for something to be done, and whoever
+    passes it over has lost it.
+    """
+    key, version = (field["name"] for field in schema["fields"][:2])
+    if version != "version":
+        raise Invalid("type_unknown")
+    return msgspec.defstruct(schema["name"], [(key, str), (version, int)], frozen=True)
+
+
 def key_and_version(event: Struct) -> tuple[str, int]:
     """What `peek` reads of the event's bytes."""
     fields = event.__struct_fields__
@@ -143,5 +185,5 @@ def _varint(framed: bytes, at: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=1)
 def codec() -> Codec:
-    """The codec over the committed lock."""
+    """The codec over the committed lock, and nothing else."""
     return Codec(read_lock())

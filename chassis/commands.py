@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, TopicPartition
 from msgspec import Struct
 
 from chassis.codec import Codec
-from chassis.errors import Invalid
+from chassis.errors import Invalid, Unavailable
 from chassis.log import logger
 from chassis.processor import Emitted, headers
 from chassis.producer import Publisher
@@ -135,8 +135,9 @@ class CommandDesk:
                 continue
             try:
                 result = self._codec.decode(message.value() or b"")
-            except Invalid as invalid:
-                logger.warning("command result not understood", why=invalid.code)
+            except (Invalid, Unavailable) as error:
+                # Who asked learns that no answer has come (`StillPending`).
+                logger.warning("command result not understood", why=str(error))
                 continue
             if isinstance(result, CommandSettled) and result.command_id in self._waiting:
                 self._loop.call_soon_threadsafe(self._resolve, result)

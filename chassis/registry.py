@@ -1,17 +1,22 @@
 """The schema registry gets our schemas in lock order and must hand out the locked ids.
 
 Any Confluent-compatible registry does. An in-memory one that lost everything is filled again and gives the
-same ids, so a log that outlived it stays readable.
+same ids, so a log that outlived it stays readable. It is asked for what a newer release has registered (`schema_of`).
 """
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
+from chassis.codec import Codec
 from chassis.errors import StartRefused, Unavailable
 from schemas.lock import Locked, canonical, read_lock
 
@@ -19,6 +24,10 @@ CONFLICT = 409
 """Somebody else fills it at the same moment; the order of both is the same, so both get the same ids."""
 CONFLICTS_MAX = 20
 CONFLICT_PAUSE_S = 0.2
+NOT_FOUND = 404
+ANSWER_S = 2.0
+SCHEMA_IDS = range(1, 2**31)
+"""What a registry may give out. It is not asked for anything else, which a broken record may well name."""
 REMEDY = (
     "The registry was filled by someone else first. Use an empty one, or write a lock for this registry "
     "with `danshu schemas adopt` and deploy it with the code."
@@ -29,7 +38,7 @@ def _holds(client: SchemaRegistryClient, entry: Locked) -> bool:
     try:
         held = client.get_schema(entry.schema_id)
     except SchemaRegistryError as error:
-        if error.http_status_code == 404:
+        if error.http_status_code == NOT_FOUND:
             return False
         raise
     return f'"{entry.full_name.rpartition(".")[2]}"' in (held.schema_str or "")
@@ -61,16 +70,49 @@ def ensure(url: str, locked: Sequence[Locked] | None = None) -> int:
     Raises StartRefused when an id differs from the lock, Unavailable when the registry does not answer.
     """
     entries = read_lock() if locked is None else locked
+    with _reached({"url": url}) as client:
+        for _ in range(CONFLICTS_MAX):
+            try:
+                return _fill(client, entries)
+            except SchemaRegistryError as error:
+                if error.http_status_code != CONFLICT:
+                    raise
+            time.sleep(CONFLICT_PAUSE_S)
+        return _fill(client, entries)
+
+
+def schema_of(url: str, schema_id: int) -> dict[str, Any] | None:
+    """The Avro schema with this id, None where the registry has none.
+
+    One question without a second try, at most some seconds long. Raises Unavailable when it is not answered.
+    """
+    if schema_id not in SCHEMA_IDS:
+        return None
+    with _reached({"url": url, "timeout": ANSWER_S, "max.retries": 0}) as client:
+        try:
+            held = client.get_schema(schema_id)
+        except SchemaRegistryError as error:
+            if error.http_status_code == NOT_FOUND:
+                return None
+            raise
+    if held.schema_type != "AVRO":
+        return None
+    schema: dict[str, Any] = json.loads(held.schema_str or "{}")
+    return schema
+
+
+def codec_asking(url: str) -> Codec:
+    """The codec of a process: over the committed lock, and for what is newer it asks this registry."""
+    return Codec(read_lock(), partial(schema_of, url))
+
+
+@contextmanager
+def _reached(options: dict[str, Any]) -> Iterator[SchemaRegistryClient]:
+    """A client. Raises Unavailable for whatever says that there is no answer now."""
+    url = options["url"]
     try:
-        with SchemaRegistryClient({"url": url}) as client:
-            for _ in range(CONFLICTS_MAX):
-                try:
-                    return _fill(client, entries)
-                except SchemaRegistryError as error:
-                    if error.http_status_code != CONFLICT:
-                        raise
-                time.sleep(CONFLICT_PAUSE_S)
-            return _fill(client, entries)
+        with SchemaRegistryClient(options) as client:
+            yield client
     except SchemaRegistryError as error:
         raise Unavailable(f"schema registry: {error.error_message}") from error
     except OSError as error:

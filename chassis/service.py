@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 
 from chassis import metrics, registry, topics
 from chassis.clock import Clock, SystemClock
-from chassis.codec import Codec, codec
+from chassis.codec import Codec
 from chassis.commands import CommandDesk
 from chassis.errors import StartRefused, TooManyInvalid, Unavailable
 from chassis.forgetting import forget_for_ever
@@ -136,7 +136,9 @@ class _Run:
         """The server that the start waits for."""
         self._early: EarlyDoor | None = None
         self._door: Door | None = None
+        self._codec = registry.codec_asking(settings.schema_registry_url)
         self._workers: list[Worker] = []
+        self._sources: list[KafkaSource] = []
         self._parts = Parts()
         self._stopping = asyncio.Event()
 
@@ -146,7 +148,7 @@ class _Run:
             loop.add_signal_handler(number, self._asked_to_stop)
         settings = self._settings
         if self._service.open_early is not None:
-            early = Early(settings=settings, codec=codec(), clock=SystemClock())
+            early = Early(settings=settings, codec=self._codec, clock=SystemClock())
             self._early = self._service.open_early(early)
         admin = Door(admin_app(self._standing), settings.admin_host, settings.admin_port)
         admin_port = await admin.open()
@@ -166,14 +168,14 @@ class _Run:
             settings.postgres_url.get_secret_value(), settings.postgres_pool, self._service.name
         )
         publisher = Publisher(settings.kafka(), settings.topic_prefix)
-        desk = CommandDesk(publisher, codec(), self._service.name)
+        desk = CommandDesk(publisher, self._codec, self._service.name)
         await desk.listen(settings.kafka(), settings.topic_prefix)
         context = Context(
             settings=settings,
             pool=pool,
             publisher=publisher,
             desk=desk,
-            codec=codec(),
+            codec=self._codec,
             clock=SystemClock(),
             opened=self._early.opened if self._early else None,
         )
@@ -196,7 +198,8 @@ class _Run:
         # First: who cannot open its doors must not be given partitions that then nobody works on.
         if self._parts.door is not None:
             http_port = await self._open_door(self._parts.door)
-        sources = [self._start_worker(context, processor) for processor in self._parts.processors]
+        for processor in self._parts.processors:
+            self._start_worker(context, processor)
         running: list[asyncio.Future[None]] = [
             asyncio.ensure_future(worker.run()) for worker in self._workers
         ]
@@ -217,12 +220,12 @@ class _Run:
             logger.error("part_ended", part=_name(ended), why=_why(ended))
         await self._close_door()
         await self._drain(running[: len(self._workers)], running[len(self._workers) :])
-        for source in sources:
+        for source in self._sources:
             await source.stop()
         for ended in done - {stop}:
             ended.result()
 
-    def _start_worker(self, context: Context[Any], processor: Processor[Any]) -> KafkaSource:
+    def _start_worker(self, context: Context[Any], processor: Processor[Any]) -> None:
         processor.check(topics.consumed_by(processor.name))
         storage = PostgresStorage(context.pool, processor, context.codec)
         source = KafkaSource(
@@ -245,8 +248,8 @@ class _Run:
                 clock=context.clock,
             )
         )
+        self._sources.append(source)
         source.start()
-        return source
 
     async def _drain(
         self, workers: Sequence[asyncio.Future[None]], tasks: Sequence[asyncio.Future[None]]
@@ -292,6 +295,7 @@ class _Run:
 
     def _standing(self) -> Standing:
         waiting = [worker.waiting_for for worker in self._workers]
+        waiting += [source.waiting_for for source in self._sources]
         waiting += [self._awaited, *(ask() for ask in self._parts.not_ready)]
         said = [*self._reasons, *filter(None, waiting)]
         if self._early is None:

@@ -3,7 +3,7 @@
 Postgres' offsets decide where reading starts; Kafka is told none. A batch carries the generation of the
 assignment it was read under, so that what was read before a rebalance is dropped. The thread never runs
 business code; where the queue stays full it goes on polling, with paused partitions, so that a slow batch
-does not cost the group membership.
+does not cost the group membership. Nor does a registry that is away while a schema has to be asked for.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ GATHER_WITHIN_MS = 150
 """Where records come one by one, each that comes this soon after the last waits a little for its neighbours: a
 transaction and its requests cost the same for one record as for ten. What comes alone does not wait."""
 GATHERED_BYTES = 1_000_000
+SCHEMA_PAUSE_S = 1.0
 
 
 class Batch(Struct, frozen=True):
@@ -162,6 +163,8 @@ class KafkaSource:
         self._callback_failure: BaseException | None = None
         self._wait_s = 0.0
         self._polled_ms = -GATHER_WITHIN_MS
+        self.waiting_for = ""
+        """Why what was read cannot be understood yet; empty when it can."""
         self.generation = 0
         self.assigned: frozenset[tuple[str, int]] = frozenset()
         self._reseek = threading.Event()
@@ -233,11 +236,11 @@ class KafkaSource:
 
     def _hand_over(self, messages: list[Message]) -> None:
         generation = self.generation
-        records = tuple(r for m in messages if (r := self._record(m)) is not None)
+        records = self._records(messages)
         if not records:
             return
         if not self._room.acquire(timeout=ROOM_PATIENCE_S):
-            self._wait_for_room()
+            self._pause_until(lambda: self._room.acquire(timeout=0.05))
         if generation == self.generation:
             batch = Batch(generation, records, self._advance(records))
             self._loop.call_soon_threadsafe(self._queue.put_nowait, batch)
@@ -250,10 +253,30 @@ class KafkaSource:
         self._next.update(nexts)
         return moves
 
-    def _wait_for_room(self) -> None:
+    def _records(self, messages: list[Message]) -> tuple[Record, ...]:
+        """What was read, once it is known how; nothing where it is no longer ours by then."""
+        generation = self.generation
+        found: tuple[Record, ...] = ()
+
+        def tried() -> bool:
+            nonlocal found
+            try:
+                found = tuple(r for m in messages if (r := self._record(m)) is not None)
+            except Unavailable as error:
+                self.waiting_for = str(error)
+                logger.warning("waiting", part="schemas", why=str(error))
+                return self._stopping.wait(SCHEMA_PAUSE_S) or generation != self.generation
+            return True
+
+        if not tried():
+            self._pause_until(tried)
+        self.waiting_for = ""
+        return found
+
+    def _pause_until(self, done: Callable[[], bool]) -> None:
         paused = self._consumer.assignment()
         self._consumer.pause(paused)
-        while not self._room.acquire(timeout=0.05) and not self._stopping.is_set():
+        while not done() and not self._stopping.is_set():
             # Serves rebalances and keeps the membership; paused partitions give nothing.
             if (message := self._consumer.poll(0)) is not None and message.error() is None:
                 self.restart_from_stored()

@@ -29,6 +29,7 @@ from chassis.plugins import load
 from chassis.postgres import Connection
 from chassis.processor import Kept
 from chassis.producer import Publisher
+from chassis.registry import codec_asking
 from cli.reach import database, run, settings
 from schemas.events.command_results import CommandSettled
 from schemas.events.commands_ingest_payloads import ReadPayloadAgain
@@ -389,7 +390,8 @@ def _reader() -> Reader:
 
 
 def _keeping() -> Keeping:
-    return Keeping(settings().kafka(), settings().topic_prefix, codec())
+    asking = codec_asking(settings().schema_registry_url)
+    return Keeping(settings().kafka(), settings().topic_prefix, asking)
 
 
 def _print(found: Sequence[Replay]) -> None:

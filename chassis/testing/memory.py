@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from chassis.codec import Codec
-from chassis.errors import Invalid
+from chassis.errors import Invalid, Unavailable
 from chassis.processor import Appended, Emitted, Handlers, Kept, Processor, Record, Rewritten
 from chassis.source import Batch, owned_together, understood
 from chassis.storage import Advance, Unpublished
@@ -81,6 +81,7 @@ class MemorySource:
         self._batch_records = batch_records
         self._next: dict[tuple[str, int], int] | None = None
         self.generation = 0
+        self.waiting_for = ""
 
     def start(self) -> None:
         """There is no group to join."""
@@ -97,11 +98,17 @@ class MemorySource:
             found = self._broker.partitions.get((domain, partition), [])[start : start + room]
             if not found:
                 continue
-            records += [
-                decode(self._codec, self._handlers, domain, partition, start + at, key, value)
-                for at, (key, value) in enumerate(found)
-            ]
+            try:
+                records += [
+                    decode(self._codec, self._handlers, domain, partition, start + at, key, value)
+                    for at, (key, value) in enumerate(found)
+                ]
+            except Unavailable as error:
+                self.waiting_for = str(error)
+                await asyncio.sleep(min(timeout_s, 0.001))
+                return None
             moved[domain, partition] = start + len(found)
+        self.waiting_for = ""
         if not records:
             await asyncio.sleep(min(timeout_s, 0.001))
             return None

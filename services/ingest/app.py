@@ -16,7 +16,7 @@ from chassis.outgoing import Outgoing
 from chassis.plugins import load
 from chassis.processor import Decision, Processor
 from chassis.producer import Publisher
-from chassis.service import Context, Early, EarlyDoor, Parts
+from chassis.service import Context, Early, EarlyDoor, Parts, Reason
 from chassis.source import KafkaSource, gathered
 from chassis.spool import Spool
 from chassis.storage import PostgresStorage
@@ -106,6 +106,7 @@ async def build(context: Context[IngestSettings]) -> Parts:
     personal = PersonalSeal(_keys(settings))
     reader = Reader(shared.channels, shared.payloads, personal)
     processors: list[Processor[Any]] = []
+    not_ready: list[Reason] = []
     tasks: list[Callable[[], Awaitable[None]]] = [shared.outgoing.close_when_cancelled]
     if "doors" in roles:
         relay = Relay(shared, channel=settings.leader_channel)
@@ -118,18 +119,22 @@ async def build(context: Context[IngestSettings]) -> Parts:
         ]
     if "normalise" in roles:
         catalogue = CatalogueReader(settings.merchant_codes)
+        skus = _sku_reader(context)
+        not_ready.append(skus.waiting_for)
         processors.append(normaliser(NormaliserFactsSource(reader, catalogue)))
         tasks += [
             EvidenceKeeper(shared, days=settings.evidence_days).run,
             *([_archive(context, shared).run] if settings.payload_days else []),
-            _sku_reader(context).run,
+            skus.run,
             Matcher(shared, settings.merchant_codes).run,
         ]
     if "channels" in roles:
         fetcher = Fetcher(shared, concurrency=settings.fetch_concurrency)
+        hints = _hint_reader(context, fetcher)
+        not_ready.append(hints.waiting_for)
         processors += [write_backs(shared.channels.values()), AVAILABILITY]
         tasks += [
-            _hint_reader(context, fetcher).run,
+            hints.run,
             fetcher.run,
             partial(_poll, shared, settings.poll_interval_s),
             ShopTeller(shared).run,
@@ -141,7 +146,7 @@ async def build(context: Context[IngestSettings]) -> Parts:
                 merchant_codes=settings.merchant_codes,
             ).run,
         ]
-    return Parts(processors=processors, tasks=tasks)
+    return Parts(processors=processors, tasks=tasks, not_ready=not_ready)
 
 
 async def _poll(shared: Shared, interval_s: float) -> None:

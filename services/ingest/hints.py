@@ -54,6 +54,11 @@ class HintReader:
         self._open: deque[_Open] = deque()
         self._advanced_ms = clock.monotonic_ms()
 
+    def waiting_for(self) -> str:
+        """Why what was read cannot be understood yet; empty when it can."""
+        why: str = self._source.waiting_for
+        return why
+
     async def run(self) -> None:
         """Works until cancelled."""
         self._source.start()

@@ -31,6 +31,10 @@ class SkuReader:
         self._pool = pool
         self._known: set[str] = set()
 
+    def waiting_for(self) -> str:
+        """Why what was read cannot be understood yet; empty when it can."""
+        return self._source.waiting_for
+
     async def run(self) -> None:
         """Works until cancelled."""
         self._source.start()

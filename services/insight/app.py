@@ -19,7 +19,6 @@ import uvloop
 
 from chassis import registry, topics
 from chassis.clock import SystemClock
-from chassis.codec import codec
 from chassis.errors import StartRefused, Unavailable
 from chassis.http import Door, Standing, admin_app
 from chassis.log import configure, logger
@@ -76,7 +75,8 @@ class Insight:
 
     async def _work(self, windows: Windows, scratch: Path) -> None:
         app = faust_app(self._settings, scratch)
-        self._stream = Stream(app, self._settings, codec(), SystemClock(), windows)
+        codec = registry.codec_asking(self._settings.schema_registry_url)
+        self._stream = Stream(app, self._settings, codec, SystemClock(), windows)
         await app.start()
         self._reason = ""
         logger.info("ready")
@@ -117,6 +117,8 @@ class Insight:
     def _standing(self) -> Standing:
         if self._reason or self._stream is None:
             return Standing(reasons=(self._reason or "starting",))
+        if self._stream.waiting_for:
+            return Standing(reasons=(self._stream.waiting_for,))
         wanted = TOPICS["orders"].partitions
         if (mine := self._stream.assigned()) < wanted:
             return Standing(reasons=(f"reads {mine} of {wanted} partitions of orders",))

@@ -16,27 +16,21 @@ from typing import Any
 import faust
 
 from chassis.clock import Clock
-from chassis.codec import HEADER, Codec
-from chassis.errors import Invalid
+from chassis.codec import Codec
+from chassis.errors import Invalid, Unavailable
 from chassis.log import logger
 from chassis.processor import headers
 from chassis.topics import TOPICS
 from schemas.events.orders import OrderPlaced
 from schemas.events.signals import ChannelWindowClosed
-from schemas.lock import read_lock
 from services.insight import metrics
 from services.insight.connection import credentials
 from services.insight.domain.windows import Accepted, Closed, Windows
 from services.insight.settings import InsightSettings
 
-PLACED = frozenset(
-    HEADER.pack(0, entry.schema_id)
-    for entry in read_lock()
-    if entry.full_name == OrderPlaced.FULL_NAME
-)
-"""First five bytes of an OrderPlaced, of any version."""
 TAKE_WITHIN_S = 0.5
 CLOSE_EVERY_S = 1.0
+SCHEMA_PAUSE_S = 1.0
 
 
 def group(settings: InsightSettings) -> str:
@@ -83,6 +77,8 @@ class Stream:
         self._clock = clock
         self._windows = windows
         self._board = metrics.Board()
+        self.waiting_for = ""
+        """Why nothing is counted; empty when it is. Shown by /readyz."""
         orders = self._raw(TOPICS["orders"].name(settings.topic_prefix))
         self._signals = self._raw(TOPICS["signals"].name(settings.topic_prefix))
         app.agent(orders, name="orders", concurrency=1)(self._read)
@@ -99,7 +95,7 @@ class Stream:
         async for values in stream.take(self._settings.batch_records, within=TAKE_WITHIN_S):
             started_ms = self._clock.monotonic_ms()
             try:
-                self.count(values)
+                await self._patiently(values)
             except Exception:  # noqa: BLE001 — must not stop the stream, see below
                 # Faust would acknowledge these all the same; said and counted, the stream goes on.
                 metrics.RECORDS.labels("failed").inc(len(values))
@@ -107,20 +103,37 @@ class Stream:
             await self._pace(len(values), started_ms)
             yield
 
+    async def _patiently(self, values: Sequence[bytes | None]) -> None:
+        while True:
+            try:
+                self.count(values)
+            except Unavailable as error:
+                self.waiting_for = str(error)
+                logger.warning("waiting", part="schemas", why=str(error))
+                await asyncio.sleep(SCHEMA_PAUSE_S)
+            else:
+                self.waiting_for = ""
+                return
+
     def count(self, values: Sequence[bytes | None]) -> None:
-        """Takes raw records into the windows."""
+        """Takes raw records into the windows. Raises Unavailable, and has taken none, while a schema cannot be asked for."""
+        understood = [self._understood(value) for value in values]
         now = self._clock.now()
         outcomes: dict[str, int] = {}
-        for value in values:
-            outcome = "skipped"
-            if value is not None and value[: HEADER.size] in PLACED:
-                try:
-                    outcome = self._windows.add(accepted(self._codec.decode(value)), now)
-                except Invalid:
-                    outcome = "invalid"
+        for one in understood:
+            outcome = one if isinstance(one, str) else self._windows.add(one, now)
             outcomes[outcome] = outcomes.get(outcome, 0) + 1
         for outcome, number in outcomes.items():
             metrics.RECORDS.labels(outcome).inc(number)
+
+    def _understood(self, value: bytes | None) -> Accepted | str:
+        """What the windows need, or why they need nothing."""
+        try:
+            if value is None or self._codec.record_type(value) is not OrderPlaced:
+                return "skipped"
+            return accepted(self._codec.decode(value))
+        except Invalid:
+            return "invalid"
 
     async def announce(self) -> None:
         """Puts closings on the topic; what Kafka does not take is tried again at the next tick."""

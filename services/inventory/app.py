@@ -9,7 +9,7 @@ from functools import partial
 from starlette.routing import Route
 
 from chassis.clock import Clock
-from chassis.codec import codec
+from chassis.codec import Codec
 from chassis.direct import DirectSource, DirectWork
 from chassis.errors import Unavailable
 from chassis.log import logger
@@ -91,7 +91,13 @@ def processor(source: StockSource) -> Processor[Aggregate]:
 
 
 def direct_worker(
-    desk: DirectSource, source: StockSource, pool: Pool, publisher: Publisher, clock: Clock
+    desk: DirectSource,
+    source: StockSource,
+    pool: Pool,
+    publisher: Publisher,
+    *,
+    codec: Codec,
+    clock: Clock,
 ) -> Worker:
     """The same loop over the same tables and facts, for reservations asked at the doors."""
     reservations: Processor[Aggregate] = Processor(
@@ -105,9 +111,9 @@ def direct_worker(
     return Worker(
         reservations,
         source=desk,
-        storage=PostgresStorage(pool, reservations, codec(), DirectWork),
+        storage=PostgresStorage(pool, reservations, codec, DirectWork),
         publisher=publisher,
-        codec=codec(),
+        codec=codec,
         clock=clock,
         publishing_max=DIRECT_PUBLISHING_MAX,
     )
@@ -248,7 +254,7 @@ async def build(context: Context[InventorySettings]) -> Parts:
     settings, pool, clock = context.settings, context.pool, context.clock
     client = connect(settings.valkey_url.get_secret_value())
     counters = ValkeyCounters(client, settings.topic_prefix)
-    epochs = EpochInForce()
+    epochs, campaigns = EpochInForce(), OpenCampaigns()
     keeper = EpochKeeper(pool, counters, epochs, clock)
     try:
         await keeper.look()
@@ -257,7 +263,6 @@ async def build(context: Context[InventorySettings]) -> Parts:
     sourcing, quotas = read_sourcing(settings.rules_dir), read_quotas(settings.rules_dir)
     shelf_life = read_shelf_life(settings.rules_dir)
     await begin_counting(pool, quotas)
-    campaigns = OpenCampaigns()
     stock = _stock(
         *(settings, counters, epochs, sourcing),
         shelf_life=shelf_life,
@@ -265,14 +270,15 @@ async def build(context: Context[InventorySettings]) -> Parts:
         campaigns=campaigns,
     )
     source, desk = stock(), DirectSource()
-    direct = direct_worker(desk, stock(answer=desk.answer), pool, context.publisher, clock)
+    asked, codec = stock(answer=desk.answer), context.codec
+    direct = direct_worker(desk, asked, pool, context.publisher, codec=codec, clock=clock)
     outlook = Outlook(read_presale(settings.rules_dir), quotas)
     reservations = Reservations(
         *(desk, pool, clock, outlook), hold_s=settings.hold_s, timeout_s=settings.reserve_timeout_s
     )
     books = Books(pool, counters, epochs)
     sweeper = Sweeper(pool, counters, epochs, settings.sweep_after_ms)
-    check = BookCheck(pool, books, BooksTeller(context.publisher, context.codec, clock, NAME))
+    check = BookCheck(pool, books, BooksTeller(context.publisher, codec, clock, NAME))
     planner = planner_of(context)
     watch = ShelfLifeWatch(pool, context.desk, clock, shelf_life)
     return Parts(

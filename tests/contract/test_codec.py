@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from chassis.codec import HEADER, PAYLOAD_BYTES_MAX, Peeked, codec, key_and_version
-from chassis.errors import Invalid
+from chassis.codec import HEADER, PAYLOAD_BYTES_MAX, Codec, Peeked, codec, key_and_version
+from chassis.errors import Invalid, Unavailable
 from chassis.reading import long_at, reader
 from schemas.events import RECORDS
 from schemas.events.orders import OrderPlaced
-from schemas.lock import sources
+from schemas.lock import newest, read_lock, sources
 from tests.support.examples import example
 
 EVERY_RECORD = pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
@@ -211,6 +211,79 @@ def test_a_version_given_at_encoding_replaces_the_events_own() -> None:
     assert codec().peek(framed).version == 41
     decoded: Any = codec().decode(framed)
     assert decoded.version == 41
+
+
+LATER = 60
+"""So many schemas came after the release that reads below."""
+
+
+class Registry:
+    """Holds every schema of today, and counts who asks."""
+
+    def __init__(self) -> None:
+        self.held = {entry.schema_id: entry.schema() for entry in read_lock()}
+        self.asked: list[int] = []
+
+    def __call__(self, schema_id: int) -> dict[str, Any] | None:
+        self.asked.append(schema_id)
+        return self.held.get(schema_id)
+
+
+@EVERY_RECORD
+def test_an_earlier_release_reads_what_this_one_writes_as_far_as_it_knows_it(
+    record: type[Struct],
+) -> None:
+    registry = Registry()
+    earlier = read_lock()[:-LATER]
+    old = Codec(earlier, registry)
+    event = example(record)
+    framed = codec().encode(event)
+    known = newest(earlier).get(record.FULL_NAME)  # type: ignore[attr-defined]
+    if known is not None:
+        read = old.decode(framed)
+        assert type(read) is record
+        for field in known.schema()["fields"]:
+            # Of records within the record an older release knows less, too.
+            if not isinstance(field["type"], dict | list) or "logicalType" in field["type"]:
+                assert getattr(read, field["name"]) == getattr(event, field["name"])
+    elif "version" in record.__struct_fields__:
+        peeked = old.peek(framed)
+        assert (peeked.key, peeked.version) == key_and_version(event)
+        assert peeked.record is old.peek(framed).record
+        assert peeked.record.__name__ == record.__name__
+        with pytest.raises(Invalid, match="type_unknown"):
+            old.decode(framed)
+    else:
+        with pytest.raises(Invalid, match="type_unknown"):
+            old.record_type(framed)
+    assert len(registry.asked) <= 1
+
+
+def test_a_schema_is_asked_for_until_there_is_an_answer_and_then_no_more() -> None:
+    registry, away = Registry(), [True, True, False]
+
+    def asked(schema_id: int) -> dict[str, Any] | None:
+        if away.pop(0):
+            raise Unavailable("the registry does not answer")
+        return registry(schema_id)
+
+    old = Codec(read_lock()[:1], asked)
+    framed = codec().encode(example(OrderPlaced))
+    for reads in (old.peek, old.record_type):
+        with pytest.raises(Unavailable):
+            reads(framed)
+    assert old.peek(framed) == old.peek(framed)
+    assert not away
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [None, {}, {"type": "record"}, "string", {"type": "record", "name": "One", "fields": []}],
+)
+def test_what_the_registry_does_not_hold_or_holds_for_others_is_refused(schema: Any) -> None:
+    old = Codec(read_lock()[:1], lambda _: schema)
+    with pytest.raises(Invalid, match="schema_unknown"):
+        old.peek(codec().encode(example(OrderPlaced)))
 
 
 @EVERY_RECORD

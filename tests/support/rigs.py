@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 
 from chassis import registry, topics
 from chassis.clock import SystemClock
-from chassis.codec import codec
+from chassis.codec import Codec, codec
 from chassis.commands import envelope
 from chassis.postgres import migrate, open_pool
 from chassis.processor import Emitted
@@ -38,6 +38,9 @@ DRAIN_TIMEOUT_S = 60.0
 
 class Rig(Protocol):
     """What a test of the chassis may do."""
+
+    codec: Codec
+    """Of the workers; what a test publishes and reads is of this release."""
 
     async def publish(self, events: Sequence[Struct]) -> None:
         """Puts events on their topics."""
@@ -70,6 +73,7 @@ class MemoryRig:
     def __init__(self) -> None:
         self.broker = MemoryBroker()
         self.storage = MemoryStorage()
+        self.codec = codec()
 
     async def publish(self, events: Sequence[Struct]) -> None:
         """Puts events on their topics."""
@@ -85,10 +89,10 @@ class MemoryRig:
         """A worker on the doubles."""
         return Worker(
             TOY,
-            source=MemorySource(self.broker, self.storage, TOY, codec()),
+            source=MemorySource(self.broker, self.storage, TOY, self.codec),
             storage=self.storage,
             publisher=MemoryPublisher(self.broker),
-            codec=codec(),
+            codec=self.codec,
             clock=SystemClock(),
         )
 
@@ -129,6 +133,7 @@ class ServerRig:
         self.kafka: dict[str, Any] = {"bootstrap.servers": stack.kafka_bootstrap}
         self.publisher = Publisher(self.kafka, prefix)
         self.published: dict[tuple[str, int], int] = {}
+        self.codec = codec()
 
     async def publish(self, events: Sequence[Struct]) -> None:
         """Puts events on their topics."""
@@ -143,8 +148,8 @@ class ServerRig:
         """A worker with clients of its own, left cleanly at the end."""
         pool = await open_pool(self.url, 4)
         publisher = Publisher(self.kafka, self.prefix)
-        storage = PostgresStorage(pool, TOY, codec())
-        source = toy_source(self.kafka, self.prefix, TOY.name, storage.offsets)
+        storage = PostgresStorage(pool, TOY, self.codec)
+        source = toy_source(self.kafka, self.prefix, TOY.name, storage.offsets, codec=self.codec)
         source.start()
         try:
             yield (
@@ -153,7 +158,7 @@ class ServerRig:
                     source=source,
                     storage=storage,
                     publisher=publisher,
-                    codec=codec(),
+                    codec=self.codec,
                     clock=SystemClock(),
                 ),
                 source,
@@ -248,7 +253,13 @@ class ServerRig:
 
 
 def toy_source(
-    kafka: Mapping[str, Any], prefix: str, processor: str, positions: Any, batch_records: int = 50
+    kafka: Mapping[str, Any],
+    prefix: str,
+    processor: str,
+    positions: Any,
+    batch_records: int = 50,
+    *,
+    codec: Codec = codec(),  # noqa: B008 — the one of the process
 ) -> KafkaSource:
     """A source of what the toy reads, not started; `positions` as KafkaSource wants it."""
     return KafkaSource(
@@ -257,7 +268,7 @@ def toy_source(
         processor=processor,
         sources=TOY.sources,
         handlers=TOY.handlers,
-        codec=codec(),
+        codec=codec,
         batch_records=batch_records,
         positions=positions,
     )

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from chassis.codec import codec
+from chassis.codec import Codec, codec
+from chassis.errors import Unavailable
 from schemas.events.command_results import CommandSettled
+from schemas.events.commands_orders import LiftHold
 from schemas.events.order_states import OrderStateChanged
+from schemas.events.orders import OrderCancelled, OrderPlaced
+from schemas.lock import newest, read_lock
+from tests.support.examples import example
 from tests.support.rigs import MemoryRig, Rig, server_rig
 from tests.support.toy import ToyOrder, hold, paid, placed
 
@@ -133,3 +139,58 @@ async def test_a_command_is_done_once_and_answered_each_time(rig: Rig) -> None:
         ("c-2", "refused", "unknown_order"),
     ]
     assert len(await rig.emitted("fulfillment-requests")) == 1
+
+
+LIFT = LiftHold(**asdict(hold("TB1", "c-2")))
+
+
+def earlier_release(failures: int = 0) -> Codec:
+    """It knows no cancellations, no lifting of holds and not the newest OrderPlaced; the registry fails so often first."""
+    left = [failures]
+    held = {entry.schema_id: entry.schema() for entry in read_lock()}
+    newer = newest(read_lock())
+    later = {newer[OrderPlaced.FULL_NAME]}
+    unheard = {OrderCancelled.FULL_NAME, LiftHold.FULL_NAME}
+
+    def schema_of(schema_id: int) -> dict[str, Any] | None:
+        if left[0]:
+            left[0] -= 1
+            raise Unavailable("the registry does not answer")
+        return held.get(schema_id)
+
+    return Codec(
+        tuple(e for e in read_lock() if e not in later and e.full_name not in unheard), schema_of
+    )
+
+
+async def test_what_a_newer_release_writes_stops_no_aggregate(rig: Rig) -> None:
+    """A newer version is read, an event of a new type is passed over, also one that waited; a new command dies alone."""
+    rig.codec = earlier_release()
+    cancelled = replace(example(OrderCancelled), order_id="TB1", version=2)
+    await rig.publish([placed("TB1"), cancelled, paid("TB1", version=3)])
+    await rig.publish([placed("TB2"), paid("TB2", version=3)])
+    await rig.drain()
+    assert await rig.order("TB2") == ToyOrder(placed=1)
+    await rig.publish([replace(cancelled, order_id="TB3", version=2), placed("TB3")])
+    await rig.publish([replace(cancelled, order_id="TB2", version=2)])
+    await rig.drain()
+    await rig.publish([paid("TB3", version=3), LIFT, hold("TB1", "c-3")])
+    await rig.drain()
+
+    for order in ("TB1", "TB2", "TB3"):
+        assert await rig.order(order) == ToyOrder(placed=1, paid=1)
+    assert [(value, code) for _, value, code in await rig.dead()] == [
+        (codec().encode(LIFT), "type_unknown")
+    ]
+    results = [e for e in await rig.emitted("command-results") if isinstance(e, CommandSettled)]
+    assert [(result.command_id, result.outcome) for result in results] == [("c-3", "done")]
+
+
+async def test_while_the_registry_is_away_what_is_new_waits_and_nothing_dies(rig: Rig) -> None:
+    rig.codec = earlier_release(failures=2)
+    await rig.publish([placed("TB1"), paid("TB1")])
+
+    await rig.drain()
+
+    assert await rig.order("TB1") == ToyOrder(placed=1, paid=1)
+    assert await rig.dead() == []

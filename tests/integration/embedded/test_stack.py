@@ -21,8 +21,10 @@ import pytest
 import valkey
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from fastavro import parse_schema
 
 from chassis import registry
+from chassis.errors import Unavailable
 from deploy.embedded import stack
 from deploy.embedded import state as states
 from deploy.embedded.errors import NotRunning, PortTaken, UnknownServer
@@ -201,6 +203,26 @@ def test_services_that_start_together_fill_an_empty_registry_with_the_same_ids(
         filled = list(pool.map(lambda _: registry.ensure(url), range(6)))
     assert max(filled) == len(read_lock())
     assert registry.ensure(url) == 0
+
+
+def test_the_registry_tells_what_another_release_has_registered(
+    private_stack: stacks.PrivateStack,
+) -> None:
+    url = private_stack.addresses.schema_registry_url
+    registry.ensure(url)
+    for entry in (read_lock()[0], read_lock()[-1]):
+        told = registry.schema_of(url, entry.schema_id)
+        assert told is not None
+        # It leaves out what goes without saying, such as the namespace of a record within.
+        assert parse_schema(told) == parse_schema(entry.schema())
+    for of_nobody in (0, len(read_lock()) + 1, 2**31 - 1, 2**32 - 1):
+        assert registry.schema_of(url, of_nobody) is None
+    private_stack.kill("registry")
+    try:
+        with pytest.raises(Unavailable):
+            registry.schema_of(url, read_lock()[0].schema_id)
+    finally:
+        private_stack.start("registry")
 
 
 def test_an_unknown_server_is_named(private_stack: stacks.PrivateStack) -> None:

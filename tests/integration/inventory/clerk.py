@@ -117,7 +117,12 @@ class Clerk:
             clock=clock,
         )
         self._direct = direct_worker(
-            self.running.desk, self.running.direct_stock, pool, publisher, clock
+            self.running.desk,
+            self.running.direct_stock,
+            pool,
+            publisher,
+            codec=codec(),
+            clock=clock,
         )
 
     async def take(self, point: str = "") -> Taken:

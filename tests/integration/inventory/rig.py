@@ -175,7 +175,9 @@ class House:
             codec=codec(),
             clock=clock,
         )
-        running.direct = direct_worker(running.desk, running.direct_stock, pool, publisher, clock)
+        running.direct = direct_worker(
+            running.desk, running.direct_stock, pool, publisher, codec=codec(), clock=clock
+        )
         with suppress(Unavailable):  # as the service starts: Valkey may be away
             await running.keeper.look()
         running.source.start()

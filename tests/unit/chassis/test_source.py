@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from threading import Event
 from typing import Any
 
 import pytest
@@ -9,12 +10,13 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from msgspec.structs import asdict, replace
 
 from chassis import source
-from chassis.codec import codec
-from chassis.errors import StartRefused
+from chassis.codec import Codec, codec
+from chassis.errors import StartRefused, Unavailable
 from chassis.processor import Decision
 from chassis.source import Batch, KafkaSource, owned_together
 from chassis.storage import Advance
 from schemas.events.commands_orders import HoldOrder, LiftHold
+from schemas.lock import read_lock
 
 BEFORE = {
     ("orders", 0): 5,
@@ -146,6 +148,12 @@ class Bringing:
     def assign(self, _partitions: object) -> None:
         """As told."""
 
+    def assignment(self) -> list[TopicPartition]:
+        return self._partitions
+
+    def pause(self, _partitions: object) -> None:
+        """As told."""
+
     def resume(self, _partitions: object) -> None:
         """As told."""
 
@@ -199,6 +207,53 @@ async def test_a_command_with_a_nul_dies_alone(monkeypatch: pytest.MonkeyPatch) 
     for record, value in zip(batch.records[:4], values, strict=False):
         assert (record.key, record.event, record.raw) == ("", None, value)
         assert record.raw_key == b"as it came"
+
+
+async def test_while_a_schema_cannot_be_asked_for_its_reader_says_so_and_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = Event()
+    held = {entry.schema_id: entry.schema() for entry in read_lock()}
+
+    def schema_of(schema_id: int) -> dict[str, Any]:
+        if not there.is_set():
+            raise Unavailable("the registry does not answer")
+        return held[schema_id]
+
+    async def positions(first: Any) -> dict[tuple[str, int], int]:
+        return dict.fromkeys(first, 0)
+
+    [known] = {entry for entry in read_lock() if entry.full_name == HoldOrder.FULL_NAME}
+    newer = replace(known, schema_id=len(read_lock()) + 1)
+    held[newer.schema_id] = known.schema()
+    values = [
+        codec().encode(HOLD),
+        Codec((newer,)).encode(replace(HOLD, command_id="c2")),
+        codec().encode(replace(HOLD, command_id="c3")),
+    ]
+    messages = [Came("t.commands.orders.v1", at, value) for at, value in enumerate(values)]
+    monkeypatch.setattr(source, "Consumer", lambda _options: Bringing(messages))
+    monkeypatch.setattr(source, "SCHEMA_PAUSE_S", 0.01)
+    reading = KafkaSource(
+        {},
+        prefix="t",
+        processor="p",
+        sources=("commands-orders",),
+        handlers={HoldOrder: lambda *_asked: Decision(state=None)},
+        codec=Codec(read_lock(), schema_of),
+        batch_records=10,
+        positions=positions,
+    )
+    reading.start()
+    assert await reading.next_batch(0.2) is None
+    assert reading.waiting_for == "the registry does not answer"
+    there.set()
+    batch = await reading.next_batch(10.0)
+    await reading.stop()
+
+    assert batch is not None
+    assert [getattr(r.event, "command_id", r.invalid) for r in batch.records] == ["c1", "c2", "c3"]
+    assert not reading.waiting_for
 
 
 class Silent:
