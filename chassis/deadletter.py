@@ -143,6 +143,16 @@ async def letters(
     return tuple(_letter(row) for row in rows)
 
 
+async def waiting(connection: Connection, code: str) -> tuple[int, ...]:
+    """Letters of this code that were not redriven, one a record, in the order they died."""
+    rows = await connection.fetch(
+        "SELECT min(id) AS id FROM chassis.dead_letters WHERE code = $1 AND redriven_at IS NULL "
+        'GROUP BY topic, partition, "offset" ORDER BY 1',
+        code,
+    )
+    return tuple(row["id"] for row in rows)
+
+
 async def letter(connection: Connection, letter_id: int) -> Letter | None:
     """One letter, or None."""
     row = await connection.fetchrow(

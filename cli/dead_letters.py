@@ -102,8 +102,12 @@ def show(
 
 @app.command()
 def redrive(
-    letter_id: LetterId,
+    letter_id: Annotated[
+        int | None, typer.Argument(metavar="ID", help="The letter's number in the list.")
+    ] = None,
     *,
+    every: Annotated[bool, typer.Option("--all", help="All that wait with this --code.")] = False,
+    code: Annotated[str, typer.Option("--code", help="Why they are dead.")] = "",
     actor: Annotated[str, typer.Option("--actor", help="Who does this.")],
     reason: Annotated[str, typer.Option("--reason", help="Why it may be worked with now.")],
     value_file: Annotated[
@@ -120,6 +124,13 @@ def redrive(
     ] = "",
 ) -> None:
     """Send a letter to its topic again, as it was or mended; who did so and why stay with it."""
+    if every:
+        if letter_id is not None or value_file is not None or not code:
+            raise typer.BadParameter("--all goes with --code, without an ID and a --value-file")
+        _tell_all(run(_redrive_all(code, actor, reason)))
+        return
+    if letter_id is None or code:
+        raise typer.BadParameter("name one letter by its ID, or all of a kind by --all --code CODE")
     text = None if value_file is None else value_file.read_bytes()
     match run(_redrive(letter_id, text, record, actor, reason)):
         case Redriven() as done:
@@ -159,6 +170,31 @@ async def _redrive(
             )
         finally:
             publisher.close()
+
+
+async def _redrive_all(code: str, actor: str, reason: str) -> dict[int, Redriven | NotRedriven]:
+    async with database(_url()) as connection:
+        publisher = Publisher(settings().kafka(), settings().topic_prefix)
+        try:
+            return {
+                letter_id: await deadletter.redrive(
+                    connection, publisher, codec(), letter_id, actor=actor, reason=reason
+                )
+                for letter_id in await deadletter.waiting(connection, code)
+            }
+        finally:
+            publisher.close()
+
+
+def _tell_all(told: dict[int, Redriven | NotRedriven]) -> None:
+    refused = {number: one for number, one in told.items() if isinstance(one, NotRedriven)}
+    typer.echo(f"redriven: {len(told) - len(refused)} of {len(told)}")
+    for number, one in refused.items():
+        typer.echo(f"{number}: {one.why}" + (f": {one.detail}" if one.detail else ""), err=True)
+    for why in sorted({one.why for one in refused.values()}):
+        typer.echo(f"→ {why}: {REMEDIES[why]}", err=True)
+    if refused:
+        raise typer.Exit(REFUSED)
 
 
 def _url() -> str:

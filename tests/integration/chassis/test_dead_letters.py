@@ -15,7 +15,7 @@ import pytest
 from typer.testing import Result
 
 from chassis import deadletter
-from chassis.codec import codec
+from chassis.codec import Codec, codec
 from chassis.deadletter import NotRedriven, Redriven, Refusal
 from chassis.postgres import Connection, migrate
 from chassis.service import CHASSIS_MIGRATIONS
@@ -23,6 +23,8 @@ from cli.dead_letters import app
 from cli.reach import database
 from deploy.embedded.stack import Stack
 from schemas.events.order_states import OrderStateChanged
+from schemas.events.orders import OrderPlaced
+from schemas.lock import read_lock
 from tests.support.rigs import ServerRig, server_rig
 from tests.support.toy import ToyOrder, hold, paid, placed
 
@@ -218,3 +220,23 @@ async def test_letters_redriven_before_names_were_kept_stay_as_they_are(
         (kept,) = await deadletter.letters(connection, redriven=True)
     assert kept.redriven_at is not None
     assert (kept.redriven_by, kept.redriven_because) == ("", "")
+
+
+async def test_all_letters_of_a_code_are_redriven_at_once(rig: ServerRig) -> None:
+    """What came before its release waits with one code; what is still unfit, or of another code, stays."""
+    rig.codec = Codec(tuple(e for e in read_lock() if e.full_name != OrderPlaced.FULL_NAME))
+    await rig.publish([placed(order) for order in ("TB1", "TB2", "TB3")])
+    await rig.publish_raw("orders", "TB4", b"\x00\x7f\xff\xff\xffnonsense")
+    await rig.publish_raw("orders", "TB5", b"{}")
+    await rig.drain()
+    rig.codec = codec()
+
+    await danshu(rig, "redrive", "--all", *BY_ALICE, status=2)
+    told = await danshu(rig, "redrive", "--all", "--code", "schema_unknown", *BY_ALICE, status=1)
+    assert "redriven: 3 of 4" in told.output
+    await rig.drain()
+
+    for order in ("TB1", "TB2", "TB3"):
+        assert await rig.order(order) == ToyOrder(placed=1)
+    assert {one.code for one in await listed(rig)} == {"schema_unknown", "not_framed"}
+    assert len(await listed(rig)) == 2
