@@ -213,8 +213,10 @@ class KafkaSource:
                 if self._reseek.is_set():
                     self._reseek.clear()
                     self._seek_to_stored()
+                # Before the poll: it may serve a revocation between two records, and what came before that is nobody's.
+                generation = self.generation
                 if messages := self._poll():
-                    self._hand_over(messages)
+                    self._hand_over(messages, generation)
         except BaseException as error:  # noqa: BLE001 — handed to the asyncio side, which ends the process
             self._loop.call_soon_threadsafe(self._queue.put_nowait, _with_remedy(error))
         finally:
@@ -234,9 +236,8 @@ class KafkaSource:
         self._polled_ms = self._clock.monotonic_ms()
         return messages
 
-    def _hand_over(self, messages: list[Message]) -> None:
-        generation = self.generation
-        records = self._records(messages)
+    def _hand_over(self, messages: list[Message], generation: int) -> None:
+        records = self._records(messages, generation)
         if not records:
             return
         if not self._room.acquire(timeout=ROOM_PATIENCE_S):
@@ -246,6 +247,8 @@ class KafkaSource:
             self._loop.call_soon_threadsafe(self._queue.put_nowait, batch)
         else:
             self._room.release()
+            # Records of a newer assignment may be among them.
+            self._reseek.set()
 
     def _advance(self, records: Sequence[Record]) -> tuple[Advance, ...]:
         nexts = {(record.source, record.partition): record.offset + 1 for record in records}
@@ -253,9 +256,8 @@ class KafkaSource:
         self._next.update(nexts)
         return moves
 
-    def _records(self, messages: list[Message]) -> tuple[Record, ...]:
+    def _records(self, messages: list[Message], generation: int) -> tuple[Record, ...]:
         """What was read, once it is known how; nothing where it is no longer ours by then."""
-        generation = self.generation
         found: tuple[Record, ...] = ()
 
         def tried() -> bool:
@@ -278,17 +280,14 @@ class KafkaSource:
         self._consumer.pause(paused)
         while not done() and not self._stopping.is_set():
             # Serves rebalances and keeps the membership; paused partitions give nothing.
-            if (message := self._consumer.poll(0)) is not None and message.error() is None:
+            if (message := self._consumer.poll(0)) is not None and _is_record(message):
                 self.restart_from_stored()
         still = [p for p in self._consumer.assignment() if p in paused]
         self._consumer.resume(still)
 
     def _record(self, message: Message) -> Record | None:
-        error: Any = message.error()
-        if error is not None:
-            if error.code() in NOT_NOW:
-                return None
-            raise KafkaException(error)
+        if not _is_record(message):
+            return None
         source = self._names[str(message.topic())]
         partition, offset = int(message.partition() or 0), int(message.offset() or 0)
         raw = message.value() or b""
@@ -437,6 +436,14 @@ def owned_together(
         Advance(*pair, before[pair], moved.get(pair, before[pair]))
         for pair in sorted(beside | moved.keys())
     )
+
+
+def _is_record(message: Message) -> bool:
+    """Whether it is no word of Kafka's client. Raises KafkaException for one that must end the process: it is said once."""
+    error: Any = message.error()
+    if error is not None and error.code() not in NOT_NOW:
+        raise KafkaException(error)
+    return error is None
 
 
 def _headers(message: Message) -> tuple[tuple[str, bytes], ...]:

@@ -291,3 +291,96 @@ async def test_a_batch_that_comes_as_its_reader_is_ended_does_not_keep_the_reade
     await asyncio.wait({reader}, timeout=1)
     assert reader.cancelled()
     assert reading.backlog() == 1
+
+
+class Revoking(Bringing):
+    """A client whose partition is taken away between the first record of a poll and the others, and given back."""
+
+    def __init__(self, messages: list[Came]) -> None:
+        super().__init__(messages)
+        self._all = list(messages)
+        self._revoked: Any = None
+        self._assigned: Any = None
+        self.sought = 0
+
+    def subscribe(self, topics: list[str], *, on_assign: Any, on_revoke: Any) -> None:
+        super().subscribe(topics, on_assign=on_assign, on_revoke=on_revoke)
+        self._assigned, self._revoked = on_assign, on_revoke
+
+    def unassign(self) -> None:
+        """As told."""
+
+    def consume(self, count: int, timeout_s: float) -> list[Came]:
+        if self._revoked is not None:
+            self._revoked(self, self._partitions)
+            self._revoked, self._on_assign = None, self._assigned
+        return super().consume(count, timeout_s)
+
+    def seek(self, _partition: TopicPartition) -> None:
+        self.sought += 1
+        self._messages = list(self._all)
+
+
+def reader_of(client: Any, monkeypatch: pytest.MonkeyPatch) -> KafkaSource:
+    async def positions(first: Any) -> dict[tuple[str, int], int]:
+        return dict.fromkeys(first, 0)
+
+    monkeypatch.setattr(source, "Consumer", lambda _options: client)
+    return KafkaSource(
+        {},
+        prefix="t",
+        processor="p",
+        sources=("commands-orders",),
+        handlers={HoldOrder: lambda *_asked: Decision(state=None)},
+        codec=codec(),
+        batch_records=10,
+        positions=positions,
+    )
+
+
+def holds(count: int) -> list[Came]:
+    value = codec().encode(HOLD)
+    return [Came("t.commands.orders.v1", at, value) for at in range(count)]
+
+
+async def test_what_was_read_before_a_partition_was_taken_away_in_the_same_poll_is_nobodys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = Revoking(holds(3))
+    reading = reader_of(client, monkeypatch)
+    reading.start()
+    batch = await reading.next_batch(10.0)
+    await reading.stop()
+    assert batch is not None
+    assert client.sought > 0, "read again from where Postgres says"
+    assert (batch.generation, len(batch.records)) == (reading.generation, 3)
+
+
+class Gone(Came):
+    """Kafka's word that the place that was asked for is not there any more. It comes once."""
+
+    def error(self) -> Any:
+        return KafkaError(KafkaError._AUTO_OFFSET_RESET)
+
+
+class Pausing(Bringing):
+    """A client that brings one message at a time, also while it is paused."""
+
+    def consume(self, _count: int, _timeout_s: float) -> list[Came]:
+        return []
+
+
+async def test_a_place_that_kafka_no_longer_has_ends_a_reader_that_waits_for_room_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(source, "QUEUE_BATCHES_MAX", 1)
+    monkeypatch.setattr(source, "ROOM_PATIENCE_S", 0.01)
+    reading = reader_of(Pausing([*holds(2), Gone("t.commands.orders.v1", 2, b"")]), monkeypatch)
+    reading.start()
+    async with asyncio.timeout(10):
+        while reading.backlog() < 2:  # noqa: ASYNC110 — a thread fills it
+            await asyncio.sleep(0.01)
+    assert await reading.next_batch(1.0) is not None
+    with pytest.raises(KafkaException):
+        await reading.next_batch(1.0)
+    await reading.stop()
