@@ -13,6 +13,7 @@ from chassis.crypto import MasterKeys, PersonalSeal
 from chassis.processor import Processor
 from chassis.service import Context, Parts
 from services.console import api, double_refunds, openapi, pages, payouts, stock_pages, web
+from services.console.forgetting import forget_now_and_then
 from services.console.live import Broadcast
 from services.console.progress import Lookout
 from services.console.projections import fold_counters, projection
@@ -45,7 +46,7 @@ def web_app(desk: web.Desk) -> FastAPI:
 
 
 async def build(context: Context[ConsoleSettings]) -> Parts:
-    """The projections, the web, and the tasks that sum up the counters and look how far the tables are."""
+    """The projections, the web, and the tasks that sum up the counters, forget what is old and look how far the tables are."""
     settings = context.settings
     master_keys = settings.master_keys.get_secret_value()
     seal = PersonalSeal(MasterKeys.parse(master_keys)) if master_keys else None
@@ -83,4 +84,12 @@ async def build(context: Context[ConsoleSettings]) -> Parts:
             await asyncio.sleep(FOLD_EVERY_S)
             await fold_counters(context.pool, context.clock.now())
 
-    return Parts(processors=processors, door=web_app(desk), tasks=(fold_now_and_then, lookout.run))
+    return Parts(
+        processors=processors,
+        door=web_app(desk),
+        tasks=(
+            fold_now_and_then,
+            lambda: forget_now_and_then(context.pool, context.clock),
+            lookout.run,
+        ),
+    )

@@ -26,6 +26,7 @@ from services.console.domain.model import (
     standing_flags,
 )
 from services.console.entries import Entry
+from services.console.forgetting import MINUTES_KEPT
 from services.console.handlers import HANDLERS
 
 TIMELINE_COLUMNS = (
@@ -84,11 +85,6 @@ HAVING sum(orders) <> 0 OR sum(applied) <> 0 OR sum(refused) <> 0 ORDER BY minut
 ON CONFLICT (minute, channel, shop) DO UPDATE SET orders = known.orders + excluded.orders,
   applied = known.applied + excluded.applied, refused = known.refused + excluded.refused
 """
-FORGET_MINUTES = "DELETE FROM console.shop_minutes WHERE minute < $1"
-FORGET_MOVEMENTS = "DELETE FROM console.stock_movements WHERE at < $1"
-MOVEMENTS_KEPT = timedelta(days=30)
-MINUTES_KEPT = timedelta(hours=25)
-"""Today lasts 24 hours at most; the rest is room."""
 
 GATHER_MS = 200
 """A page that is a fifth of a second behind is not late, and an order's events then come together."""
@@ -180,7 +176,7 @@ def other_waybills(
 
 
 async def fold_counters(pool: Pool, now: datetime) -> None:
-    """Sums the differences so far into the counters, old hours into one, and forgets minutes over a day and movements over a month old.
+    """Sums the differences so far into the counters, and old hours into one.
 
     Not now if Postgres is away. Any number may run.
     """
@@ -189,8 +185,6 @@ async def fold_counters(pool: Pool, now: datetime) -> None:
         # An hour later than lists stop asking for it: clocks of two processes may differ.
         await pool.execute(FOLD_HOURS, now - HOURS_COUNTED - timedelta(hours=1))
         await pool.execute(FOLD_MINUTES, now - MINUTES_KEPT)
-        await pool.execute(FORGET_MINUTES, now - MINUTES_KEPT)
-        await pool.execute(FORGET_MOVEMENTS, now - MOVEMENTS_KEPT)
     except AWAY as error:
         logger.warning("counters not summed up", why=type(error).__name__)
 

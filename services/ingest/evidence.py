@@ -6,10 +6,12 @@ import asyncio
 from datetime import timedelta
 
 from chassis.log import logger
-from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY
+from chassis.postgres import AWAY, Connection, leading
 from services.ingest.shared import Shared
 from services.ingest.store import forget_evidence
 
+LOCK = 5_101_363
+"""Advisory lock of the one that forgets. The number is arbitrary and ours."""
 EVERY_S = 600.0
 ROWS_MAX = 10_000
 """A delete of this many takes a fraction of a second and holds no lock that anybody waits for."""
@@ -23,18 +25,17 @@ class EvidenceKeeper:
         self._age = timedelta(days=days)
 
     async def run(self) -> None:
-        """Works until cancelled."""
+        """Works until cancelled; one process at a time."""
         while True:
             try:
-                gone = await self.forget()
+                async with leading(self._shared.pool, LOCK) as connection:
+                    while connection is not None and await self.forget(connection) == ROWS_MAX:
+                        pass
             except AWAY as away:
                 logger.warning("waiting", part="evidence", why=type(away).__name__)
-                gone = 0
-            if gone < ROWS_MAX:
-                await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(EVERY_S)
 
-    async def forget(self) -> int:
+    async def forget(self, connection: Connection) -> int:
         """Deletes one slice; returns how many rows."""
         before = self._shared.clock.now() - self._age
-        async with self._shared.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-            return await forget_evidence(connection, before, ROWS_MAX)
+        return await forget_evidence(connection, before, ROWS_MAX)

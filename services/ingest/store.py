@@ -90,9 +90,10 @@ async def read_evidence(
 
 
 async def forget_evidence(connection: Connection, before: datetime, limit: int) -> int:
-    """Deletes at most `limit` rows taken before a time; returns how many."""
+    """Deletes at most `limit` rows taken before a time, the oldest first; returns how many."""
     gone: int = await connection.fetchval(
-        "WITH old AS (SELECT ctid FROM ingest.evidence WHERE taken_at < $1 LIMIT $2), "
+        "WITH old AS (SELECT ctid FROM ingest.evidence WHERE taken_at < $1 "
+        "ORDER BY taken_at LIMIT $2), "
         "gone AS (DELETE FROM ingest.evidence WHERE ctid = ANY(ARRAY(SELECT ctid FROM old)) "
         "RETURNING 1) SELECT count(*) FROM gone",
         before,

@@ -11,7 +11,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.console.projections import fold_counters
+from services.console.forgetting import FORGET_MOVEMENTS, ROWS_MAX, forget
 from services.console.stock_health import NEWEST_LEVEL
 from tests.browser.shelves import (
     campaign,
@@ -29,6 +29,7 @@ from tests.browser.shelves import (
 )
 from tests.browser.story import NOON, Story
 from tests.integration.console.rig import Rig
+from tests.support.plans import pages_touched
 
 NOW = NOON + timedelta(hours=1)
 """What the rig's clock says: 13:00 in Shanghai."""
@@ -288,9 +289,38 @@ async def test_movements_say_which_document_and_who_and_old_ones_go(rig: Rig) ->
         ("TZ1", "调整", -1, 9, "王强"),
         ("RK1", "入库", 10, 10, "李娜"),
     ]
-    await fold_counters(rig.pool, rig.clock.now())
+    async with rig.pool.acquire() as connection:
+        assert not await forget(connection, rig.clock.now())
     items = (await api(rig, "/skus/A"))["movements"]["items"]
     assert [one["document_no"] for one in items] == ["PD1", "TZ1"]
+
+
+async def test_to_look_for_old_movements_costs_nothing_wherever_new_ones_lie(rig: Rig) -> None:
+    # As after months, when new rows took the room of old ones: every part of the table has, and had, rows of all times.
+    await rig.pool.execute(
+        "INSERT INTO console.stock_movements "
+        "SELECT 'S' || i, $1::timestamptz - i * 7919 % 60000 * interval '50 s', 'HZ', 1, 'receipt', '', '', '', '', NULL "
+        "FROM generate_series(1, 60000) AS i",
+        rig.clock.now(),
+    )
+    before = rig.clock.now() - timedelta(days=30)
+    await rig.pool.execute("DELETE FROM console.stock_movements WHERE at < $1", before)
+    await rig.pool.execute("VACUUM ANALYZE console.stock_movements")
+    assert await pages_touched(rig.pool, FORGET_MOVEMENTS, before, ROWS_MAX) < 20
+
+
+async def test_old_movements_go_a_slice_at_a_time(rig: Rig) -> None:
+    await rig.pool.execute(
+        "INSERT INTO console.stock_movements "
+        "SELECT 'A', $1::timestamptz, 'HZ', 1, 'receipt', '', '', '', '', NULL FROM generate_series(0, $2::int)",
+        ago(days=31),
+        ROWS_MAX,
+    )
+    async with rig.pool.acquire() as connection:
+        assert await forget(connection, rig.clock.now())
+        assert await connection.fetchval("SELECT count(*) FROM console.stock_movements") == 1
+        assert not await forget(connection, rig.clock.now())
+    assert await rig.pool.fetchval("SELECT count(*) FROM console.stock_movements") == 0
 
 
 async def test_a_sku_shows_its_differences_and_what_to_do(rig: Rig) -> None:
