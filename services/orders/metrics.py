@@ -10,7 +10,7 @@ UNSHIPPED_OVERDUE = Gauge(
 )
 IN_STATE = Gauge(
     "danshu_orders_in_state",
-    "Orders by state, as of the watchdog's last look. Worry when awaiting_review only grows.",
+    "Orders not shipped yet by state, as of the watchdog's last look. Worry when awaiting_review only grows.",
     ("state",),
 )
 UNPAID_CLOSED = Counter(

@@ -40,6 +40,7 @@ QUERIES = named_queries(Path(__file__).parent / "sql" / "queries.sql")
 SAME_RECEIVER_WINDOW = timedelta(hours=1)
 SAME_RECEIVER_MAX = 50
 """More orders of one receiver in one hour than this are not counted: every table has spoken long before."""
+UNSHIPPED = (State.AWAITING_PAYMENT, State.AWAITING_REVIEW, State.AWAITING_PRINT, State.PREPARING)
 AUDIT_COLUMNS = typed(
     Entry.__struct_fields__, seq="int", at="timestamptz", prev_hash="bytea", hash="bytea"
 )
@@ -228,8 +229,16 @@ async def read_order(connection: Connection, order_id: str) -> ReadOrder | None:
 
 
 async def funnel(pool: Pool) -> dict[str, int]:
-    """Orders per state, every state named."""
+    """Orders per state, every state named. Counts all orders there ever were: for whoever asks, not for a timer."""
+    return await _counted(pool, "funnel", [state for state in State if state is not State.NEW])
+
+
+async def unshipped(pool: Pool) -> dict[str, int]:
+    """Orders per state of those that are not on their way yet, every such state named."""
+    return await _counted(pool, "unshipped", UNSHIPPED)
+
+
+async def _counted(pool: Pool, query: str, states: Sequence[State]) -> dict[str, int]:
     async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-        rows = await connection.fetch(QUERIES["funnel"])
-    counts = {state.value: 0 for state in State if state is not State.NEW}
-    return counts | {row["state"]: row["orders"] for row in rows}
+        rows = await connection.fetch(QUERIES[query])
+    return {state.value: 0 for state in states} | {row["state"]: row["orders"] for row in rows}

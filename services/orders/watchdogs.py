@@ -18,7 +18,7 @@ from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Pool
 from schemas.events.commands_orders import CloseUnpaid
 from services.orders import metrics
 from services.orders.settings import OrdersSettings
-from services.orders.store import QUERIES, funnel
+from services.orders.store import QUERIES, unshipped
 
 CLOSE_MAX = 500
 """Orders closed in one look; the rest follow at the next."""
@@ -41,7 +41,7 @@ def closing(order_ids: Sequence[str], now: datetime) -> tuple[CloseUnpaid, ...]:
 async def look(pool: Pool, desk: CommandDesk, clock: Clock, settings: OrdersSettings) -> None:
     """Looks once. A part that Postgres does not answer (in time) is left for the next look, and keeps back no other.
 
-    Closing comes first: counting all orders may take longer than a statement is given.
+    Closing comes first: counting may take longer than a statement is given.
     """
     now = clock.now()
     await _patiently(
@@ -50,7 +50,7 @@ async def look(pool: Pool, desk: CommandDesk, clock: Clock, settings: OrdersSett
     await _patiently(
         "unshipped", _count_overdue(pool, now - timedelta(seconds=settings.unshipped_warn_s))
     )
-    await _patiently("funnel", _count_states(pool))
+    await _patiently("states", _count_states(pool))
 
 
 async def watch(pool: Pool, desk: CommandDesk, clock: Clock, settings: OrdersSettings) -> None:
@@ -82,5 +82,5 @@ async def _count_overdue(pool: Pool, paid_before: datetime) -> None:
 
 
 async def _count_states(pool: Pool) -> None:
-    for state, orders in (await funnel(pool)).items():
+    for state, orders in (await unshipped(pool)).items():
         metrics.IN_STATE.labels(state).set(orders)

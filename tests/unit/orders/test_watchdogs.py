@@ -24,7 +24,7 @@ TOO_LONG = asyncpg.QueryCanceledError("canceling statement due to statement time
 ROWS: dict[str, Any] = {
     "unpaid": [{"key": "TB1"}, {"key": "TB2"}],
     "overdue": 7,
-    "funnel": [{"state": "awaiting_payment", "orders": 2}],
+    "unshipped": [{"state": "awaiting_payment", "orders": 2}],
 }
 
 
@@ -78,13 +78,13 @@ def gauges() -> tuple[float, float]:
 async def test_orders_are_closed_before_anything_is_counted() -> None:
     behind = await after_a_look()
     assert [command.order_id for command in behind.issued] == ["TB1", "TB2"]
-    assert behind.asked == ["unpaid", "issue", "overdue", "funnel"]
+    assert behind.asked == ["unpaid", "issue", "overdue", "unshipped"]
     assert gauges() == (7, 2)
 
 
 @pytest.mark.parametrize(
     ("part", "closed", "told"),
-    [("funnel", 2, (7, 0)), ("overdue", 2, (0, 2)), ("unpaid", 0, (7, 2))],
+    [("unshipped", 2, (7, 0)), ("overdue", 2, (0, 2)), ("unpaid", 0, (7, 2))],
 )
 async def test_a_part_that_takes_too_long_keeps_back_no_other(
     part: str, closed: int, told: tuple[float, float]
