@@ -21,7 +21,7 @@ from services.console import metrics, words
 from services.console.api import Narrowed
 from services.console.shop_views import ORDERINGS
 from services.console.signin import Session, check_user
-from services.console.views import Filters
+from services.console.views import FLAGGED_COUNTED_MAX, Filters
 from services.console.web import (
     FORM_COOKIE,
     SESSION_COOKIE,
@@ -65,13 +65,15 @@ async def orders(request: Request, desk: AtDesk, session: SignedIn, narrowed: Na
     """实时订单: the whole page, or the board alone for htmx."""
     found = await desk.views.orders(narrowed, desk.settings.page_orders)
     steps = await desk.views.funnel(narrowed)
+    total = sum(step.orders for step in steps)
     now = desk.views.now()
     chosen = {
         "filters": narrowed,
         "found": found,
         "steps": steps,
         "waiting": await desk.views.waiting(),
-        "total": sum(step.orders for step in steps),
+        "total": total,
+        "counted_max": FLAGGED_COUNTED_MAX if narrowed.flag else None,
         "query_of": query_of,
         "now": now,
         "session": session,

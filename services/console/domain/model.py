@@ -67,9 +67,7 @@ class Card(Struct, frozen=True, kw_only=True, array_like=True):
 EMPTY = Card()
 
 FINISHED = frozenset({"completed", "cancelled"})
-LASTING = frozenset(
-    {"after_sale", "payout", "double_refund", "refunded", "write_back_refused", "quarantined"}
-)
+LASTING = frozenset({"after_sale", "payout", "double_refund", "refunded", "write_back_refused"})
 """Flags that mean something of an order that is over, too: where its money is, and what its channel was not told."""
 
 

@@ -23,7 +23,6 @@ def test_an_order_that_is_over_keeps_what_is_about_money_and_the_channel(state: 
         "double_refund",
         "refunded",
         "write_back_refused",
-        "quarantined",
     )
     assert standing_flags(replace(EMPTY, state=state, flags=("short", "held_by_a_plug_in"))) == ()
 
@@ -43,4 +42,4 @@ def test_lists_find_what_is_shown() -> None:
 def test_the_migration_keeps_the_same() -> None:
     path = web.FOLDER / "sql" / "migrations" / "0017_flags_of_finished.sql"
     [kept] = re.findall(r"flag IN \((.*)\)", path.read_text(encoding="utf-8"))
-    assert set(re.findall(r"\w+", kept)) == LASTING
+    assert set(re.findall(r"\w+", kept)) == {*LASTING, "quarantined"}
