@@ -11,7 +11,6 @@ import pytest
 from msgspec import Struct
 
 from chassis.crypto import PersonalSeal
-from services.console.__main__ import MIGRATIONS
 from services.console.live import events
 from services.console.projections import fold_counters
 from services.console.settings import ConsoleSettings
@@ -161,22 +160,14 @@ async def test_each_waybill_of_a_split_order_finds_it_and_is_on_its_page(rig: Ri
     assert f"W2<small>另有 {story.waybill_no}</small>" in page
 
 
-async def test_waybills_from_before_are_found_by_what_timelines_tell(rig: Rig) -> None:
-    await rig.project([*Story("DS1").placed()])
-    await rig.pool.execute(
-        "INSERT INTO console.timeline SELECT 'DS1', now(), i, 'shipments', kind, '', detail, '', '', 0, i, NULL "
-        "FROM (VALUES (1, 'WaybillIssued', '中通 W1'), (2, 'WaybillIssued', '中通 W2'), "
-        "  (3, 'WaybillReplaced', '中通 W2 → 顺丰 W3 · 贴错 面单'), (4, 'WaybillVoided', '中通 W9')) "
-        "  AS told (i, kind, detail)"
-    )
-    await rig.pool.execute("UPDATE console.cards SET waybill_no = 'W3' WHERE key = 'DS1'")
-    migration = (MIGRATIONS / "0016_waybills.sql").read_text(encoding="utf-8")
-    await rig.pool.execute("DROP TABLE console.waybills")
-    await rig.pool.execute(migration)
+async def test_a_flag_that_an_order_was_left_with_when_it_ended_finds_it_no_more(rig: Rig) -> None:
+    story = Story("DS1")
+    await rig.project([*story.placed(), *story.short(), *Story("DS2").placed()])
+    # As before flags went with their orders' end.
+    await rig.pool.execute("UPDATE console.cards SET state = 'cancelled' WHERE key = 'DS1'")
+    assert not await counted(rig, flag="short")
     client = await rig.signed_in()
-    for number, orders in (("W1", 1), ("W2", 1), ("W3", 1), ("W9", 0), ("", 1)):
-        answer = await client.get("/api/orders", params={"q": number})
-        assert len(answer.json()["orders"]) == orders, number
+    assert (await client.get("/api/orders", params={"flag": "short"})).json()["orders"] == []
 
 
 # ---- one order -------------------------------------------------------------------------------------

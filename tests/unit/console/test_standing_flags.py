@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from msgspec.structs import replace
 
-from services.console import web
-from services.console.domain.model import EMPTY, LASTING, standing_flags
+from services.console.domain.model import EMPTY, standing_flags
 from services.console.projections import COLUMNS
 from services.console.words import FLAGS
 
@@ -37,9 +34,3 @@ def test_lists_find_what_is_shown() -> None:
     over = replace(EMPTY, state="cancelled", flags=("short", "payout", "refunded"))
     assert column.value(over) == " payout refunded "
     assert column.value(replace(over, flags=("short",))) == ""
-
-
-def test_the_migration_keeps_the_same() -> None:
-    path = web.FOLDER / "sql" / "migrations" / "0017_flags_of_finished.sql"
-    [kept] = re.findall(r"flag IN \((.*)\)", path.read_text(encoding="utf-8"))
-    assert set(re.findall(r"\w+", kept)) == {*LASTING, "quarantined"}
