@@ -52,8 +52,6 @@ class Card(Struct, frozen=True, kw_only=True, array_like=True):
     """When goods that are to come can be sent, by inventory's word; None where nothing is promised."""
     payouts_given_up: tuple[str, ...] = ()
     """Refunds whose payout waits for a person."""
-    payouts_by_hand: tuple[str, ...] = ()
-    """Those of them that no gateway pays: a person gives the money back at the shop."""
     double_refunds: tuple[str, ...] = ()
     """Refunds whose money may have gone twice."""
     currency: str = CNY
@@ -62,6 +60,8 @@ class Card(Struct, frozen=True, kw_only=True, array_like=True):
     """Write-backs which the channel would not have, as kind and document, and which need a person."""
     other_waybills: tuple[str, ...] = ()
     """Numbers of the order's other parcels, and those that were replaced."""
+    payouts_by_hand: tuple[str, ...] = ()
+    """Those of `payouts_given_up` that no gateway pays: a person gives the money back at the shop."""
 
 
 EMPTY = Card()
