@@ -26,6 +26,8 @@ CONFLICTS_MAX = 20
 CONFLICT_PAUSE_S = 0.2
 NOT_FOUND = 404
 ANSWER_S = 2.0
+FILL_ANSWER_S = 10.0
+"""How long one answer may take while it is filled: by itself the client waits for ever, and the start with it."""
 SCHEMA_IDS = range(1, 2**31)
 """What a registry may give out. It is not asked for anything else, which a broken record may well name."""
 REMEDY = (
@@ -70,7 +72,7 @@ def ensure(url: str, locked: Sequence[Locked] | None = None) -> int:
     Raises StartRefused when an id differs from the lock, Unavailable when the registry does not answer.
     """
     entries = read_lock() if locked is None else locked
-    with _reached({"url": url}) as client:
+    with _reached({"url": url, "timeout": FILL_ANSWER_S, "max.retries": 0}) as client:
         for _ in range(CONFLICTS_MAX):
             try:
                 return _fill(client, entries)
