@@ -25,8 +25,9 @@ STATEMENT_TIMEOUT_S: Final = 30.0
 # By id, that is from the oldest on: rows that were published have no index, and none of the newer ones is looked at.
 _OUTBOX = """
 DELETE FROM chassis.outbox WHERE id = ANY(ARRAY(
-    SELECT id FROM (SELECT id, published_at FROM chassis.outbox ORDER BY id LIMIT $2) AS oldest
-    WHERE published_at < now() - $1::interval))
+    SELECT id FROM (
+        SELECT id, published_at FROM chassis.outbox WHERE published_at IS NOT NULL ORDER BY id LIMIT $2
+    ) AS oldest WHERE published_at < now() - $1::interval))
 """
 _COMMANDS = """
 DELETE FROM chassis.commands_settled WHERE ctid = ANY(ARRAY(

@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import asyncpg
+import pytest
 
+from chassis import forgetting
 from chassis.forgetting import COMMANDS_KEPT, OUTBOX_KEPT, ROWS_MAX, forget
 
 MINUTE = timedelta(minutes=1)
@@ -21,6 +23,21 @@ async def test_only_what_was_published_three_days_ago_is_gone(database_url: str)
     assert await forget(connection) == 0
     rows = await connection.fetch("SELECT id FROM chassis.outbox ORDER BY id")
     assert [row["id"] for row in rows] == [1, 2, 4, 5]
+    await connection.close()
+
+
+async def test_what_nobody_publishes_any_more_keeps_nothing_else(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "ROWS_MAX", 2)
+    connection = await asyncpg.connect(database_url)
+    for published in (None, None, None, OUTBOX_KEPT + MINUTE):
+        await connection.execute(
+            "INSERT INTO chassis.outbox (processor, records, published_at) "
+            "VALUES ('renamed', '', now() - $1::interval)",
+            published,
+        )
+    assert await forget(connection) == 1
     await connection.close()
 
 
