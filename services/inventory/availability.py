@@ -88,7 +88,11 @@ class AvailabilityPublisher:
                 return 0
             since = LONG_AGO
             if told_to["rules"] == self._quotas.version:
-                since, began_at = told_to["changed_at"], max(told_to["began_at"], began_at)
+                # A clock that was ahead and was set back leaves a time which no change reaches for as long.
+                since = told_to["changed_at"]
+                if since > told_to["now"]:
+                    since = told_to["now"] - OVERLAP
+                began_at = max(told_to["began_at"], began_at)
             told_by = (self._quotas.version, began_at)
             rows = await connection.fetch(SQL["changed_skus"], since, ROWS_MAX)
             changed = {row["sku"]: row["changed_at"] for row in rows}

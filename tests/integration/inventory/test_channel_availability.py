@@ -129,6 +129,24 @@ async def test_who_began_last_and_is_gone_keeps_nobody_from_telling(
         assert [await one.look() for one in (trial, older)] == [1, 0], "it was only slow"
 
 
+async def test_a_clock_that_was_ahead_and_set_back_keeps_no_change_from_being_told(
+    inventory: House,
+) -> None:
+    async with inventory.running() as running:
+        await inventory.publish([receipt("r1", "HZ", [("A", 100), ("B", 10)])])
+        await inventory.drained()
+        offers = publisher(running, inventory)
+        assert await offers.look() == 2
+        await inventory.fetch(
+            "UPDATE inventory.stock SET on_hand = 90, changed_at = now() + interval '1 day' WHERE sku = 'A'"
+        )
+        assert await offers.look() == 1
+        await inventory.publish([receipt("r2", "HZ", [("B", 10)])])
+        await inventory.drained()
+        assert [await offers.look() for _ in range(2)] == [1, 0]
+        assert await publisher(running, inventory).look() == 0, "a restart tells nothing twice"
+
+
 async def test_a_safety_stock_is_offered_to_nobody(office: Office) -> None:
     await office.house.publish([receipt("r1", "HZ", [("A", 60)]), receipt("r2", "GZ", [("A", 40)])])
     await office.house.drained()
