@@ -54,7 +54,9 @@ class Settings(BaseSettings):
     master_keys: SecretStr = SecretStr("")
     """`<version>:<base64 of 32 bytes>`, several separated by commas; the highest version wraps."""
     api_token: SecretStr = SecretStr("")
-    """Bearer token of the services' own doors; empty = every request is refused."""
+    """Bearer token of the services' own doors; empty = every request is refused. Several are separated by commas, the first is
+    what tools send: to change it, give all services `old,new`, then all callers `new`, then the services `new`.
+    """
     admin_host: str = "127.0.0.1"
     admin_port: int = 0
     """Where /healthz, /readyz and /metrics answer; 0 picks a free port."""

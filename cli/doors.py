@@ -44,7 +44,7 @@ def door(kind: type[Settings], url: str = "") -> tuple[str, str]:
             "where the service's doors answer is not known",
             f"set {prefix}HTTP_PORT as the service has it, or give --url http://host:port",
         )
-    token = of_service.api_token.get_secret_value()
+    token = of_service.api_token.get_secret_value().partition(",")[0].strip()
     if not token:
         raise NotReached("there is no access token", "set DANSHU_API_TOKEN as the service has it")
     host = "127.0.0.1" if of_service.http_host in EVERYWHERE else of_service.http_host
