@@ -7,18 +7,21 @@ that is read again is never carried out again. A few rows at a time, whichever p
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
 from chassis import metrics
 from chassis.log import logger
-from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool
+from chassis.postgres import ACQUIRE_TIMEOUT_S, AWAY, Connection, Pool, leading
 
 OUTBOX_KEPT: Final = timedelta(hours=72)
 """For whoever has to publish again what Kafka lost."""
 COMMANDS_KEPT: Final = timedelta(days=30)
 """Topics of commands keep seven days (schemas/topics.toml). Whoever redrives a dead one has as long."""
 LOOK_EVERY_S: Final = 60.0
+TURN_EVERY_S: Final = 600.0
+"""How often a service looks for what it kept long enough itself."""
 ROWS_MAX: Final = 1000
 STATEMENT_TIMEOUT_S: Final = 30.0
 
@@ -58,3 +61,20 @@ async def forget_for_ever(pool: Pool) -> None:
             logger.warning("waiting", part="forgetting", why=type(away).__name__)
             more = False
         await asyncio.sleep(1.0 if more else LOOK_EVERY_S)
+
+
+async def forget_in_turn(
+    pool: Pool, lock: int, forget_slice: Callable[[Connection], Awaitable[bool]], *, part: str
+) -> None:
+    """Has slices forgotten while one says that there may be more, every ten minutes and by one process at a time.
+
+    `lock` is the number of its advisory lock. Runs until cancelled; a server that is away is waited for.
+    """
+    while True:
+        try:
+            async with leading(pool, lock) as connection:
+                while connection is not None and await forget_slice(connection):
+                    pass
+        except AWAY as away:
+            logger.warning("waiting", part=part, why=type(away).__name__)
+        await asyncio.sleep(TURN_EVERY_S)

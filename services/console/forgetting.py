@@ -5,16 +5,14 @@ Guarantees: nothing that a page asks for is forgotten; a slice at a time, and of
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 
 from chassis.clock import Clock
-from chassis.log import logger
-from chassis.postgres import AWAY, Connection, Pool, leading
+from chassis.forgetting import forget_in_turn
+from chassis.postgres import Connection, Pool
 
 LOCK = 5_101_357
 """Advisory lock of the one that forgets. The number is arbitrary and ours."""
-EVERY_S = 600.0
 ROWS_MAX = 5000
 """A delete of this many takes a fraction of a second."""
 MINUTES_KEPT = timedelta(hours=25)
@@ -44,11 +42,4 @@ async def forget(connection: Connection, now: datetime) -> bool:
 
 async def forget_now_and_then(pool: Pool, clock: Clock) -> None:
     """Looks every ten minutes; runs until cancelled. A server that is away is waited for."""
-    while True:
-        try:
-            async with leading(pool, LOCK) as connection:
-                while connection is not None and await forget(connection, clock.now()):
-                    pass
-        except AWAY as away:
-            logger.warning("waiting", part="forgetting", why=type(away).__name__)
-        await asyncio.sleep(EVERY_S)
+    await forget_in_turn(pool, LOCK, lambda at: forget(at, clock.now()), part="forgetting")
