@@ -1,12 +1,14 @@
 """Work that one process at a time does for as long as it lives, and the next one when it is gone.
 
-Guarantees: of all processes that share a database one has the work. Whose session ends, by whatever, stops it before anybody
-who asks again can have it, except for one that is frozen or cut off: its work is done twice then, and must bear that.
+Guarantees: of all processes that share a database one has the work. Whose session ends hears of it from the server and
+stops. Until it has heard, the next one may have begun: a moment, or as long as a process is frozen or cut off. The work
+must bear being done twice.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -35,15 +37,27 @@ async def lead_for_ever(
 
 
 async def _lead(session: Connection, parts: Sequence[Callable[[], Awaitable[None]]]) -> None:
-    """Until the session ends. Raises AWAY."""
+    """Until the session ends, or cannot be asked any more. Raises AWAY."""
+    ended = asyncio.Event()
+
+    def hear(_session: object) -> None:
+        ended.set()
+
+    session.add_termination_listener(hear)
+    heard = asyncio.ensure_future(ended.wait())
     running: set[asyncio.Future[Any]] = {asyncio.ensure_future(part()) for part in parts}
     try:
         while running:
-            done, running = await asyncio.wait(running, timeout=LOOK_EVERY_S)
-            for ended in done:
-                ended.result()
+            done, _ = await asyncio.wait(
+                running | {heard}, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            running -= done
+            for part in done - {heard}:
+                part.result()
             await session.fetchval("SELECT 1")
     finally:
-        for part in running:
-            part.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        for task in (heard, *running):
+            task.cancel()
+        await asyncio.gather(heard, *running, return_exceptions=True)
+        with contextlib.suppress(*AWAY):  # then it has nobody to tell any more
+            session.remove_termination_listener(hear)
