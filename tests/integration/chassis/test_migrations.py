@@ -47,7 +47,10 @@ async def migrating_for_long(url: str, folder: Path) -> AsyncIterator[None]:
     async with session(url) as holder:
         await holder.execute("SELECT pg_advisory_lock(1)")
         running = asyncio.ensure_future(migrate(url, {"slow": folder}))
-        waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
+        waiting = (
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+        )
         async with asyncio.timeout(10):
             while not await holder.fetchval(waiting):
                 assert not running.done()

@@ -202,7 +202,8 @@ async def test_a_rebuild_waits_for_reservations_under_way(inventory: House) -> N
 
             async def waits() -> bool:
                 rows = await inventory.fetch(
-                    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
+                    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
                 )
                 return bool(rows)
 
