@@ -8,8 +8,8 @@ PYTHON ?= $(shell deploy/fastest-python)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/danshu.stamp
-# Two workers suit two cores; tests marked serial are in two lines of work.
-XDIST := -n $(or $(WORKERS),2) --dist loadgroup --no-loadscope-reorder
+# A test waits for its servers a third of its time: three workers keep two cores busy. Those marked serial are in two lines.
+XDIST := -n $(or $(WORKERS),3) --dist loadgroup --no-loadscope-reorder
 PYTEST := $(BIN)/python -m pytest
 CODE := chassis cli demo deploy schemas services simulators tests
 

@@ -47,7 +47,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In the order in which two workers end together."""
+    """In the order in which all workers end together."""
     items.sort(
         key=lambda item: turn(item.nodeid, serial=item.get_closest_marker("serial") is not None)
     )
@@ -102,8 +102,10 @@ def topic_prefix(stack: Stack) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def worker_stack() -> Iterator[stacks.PrivateStack]:
+def worker_stack(request: pytest.FixtureRequest) -> Iterator[stacks.PrivateStack]:
     """Servers of this worker alone; what outlives a test may lie on them."""
+    if hasattr(request.config, "workerinput"):
+        stacks.shared()  # other workers start them just now: they have their ports before any of ours is given up
     with stacks.private() as private:
         yield private
 

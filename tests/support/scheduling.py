@@ -12,13 +12,14 @@ from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 def turn(nodeid: str, *, serial: bool) -> int:
     """When a test has its turn; those of one turn stay in their order.
 
-    First what needs the shared servers. Then one worker has those with servers of their own, some eight minutes, and the
-    other, beside it, what needs few or none; the whole hub comes last. Were the serial ones last, one worker would be idle meanwhile.
+    First the long line of those with servers of their own, which one worker has to itself; beside it, in the others, what
+    needs the shared servers. Then the whole hub, and last what needs few or no servers: thousands of short tests, by
+    which all workers end together.
     """
     if serial:
-        return 3 if nodeid.startswith("tests/e2e/") else 1
+        return 2 if nodeid.startswith("tests/e2e/") else 0
     servers = ("tests/browser/", "tests/faults/", "tests/integration/")
-    return 0 if nodeid.startswith(servers) else 2
+    return 1 if nodeid.startswith(servers) else 3
 
 
 class SerialInOneWorker(LoadScopeScheduling):  # type: ignore[misc]
