@@ -11,9 +11,9 @@ from __future__ import annotations
 import csv
 import getpass
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,7 +39,7 @@ from cli.papers import (
 from cli.papers import lines_of as written_lines
 from services.inventory.reconciling import SHANGHAI
 from services.inventory.settings import InventorySettings
-from services.inventory.sheets import SheetBroken, as_text
+from services.inventory.sheets import SheetBroken, rows_of
 
 app = typer.Typer(add_completion=False)
 
@@ -60,6 +60,7 @@ SUPPLY_NUMBERS = (
     *("lead_time_days", "lead_time_sd_days", "review_days", "service_level_permille"),
     *("over_receipt_percent", "order_pieces_min", "pack_pieces"),
 )
+SUPPLY_ROWS_MAX = 250_000
 
 Of = Annotated[str, typer.Option("--warehouse", "-w", help="Only this warehouse.")]
 From = Annotated[str, typer.Option("--supplier", "-s", help="Only this supplier.")]
@@ -322,30 +323,34 @@ def _suggestions(
 
 def _supply_rows(file: Path) -> list[dict[str, Any]]:
     try:
-        lines = as_text(file.read_bytes()).splitlines()
-    except (OSError, SheetBroken) as error:
+        rows = list(_terms(file.read_bytes()))
+    except (OSError, ValueError, SheetBroken) as error:
         raise typer.BadParameter(f"{file}: {error}") from None
-    heading = lines[0] if lines else ""
-    table = csv.DictReader(lines, delimiter="\t" if "\t" in heading else ",", restval="")
-    titles = table.fieldnames or ()
-    unknown = [one for one in titles if one not in {*SUPPLY_TEXTS, *SUPPLY_NUMBERS}]
-    if "sku" not in titles or unknown:
-        what = f"unknown columns {', '.join(unknown)}" if unknown else "no column sku"
-        raise typer.BadParameter(f"{file}: line 1: {what}")
-    try:
-        rows = [dict(_supply_cells(row)) for row in table]
-    except ValueError as error:
-        raise typer.BadParameter(f"{file}: line {table.line_num}: {error}") from None
     if not rows:
         raise typer.BadParameter(f"{file}: there is no line of terms")
     return rows
 
 
-def _supply_cells(row: Mapping[str | Any, str | Any]) -> Iterator[tuple[str, str | int]]:
+def _terms(content: bytes) -> Iterator[dict[str, Any]]:
+    """Raises ValueError or SheetBroken, with the line."""
+    table = rows_of(content, SUPPLY_ROWS_MAX)
+    _, titles = next(table, (1, []))
+    unknown = [one for one in titles if one not in {*SUPPLY_TEXTS, *SUPPLY_NUMBERS}]
+    if "sku" not in titles or unknown:
+        what = f"unknown columns {', '.join(unknown)}" if unknown else "no column sku"
+        raise ValueError(f"line 1: {what}")
+    for number, cells in table:
+        try:
+            yield dict(_supply_cells(titles, cells))
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from None
+
+
+def _supply_cells(titles: Sequence[str], cells: Sequence[str]) -> Iterator[tuple[str, str | int]]:
     """Raises ValueError. An empty number is one that the rules give."""
-    if None in row:
+    if len(cells) > len(titles):
         raise ValueError("more cells than titles")
-    for name, cell in row.items():
+    for name, cell in zip_longest(titles, cells, fillvalue=""):
         written = cell.strip()
         if name in SUPPLY_TEXTS:
             yield name, written
@@ -353,7 +358,7 @@ def _supply_cells(row: Mapping[str | Any, str | Any]) -> Iterator[tuple[str, str
             try:
                 yield name, int(written)
             except ValueError:
-                raise ValueError(f"{name} {written!r} is no whole number") from None
+                raise ValueError(f"{name} {written[:40]!r} is no whole number") from None
 
 
 def _ask(method: str, path: str, url: str, **request: Any) -> Any:

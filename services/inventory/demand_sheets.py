@@ -7,7 +7,6 @@ in_stock 0 is a day nobody knows the demand of. Pure.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -22,7 +21,7 @@ from services.inventory.sheets import (
     UNUSABLE,
     WHOLE,
     SheetBroken,
-    as_text,
+    rows_of,
 )
 
 ROWS_MAX = 2_000_000
@@ -48,31 +47,28 @@ class DemandSheet(Struct, frozen=True, kw_only=True):
 
 def read_demand(content: bytes) -> DemandSheet:
     """Each SKU's days, from its first to the last of the whole file. Raises SheetBroken with up to 20 problems."""
-    lines = as_text(content).splitlines()
-    heading = lines[0] if lines else ""
-    table = csv.reader(lines, delimiter="\t" if "\t" in heading else ",")
+    table = rows_of(content, ROWS_MAX)
+    _, heading = next(table, (1, []))
     columns = {title: column for column, titles in KNOWN_AS.items() for title in titles}
-    written = [cell.strip().casefold() for cell in next(table, [])]
+    written = [cell.strip().casefold() for cell in heading]
     titles = [columns.get(title, title) for title in written]
     if missing := [title for title in COLUMNS if title not in titles]:
         known = "; ".join(f"{title}: {', '.join(KNOWN_AS[title])}" for title in missing)
         raise SheetBroken([f"line 1: no column {', '.join(missing)} (known titles: {known})"])
     if twice := [title for title in KNOWN_AS if titles.count(title) > 1]:
         raise SheetBroken([f"line 1: more than one column is {', '.join(twice)}"])
-    if len(lines) > ROWS_MAX:
-        raise SheetBroken([f"{len(lines)} lines are more than {ROWS_MAX}"])
     found: dict[str, dict[date, int | None]] = {}
     problems: list[str] = []
     try:
-        for number, cells in enumerate(table, start=2):
+        for number, cells in table:
             row = dict(zip(titles, map(str.strip, cells), strict=False))
-            if any(row.values()) and (why := _take(found, row)):
+            if why := _take(found, row):
                 problems.append(f"line {number}: {why}")
             if len(problems) >= PROBLEMS_MAX:
                 problems.append("… and perhaps more")
                 break
-    except csv.Error as error:
-        problems.append(f"line {table.line_num}: {error}")
+    except SheetBroken as broken:
+        problems += broken.problems
     if not problems and not found:
         problems = ["there is no line of demand"]
     days = [day for sold in found.values() for day in sold]

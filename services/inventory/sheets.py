@@ -6,7 +6,9 @@ Guarantees: every line is read or named with what is wrong with it; nothing is g
 from __future__ import annotations
 
 import csv
+import io
 import re
+from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -49,18 +51,13 @@ def read_sheet(content: bytes, warehouse: str = "") -> tuple[SheetRow, ...]:
 
     Without a column for it, the warehouse is the one that is given. A row of stock may stand there once.
     """
-    lines = as_text(content).splitlines()
-    heading = lines[0] if lines else ""
-    table = list(csv.reader(lines, delimiter="\t" if "\t" in heading else ","))
-    if len(table) > ROWS_MAX:
-        raise SheetBroken([f"{len(table)} lines are more than {ROWS_MAX}"])
-    places = _places(table[0] if table else [], warehouse)
+    table = rows_of(content, ROWS_MAX)
+    _, heading = next(table, (1, []))
+    places = _places(heading, warehouse)
     rows: list[SheetRow] = []
     problems: list[str] = []
     first: dict[tuple[str, str], int] = {}
-    for number, cells in enumerate(table[1:], start=2):
-        if not any(cell.strip() for cell in cells):
-            continue
+    for number, cells in table:
         row = _row(cells, places, warehouse)
         if isinstance(row, str):
             problems.append(f"line {number}: {row}")
@@ -78,6 +75,33 @@ def read_sheet(content: bytes, warehouse: str = "") -> tuple[SheetRow, ...]:
     if not rows:
         raise SheetBroken(["there is no line of stock"])
     return tuple(rows)
+
+
+def rows_of(content: bytes, rows_max: int) -> Iterator[tuple[int, list[str]]]:
+    """The heading and each row that is not empty, with the number of the line it begins in. Raises SheetBroken, also on
+    the way.
+
+    A quote that is never closed would take the rest of the file for one cell, so it is refused.
+    """
+    text = as_text(content)
+    delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            if reader.line_num > rows_max:
+                raise SheetBroken([f"there are more than {rows_max} lines"])
+            if line == 1 or any(cell.strip() for cell in cells):
+                yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise SheetBroken([f"line {line}: {_quoting(error)}"]) from None
+
+
+def _quoting(error: csv.Error) -> str:
+    if "field larger" in str(error):
+        return f"a cell is too long, or a quote in it is not closed ({error})"
+    return f"a quote is not closed, or stands within a cell ({error})"
 
 
 def as_text(content: bytes) -> str:

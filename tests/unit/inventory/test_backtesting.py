@@ -91,7 +91,9 @@ def test_the_measures_by_hand() -> None:
         ("sku,day,pieces,in_stock\na,2026-01-01,1,no", "line 2: in_stock 'no' is neither 1 nor 0"),
         ("sku,day,pieces\na,2026-01-01,1\na,2026-01-01,1", "line 3: a has 2026-01-01 in an"),
         ("sku,day,pieces\na,1026-01-01,1\na,2026-01-01,1", "is more than 3660 days"),
-        ('sku,day,pieces\n"' + "x" * 140_000 + '",2026-01-01,1', "line 2: field larger"),
+        ('sku,day,pieces\n"' + "x" * 140_000 + '",2026-01-01,1', "line 2: a cell is too long"),
+        ('sku,day,pieces,x\na,2026-01-01,1,"15in\nb,2026-01-01,1,\n', "line 2: a quote is not"),
+        ('"sku,day,pieces\na,2026-01-01,1\n', "line 1: a quote is not closed"),
     ],
 )
 def test_a_broken_file_is_named_by_its_line(lines: str, problem: str) -> None:

@@ -46,6 +46,12 @@ def test_without_a_column_the_warehouse_is_the_one_given() -> None:
         (b"warehouse,sku,quantity\nHZ,A,1000000001", "from 0 to 1000000000"),
         (b"warehouse,sku,quantity,held\nHZ,A,1,x", "line 2: held 'x'"),
         (b"warehouse,sku,quantity\nHZ,A,1\nGZ,A,1\nHZ,A,1", "line 4: HZ A stands in line 2"),
+        (b'warehouse,sku,quantity,x\nHZ,A,1,"15in\nHZ,B,2,\nHZ,C,3,\n', "line 2: a quote is not"),
+        (b'warehouse,sku,quantity,x\nHZ,A,1,\nHZ,B,2,"15in\nHZ,C,3,"x"\n', "line 3: a quote is"),
+        (b'warehouse,sku,quantity,x\nHZ,A,1,"15"in\n', "line 2: a quote is not closed, or stands"),
+        (b'"warehouse,sku,quantity\nHZ,A,1\n', "line 1: a quote is not closed"),
+        (b"warehouse,sku,quantity\nHZ,A," + b"1" * 200_000, "line 2: a cell is too long"),
+        (b'warehouse,sku,quantity,x\nHZ,A,1,"two\nlines"\nHZ,B,?,\n', "line 4: quantity '?'"),
     ],
 )
 def test_what_cannot_be_used_is_named_with_its_line(content: bytes, problem: str) -> None:
@@ -58,3 +64,7 @@ def test_many_problems_are_told_at_once_but_not_all() -> None:
     with pytest.raises(SheetBroken) as broken:
         read_sheet(b"warehouse,sku,quantity\n" + b"HZ,,1\n" * 100)
     assert len(broken.value.problems) == 21
+
+
+def test_a_quoted_remark_of_two_lines_is_one_cell() -> None:
+    assert read_sheet(b'warehouse,sku,quantity,x\nHZ,A,5,"two\nlines"\n') == ROWS[:1]
