@@ -7,7 +7,6 @@ done; 1: refused, with the reason, or not reached.
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated, Any
 
 import msgspec
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.doors import Refused, call
+from cli.login import login
 from services.inventory.settings import InventorySettings
 
 app = typer.Typer(add_completion=False)
@@ -60,7 +60,7 @@ def safety(
         raise typer.Exit(REFUSED)
     if pieces is not None:
         row = {"warehouse": warehouse, "sku": sku, "pieces": pieces}
-        body = {"stocks": [row], "actor": actor or f"cli:{getpass.getuser()}"}
+        body = {"stocks": [row], "actor": actor or f"cli:{login()}"}
         said = _call("POST", "/safety-stocks", url, body=body)
         typer.echo("已设置" if said["set"] else "没有变化")
         return
@@ -87,7 +87,7 @@ def quotas(
 ) -> None:
     """Show how a SKU with hard quotas is shared out, or begin its count anew (`--restart`)."""
     if restart:
-        body = {"sku": sku, "actor": actor or f"cli:{getpass.getuser()}"}
+        body = {"sku": sku, "actor": actor or f"cli:{login()}"}
         said = _call("POST", "/quotas/restart", url, body=body)
         typer.echo(
             f"已重新起算：{'、'.join(said['warehouses'])}" if said["warehouses"] else "没有变化"

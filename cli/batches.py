@@ -8,7 +8,6 @@ decided yet (the same call asks again).
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -24,6 +23,7 @@ from chassis.postgres import AWAY, CONNECT_TIMEOUT_S
 from cli import papers
 from cli.books import settings
 from cli.doors import Refused, call
+from cli.login import login
 from services.inventory.settings import InventorySettings
 from services.inventory.shelves import SQL
 
@@ -62,7 +62,7 @@ def recall(
         place = {"warehouse": row["warehouse"], "sku": row["sku"], "batch": number}
         paper = {
             "document_no": request_id("recall", *place.values()),
-            "actor": actor or getpass.getuser(),
+            "actor": actor or login(),
             "reason": reason,
             **place,
         }

@@ -8,7 +8,6 @@ refusal; 3: no answer yet (the same call asks again).
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 from typing import Annotated, Any
 
@@ -23,6 +22,7 @@ from chassis.ids import request_id
 from chassis.postgres import AWAY, CONNECT_TIMEOUT_S
 from chassis.settings import Settings, read
 from cli.doors import Refused, call
+from cli.login import login
 from deploy.embedded import stack
 from services.inventory.domain.ledger import Difference
 from services.inventory.expectations import PromiseDifference
@@ -81,7 +81,7 @@ def repair(
             "warehouse": row[0],
             "sku": row[1],
             "reason": reason,
-            "actor": actor or getpass.getuser(),
+            "actor": actor or login(),
         }
         entry, reserved = (one.on_hand - one.booked, one.held - one.reserved) if one else (0, 0)
         plan = f"{row[0]} {row[1]}: ledger {entry:+d}, reserved {reserved:+d}"

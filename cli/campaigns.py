@@ -6,7 +6,6 @@ status as in `cli.papers`.
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.doors import Refused, call
+from cli.login import login
 from cli.papers import PENDING, REFUSED, end
 from services.inventory.settings import InventorySettings
 
@@ -79,7 +79,7 @@ def open_campaign(
     except (OSError, msgspec.MsgspecError) as error:
         typer.echo(f"danshu: {file}: {error}", err=True)
         raise typer.Exit(REFUSED) from None
-    _send("/campaigns", url, {"actor": actor or getpass.getuser(), **body})
+    _send("/campaigns", url, {"actor": actor or login(), **body})
 
 
 @app.command("campaign-adjust")
@@ -100,7 +100,7 @@ def adjust_campaign(
         "adjustment_no": adjustment,
         "lines": [_line(one) for one in line],
         "reason": reason,
-        "actor": actor or getpass.getuser(),
+        "actor": actor or login(),
     }
     _send(f"/campaigns/{campaign}/adjust", url, body)
 
@@ -108,7 +108,7 @@ def adjust_campaign(
 @app.command("campaign-close")
 def close_campaign(campaign: Number, *, reason: Reason, actor: Actor = "", url: Url = "") -> None:
     """End a campaign before its time: what was not sold is free again."""
-    body = {"reason": reason, "actor": actor or getpass.getuser()}
+    body = {"reason": reason, "actor": actor or login()}
     _send(f"/campaigns/{campaign}/close", url, body)
 
 

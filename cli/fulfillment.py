@@ -8,7 +8,6 @@ answer yet (the same `--command-id` asks again without doing it twice).
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 import sys
 from collections.abc import Coroutine
@@ -27,6 +26,7 @@ from chassis.outgoing import Outgoing
 from chassis.postgres import AWAY, close_pool, open_pool
 from chassis.producer import DeliveryFailed, Publisher
 from chassis.settings import Settings, read
+from cli.login import login
 from deploy.embedded import stack
 from schemas.events.command_results import CommandSettled
 from services.fulfillment import trace as tracing
@@ -193,7 +193,7 @@ def _step(step: Step, order_id: str, actor: str, command_id: str, parcel_id: str
 
 
 def _actor(given: str) -> str:
-    return given or f"cli:{getpass.getuser()}"
+    return given or f"cli:{login()}"
 
 
 def _print_answer(answer: CommandSettled | StillPending) -> None:

@@ -7,7 +7,6 @@ does not answer; 2: no such campaign.
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,6 +25,7 @@ from chassis.money import yuan_text
 from chassis.postgres import Connection
 from chassis.settings import read
 from cli import reach
+from cli.login import login
 from deploy.embedded import stack
 from services.ingest.domain.campaigns import Campaign, Refusal
 from services.ingest.domain.links import LinkKeys
@@ -257,7 +257,7 @@ def _act(actor: str, reason: str) -> Act:
 
 
 def _who(actor: str) -> str:
-    return actor.strip() or f"cli:{getpass.getuser()}"
+    return actor.strip() or f"cli:{login()}"
 
 
 def _date(day: datetime | None) -> date | None:

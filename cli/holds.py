@@ -6,13 +6,13 @@ no answer; 2: no such order; 3: durable but not decided yet.
 
 from __future__ import annotations
 
-import getpass
 import uuid
 from typing import Annotated
 
 import typer
 
 from cli.doors import Refused, call
+from cli.login import login
 from cli.papers import PENDING, Actor, Reason, Url, end
 from services.inventory.settings import InventorySettings
 
@@ -31,7 +31,7 @@ def extend(
     """Keep the goods of an order that is being paid; `rules/hold` says how long and how often."""
     body = {
         "idempotency_key": f"cli-{uuid.uuid4()}",
-        "actor": actor or getpass.getuser(),
+        "actor": actor or login(),
         "reason": reason,
         "for_s": None if minutes is None else minutes * 60,
     }

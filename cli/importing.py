@@ -11,7 +11,6 @@ with --resume goes on.
 from __future__ import annotations
 
 import asyncio
-import getpass
 import hashlib
 import sys
 from pathlib import Path
@@ -25,6 +24,7 @@ from chassis.clock import SystemClock
 from cli import importing_report as report
 from cli.doors import door
 from cli.importing_sending import Interrupted, Sender, Stopped
+from cli.login import login
 from cli.reach import NotReached
 from services.ingest.imports import presets
 from services.ingest.imports.door import Progress
@@ -139,7 +139,7 @@ def _sender(
         import_id=_import_id(survey.sheet, survey.loaded, channel, shop),
         channel=channel,
         shop=shop,
-        actor=f"cli:{getpass.getuser()}",
+        actor=f"cli:{login()}",
         url=start,
         token=token,
     )

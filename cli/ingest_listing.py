@@ -7,7 +7,6 @@ cannot be used.
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
@@ -19,6 +18,7 @@ from rich.table import Table
 
 from cli.csv_file import RowFault, read_rows
 from cli.doors import Refused, call
+from cli.login import login
 from services.ingest.list_doors import Refusal
 from services.ingest.listing_doors import LISTINGS_MAX, Page
 from services.ingest.listings import ListedListing, ListingsChanged, WrittenListing
@@ -172,7 +172,7 @@ def _number(quantity: int | None) -> str:
 def _change(
     listings: Sequence[WrittenListing], actor: str, url: str, *, rows: Sequence[int] = ()
 ) -> None:
-    body = {"listings": listings, "actor": actor or f"cli:{getpass.getuser()}"}
+    body = {"listings": listings, "actor": actor or f"cli:{login()}"}
     changed = msgspec.convert(_call("POST", url, rows=rows, body=body), ListingsChanged)
     typer.echo(f"{changed.set} set, {changed.removed} removed, {changed.unchanged} unchanged")
 

@@ -7,7 +7,6 @@ option that cannot be used.
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, TypeVar
@@ -19,6 +18,7 @@ from rich.table import Table
 
 from cli.csv_file import RowFault
 from cli.doors import Refused, call
+from cli.login import login
 from cli.mapping_file import component_of, read_mappings
 from services.ingest.domain.mapping_rules import WrittenMapping
 from services.ingest.domain.matching import Component
@@ -186,7 +186,7 @@ def _change(
 ) -> None:
     body = {
         "mappings": mappings,
-        "actor": actor or f"cli:{getpass.getuser()}",
+        "actor": actor or f"cli:{login()}",
         "preview": preview,
         "allow_unknown": allow_unknown,
     }

@@ -9,7 +9,6 @@ server that does not answer; 2: no such SKU; 3: no answer yet (send the same fil
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -42,6 +41,7 @@ from cli import (
     replenishing,
     sales_history,
 )
+from cli.login import login
 from deploy.embedded import stack
 from services.inventory.doors import REFUSALS, WrittenLine, WrittenReceipt
 from services.inventory.outlook import told_last
@@ -216,7 +216,7 @@ async def _asked(settings: Settings, receipts: tuple[WrittenReceipt, ...]) -> li
     publisher = Publisher(settings.kafka(), settings.topic_prefix)
     desk = CommandDesk(publisher, codec(), "cli")
     clock = SystemClock()
-    actor = f"cli:{getpass.getuser()}"
+    actor = f"cli:{login()}"
     try:
         await desk.listen(settings.kafka(), settings.topic_prefix)
         commands = [

@@ -8,7 +8,6 @@ is printed. Exit status 0: done; 1: refused, a broken audit chain, or a server t
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 import sys
 from collections.abc import Coroutine
@@ -28,6 +27,7 @@ from chassis.errors import StartRefused
 from chassis.postgres import AWAY, CONNECT_TIMEOUT_S
 from chassis.producer import DeliveryFailed, Publisher
 from chassis.settings import Settings, read
+from cli.login import login
 from deploy.embedded import stack
 from services.orders.doors import Ask, command_of
 from services.orders.store import read_order
@@ -136,7 +136,7 @@ async def _fetch(settings: Settings, order_id: str) -> OrderView | None:
 
 
 def _command(name: str, order_id: str, ask: Ask) -> None:
-    ask = msgspec.structs.replace(ask, actor=ask.actor or f"cli:{getpass.getuser()}")
+    ask = msgspec.structs.replace(ask, actor=ask.actor or f"cli:{login()}")
     answer = _run(_asked(_settings(), name, order_id, ask))
     if isinstance(answer, StillPending):
         typer.echo(f"还没有回音；再问一次：--command-id {answer.command_id}", err=True)

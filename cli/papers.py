@@ -7,7 +7,6 @@ once, however often it is sent. Exit status 0: done; 1: refused, with the reason
 
 from __future__ import annotations
 
-import getpass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -16,6 +15,7 @@ import msgspec
 import typer
 
 from cli.doors import Refused, call
+from cli.login import login
 from services.inventory.settings import InventorySettings
 from services.inventory.sheets import SheetBroken, read_sheet
 
@@ -158,7 +158,7 @@ def show_document(document: Number, *, url: Url = "") -> None:
 
 def send(path: str, document_no: str, actor: str, url: str, **fields: Any) -> None:
     """Sends a document and says what came of it; ends the command with its exit status."""
-    body = {"document_no": document_no, "actor": actor or getpass.getuser(), **fields}
+    body = {"document_no": document_no, "actor": actor or login(), **fields}
     try:
         said = call(InventorySettings, "POST", path, url, body=body)
     except Refused as refused:

@@ -7,7 +7,6 @@ Exit status 0: done; 1: refused, with the reason, or no answer; 2: no such entry
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.doors import Refused, call
+from cli.login import login
 from services.ingest.settings import IngestSettings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -167,7 +167,7 @@ def _post(  # noqa: PLR0917 — what every ask has
 ) -> Any:
     body = {
         "entry_key": key,
-        "actor": actor or f"cli:{getpass.getuser()}",
+        "actor": actor or f"cli:{login()}",
         "reason": reason,
         "command_id": command_id,
         **(more or {}),

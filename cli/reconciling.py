@@ -7,7 +7,6 @@ whose ledger entries come to it. Exit status 0: done; 1: refused, with the reaso
 from __future__ import annotations
 
 import csv
-import getpass
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.doors import Refused, call
+from cli.login import login
 from cli.papers import Actor, Reason, Url, end, moment
 from services.inventory.settings import InventorySettings
 
@@ -61,7 +61,7 @@ def reconcile(  # noqa: PLR0913 — options of a command
         "warehouse": warehouse,
         "partial": "1" if partial else "",
         "dry_run": "1" if dry_run else "",
-        "actor": actor or getpass.getuser(),
+        "actor": actor or login(),
     }
     content = file.read_bytes()
     _print(_ask("POST", "/reconciliations", url, query=query, content=content), as_json, as_csv)
@@ -87,7 +87,7 @@ def close_differences(
     url: Url = "",
 ) -> None:
     """Close the differences that these booked documents come to."""
-    body = {"documents": document, "actor": actor or getpass.getuser()}
+    body = {"documents": document, "actor": actor or login()}
     _print(_ask("POST", f"/reconciliations/{number}/close", url, body=body), as_json, as_csv=False)
 
 
@@ -124,7 +124,7 @@ def task_done(
     url: Url = "",
 ) -> None:
     """End a count task by its booked count, or a limit of sales by a reason."""
-    body: dict[str, Any] = {"reason": reason, "actor": actor or getpass.getuser()}
+    body: dict[str, Any] = {"reason": reason, "actor": actor or login()}
     if document:
         body["document_no"] = document
     _ask("POST", f"/tasks/{task}/close", url, body=body)

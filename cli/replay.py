@@ -8,7 +8,6 @@ something was not applied; 2: no such order.
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -30,6 +29,7 @@ from chassis.postgres import Connection
 from chassis.processor import Kept
 from chassis.producer import Publisher
 from chassis.registry import codec_asking
+from cli.login import login
 from cli.reach import database, run, settings
 from schemas.events.command_results import CommandSettled
 from schemas.events.commands_ingest_payloads import ReadPayloadAgain
@@ -153,7 +153,7 @@ def replay(  # noqa: PLR0917 — each is an option of the command
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
     else:
         _print(found)
-    if apply and not run(_apply(stored, found, actor or f"cli:{getpass.getuser()}", reason)):
+    if apply and not run(_apply(stored, found, actor or f"cli:{login()}", reason)):
         raise typer.Exit(NOT_APPLIED)
 
 

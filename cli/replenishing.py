@@ -9,7 +9,6 @@ such document; 3: durable but not decided yet (the same call asks again).
 from __future__ import annotations
 
 import csv
-import getpass
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.doors import Refused, call
+from cli.login import login
 from cli.papers import (
     REFUSED,
     Actor,
@@ -127,7 +127,7 @@ def supply(
 ) -> None:
     """Keep on what terms SKUs are bought, all lines or none; without a file, list them."""
     if file is not None:
-        body = {"rows": _supply_rows(file), "actor": actor or getpass.getuser()}
+        body = {"rows": _supply_rows(file), "actor": actor or login()}
         _ask("POST", "/supply", url, body=body)
         typer.echo(f"{len(body['rows'])} rows kept")
         return

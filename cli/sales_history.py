@@ -7,7 +7,6 @@ options cannot be used.
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,6 +20,7 @@ from rich.table import Table
 
 from chassis.clock import SystemClock
 from cli.doors import Refused, call
+from cli.login import login
 from cli.papers import Actor, Url, end
 from services.inventory.demand_sheets import DemandSheet, read_demand
 from services.inventory.domain.demand import DAY
@@ -70,7 +70,7 @@ def sales_history(
     if file is not None:
         if not warehouse or skus or forget:
             raise typer.BadParameter("a FILE.csv needs --warehouse, and no --sku or --forget")
-        _keep(file, warehouse, actor or getpass.getuser(), url, dry_run=dry_run)
+        _keep(file, warehouse, actor or login(), url, dry_run=dry_run)
     elif forget:
         if not warehouse or not skus:
             raise typer.BadParameter("--forget needs --warehouse and --sku")
