@@ -213,5 +213,10 @@ def _save(path: Path, value: bytes) -> None:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(value)
     except FileExistsError:
-        typer.echo(f"danshu: {path} exists; name a new file", err=True)
-        raise typer.Exit(REFUSED) from None
+        why = f"{path} exists; name a new file"
+    except OSError as error:
+        why = f"{path} cannot be written: {error.strerror}"
+    else:
+        return
+    typer.echo(f"danshu: {why}", err=True)
+    raise typer.Exit(REFUSED)
