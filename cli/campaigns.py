@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli import json_file
 from cli.doors import Refused, call
 from cli.login import login
 from cli.papers import PENDING, REFUSED, end
@@ -76,8 +77,8 @@ def open_campaign(
     """Set pieces aside for a campaign; the same file again changes nothing."""
     try:
         body = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.MsgspecError) as error:
-        typer.echo(f"danshu: {file}: {error}", err=True)
+    except json_file.UNUSABLE as error:
+        typer.echo(f"danshu: {file}: {json_file.why(error)}", err=True)
         raise typer.Exit(REFUSED) from None
     _send("/campaigns", url, {"actor": actor or login(), **body})
 

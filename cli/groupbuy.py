@@ -24,7 +24,7 @@ from chassis.errors import StartRefused
 from chassis.money import yuan_text
 from chassis.postgres import Connection
 from chassis.settings import read
-from cli import reach
+from cli import json_file, reach
 from cli.login import login
 from deploy.embedded import stack
 from services.ingest.domain.campaigns import Campaign, Refusal
@@ -78,8 +78,8 @@ def open_(
     """Open a campaign; its fields are in docs/group-buy.md."""
     try:
         campaign = msgspec.json.decode(_content(file, FILE_BYTES_MAX), type=Campaign)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        _give_up(f"{file}: {error}")
+    except json_file.UNUSABLE as error:
+        _give_up(f"{file}: {json_file.why(error)}")
     act = Act(actor=_who(actor), at=SystemClock().now())
     known = _done(lambda connection: staff.open_campaign(connection, campaign, act))
     stations = len(known.campaign.stations)

@@ -24,7 +24,7 @@ from rich.table import Table
 from chassis.clock import SystemClock
 from chassis.plugins import load
 from chassis.signatures import ACCEPT, REJECT, SignatureVector
-from cli import importing, ingest_listing, ingest_map, quarantine, replay
+from cli import importing, ingest_listing, ingest_map, json_file, quarantine, replay
 from cli.reach import database, run, settings
 from services.fulfillment.carriers import Provider
 from services.ingest.channels import Channel
@@ -134,8 +134,8 @@ def sign(
     """Print what each vector signs or opens, or ACCEPT or REJECT where one is to be verified."""
     try:
         read = msgspec.json.decode(_content(vectors), type=Vectors).vectors
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        _give_up(f"{vectors} holds no signature vectors: {error}")
+    except json_file.UNUSABLE as error:
+        _give_up(f"{vectors} holds no signature vectors: {json_file.why(error)}")
     known = signers()
     strangers = 0
     for vector in read:

@@ -35,6 +35,7 @@ from cli import (
     books,
     campaigns,
     holds,
+    json_file,
     papers,
     presale,
     reconciling,
@@ -167,8 +168,8 @@ def _read(file: Path) -> tuple[WrittenReceipt, ...]:
         written = msgspec.json.decode(
             file.read_bytes(), type=WrittenReceipt | tuple[WrittenReceipt, ...]
         )
-    except (OSError, msgspec.MsgspecError) as error:
-        typer.echo(f"danshu: {file}: {error}", err=True)
+    except json_file.UNUSABLE as error:
+        typer.echo(f"danshu: {file}: {json_file.why(error)}", err=True)
         raise typer.Exit(REFUSED) from None
     return (written,) if isinstance(written, WrittenReceipt) else written
 

@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli import json_file
 from cli.doors import Refused, call
 from cli.login import login
 from services.ingest.settings import IngestSettings
@@ -121,11 +122,10 @@ def correct(
     """Correct receiver, lines or amounts; null gives the channel its word back."""
     if bool(patch) is (patch_file is not None):
         raise typer.BadParameter("give either --patch or --patch-file")
-    text = patch if patch_file is None else patch_file.read_text(encoding="utf-8")
     try:
-        read = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise typer.BadParameter(f"the patch is not JSON: {error}") from None
+        read = msgspec.json.decode(patch if patch_file is None else patch_file.read_bytes())
+    except json_file.UNUSABLE as error:
+        raise typer.BadParameter(f"the patch is not JSON: {json_file.why(error)}") from None
     _tell(_post("correct", _key(name, url), reason, actor, command_id, url, {"patch": read}))
 
 
