@@ -84,7 +84,7 @@ def call(
             verify=trusted(),
         )
         said: Any = msgspec.json.decode(answer.content)
-    except (httpx2.HTTPError, httpx2.InvalidURL, msgspec.DecodeError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, msgspec.DecodeError, UnicodeError) as error:
         raise Refused(f"the service does not answer at {start}: {error}") from error
     if answer.status_code >= 400:
         code = said.get("code", "")

@@ -153,7 +153,11 @@ def _import_id(sheet: Sheet, loaded: Loaded, channel: str, shop: str) -> str:
 def _ask(console: Console) -> None:
     if not sys.stdin.isatty():
         raise Unusable("不是终端，没法问：看过预览后加上 --yes")
-    if not Confirm.ask("导入这些订单吗？", console=console, default=False):
+    try:
+        wanted = Confirm.ask("导入这些订单吗？", console=console, default=False)
+    except EOFError:  # Ctrl-D; left alone, it ends with the status of rows that were refused
+        wanted = False
+    if not wanted:
         raise Unusable("没有导入")
 
 

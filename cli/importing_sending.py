@@ -177,7 +177,11 @@ class Sender:
         )
 
     def _client(self) -> httpx2.AsyncClient:
-        return client(base_url=self._url, headers={"authorization": f"Bearer {self._token}"})
+        """Raises Stopped."""
+        try:
+            return client(base_url=self._url, headers={"authorization": f"Bearer {self._token}"})
+        except httpx2.InvalidURL as error:
+            raise Stopped(f"{self._url} 不是网址（{error}）") from None
 
     async def _asked(
         self, http: httpx2.AsyncClient, method: str, path: str, body: Any, kind: type[T]
@@ -188,11 +192,13 @@ class Sender:
                 answer = await http.request(
                     method, path, content=msgspec.json.encode(body), timeout=CALL_TIMEOUT_S
                 )
+            except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
+                raise Stopped(f"{self._url} 不是网址（{error}）") from None
             except httpx2.TransportError as error:
                 why = f"ingest 没有回应（{type(error).__name__}）"
             else:
                 if answer.status_code < 400:
-                    return msgspec.json.decode(answer.content, type=kind)
+                    return _read(answer, kind)
                 why = _said(answer)
                 if answer.status_code < 500:
                     raise Stopped(why)
@@ -201,10 +207,18 @@ class Sender:
         raise Interrupted(why)
 
 
+def _read(answer: httpx2.Response, kind: type[T]) -> T:
+    """Raises Stopped: something else than ingest may answer at an address."""
+    try:
+        return msgspec.json.decode(answer.content, type=kind)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise Stopped(f"{answer.url} 的回答读不懂，那里也许不是 ingest（{error}）") from None
+
+
 def _said(answer: httpx2.Response) -> str:
     try:
         problem = msgspec.json.decode(answer.content, type=dict[str, Any])
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeError):
         problem = {}
     detail = f"：{problem['detail']}" if problem.get("detail") else ""
     return f"ingest 说 {answer.status_code} {problem.get('title', '')}{detail}"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import httpx2
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -83,6 +86,49 @@ def test_an_ingest_that_does_not_answer_has_been_sent_nothing(
         done.output
     )
     assert "--resume" not in done.output
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:abc", "127.0.0.1", "ftp://127.0.0.1", "http://[::1"]
+)
+@pytest.mark.parametrize("option", ["--yes", "--dry-run"])
+def test_what_is_no_address_has_been_sent_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, url: str
+) -> None:
+    monkeypatch.setenv("DANSHU_API_TOKEN", "t")
+    done = asked(csv_file(tmp_path, table({})), option, "--url", url)
+    assert (done.exit_code, f"{url} 不是网址" in done.output) == (2, True), done.output
+
+
+@pytest.mark.parametrize("content", [b"<html>welcome</html>", b"{}", b'"\xd6\xd0"'])
+def test_something_else_at_the_address_has_been_sent_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    def answered(*_: object, **options: Any) -> httpx2.AsyncClient:
+        transport = httpx2.MockTransport(lambda _request: httpx2.Response(200, content=content))
+        return httpx2.AsyncClient(transport=transport, **options)
+
+    monkeypatch.setenv("DANSHU_API_TOKEN", "t")
+    monkeypatch.setattr("cli.importing_sending.client", answered)
+    done = asked(csv_file(tmp_path, table({})), "--yes", "--url", "http://127.0.0.1:1")
+    assert (done.exit_code, "那里也许不是 ingest" in done.output) == (2, True), done.output
+
+
+@pytest.mark.parametrize("answer", ["", "n\n", "\n"])
+def test_who_does_not_say_yes_imports_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    def typed(*_: object) -> str:
+        if not answer:
+            raise EOFError
+        return answer.strip()
+
+    terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setenv("DANSHU_API_TOKEN", "t")
+    monkeypatch.setattr("cli.importing.sys", terminal)
+    monkeypatch.setattr("builtins.input", typed)
+    done = asked(csv_file(tmp_path, table({})), "--url", "http://127.0.0.1:1")
+    assert (done.exit_code, "没有导入" in done.output) == (2, True), done.output
 
 
 @pytest.mark.parametrize("where", ["_shown", "_sent"])
