@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from cli import printing
 from cli.doors import Refused, call
 from cli.login import login
 from services.inventory.settings import InventorySettings
@@ -39,7 +39,7 @@ def offers(sku: Sku, as_json: AsJson = False, url: Url = "") -> None:
         table = Table("渠道", "渠道可售", "规则", title=title)
         for one in told["offers"]:
             table.add_row(one["channel"], str(one["quantity"]), one["rule"])
-        Console().print(table)
+        printing.console().print(table)
     if not said["told"]:
         typer.echo(f"{sku}：还没有算过", err=True)
 
@@ -71,7 +71,7 @@ def safety(
     table = Table("仓库", "安全库存", "谁", "何时", title=sku)
     for one in said["stocks"]:
         table.add_row(one["warehouse"], str(one["pieces"]), one["actor"], one["changed_at"][:19])
-    Console().print(table)
+    printing.console().print(table)
 
 
 @app.command()
@@ -103,7 +103,7 @@ def quotas(
             numbers = (str(one[name]) for name in ("held", "sent", "kept", "left"))
             share = f"{one['pieces']} 件" if "pieces" in one else f"{one['percent']}%"
             table.add_row(row["warehouse"], one["quota"], share, *numbers)
-    Console().print(table)
+    printing.console().print(table)
     if not said["rows"]:
         typer.echo(f"{sku}：没有硬配额，或还没有占过货", err=True)
 

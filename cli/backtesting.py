@@ -16,10 +16,10 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from chassis.clock import SystemClock
+from cli import printing
 from cli.reach import database, run, settings
 from services.inventory.demand_sheets import COLUMNS, read_demand
 from services.inventory.domain.backtesting import HORIZON_DAYS, Choose, Guess, Score, guesses, score
@@ -127,7 +127,7 @@ def beats(scores: Sequence[Score]) -> bool:
 
 
 def _print(scores: Sequence[Score], skus: int, horizon: int, *, synthetic: bool) -> None:
-    console = Console(soft_wrap=True, markup=False)
+    console = printing.console()
     if synthetic:
         console.print("Synthetic demand (simulators/demand.csv), made by a seeded program.")
     console.print(f"{skus} SKUs, totals of {horizon} days, a new origin every week")

@@ -14,13 +14,12 @@ from typing import Annotated, Any
 import asyncpg
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from chassis.errors import StartRefused
 from chassis.ids import request_id
 from chassis.postgres import AWAY, CONNECT_TIMEOUT_S
-from cli import papers
+from cli import papers, printing
 from cli.books import settings
 from cli.doors import Refused, call
 from cli.login import login
@@ -149,7 +148,7 @@ def _show(
         shown = msgspec.json.encode({"batch": number, "there": rows, "sent": sent})
         typer.echo(msgspec.json.format(shown))
         return
-    console = Console(soft_wrap=True, markup=False)
+    console = printing.console()
     there = Table("仓库", "SKU", "到期", "件数", "状态", "已承诺、无货可发", title=f"批次 {number}")
     for row in rows:
         there.add_row(

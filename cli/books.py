@@ -21,6 +21,7 @@ from chassis.errors import StartRefused
 from chassis.ids import request_id
 from chassis.postgres import AWAY, CONNECT_TIMEOUT_S
 from chassis.settings import Settings, read
+from cli import printing
 from cli.doors import Refused, call
 from cli.login import login
 from deploy.embedded import stack
@@ -135,7 +136,7 @@ def _promise_plan(one: PromiseDifference) -> str:
 
 
 def _print(verdict: Verdict) -> None:
-    console = Console(soft_wrap=True, markup=False)
+    console = printing.console()
     for one in verdict.broken:
         console.print(
             f"entry {one.entry_id} ({one.warehouse} {one.sku}, {one.document_no}) does not follow "

@@ -12,10 +12,9 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from cli import json_file
+from cli import json_file, printing
 from cli.doors import Refused, call
 from cli.login import login
 from cli.papers import PENDING, REFUSED, end
@@ -45,7 +44,7 @@ def list_campaigns(as_json: AsJson = False, url: Url = "") -> None:
             sum(line[name] for line in one["lines"]) for name in ("pieces", "held", "sent", "left")
         )
         table.add_row(*_head(one), *map(str, sums))
-    Console().print(table)
+    printing.console().print(table)
 
 
 @app.command("campaign")
@@ -62,7 +61,7 @@ def show_campaign(campaign: Number, as_json: AsJson = False, url: Url = "") -> N
     for line in one["lines"]:
         names = ("pieces", "kept", "held", "sent", "left", "given_back")
         table.add_row(line["warehouse"], line["sku"], *(str(line[name]) for name in names))
-    Console().print(table)
+    printing.console().print(table)
     for warehouse, sku, pieces in one["left_out"]:
         typer.echo(f"{warehouse} {sku}：要留 {pieces} 件，没有可留的")
 

@@ -13,13 +13,13 @@ from typing import Annotated, Any, Final
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from chassis import deadletter
 from chassis.codec import codec
 from chassis.deadletter import Letter, NotRedriven, Redriven, Refusal, Shown
 from chassis.producer import Publisher
+from cli import printing
 from cli.reach import database, run, settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -62,7 +62,6 @@ def list_letters(
     if not found:
         typer.echo("no dead letters")
         return
-    # Codes and keys are other people's words: no markup in them is ours.
     table = Table("id", box=None)
     for heading in ("processor", "record", "key", "v", "code", "position", "died"):
         table.add_column(heading, overflow="fold")
@@ -78,7 +77,7 @@ def list_letters(
             one.position,
             f"{one.dead_at:%m-%d %H:%M:%S}Z",
         )
-    Console(soft_wrap=True, markup=False).print(table)
+    printing.console().print(table)
 
 
 @app.command()

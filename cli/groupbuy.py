@@ -16,7 +16,6 @@ from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from chassis.clock import SystemClock
@@ -24,7 +23,7 @@ from chassis.errors import StartRefused
 from chassis.money import yuan_text
 from chassis.postgres import Connection
 from chassis.settings import read
-from cli import json_file, reach
+from cli import json_file, printing, reach
 from cli.login import login
 from deploy.embedded import stack
 from services.ingest.domain.campaigns import Campaign, Refusal
@@ -242,8 +241,7 @@ def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]], title: str 
     table = Table(*head, title=title or None)
     for row in rows:
         table.add_row(*row)
-    # Titles are other people's words: no markup in them is ours.
-    Console(markup=False).print(table)
+    printing.console().print(table)
 
 
 def _print_json(value: Any) -> None:

@@ -22,6 +22,7 @@ from rich.prompt import Confirm
 
 from chassis.clock import SystemClock
 from cli import importing_report as report
+from cli import printing
 from cli.doors import door
 from cli.importing_sending import Interrupted, Sender, Stopped
 from cli.login import login
@@ -54,7 +55,7 @@ def import_orders(  # noqa: PLR0913, PLR0917 — the options of a command
     ] = "",
 ) -> None:
     """Import the orders of a back office's export; a later sync doubles none of them."""
-    console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+    console = printing.console(stderr=True, highlight=False)
     sender: Sender | None = None
     try:
         opened = open_sheet(file, sheet=sheet)
@@ -75,7 +76,7 @@ def import_orders(  # noqa: PLR0913, PLR0917 — the options of a command
         if sender is None or not sender.sent:
             _give_up(console, f"什么都没有发出：{why}\n→ 同一条命令再来一次", UNUSABLE)
         _give_up(console, f"停在半路：{why}\n→ 同一条命令加上 --resume 接着做，不会重复", STOPPED)
-    report.summary(Console(markup=False), done, sender.reasons, dry_run=dry_run)
+    report.summary(printing.console(), done, sender.reasons, dry_run=dry_run)
     raise typer.Exit(REFUSED if done.refused else 0)
 
 
@@ -84,11 +85,13 @@ def presets_known(
 ) -> None:
     """List the presets, or print one."""
     if not name:
-        report.presets(Console(markup=False), [presets.load(one) for one in presets.known()])
+        report.presets(printing.console(), [presets.load(one) for one in presets.known()])
         return
     if name not in presets.known():
         _give_up(
-            Console(stderr=True), f"没有名为 {name} 的预设：{'、'.join(presets.known())}", UNUSABLE
+            printing.console(stderr=True),
+            f"没有名为 {name} 的预设：{'、'.join(presets.known())}",
+            UNUSABLE,
         )
     typer.echo((presets.FOLDER / f"{name}.toml").read_text(encoding="utf-8"), nl=False)
 

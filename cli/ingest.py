@@ -18,13 +18,12 @@ from typing import Annotated, Any, Final, NoReturn
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from chassis.clock import SystemClock
 from chassis.plugins import load
 from chassis.signatures import ACCEPT, REJECT, SignatureVector
-from cli import importing, ingest_listing, ingest_map, json_file, quarantine, replay
+from cli import importing, ingest_listing, ingest_map, json_file, printing, quarantine, replay
 from cli.reach import database, run, settings
 from services.fulfillment.carriers import Provider
 from services.ingest.channels import Channel
@@ -109,7 +108,7 @@ def shops(
     table = Table(*ShopRow.__struct_fields__, box=None)
     for row in rows:
         table.add_row(*map(str, msgspec.structs.astuple(row)))
-    Console(soft_wrap=True, markup=False).print(table)
+    printing.console().print(table)
 
 
 @app.command()

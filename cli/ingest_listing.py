@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final, NoReturn
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from cli import printing
 from cli.csv_file import RowFault, read_rows
 from cli.doors import Refused, call
 from cli.login import login
@@ -77,7 +77,7 @@ def list_listings(
             _number(one.told),
             f"{one.outcome} {one.reason}".strip() + ("（待回传）" if one.due else ""),
         )
-    Console().print(table)
+    printing.console().print(table)
 
 
 @app.command("set")

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from cli import printing
 from cli.csv_file import RowFault
 from cli.doors import Refused, call
 from cli.login import login
@@ -254,8 +254,7 @@ def _print(table: Table, found: Sequence[object], none: str) -> None:
     if not found:
         typer.echo(none)
         return
-    # Titles and codes are other people's words: no markup in them is ours.
-    Console(soft_wrap=True, markup=False).print(table)
+    printing.console().print(table)
 
 
 def _refuse(why: str) -> NoReturn:

@@ -18,7 +18,6 @@ import asyncpg
 import msgspec
 import typer
 from confluent_kafka import KafkaException
-from rich.console import Console
 from rich.table import Table
 
 from chassis.clock import SystemClock
@@ -38,6 +37,7 @@ from cli import (
     json_file,
     papers,
     presale,
+    printing,
     reconciling,
     replenishing,
     sales_history,
@@ -86,7 +86,7 @@ def show(
     if not levels:
         typer.echo(f"danshu: 没有 SKU {sku}", err=True)
         raise typer.Exit(UNKNOWN)
-    console = Console()
+    console = printing.console()
     table = Table("仓库", "实物", "预占", "不可售", "可用", "其中专留", title=sku)
     for level in levels:
         numbers = (level[name] for name in ("on_hand", "reserved", "withheld", "available", "kept"))

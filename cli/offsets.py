@@ -9,12 +9,12 @@ from typing import Annotated, Final
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from chassis import positions
 from chassis.deadletter import PRESS_CHARS_MAX
 from chassis.positions import Position, Refusal, Skip
+from cli import printing
 from cli.reach import database, run, settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -48,7 +48,7 @@ def list_positions(as_json: AsJson = False) -> None:
         kept = f"{one.first} to {one.end}"
         at = (one.processor, one.topic, str(one.partition), str(one.next))
         table.add_row(*at, kept, str(one.lost() or ""))
-    Console(soft_wrap=True, markup=False).print(table)
+    printing.console().print(table)
 
 
 @app.command()

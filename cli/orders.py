@@ -27,6 +27,7 @@ from chassis.errors import StartRefused
 from chassis.postgres import AWAY, CONNECT_TIMEOUT_S
 from chassis.producer import DeliveryFailed, Publisher
 from chassis.settings import Settings, read
+from cli import printing
 from cli.login import login
 from deploy.embedded import stack
 from services.orders.doors import Ask, command_of
@@ -63,8 +64,7 @@ def show(order_id: OrderId) -> None:
 def explain(order_id: OrderId) -> None:
     """Say where the order is, what it waits for, which rules spoke, and who changed it."""
     order = _read(order_id)
-    # Reasons are other people's words: no markup in them is ours.
-    console = Console(soft_wrap=True, markup=False)
+    console = printing.console()
     axes = [f"挂起：{'、'.join(hold.code for hold in order.held)}"] if order.held else []
     axes += ["售后中"] if order.after_sale else []
     console.print(f"{order.order_id}  {order.state_title}  {'  '.join(axes)}", style="bold")

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
+from cli import printing
 from cli.doors import Refused, call
 from cli.papers import REFUSED, Url
 from schemas.events.stock_outlook import ExpectedReceipt
@@ -61,7 +61,7 @@ def expected(
             *map(str, counted),
             free or "不预售",
         )
-    console = Console(soft_wrap=True, markup=False)
+    console = printing.console()
     console.print(table)
     orders = [one for code in sku for one in _ask("/promises", url, {"sku": code})]
     if orders:
@@ -81,7 +81,7 @@ def promises(
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found)))
     elif found:
-        Console(soft_wrap=True, markup=False).print(_orders(found))
+        printing.console().print(_orders(found))
     else:
         typer.echo("no order waits for what was promised" + (" too long" if late else ""))
 

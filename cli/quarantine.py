@@ -15,10 +15,9 @@ from typing import Annotated, Any, Final, NoReturn
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from cli import json_file
+from cli import json_file, printing
 from cli.doors import Refused, call
 from cli.login import login
 from services.ingest.settings import IngestSettings
@@ -80,8 +79,7 @@ def list_entries(
             _short(one["first_seen_at"]),
             _short(one["last_seen_at"]),
         )
-    # Reasons and shop names are other people's words: no markup in them is ours.
-    Console(soft_wrap=True, markup=False).print(table)
+    printing.console().print(table)
 
 
 @app.command()

@@ -14,9 +14,9 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from cli import printing
 from cli.doors import Refused, call
 from cli.login import login
 from cli.papers import Actor, Reason, Url, end, moment
@@ -147,7 +147,7 @@ def _print(report: Any, as_json: bool, as_csv: bool) -> None:
         writer.writerow(COLUMNS)
         writer.writerows(_cells(one) for one in report["differences"])
         return
-    console = Console(soft_wrap=True, markup=False)
+    console = printing.console()
     at = datetime.fromisoformat(report["at"])
     kept = "dry run, nothing kept" if report["dry_run"] else report["id"]
     console.print(f"{report['source']} as of {at:%Y-%m-%d %H:%M:%S%z}: {kept}")

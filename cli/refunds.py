@@ -12,10 +12,10 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from chassis.currency import amount_text
+from cli import printing
 from cli.doors import call
 from services.ingest.shanghai import SHANGHAI
 from services.refunds.settings import RefundsSettings
@@ -90,7 +90,7 @@ def show(order: str, url: Url = "") -> None:
         table.add_column(title, overflow="fold", no_wrap=title == "amount")
     for case in found:
         _add_row(table, case)
-    Console(soft_wrap=True).print(table)
+    printing.console().print(table)
     for case in found:
         if case["goods_check"]:
             typer.echo(_goods_check(case))

@@ -16,7 +16,6 @@ from typing import Annotated, Any, Final, NoReturn
 import msgspec
 import typer
 from msgspec import Struct
-from rich.console import Console
 from rich.table import Table
 
 from chassis.clock import SystemClock
@@ -29,6 +28,7 @@ from chassis.postgres import Connection
 from chassis.processor import Kept
 from chassis.producer import Publisher
 from chassis.registry import codec_asking
+from cli import printing
 from cli.login import login
 from cli.reach import database, run, settings
 from schemas.events.command_results import CommandSettled
@@ -402,7 +402,7 @@ def _print(found: Sequence[Replay]) -> None:
             table.add_row(name, difference.field, difference.stored, difference.today)
     differing = sum(bool(one.differences) for one in found)
     missing = sum(bool(one.missing) for one in found)
-    console = Console(soft_wrap=True, markup=False)
+    console = printing.console()
     if differing:
         console.print(table)
     console.print(

@@ -18,9 +18,9 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from cli import printing
 from cli.doors import Refused, call
 from cli.login import login
 from cli.papers import (
@@ -139,7 +139,7 @@ def supply(
     table = Table(*names, box=None)
     for one in found:
         table.add_row(*("-" if one[name] is None else str(one[name]) for name in names))
-    Console(soft_wrap=True, markup=False).print(table)
+    printing.console().print(table)
 
 
 @app.command()

@@ -19,6 +19,7 @@ from rich.progress import track
 from rich.table import Table
 
 from chassis.clock import SystemClock
+from cli import printing
 from cli.doors import Refused, call
 from cli.login import login
 from cli.papers import Actor, Url, end
@@ -155,7 +156,7 @@ def _list(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     table = Table(*names, box=None)
     for one in found:
         table.add_row(*(str(one[name]) for name in names))
-    Console(soft_wrap=True, markup=False).print(table)
+    printing.console().print(table)
 
 
 def _ask(method: str, url: str, **request: Any) -> Any:
