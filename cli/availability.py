@@ -36,10 +36,10 @@ def offers(sku: Sku, as_json: AsJson = False, url: Url = "") -> None:
         return
     for told in said["told"]:
         title = f"{sku}：可售 {told['for_sale']} 件（库存变化 {told['stock_changed_at'][:19]}Z）"
-        table = Table("渠道", "渠道可售", "规则", title=title)
+        table = Table(*printing.keys("渠道"), "渠道可售", "规则", title=title)
         for one in told["offers"]:
             table.add_row(one["channel"], str(one["quantity"]), one["rule"])
-        printing.console().print(table)
+        printing.show(table)
     if not said["told"]:
         typer.echo(f"{sku}：还没有算过", err=True)
 
@@ -68,10 +68,10 @@ def safety(
     if as_json:
         typer.echo(msgspec.json.encode(said["stocks"]).decode())
         return
-    table = Table("仓库", "安全库存", "谁", "何时", title=sku)
+    table = Table(*printing.keys("仓库"), "安全库存", "谁", "何时", title=sku)
     for one in said["stocks"]:
         table.add_row(one["warehouse"], str(one["pieces"]), one["actor"], one["changed_at"][:19])
-    printing.console().print(table)
+    printing.show(table)
 
 
 @app.command()
@@ -97,13 +97,15 @@ def quotas(
     if as_json:
         typer.echo(msgspec.json.encode(said["rows"]).decode())
         return
-    table = Table("仓库", "配额", "份额", "已占", "已发", "专留", "还可占", title=sku)
+    table = Table(
+        *printing.keys("仓库", "配额"), "份额", "已占", "已发", "专留", "还可占", title=sku
+    )
     for row in said["rows"]:
         for one in row["shares"]:
             numbers = (str(one[name]) for name in ("held", "sent", "kept", "left"))
             share = f"{one['pieces']} 件" if "pieces" in one else f"{one['percent']}%"
             table.add_row(row["warehouse"], one["quota"], share, *numbers)
-    printing.console().print(table)
+    printing.show(table)
     if not said["rows"]:
         typer.echo(f"{sku}：没有硬配额，或还没有占过货", err=True)
 

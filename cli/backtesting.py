@@ -135,7 +135,7 @@ def _print(scores: Sequence[Score], skus: int, horizon: int, *, synthetic: bool)
     for one in scores:
         numbers = (f"{one.mase:.3f}", f"{one.wape:.1%}", f"{one.bias:+.1%}")
         table.add_row(one.demand_class, one.forecaster, str(one.skus), str(one.origins), *numbers)
-    console.print(table)
+    printing.show(table)
     if not scores:
         console.print("no SKU has enough days")
     elif beats(scores):

@@ -100,7 +100,9 @@ def inspect(  # noqa: PLR0913 — each is an option of the command line
 
 def of_sku(batches: Sequence[asyncpg.Record]) -> Table:
     """The batches of one SKU, those that expire first on top."""
-    table = Table("仓库", "批次", "生产", "到期", "件数", "待检", "状态", "依据", title="批次")
+    table = Table(
+        *printing.keys("仓库", "批次"), "生产", "到期", "件数", "待检", "状态", "依据", title="批次"
+    )
     for one in batches:
         table.add_row(
             *(one["warehouse"], one["batch"]),
@@ -148,20 +150,30 @@ def _show(
         shown = msgspec.json.encode({"batch": number, "there": rows, "sent": sent})
         typer.echo(msgspec.json.format(shown))
         return
-    console = printing.console()
-    there = Table("仓库", "SKU", "到期", "件数", "状态", "已承诺、无货可发", title=f"批次 {number}")
+    there = Table(
+        *printing.keys("仓库", "SKU"),
+        "到期",
+        "件数",
+        "状态",
+        "已承诺、无货可发",
+        title=f"批次 {number}",
+    )
     for row in rows:
         there.add_row(
             *(row["warehouse"], row["sku"], str(row["expires_on"] or "—"), str(row["on_hand"])),
             *(STANDINGS[row["standing"]], str(row["promised_beyond"])),
         )
-    console.print(there)
+    printing.show(there)
     gone = Table(
-        "订单", "来源", "SKU", "件数", "包裹", "发出", title=f"在买家手里（{len(sent)} 单）"
+        *printing.keys("订单", "来源", "SKU"),
+        "件数",
+        *printing.keys("包裹"),
+        "发出",
+        title=f"在买家手里（{len(sent)} 单）",
     )
     for one in sent:
         gone.add_row(
             *(one["order_id"], one["reference"] or "", one["sku"], str(one["pieces"])),
             *(" ".join(one["parcels"]), f"{one['at']:%Y-%m-%d %H:%M:%S}Z"),
         )
-    console.print(gone)
+    printing.show(gone)

@@ -143,19 +143,26 @@ def _print(verdict: Verdict) -> None:
             f"from the one before: {one.expected} pieces expected, it says {one.stated}"
         )
     if verdict.differences:
-        table = Table("warehouse", "SKU", "on hand", "ledger", "reserved", "held", box=None)
+        table = Table(
+            *printing.keys("warehouse", "SKU"), "on hand", "ledger", "reserved", "held", box=None
+        )
         for row in verdict.differences:
             numbers = (row.on_hand, row.booked, row.reserved, row.held)
             table.add_row(row.warehouse, row.sku, *map(str, numbers))
-        console.print(table)
+        printing.show(table)
     if verdict.batches:
         table = Table(
-            *("warehouse", "SKU", "batch", "on hand", "ledger", "withheld", "ledger"), box=None
+            *printing.keys("warehouse", "SKU", "batch"),
+            "on hand",
+            "ledger",
+            "withheld",
+            "ledger",
+            box=None,
         )
         for batch in verdict.batches:
             sums = (batch.on_hand, batch.booked, batch.withheld, batch.booked_withheld)
             table.add_row(batch.warehouse, batch.sku, batch.batch or "all", *map(str, sums))
-        console.print(table)
+        printing.show(table)
     _print_kept(console, verdict)
     summary = f"{verdict.entries} entries, {verdict.rows} rows: "
     if verdict.closes:
@@ -169,22 +176,22 @@ def _print_kept(console: Console, verdict: Verdict) -> None:
     """What is kept for channels, orders and campaigns, where it is off."""
     if verdict.uses:
         table = Table(
-            *("warehouse", "SKU", "campaign", "channel"),
+            *printing.keys("warehouse", "SKU", "campaign", "channel"),
             *("counted held", "held", "counted sent", "sent"),
             box=None,
         )
         for use in verdict.uses:
             sums = (use.counted_held, use.held, use.counted_sent, use.sent)
             table.add_row(use.warehouse, use.sku, use.campaign, use.channel, *map(str, sums))
-        console.print(table)
+        printing.show(table)
         console.print("to count them anew: danshu inventory quotas SKU --restart")
     if verdict.promises:
         names = ("promised", "live", "outstanding", "ordered", "set_aside", "came")
-        table = Table("warehouse", "SKU", "purchase order", *names, box=None)
+        table = Table(*printing.keys("warehouse", "SKU", "purchase order"), *names, box=None)
         for line in verdict.promises:
             sums = tuple(getattr(line, name) for name in names)
             table.add_row(line.warehouse, line.sku, line.purchase_no, *map(str, sums))
-        console.print(table)
+        printing.show(table)
         for line in verdict.promises:
             if line.order_id:
                 console.print(
@@ -192,11 +199,13 @@ def _print_kept(console: Console, verdict: Verdict) -> None:
                     f"{line.order_id} is the first order whose promise it does not count"
                 )
     if verdict.allotted:
-        table = Table("warehouse", "SKU", "set aside otherwise", "kept too little", box=None)
+        table = Table(
+            *printing.keys("warehouse", "SKU"), "set aside otherwise", "kept too little", box=None
+        )
         for allotted in verdict.allotted:
             pieces = (str(allotted.differing), str(allotted.lacking))
             table.add_row(allotted.warehouse, allotted.sku, *pieces)
-        console.print(table)
+        printing.show(table)
 
 
 def _verdict() -> Verdict:

@@ -38,13 +38,24 @@ def list_campaigns(as_json: AsJson = False, url: Url = "") -> None:
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
         return
-    table = Table("活动号", "名称", "状态", "渠道", "开始", "结束", "留出", "已占", "已发", "未售")
+    table = Table(
+        *printing.keys("活动号"),
+        "名称",
+        "状态",
+        "渠道",
+        "开始",
+        "结束",
+        "留出",
+        "已占",
+        "已发",
+        "未售",
+    )
     for one in found:
         sums = (
             sum(line[name] for line in one["lines"]) for name in ("pieces", "held", "sent", "left")
         )
         table.add_row(*_head(one), *map(str, sums))
-    printing.console().print(table)
+    printing.show(table)
 
 
 @app.command("campaign")
@@ -57,11 +68,13 @@ def show_campaign(campaign: Number, as_json: AsJson = False, url: Url = "") -> N
     number, name, state, channels, begins, ends = _head(one)
     only = "，限量" if one["exclusive"] else ""
     title = f"{number} {name}：{state}，{channels}，{begins} 至 {ends}{only}"
-    table = Table("仓库", "SKU", "留出", "专留", "已占", "已发", "未售", "退回", title=title)
+    table = Table(
+        *printing.keys("仓库", "SKU"), "留出", "专留", "已占", "已发", "未售", "退回", title=title
+    )
     for line in one["lines"]:
         names = ("pieces", "kept", "held", "sent", "left", "given_back")
         table.add_row(line["warehouse"], line["sku"], *(str(line[name]) for name in names))
-    printing.console().print(table)
+    printing.show(table)
     for warehouse, sku, pieces in one["left_out"]:
         typer.echo(f"{warehouse} {sku}：要留 {pieces} 件，没有可留的")
 
@@ -114,8 +127,18 @@ def close_campaign(campaign: Number, *, reason: Reason, actor: Actor = "", url: 
 
 def of_sku(rows: Sequence[Any]) -> Table:
     """What is set aside of a SKU for open campaigns, by warehouse."""
-    names = ("活动号", "渠道", "仓库", "状态", "开始", "结束", "留出", "已占", "已发")
-    table = Table(*names, title="活动库存")
+    table = Table(
+        *printing.keys("活动号"),
+        "渠道",
+        *printing.keys("仓库"),
+        "状态",
+        "开始",
+        "结束",
+        "留出",
+        "已占",
+        "已发",
+        title="活动库存",
+    )
     for one in rows:
         table.add_row(
             one["campaign"],

@@ -62,9 +62,17 @@ def list_letters(
     if not found:
         typer.echo("no dead letters")
         return
-    table = Table("id", box=None)
-    for heading in ("processor", "record", "key", "v", "code", "position", "died"):
-        table.add_column(heading, overflow="fold")
+    table = Table(
+        *printing.keys("id"),
+        "processor",
+        "record",
+        *printing.keys("key"),
+        "v",
+        *printing.keys("code"),
+        "position",
+        "died",
+        box=None,
+    )
     for one in found:
         again = f"  redriven by {one.redriven_by or '?'}" if one.redriven_at else ""
         table.add_row(
@@ -77,7 +85,7 @@ def list_letters(
             one.position,
             f"{one.dead_at:%m-%d %H:%M:%S}Z",
         )
-    printing.console().print(table)
+    printing.show(table)
 
 
 @app.command()

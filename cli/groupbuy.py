@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import msgspec
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from chassis.clock import SystemClock
 from chassis.errors import StartRefused
@@ -49,6 +49,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 REFUSED, UNKNOWN = 1, 2
 FILE_BYTES_MAX: Final = 256 * 1024
+COPIED: Final = frozenset({"编号", "SKU", "自提点编号", "团长", "接龙号", "订单号"})
 T = TypeVar("T")
 
 CampaignId = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id.")]
@@ -238,10 +239,11 @@ def _print_plan(found: PurchasePlan) -> None:
 
 
 def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    table = Table(*head, title=title or None)
+    names = (Column(one, no_wrap=one in COPIED) for one in head)
+    table = Table(*names, title=title or None)
     for row in rows:
         table.add_row(*row)
-    printing.console().print(table)
+    printing.show(table)
 
 
 def _print_json(value: Any) -> None:

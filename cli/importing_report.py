@@ -16,6 +16,7 @@ from rich.table import Table
 
 from chassis.crypto import mask_name, mask_phone
 from chassis.money import yuan_text
+from cli import printing
 from services.ingest.domain.model import PiiKind
 from services.ingest.imports import reader
 from services.ingest.imports.document import ImportedOrder
@@ -121,7 +122,7 @@ def _is_awaited(order: ImportedOrder) -> bool:
 
 
 def _print_mapping(console: Console, survey: Survey) -> None:
-    table = Table("字段", "文件里的列", title="对应关系", title_justify="left")
+    table = Table("字段", "文件里的列", title="对应关系")
     columns = survey.columns
     for field, title in FIELDS.items():
         if field in columns.at:
@@ -131,15 +132,15 @@ def _print_mapping(console: Console, survey: Survey) -> None:
         for place, name in enumerate(columns.headers)
         if name and place not in columns.at.values()
     ]
-    console.print(table)
+    printing.show(table, stderr=console.stderr)
     if unused:
         console.print(f"没有用到的列：{'、'.join(unused)}", style="dim")
 
 
 def _print_orders(console: Console, orders: Iterable[ImportedOrder]) -> None:
     table = Table(
-        "行", "订单号", "状态", "商品 × 件数", "应付", "运费", "收件人", "地区",
-        title=f"前 {PREVIEW_ORDERS} 单", title_justify="left",
+        "行", *printing.keys("订单号"), "状态", "商品 × 件数", "应付", "运费", "收件人", "地区",
+        title=f"前 {PREVIEW_ORDERS} 单",
     )  # fmt: skip
     for order in orders:
         found = reader.normalised(order, "").order
@@ -159,7 +160,7 @@ def _print_orders(console: Console, orders: Iterable[ImportedOrder]) -> None:
             f"{name} {phone}".strip() or "（无）",
             f"{to.province} {to.city} {to.district}".strip(),
         )
-    console.print(table)
+    printing.show(table, stderr=console.stderr)
 
 
 def _print_errors(console: Console, refused: Sequence[RefusedOrder]) -> None:
@@ -176,7 +177,7 @@ def summary(console: Console, done: Done, reasons: Counter[str], *, dry_run: boo
     console.print("演练结果，什么都没有写入" if dry_run else "导入完成")
     table = Table("读到", "新订单", "已有", "被拒")
     table.add_row(str(done.orders_done), str(done.fresh), str(done.known), str(done.refused))
-    console.print(table)
+    printing.show(table, stderr=console.stderr)
     for reason, count in reasons.most_common():
         console.print(f"  {count} × {reason}")
 
@@ -186,4 +187,4 @@ def presets(console: Console, known: Sequence[Loaded]) -> None:
     table = Table("预设", "渠道", "读什么")
     for one in known:
         table.add_row(one.name, one.preset.channel or "任何", one.preset.title)
-    console.print(table)
+    printing.show(table, stderr=console.stderr)

@@ -105,10 +105,11 @@ def shops(
     if not rows:
         typer.echo("no shop has ever been polled")
         return
-    table = Table(*ShopRow.__struct_fields__, box=None)
+    names = ShopRow.__struct_fields__[2:]
+    table = Table(*printing.keys("channel", "shop"), *names, box=None)
     for row in rows:
         table.add_row(*map(str, msgspec.structs.astuple(row)))
-    printing.console().print(table)
+    printing.show(table)
 
 
 @app.command()

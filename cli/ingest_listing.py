@@ -66,7 +66,9 @@ def list_listings(
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
         return
-    table = Table("渠道", "店铺", "渠道SKU", "商家编码", "应有", "已回传", "结果", box=None)
+    table = Table(
+        *printing.keys("渠道", "店铺", "渠道SKU", "商家编码"), "应有", "已回传", "结果", box=None
+    )
     for one in found:
         table.add_row(
             one.channel,
@@ -77,7 +79,7 @@ def list_listings(
             _number(one.told),
             f"{one.outcome} {one.reason}".strip() + ("（待回传）" if one.due else ""),
         )
-    printing.console().print(table)
+    printing.show(table)
 
 
 @app.command("set")

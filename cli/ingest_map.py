@@ -31,6 +31,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 T = TypeVar("T")
 
 REFUSED, UNUSABLE = 1, 2
+NAMED: Final = ("channel", "shop", "sku id", "code")
 TIMEOUT_S: Final = 30.0
 FILE_BYTES_MAX: Final = 8_000_000
 REASONS: Final = {"no_merchant_code": "没有商家编码", "unknown_sku": "商家编码不是已知SKU"}
@@ -69,7 +70,7 @@ def list_mappings(
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
         return
-    table = Table("no", "channel", "shop", "sku id", "code", "is", "by", "since", box=None)
+    table = Table(*printing.keys("no"), *printing.keys(*NAMED), "is", "by", "since", box=None)
     for one in found:
         table.add_row(
             str(one.mapping_id),
@@ -160,7 +161,7 @@ def unmatched(
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
         return
-    table = Table("channel", "shop", "sku id", "code", "title", "why", "orders", "since", box=None)
+    table = Table(*printing.keys(*NAMED), "title", "why", "orders", "since", box=None)
     for one in found:
         table.add_row(
             one.channel,
@@ -254,7 +255,7 @@ def _print(table: Table, found: Sequence[object], none: str) -> None:
     if not found:
         typer.echo(none)
         return
-    printing.console().print(table)
+    printing.show(table)
 
 
 def _refuse(why: str) -> NoReturn:

@@ -86,20 +86,27 @@ def show(
     if not levels:
         typer.echo(f"danshu: 没有 SKU {sku}", err=True)
         raise typer.Exit(UNKNOWN)
-    console = printing.console()
-    table = Table("仓库", "实物", "预占", "不可售", "可用", "其中专留", title=sku)
+    table = Table(*printing.keys("仓库"), "实物", "预占", "不可售", "可用", "其中专留", title=sku)
     for level in levels:
         numbers = (level[name] for name in ("on_hand", "reserved", "withheld", "available", "kept"))
         table.add_row(level["warehouse"], *map(str, numbers))
-    console.print(table)
+    printing.show(table)
     if shelves:
-        console.print(batches.of_sku(shelves))
-    console.print(_holds(holds))
+        printing.show(batches.of_sku(shelves))
+    printing.show(_holds(holds))
     if set_aside:
-        console.print(campaigns.of_sku(set_aside))
+        printing.show(campaigns.of_sku(set_aside))
     if coming or told:
-        console.print(presale.of_sku(sku, coming, told))
-    ledger = Table("时间", "仓库", "类型", "件数", "结存", "批次", "单据", title="最近流水")
+        printing.show(presale.of_sku(sku, coming, told))
+    ledger = Table(
+        "时间",
+        *printing.keys("仓库"),
+        "类型",
+        "件数",
+        "结存",
+        *printing.keys("批次", "单据"),
+        title="最近流水",
+    )
     for entry in entries:
         ledger.add_row(
             f"{entry['at']:%Y-%m-%d %H:%M:%S}Z",
@@ -110,14 +117,16 @@ def show(
             entry["batch"],
             entry["document_no"],
         )
-    console.print(ledger)
+    printing.show(ledger)
 
 
 def _holds(holds: Sequence[asyncpg.Record]) -> Table:
     """Those that end first, with the whole number in the title."""
     count = holds[0]["holds"] if holds else 0
     first = f"，最早到期的 {len(holds)} 笔" if count > len(holds) else ""
-    table = Table("占用者", "来源", "仓库", "件数", "到期", title=f"占用（{count} 笔{first}）")
+    table = Table(
+        *printing.keys("占用者", "来源", "仓库"), "件数", "到期", title=f"占用（{count} 笔{first}）"
+    )
     for hold in holds:
         ends = hold["expires_at"]
         table.add_row(

@@ -43,12 +43,14 @@ def list_positions(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
         return
-    table = Table("processor", "topic", "partition", "next", "Kafka has", "lost", box=None)
+    table = Table(
+        *printing.keys("processor", "topic"), "partition", "next", "Kafka has", "lost", box=None
+    )
     for one in found:
         kept = f"{one.first} to {one.end}"
         at = (one.processor, one.topic, str(one.partition), str(one.next))
         table.add_row(*at, kept, str(one.lost() or ""))
-    printing.console().print(table)
+    printing.show(table)
 
 
 @app.command()

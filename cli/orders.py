@@ -71,7 +71,7 @@ def explain(order_id: OrderId) -> None:
     console.print(f"{order.channel} / {order.shop} / {order.channel_order_no}")
     _print_waiting(console, order)
     _print_rules(console, order)
-    _print_audit(console, order)
+    _print_audit(order)
     if order.audit_fault:
         console.print(f"审计链不完整：{order.audit_fault}", style="red")
         raise typer.Exit(REFUSED)
@@ -202,8 +202,18 @@ def _print_rules(console: Console, order: OrderView) -> None:
     console.print(f"库存 {stock_said} {order.warehouse}；包裹 {parcel_said}")
 
 
-def _print_audit(console: Console, order: OrderView) -> None:
-    table = Table("#", "时间 (UTC)", "操作", "从", "到", "谁", "依据", "规则", "说明", box=None)
+def _print_audit(order: OrderView) -> None:
+    table = Table(
+        "#",
+        "时间 (UTC)",
+        "操作",
+        "从",
+        "到",
+        "谁",
+        *printing.keys("依据", "规则"),
+        "说明",
+        box=None,
+    )
     for entry in order.audit:
         table.add_row(
             str(entry.seq),
@@ -216,7 +226,7 @@ def _print_audit(console: Console, order: OrderView) -> None:
             entry.rule,
             entry.detail,
         )
-    console.print(table)
+    printing.show(table)
 
 
 if __name__ == "__main__":

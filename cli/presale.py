@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.table import Column, Table
+from rich.table import Table
 
 from cli import printing
 from cli.doors import Refused, call
@@ -38,18 +38,16 @@ def expected(
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found)))
         return
-    names = (
-        "SKU",
-        "采购单",
-        "仓库",
+    table = Table(
+        *printing.keys("SKU", "采购单", "仓库"),
         "预计到货",
         "未到",
         "已答应",
         "其中已到",
         "无货可等",
         "还可答应",
+        box=None,
     )
-    table = Table(*names, box=None)
     for one in found:
         free = "，".join(f"{may['channel']} {may['pieces']}" for may in one["promisable"])
         counted = (one[name] for name in ("outstanding", "promised", "came", "uncarried"))
@@ -61,11 +59,10 @@ def expected(
             *map(str, counted),
             free or "不预售",
         )
-    console = printing.console()
-    console.print(table)
+    printing.show(table)
     orders = [one for code in sku for one in _ask("/promises", url, {"sku": code})]
     if orders:
-        console.print(_orders(orders))
+        printing.show(_orders(orders))
 
 
 @app.command()
@@ -81,7 +78,7 @@ def promises(
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found)))
     elif found:
-        printing.console().print(_orders(found))
+        printing.show(_orders(found))
     else:
         typer.echo("no order waits for what was promised" + (" too long" if late else ""))
 
@@ -91,8 +88,7 @@ def of_sku(
 ) -> Table:
     """What is on order of a SKU, what of it is promised and for when, and what may still be. As inventory told it last."""
     names = ("供应商", "仓库", "未到件数", "预计到货", "已预售", "答应发货", "还可预售")
-    # Whole, however narrow the terminal: it is what people copy.
-    table = Table(Column("采购单", no_wrap=True), *names, title="采购在途与预售")
+    table = Table(*printing.keys("采购单"), *names, title="采购在途与预售")
     told = {(one.purchase_no, one.warehouse): one for one in receipts}
     for one in purchases:
         pieces = str(dict(one.outstanding)[sku])
@@ -122,7 +118,14 @@ def _promised(known: ExpectedReceipt | None) -> tuple[str, str, str]:
 
 
 def _orders(found: list[Any]) -> Table:
-    table = Table("订单", "SKU", "件数", "仓库", "采购单", "预计到货", "答应发货", box=None)
+    table = Table(
+        *printing.keys("订单", "SKU"),
+        "件数",
+        *printing.keys("仓库", "采购单"),
+        "预计到货",
+        "答应发货",
+        box=None,
+    )
     for one in found:
         table.add_row(
             one["order_id"],

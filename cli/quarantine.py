@@ -65,11 +65,7 @@ def list_entries(
     if not found:
         typer.echo("nothing waits")
         return
-    table = Table(box=None)
-    # Keys are copied from here: they are never cut.
-    table.add_column("entry", no_wrap=True)
-    for heading in ("state", "reasons", "seen", "first", "last"):
-        table.add_column(heading, overflow="fold")
+    table = Table(*printing.keys("entry"), "state", "reasons", "seen", "first", "last", box=None)
     for one in found:
         table.add_row(
             one["key"],
@@ -79,7 +75,7 @@ def list_entries(
             _short(one["first_seen_at"]),
             _short(one["last_seen_at"]),
         )
-    printing.console().print(table)
+    printing.show(table)
 
 
 @app.command()

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from cli import printing
 from cli.doors import Refused, call
@@ -25,6 +25,7 @@ from services.inventory.settings import InventorySettings
 app = typer.Typer(add_completion=False)
 
 COLUMNS = ("warehouse", "sku", "book", "outside", "difference", "hint", "documents", "closed_by")
+COPIED = ("warehouse", "sku", "documents")
 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="The differences as CSV.")]
@@ -160,10 +161,11 @@ def _print(report: Any, as_json: bool, as_csv: bool) -> None:
             f"({ppm // 10_000}.{ppm % 10_000:04d} %); tasks: {tasks_opened} ({one['rule']})"
         )
     if report["differences"]:
-        table = Table(*COLUMNS, box=None)
+        names = (Column(one, no_wrap=one in COPIED) for one in COLUMNS)
+        table = Table(*names, box=None)
         for one in report["differences"]:
             table.add_row(*map(str, _cells(one)))
-        console.print(table)
+        printing.show(table)
 
 
 def _cells(one: Any) -> tuple[Any, ...]:

@@ -22,7 +22,6 @@ from services.refunds.settings import RefundsSettings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-REFUND_ID_CHARS: Final = 28
 STATES: Final = {
     "awaiting_approval": "待审批",
     "awaiting_goods": "待货物确认",
@@ -83,14 +82,20 @@ def show(order: str, url: Url = "") -> None:
     if not found and not doubts:
         typer.echo(f"{order}: no refunds")
         return
-    table = Table(box=None)
-    # The refund's number is copied from here: it is never cut. An amount stays beside its currency; the others may fold.
-    table.add_column("refund", no_wrap=True, min_width=REFUND_ID_CHARS)
-    for title in ("state", "tier", "amount", "approvals", "payout", "requested"):
-        table.add_column(title, overflow="fold", no_wrap=title == "amount")
+    # An amount stays beside its currency.
+    table = Table(
+        *printing.keys("refund"),
+        "state",
+        "tier",
+        *printing.keys("amount"),
+        "approvals",
+        "payout",
+        "requested",
+        box=None,
+    )
     for case in found:
         _add_row(table, case)
-    printing.console().print(table)
+    printing.show(table)
     for case in found:
         if case["goods_check"]:
             typer.echo(_goods_check(case))

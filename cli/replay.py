@@ -395,7 +395,7 @@ def _keeping() -> Keeping:
 
 
 def _print(found: Sequence[Replay]) -> None:
-    table = Table("order", "field", "stored", "today", box=None)
+    table = Table(*printing.keys("order", "field"), "stored", "today", box=None)
     for one in found:
         for difference in one.differences:
             name = one.order_id or one.source_key
@@ -404,7 +404,7 @@ def _print(found: Sequence[Replay]) -> None:
     missing = sum(bool(one.missing) for one in found)
     console = printing.console()
     if differing:
-        console.print(table)
+        printing.show(table)
     console.print(
         f"{len(found)} orders read again, {differing} read otherwise, "
         f"{missing} of which not every payload is kept any more"

@@ -136,10 +136,10 @@ def supply(
         typer.echo(msgspec.json.format(msgspec.json.encode(found)))
         return
     names = (*SUPPLY_TEXTS, *SUPPLY_NUMBERS, "changed_by")
-    table = Table(*names, box=None)
+    table = Table(*printing.keys(*SUPPLY_TEXTS), *names[len(SUPPLY_TEXTS) :], box=None)
     for one in found:
         table.add_row(*("-" if one[name] is None else str(one[name]) for name in names))
-    printing.console().print(table)
+    printing.show(table)
 
 
 @app.command()

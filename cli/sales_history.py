@@ -153,10 +153,10 @@ def _list(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
         )
         return
     names = ("warehouse", "sku", "first_day", "last_day", "known_days", "pieces", "changed_by")
-    table = Table(*names, box=None)
+    table = Table(*printing.keys(*names[:2]), *names[2:], box=None)
     for one in found:
         table.add_row(*(str(one[name]) for name in names))
-    printing.console().print(table)
+    printing.show(table)
 
 
 def _ask(method: str, url: str, **request: Any) -> Any:
