@@ -104,6 +104,12 @@ class PrivateDirectoryUnsafe(StackError):
     """
 
 
+class DataOutOfReach(StackError):
+    """Run the command as the user who owns that directory, or let the user named above enter the
+    directories that lead to it. To begin anew without these data: `danshu down --wipe`.
+    """
+
+
 class ServerWontStop(StackError):
     """A process ignored even SIGKILL, so it hangs in the kernel, mostly on a dead disk or network
     file system. Only a restart of the machine ends it.

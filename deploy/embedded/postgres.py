@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.embedded.errors import (
+    DataOutOfReach,
     EmbeddedExtraMissing,
     NoUnprivilegedUser,
     PlatformUnsupported,
@@ -211,10 +212,12 @@ def _place_data_where_reachable(site: Site, account: Account) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     if _can(account, "/bin/sh", "-c", 'cd "$1"', "sh", str(place.parent)):
         return
+    if (place / "PG_VERSION").exists():
+        raise DataOutOfReach(f"user {account.name} cannot enter {place}, which holds a cluster")
     private = _private_directory(site, account) / "data"
     private.mkdir(exist_ok=True, mode=0o700)
     os.chown(private, account.uid, account.gid)
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(place, ignore_errors=True)  # no cluster: what an `up` ended half-way
     place.symlink_to(private)
     site.on_progress(
         Progress(

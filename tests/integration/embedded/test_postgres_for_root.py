@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded import postgres
-from deploy.embedded.errors import NoUnprivilegedUser, PrivateDirectoryUnsafe
+from deploy.embedded.errors import DataOutOfReach, NoUnprivilegedUser, PrivateDirectoryUnsafe
 from deploy.embedded.progress import Progress, silent
 from deploy.embedded.server import Site
 from deploy.embedded.state import wipe_data
@@ -63,6 +63,19 @@ def test_data_nobody_can_reach_are_linked_elsewhere_and_it_is_said(site: Site) -
     assert not place.is_relative_to(site.home)
     assert [one.step for one in told] == ["note"]
     assert str(place) in told[0].detail
+
+
+def test_a_cluster_nobody_can_reach_any_more_is_left_alone_and_named(site: Site) -> None:
+    account = postgres._account()
+    assert account is not None
+    site.data_path.mkdir()
+    version = site.data_path / "PG_VERSION"
+    version.write_text("18\n")
+
+    with pytest.raises(DataOutOfReach, match=str(site.data_path)):
+        postgres._place_data_where_reachable(site, account)
+
+    assert version.read_text() == "18\n"
 
 
 def test_a_directory_prepared_by_somebody_else_is_refused(site: Site) -> None:
