@@ -99,14 +99,26 @@ class NoUnprivilegedUser(StackError):
 
 
 class PrivateDirectoryUnsafe(StackError):
-    """Remove the directory named above if it is yours, or set TMPDIR to a directory that only
-    trusted users can write and everyone can enter.
+    """Remove the directory named above if it is yours, or, if it lies in the temporary directory,
+    set TMPDIR to a directory that only trusted users can write and everyone can enter.
     """
 
 
 class DataOutOfReach(StackError):
     """Run the command as the user who owns that directory, or let the user named above enter the
     directories that lead to it. To begin anew without these data: `danshu down --wipe`.
+    """
+
+
+class DataOfAnEarlierHome(StackError):
+    """A home in the same place was removed without its data. `danshu down --wipe` removes them and
+    begins anew; to have them, move the directory named above away first.
+    """
+
+
+class KeptDataGone(StackError):
+    """Put them back from a copy, or begin anew with `danshu down --wipe`, which also removes what the
+    other servers kept beside them.
     """
 
 

@@ -4,8 +4,9 @@ Anyone on this machine can connect, which suits a trial and a test run; a produc
 somebody else's server, named by DANSHU_POSTGRES_URL.
 
 Postgres refuses root. Started by root it runs as DANSHU_POSTGRES_USER or `nobody`; where that user
-cannot enter the clone, its data (and, if need be, its programs) live in a private directory under
-the system's temporary directory, which the home's `data/postgres` links to.
+cannot enter the clone, its data live in a private directory under the system's temporary directory,
+or under /var/lib if they are to be kept, which the home's `data/postgres` links to. If need be copies
+of its programs lie in the temporary one.
 """
 
 import hashlib
@@ -21,8 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from deploy.embedded.errors import (
+    DataOfAnEarlierHome,
     DataOutOfReach,
     EmbeddedExtraMissing,
+    KeptDataGone,
     NoUnprivilegedUser,
     PlatformUnsupported,
     PrivateDirectoryUnsafe,
@@ -35,6 +38,7 @@ from deploy.embedded.server import Launch, Server, Site, unfinished
 
 ROLE = "danshu"
 DATABASE = "danshu"
+LASTING = Path("/var/lib")  # a temporary directory is emptied when the machine starts
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 _QUERY_TIMEOUT_S = 5
 
@@ -190,7 +194,7 @@ def _reachable_programs(site: Site, account: Account, programs: Path) -> Path:
         return programs
     # As in site-packages: the programs find the wheel's shared libraries beside their package.
     package = programs.parent.parent
-    copies = _private_directory(site, account) / "programs"
+    copies = _private_directory(site, account, lasting=False) / "programs"
     copied = copies / package.name / programs.parent.name / programs.name
     if not copied.is_dir():
         shutil.rmtree(copies, ignore_errors=True)
@@ -205,33 +209,67 @@ def _reachable_programs(site: Site, account: Account, programs: Path) -> Path:
 def _place_data_where_reachable(site: Site, account: Account) -> None:
     place = site.data_path
     if place.is_symlink() and not place.exists():
+        if site.kept:
+            raise KeptDataGone(f"the data of {site.home} were in {place.readlink()} and are gone")
         place.unlink()  # the temporary directory was emptied
     if place.is_symlink():
-        _private_directory(site, account)
+        _check_private(place.readlink().parent, account)
+        if site.kept:
+            _move_where_it_lasts(site, account)
         return
     place.parent.mkdir(parents=True, exist_ok=True)
     if _can(account, "/bin/sh", "-c", 'cd "$1"', "sh", str(place.parent)):
         return
     if (place / "PG_VERSION").exists():
         raise DataOutOfReach(f"user {account.name} cannot enter {place}, which holds a cluster")
-    private = _private_directory(site, account) / "data"
+    private = _private_directory(site, account, lasting=site.kept) / "data"
+    if (private / "PG_VERSION").exists():
+        raise DataOfAnEarlierHome(f"{private} holds a cluster to which {site.home} has no link")
     private.mkdir(exist_ok=True, mode=0o700)
     os.chown(private, account.uid, account.gid)
     shutil.rmtree(place, ignore_errors=True)  # no cluster: what an `up` ended half-way
     place.symlink_to(private)
-    site.on_progress(
-        Progress(
-            server="postgres",
-            step="note",
-            detail=f"user {account.name} cannot enter {site.home}, so its data are in {private}",
-        )
-    )
+    _tell(site, f"user {account.name} cannot enter {site.home}, so its data are in {private}")
 
 
-def _private_directory(site: Site, account: Account) -> Path:
-    tag = hashlib.sha256(str(site.home).encode()).hexdigest()[:12]
-    private = Path(tempfile.gettempdir()).resolve() / f"danshu-postgres-{tag}"
-    private.mkdir(exist_ok=True, mode=0o755)
+def _move_where_it_lasts(site: Site, account: Account) -> None:
+    """Move linked data out of the temporary directory: they were not to be kept at first."""
+    before = site.data_path.readlink()
+    after = _private_directory(site, account, lasting=True) / "data"
+    if before == after:
+        return
+    shutil.rmtree(after, ignore_errors=True)  # of a move that was ended half-way
+    shutil.copytree(before, after, symlinks=True)
+    for copied in (after, *after.rglob("*")):
+        os.chown(copied, account.uid, account.gid, follow_symlinks=False)
+    os.sync()
+    link = unfinished(site.data_path)
+    link.symlink_to(after)
+    link.replace(site.data_path)
+    shutil.rmtree(before)
+    _tell(site, f"the data are to be kept, so they were moved from {before} to {after}")
+
+
+def _tell(site: Site, detail: str) -> None:
+    site.on_progress(Progress(server="postgres", step="note", detail=detail))
+
+
+def private_directories(home: Path) -> tuple[Path, Path]:
+    """Where root may put what belongs to a home: in the temporary directory, and where it lasts."""
+    tag = hashlib.sha256(str(home).encode()).hexdigest()[:12]
+    parents = Path(tempfile.gettempdir()).resolve(), LASTING.resolve()
+    passing, lasting = (parent / f"danshu-postgres-{tag}" for parent in parents)
+    return passing, lasting
+
+
+def _private_directory(site: Site, account: Account, *, lasting: bool) -> Path:
+    private = private_directories(site.home)[lasting]
+    _check_private(private, account)
+    return private
+
+
+def _check_private(private: Path, account: Account) -> None:
+    private.mkdir(parents=True, exist_ok=True, mode=0o755)
     found = private.lstat()
     # Anyone may have made it before us in a directory open to all.
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
@@ -239,7 +277,6 @@ def _private_directory(site: Site, account: Account) -> Path:
     private.chmod(0o755)  # whatever the umask was
     if not _can(account, "/bin/sh", "-c", 'cd "$1"', "sh", str(private)):
         raise PrivateDirectoryUnsafe(f"{account.name} cannot enter {private}")
-    return private
 
 
 def _can(account: Account, *argv: str) -> bool:

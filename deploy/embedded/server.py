@@ -19,6 +19,8 @@ class Site:
     cache: Path
     ports: Mapping[str, int]
     on_progress: OnProgress
+    kept: bool = False
+    """Whether the home's data are to outlive `down`, and the machine's next start."""
 
     @property
     def data_path(self) -> Path:

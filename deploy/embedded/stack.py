@@ -207,6 +207,7 @@ def _site(home: Path, recorded: StackState, server: Server, on_progress: OnProgr
         cache=cache_directory(),
         ports=recorded.ports[server.name],
         on_progress=on_progress,
+        kept=states.is_kept(home),
     )
 
 

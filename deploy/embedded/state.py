@@ -24,7 +24,7 @@ from deploy.embedded.errors import (
     UnknownServer,
 )
 from deploy.embedded.ports import LOOPBACK
-from deploy.embedded.postgres import DATABASE, ROLE
+from deploy.embedded.postgres import DATABASE, ROLE, private_directories
 from deploy.embedded.processes import Identity
 from deploy.embedded.registry import API_PATH
 
@@ -160,6 +160,8 @@ def wipe_data(home: Path) -> None:
     linked = home / "data" / "postgres"
     if linked.is_symlink():
         shutil.rmtree(linked.readlink().parent, ignore_errors=True)
+    for private in private_directories(home):
+        shutil.rmtree(private, ignore_errors=True)
     for name in ("data", "config", "scratch"):
         shutil.rmtree(home / name, ignore_errors=True)
 

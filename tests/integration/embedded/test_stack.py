@@ -9,6 +9,7 @@ import socket
 import socketserver
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from fastavro import parse_schema
 
 from chassis import registry
 from chassis.errors import Unavailable
-from deploy.embedded import stack
+from deploy.embedded import postgres, stack
 from deploy.embedded import state as states
 from deploy.embedded.errors import NotRunning, PortTaken, UnknownServer
 from deploy.embedded.processes import Identity, identify, is_alive, wait_until
@@ -40,8 +41,9 @@ CLONE = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home whose parents only its owner may enter, as in a clone under root's directory."""
+    monkeypatch.setattr(postgres, "LASTING", Path(tempfile.gettempdir()))
     yield tmp_path / "家 home"
     stack.down(tmp_path / "家 home", wipe=True)
 
