@@ -1,7 +1,8 @@
 """Maven artifacts of the embedded stack, pinned by sha256 in `artifacts.lock`, fetched once.
 
 Guarantees: a file has its final name in the cache only after its checksum was found right, two
-fetching processes do not disturb each other, and what arrived before a failure is kept.
+fetching processes do not disturb each other, and what arrived before a failure is kept. A listener
+that raises ends a fetch within a moment, whatever it waits for.
 
 `python -m deploy.embedded.artifacts` resolves the roots below anew and rewrites the lock file.
 """
@@ -14,8 +15,8 @@ import sys
 import tarfile
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,7 @@ ROOTS = {
 _ATTEMPTS = 3
 _PARALLEL_DOWNLOADS = 6
 _TIMEOUT_S = 60
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,12 +194,18 @@ class _Meter:
                 if int(fraction * 100) == self._told_percent:
                     return
                 self._told_percent = int(fraction * 100)
-            detail = f"{self._done_bytes / 1e6:.0f} of {self._total_bytes / 1e6:.0f} MB"
-            self._on_progress(
-                Progress(server=self._bundle, step="fetching", detail=detail, fraction=fraction)
-            )
+            self.tell()
 
         yield add
+
+    def tell(self) -> None:
+        """Tell how much has arrived, also when that is nothing new: a cancelled listener raises."""
+        done_bytes, total_bytes = self._done_bytes, self._total_bytes
+        detail = f"{done_bytes / 1e6:.0f} of {total_bytes / 1e6:.0f} MB"
+        fraction = min(1.0, done_bytes / total_bytes)
+        self._on_progress(
+            Progress(server=self._bundle, step="fetching", detail=detail, fraction=fraction)
+        )
 
 
 def _download_all(
@@ -205,15 +213,60 @@ def _download_all(
 ) -> None:
     meter = _Meter(missing[0].bundle, sum(one.size_bytes for one in missing), on_progress)
     incoming = next(iter(places.values())).parent.parent
-    with tempfile.TemporaryDirectory(prefix="incoming-", dir=incoming) as staging:
+    with tempfile.TemporaryDirectory(
+        prefix="incoming-",
+        dir=incoming,
+        ignore_cleanup_errors=True,  # what was given up may still write
+    ) as staging:
         context = _maven(Path(staging), meter.watch)
-        with ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
-            # list() hands on the first failure; files placed before it stay.
-            list(pool.map(lambda one: _download(context, one, places[one]), missing))
+        todo = deque(missing)
+        failures: list[BaseException] = []
+
+        def work() -> None:
+            while True:
+                try:
+                    one = todo.popleft()
+                except IndexError:
+                    return
+                try:
+                    _download(context, one, places[one], meter.tell)
+                except BaseException as error:  # noqa: BLE001  # handed on below
+                    todo.clear()
+                    failures.append(error)
+
+        _wait_for([work] * min(_PARALLEL_DOWNLOADS, len(missing)), meter.tell, todo.clear)
+    if failures:  # files placed before it stay
+        raise failures[0]
 
 
-def _download(context: "MavenContext", artifact: Artifact, place: Path) -> None:
+def _wait_for(
+    jobs: Sequence[Callable[[], None]],
+    heartbeat: Callable[[], None],
+    on_end: Callable[[], None],
+) -> None:
+    """Run jobs side by side until all have ended or `heartbeat` raises.
+
+    Then they are left to themselves: nothing wakes a thread that waits for a dead connection, and
+    neither the caller nor the end of the process shall wait for it.
+    """
+    threads = [threading.Thread(target=job, name="download", daemon=True) for job in jobs]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            while thread.is_alive():
+                heartbeat()
+                thread.join(_POLL_S)
+        heartbeat()
+    finally:
+        on_end()
+
+
+def _download(
+    context: "MavenContext", artifact: Artifact, place: Path, heartbeat: Callable[[], None]
+) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
+        heartbeat()
         try:
             arrived = _maven_artifact(context, artifact.coordinate).resolve()
         except (OSError, RuntimeError) as error:  # requests' errors are OSErrors

@@ -20,10 +20,15 @@ GOOD = b"a jar as pinned" * 1000
 PATH = "/org/example/thing/1.0/thing-1.0.jar"
 
 
+class Cancelled(Exception):
+    pass
+
+
 @dataclass(slots=True, kw_only=True)
 class Repository:
     files: dict[str, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    answers: threading.Event = field(default_factory=threading.Event)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -33,6 +38,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.repository.asked.append(self.path)
+        self.repository.answers.wait(60)
         body = self.repository.files.get(self.path)
         self.send_response(404 if body is None else 200)
         self.send_header("Content-Length", str(len(body or b"")))
@@ -47,6 +53,7 @@ class Handler(BaseHTTPRequestHandler):
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
     """A Maven repository, and a lock file which pins one jar of it."""
     served = Repository(files={PATH: GOOD})
+    served.answers.set()
     lock = tmp_path / "artifacts.lock"
     digest = hashlib.sha256(GOOD).hexdigest()
     lock.write_text(f"kafka org.example:thing:jar:1.0 {digest} {len(GOOD)}\n")
@@ -57,6 +64,10 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repo
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield served
+        served.answers.set()
+        for given_up in threading.enumerate():
+            if given_up.name == "download":
+                given_up.join(10)
         server.shutdown()
         thread.join()
     with warnings.catch_warnings():
@@ -93,6 +104,21 @@ def test_a_jar_damaged_in_the_cache_is_fetched_again(
     place.write_bytes(b"damaged")
     artifacts.fetch("kafka", cache=tmp_path / "cache", on_progress=silent)
     assert place.read_bytes() == GOOD
+
+
+def test_a_cancelled_fetch_ends_while_the_repository_is_silent(
+    repository: Repository, tmp_path: Path
+) -> None:
+    repository.answers.clear()
+
+    def cancelled_when_asked(_: Progress) -> None:
+        if repository.asked:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        artifacts.fetch("kafka", cache=tmp_path / "cache", on_progress=cancelled_when_asked)
+    assert not repository.answers.is_set()
+    assert len(repository.asked) == 1
 
 
 def test_a_missing_jar_names_itself_and_the_remedy(repository: Repository, tmp_path: Path) -> None:
