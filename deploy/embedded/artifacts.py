@@ -7,7 +7,6 @@ that raises ends a fetch within a moment, whatever it waits for.
 `python -m deploy.embedded.artifacts` resolves the roots below anew and rewrites the lock file.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -15,6 +14,7 @@ import sys
 import tarfile
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +29,7 @@ from deploy.embedded.errors import (
     HomeNotWritable,
     LockUnreadable,
 )
+from deploy.embedded.locks import try_lock
 from deploy.embedded.progress import OnProgress, Progress
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def fetch(
         LockUnreadable, HomeNotWritable: see there.
     """
     artifacts = [one for one in _read_lock(lock or LOCK_PATH) if one.bundle == bundle]
-    with _cache_lock(cache, bundle):
+    with _cache_lock(cache, bundle, on_progress):
         places = {one: cache / "artifacts" / one.filename for one in artifacts}
         missing = [one for one, place in places.items() if not _is_sound(one, place)]
         if missing:
@@ -118,7 +119,7 @@ def fetch_unpacked(bundle: str, *, cache: Path, on_progress: OnProgress) -> Path
     unpacked = cache / bundle / artifact.sha256[:12]
     if not unpacked.is_dir():
         (archive,) = fetch(bundle, cache=cache, on_progress=on_progress)
-        with _cache_lock(cache, bundle):
+        with _cache_lock(cache, bundle, on_progress):
             on_progress(Progress(server=bundle, step="fetching", detail="unpacking"))
             _unpack(archive, unpacked)
     return unpacked
@@ -164,14 +165,18 @@ def _is_sound(artifact: Artifact, path: Path) -> bool:
 
 
 @contextmanager
-def _cache_lock(cache: Path, bundle: str) -> Iterator[None]:
+def _cache_lock(cache: Path, bundle: str, on_progress: OnProgress) -> Iterator[None]:
     try:
         (cache / "artifacts").mkdir(parents=True, exist_ok=True)
         lock = (cache / f"{bundle}.lock").open("w")
     except OSError as error:
         raise HomeNotWritable(f"cache {cache}: {error.strerror} (DANSHU_CACHE names it)") from None
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        while not try_lock(lock):
+            # As a fraction it is shown once, however often it is told; a cancelled listener raises.
+            waiting = "waiting for another download"
+            on_progress(Progress(server=bundle, step="fetching", detail=waiting, fraction=0.0))
+            time.sleep(_POLL_S)
         yield
 
 

@@ -4,7 +4,6 @@ Guarantees: the file is replaced whole, never half written; only one command at 
 home.
 """
 
-import fcntl
 import os
 import shutil
 import time
@@ -23,6 +22,7 @@ from deploy.embedded.errors import (
     StateUnreadable,
     UnknownServer,
 )
+from deploy.embedded.locks import try_lock
 from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.postgres import DATABASE, ROLE, private_directories
 from deploy.embedded.processes import Identity
@@ -181,7 +181,7 @@ def locked(home: Path) -> Iterator[None]:
         raise HomeNotWritable(f"{error.filename or home}: {error.strerror}") from None
     with lock:
         deadline = time.monotonic() + _LOCK_PATIENCE_S
-        while not _try_lock(lock.fileno()):
+        while not try_lock(lock):
             if time.monotonic() > deadline:
                 raise StackBusy(f"another command holds {home / 'stack.lock'}")
             time.sleep(0.1)
@@ -215,11 +215,3 @@ def _named_port(variable: str) -> int | None:
     if not text.isdecimal() or not 0 < int(text) < 65_536:
         raise PortUnreadable(f"{variable} is {text!r}")
     return int(text)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

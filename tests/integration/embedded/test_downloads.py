@@ -121,6 +121,22 @@ def test_a_cancelled_fetch_ends_while_the_repository_is_silent(
     assert len(repository.asked) == 1
 
 
+def test_whoever_waits_for_another_download_says_so_and_can_be_cancelled(
+    repository: Repository, tmp_path: Path
+) -> None:
+    told: list[Progress] = []
+
+    def cancelled_at_the_second_time(progress: Progress) -> None:
+        told.append(progress)
+        if len(told) == 2:
+            raise Cancelled
+
+    with artifacts._cache_lock(tmp_path, "kafka", silent), pytest.raises(Cancelled):
+        artifacts.fetch("kafka", cache=tmp_path, on_progress=cancelled_at_the_second_time)
+    assert [one.detail for one in told] == ["waiting for another download"] * 2
+    assert repository.asked == []
+
+
 def test_a_missing_jar_names_itself_and_the_remedy(repository: Repository, tmp_path: Path) -> None:
     repository.files.clear()
     with pytest.raises(ArtifactUnreachable, match="thing") as refused:
