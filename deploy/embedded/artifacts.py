@@ -177,6 +177,9 @@ def _cache_lock(cache: Path, bundle: str, on_progress: OnProgress) -> Iterator[N
             waiting = "waiting for another download"
             on_progress(Progress(server=bundle, step="fetching", detail=waiting, fraction=0.0))
             time.sleep(_POLL_S)
+        # Whoever made these was killed, for this lock was free.
+        for left in (*cache.glob(f"incoming-{bundle}.*"), *(cache / bundle).glob("unpacking-*")):
+            shutil.rmtree(left, ignore_errors=True)
         yield
 
 
@@ -219,7 +222,7 @@ def _download_all(
     meter = _Meter(missing[0].bundle, sum(one.size_bytes for one in missing), on_progress)
     incoming = next(iter(places.values())).parent.parent
     with tempfile.TemporaryDirectory(
-        prefix="incoming-",
+        prefix=f"incoming-{missing[0].bundle}.",
         dir=incoming,
         ignore_cleanup_errors=True,  # what was given up may still write
     ) as staging:

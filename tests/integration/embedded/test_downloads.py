@@ -137,6 +137,20 @@ def test_whoever_waits_for_another_download_says_so_and_can_be_cancelled(
     assert repository.asked == []
 
 
+def test_what_a_killed_download_left_is_removed_and_not_what_another_bundles_has(
+    repository: Repository, tmp_path: Path
+) -> None:
+    left = [tmp_path / "incoming-kafka.1234abcd", tmp_path / "kafka" / "unpacking-1234abcd"]
+    others = tmp_path / "incoming-registry.1234abcd"
+    for one in (*left, others):
+        one.mkdir(parents=True)
+        (one / "half.jar").write_bytes(b"ha")
+    artifacts.fetch("kafka", cache=tmp_path, on_progress=silent)
+    assert not any(one.exists() for one in left)
+    assert not list(tmp_path.glob("incoming-kafka*"))
+    assert others.exists()
+
+
 def test_a_missing_jar_names_itself_and_the_remedy(repository: Repository, tmp_path: Path) -> None:
     repository.files.clear()
     with pytest.raises(ArtifactUnreachable, match="thing") as refused:
