@@ -128,6 +128,10 @@ class ServerWontStop(StackError):
     """
 
 
+class ProcessOfAnotherUser(StackError):
+    """Run the command as that user, who started the stack, or as root."""
+
+
 class NotRunning(StackError):
     """Start the stack first: `danshu up`."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from deploy.embedded.errors import ServerFailed, ServerWontStop
+from deploy.embedded.errors import ProcessOfAnotherUser, ServerFailed, ServerWontStop
 
 # The outer shell ends at once, so that init adopts the server; the inner one waits for the word
 # "go" on fd 3 and becomes the server. Standard error is the log.
@@ -105,6 +105,7 @@ def end(
 
     Raises:
         ServerWontStop: it outlived SIGKILL by ten seconds.
+        ProcessOfAnotherUser: only that user may end it.
     """
     if _send(identity, asked_by) and not wait_until(lambda: not is_alive(identity), patience_s):
         slay(identity)
@@ -115,6 +116,7 @@ def slay(identity: Identity) -> None:
 
     Raises:
         ServerWontStop: it is still there ten seconds later.
+        ProcessOfAnotherUser: only that user may end it.
     """
     if _send(identity, signal.SIGKILL) and not wait_until(lambda: not is_alive(identity), 10):
         raise ServerWontStop(f"process {identity.pid} does not end")
@@ -162,6 +164,8 @@ def _send(identity: Identity, which: signal.Signals) -> bool:
         os.kill(identity.pid, which)
     except ProcessLookupError:
         return False
+    except PermissionError:
+        raise ProcessOfAnotherUser(f"process {identity.pid} belongs to another user") from None
     return True
 
 
