@@ -55,8 +55,9 @@ def down(
 def status(
     output: Annotated[Output, typer.Option("--output", "-o")] = Output.TABLE,
 ) -> None:
-    """Show how the servers are doing; exit status 3 if one does not answer.
+    """Show how the servers are doing; exit status 3 unless all of them run and answer.
 
+    Where no stack was started it says so, with exit status 1.
     `-o env` prints the services' settings for `eval "$(danshu status -o env)"`.
     """
     home = stack.default_home()
@@ -75,7 +76,7 @@ def status(
             _print_status(servers)
             if addresses is not None:
                 _print_addresses(addresses)
-    if any(one.state != "running" for one in servers):
+    if addresses is None or any(one.state != "running" for one in servers):
         raise typer.Exit(3)
 
 
@@ -124,6 +125,10 @@ def _print_status(servers: tuple[stack.ServerStatus, ...]) -> None:
         ports = ", ".join(f"{name} {number}" for name, number in one.ports.items())
         state = f"[{colours[one.state]}]{one.state}[/]"
         table.add_row(one.title, state, str(one.pid), ports, one.log_path)
+    started = {one.name for one in servers}
+    for name, server in stack.SERVERS.items():
+        if name not in started:
+            table.add_row(server.title, "[red]not started[/]", "", "", "")
     _show(table)
 
 
