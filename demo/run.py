@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.live import Live
 
 from chassis.clock import SystemClock
+from demo import terminal
 from demo.checker import Report
 from demo.figures import Figures, Summary
 from demo.platform import Platform
@@ -71,8 +72,8 @@ class Demo:
         """Returns the summary; printing it is the caller's."""
         started_ms = self._clock.monotonic_ms()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop.set)
+        for number in terminal.heeded():
+            loop.add_signal_handler(number, self._end, number)
         users = json.dumps({"demo": hash_password(self._password)})
         platform = Platform(
             self._stack,
@@ -108,6 +109,11 @@ class Demo:
             return await figures.summary(report, seconds)
         raise AssertionError  # a task group does not swallow what ends it
 
+    def _end(self, number: signal.Signals) -> None:
+        if number == signal.SIGHUP:
+            terminal.let_go()
+        self._stop.set()
+
     def _tell_what_is_left(self, report: Report) -> None:
         now_ms = self._clock.monotonic_ms()
         if now_ms - self._told_ms >= PLAIN_PERIOD_S * 1000:
@@ -138,12 +144,12 @@ class Demo:
 
     async def _watch(self, figures: Figures, view: View) -> None:
         started_ms = self._clock.monotonic_ms()
-        terminal = self._console.is_terminal
+        watched = self._console.is_terminal
         live = Live(view.page(), console=self._console, screen=False, auto_refresh=False)
-        if not terminal:
+        if not watched:
             for name, address in view._addresses:  # noqa: SLF001 — one room
                 self._console.print(f"  {name:16} {address}", highlight=False)
-        with live if terminal else contextlib.nullcontext(), self._keys():
+        with live if watched else contextlib.nullcontext(), self._keys():
             while not self._stop.is_set():
                 at_s = (self._clock.monotonic_ms() - started_ms) / 1000
                 if self._seconds is not None and at_s >= self._seconds:
@@ -153,11 +159,11 @@ class Demo:
                 except (httpx2.HTTPError, OSError, asyncpg.PostgresError, KeyError) as error:
                     self._console.print(f"  (暂时读不到: {type(error).__name__})", highlight=False)
                 else:
-                    if terminal:
+                    if watched:
                         live.update(view.page(), refresh=True)
                     else:
                         self._console.print(view.line(), highlight=False, soft_wrap=True)
-                period_s = TERMINAL_PERIOD_S if terminal else PLAIN_PERIOD_S
+                period_s = TERMINAL_PERIOD_S if watched else PLAIN_PERIOD_S
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(period_s):
                         await self._stop.wait()
@@ -174,7 +180,14 @@ class Demo:
         tty.setcbreak(descriptor)
 
         def read() -> None:
-            if os.read(descriptor, 1) in {b"q", b"Q"}:
+            try:
+                key = os.read(descriptor, 1)
+            except OSError:
+                key = b""
+            if not key:  # the terminal was closed; this may be heard before SIGHUP
+                loop.remove_reader(descriptor)
+                self._end(signal.SIGHUP)
+            if key in {b"q", b"Q"}:
                 self._stop.set()
 
         loop.add_reader(descriptor, read)
@@ -182,7 +195,8 @@ class Demo:
             yield
         finally:
             loop.remove_reader(descriptor)
-            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+            with contextlib.suppress(termios.error):  # the terminal was closed
+                termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 def summary_line(summary: Summary) -> str:
