@@ -12,8 +12,7 @@ import typer
 
 from cli.bringup import listening
 from demo.figures import Summary
-from demo.home import demo_home, held
-from demo.processes import Supervisor
+from demo.home import demo_home, end_orphans, held
 from demo.run import RATE_PER_S, SECONDS, Demo, summary_line
 from deploy.embedded import stack
 
@@ -46,7 +45,7 @@ def demo(
 
 def _run(home: Path, *, seconds: float | None, rate_per_s: float, keep: bool) -> Summary:
     # A run begins with empty books: what a killed run left would look like orders from nowhere.
-    Supervisor(home / "run" / "logs").end_orphans()
+    end_orphans(home)
     shutil.rmtree(home / "run", ignore_errors=True)
     with listening() as on_progress:
         stack.down(home, wipe=True, on_progress=on_progress)

@@ -18,7 +18,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "demo": ("demo", "Twelve channels' orders become shipped parcels and settled refunds."),
         "up": ("stack", "Bring the embedded servers up: Kafka, registry, Postgres, Valkey."),
-        "down": ("stack", "Stop the embedded servers; their data go unless kept."),
+        "down": (
+            "stack",
+            "Stop the embedded servers, and what a killed demo left; data go unless kept.",
+        ),
         "status": ("stack", "Show how the embedded servers are doing, and their addresses."),
         "logs": ("stack", "Show the embedded servers' logs."),
         "ingest": (

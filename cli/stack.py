@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.bringup import listening
+from demo.errors import DemoRuns
+from demo.home import demo_home, end_left
 from deploy.embedded import stack
 from deploy.embedded.errors import NotRunning, UnknownServer
 
@@ -44,10 +46,22 @@ def up(
 def down(
     wipe: Annotated[bool, typer.Option("--wipe", help="Remove kept data too.")] = False,
 ) -> None:
-    """Stop the embedded servers in order."""
+    """Stop the embedded servers in order, and what a killed demo left.
+
+    A demo that runs goes on; with --wipe that is an error.
+    """
+    goes_on: DemoRuns | None = None
     with listening() as on_progress:
         anything = stack.down(stack.default_home(), wipe=wipe, on_progress=on_progress)
-    if not anything:
+        try:
+            anything |= end_left(demo_home(), wipe=wipe, on_progress=on_progress)
+        except DemoRuns as running:
+            goes_on = running
+    if goes_on is not None and wipe:
+        raise goes_on
+    if goes_on is not None:
+        typer.echo(goes_on, err=True)
+    elif not anything:
         typer.echo("nothing was running")
 
 

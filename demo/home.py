@@ -7,14 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from demo.errors import DemoRuns
+from demo.processes import Supervisor
+from deploy.embedded import stack
 from deploy.embedded.errors import HomeNotWritable
 from deploy.embedded.locks import try_lock
-from deploy.embedded.state import default_home
+from deploy.embedded.progress import OnProgress
 
 
 def demo_home() -> Path:
     """The demonstration's own stack, books and logs, within the home of this clone."""
-    return default_home() / "demo"
+    return stack.default_home() / "demo"
 
 
 @contextmanager
@@ -34,3 +36,21 @@ def held(home: Path) -> Iterator[None]:
         if not try_lock(lock):
             raise DemoRuns(f"a demo runs in {home}")
         yield
+
+
+def end_left(home: Path, *, wipe: bool, on_progress: OnProgress) -> bool:
+    """End what a killed demonstration left in its home, processes before servers; whether it left anything.
+
+    Raises:
+        DemoRuns: it was not killed.
+    """
+    if not home.is_dir():
+        return False
+    with held(home):
+        orphans = end_orphans(home)
+        return stack.down(home, wipe=wipe, on_progress=on_progress) or orphans > 0
+
+
+def end_orphans(home: Path) -> int:
+    """End the simulators and services a killed demonstration left; how many there were."""
+    return Supervisor(home / "run" / "logs").end_orphans()

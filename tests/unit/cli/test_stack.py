@@ -1,6 +1,8 @@
-"""`danshu status`: what it shows, and its exit status."""
+"""`danshu status`: what it shows, and its exit status. `danshu down` and the demo's home."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -8,10 +10,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.stack import app
+from demo.errors import DemoRuns
+from demo.home import demo_home, held
 from deploy.embedded import stack
 from deploy.embedded import state as states
 from deploy.embedded.errors import NotRunning
-from deploy.embedded.processes import Identity, identify
+from deploy.embedded.processes import Identity, identify, is_alive
 from deploy.embedded.stack import SERVERS, ServerStatus
 from deploy.embedded.state import ServerState, StackState
 
@@ -92,3 +96,32 @@ def test_addresses_are_told_only_of_a_whole_stack(
 
 def test_where_no_stack_was_started_that_is_said(home: Path) -> None:
     assert isinstance(shown().exception, NotRunning)
+
+
+def test_down_ends_what_a_killed_demo_left(home: Path) -> None:
+    logs = demo_home() / "run" / "logs"
+    logs.mkdir(parents=True)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as orphan:
+        identity = identify(orphan.pid)
+        assert identity is not None
+        (logs / "processes.json").write_bytes(msgspec.json.encode({"orders": identity}))
+        states.write(demo_home(), StackState(phase="running", ports=PORTS))
+
+        ended = CliRunner().invoke(app, ["down"])
+
+        assert ended.exit_code == 0
+        assert not is_alive(identity)
+    assert states.read(demo_home()) is None
+    assert "nothing was running" not in ended.stdout
+    assert "nothing was running" in CliRunner().invoke(app, ["down"]).stdout
+
+
+def test_down_leaves_a_demo_that_runs_and_says_so(home: Path) -> None:
+    with held(demo_home()):
+        states.write(demo_home(), StackState(phase="running", ports=PORTS))
+        left = CliRunner().invoke(app, ["down"])
+        refused = CliRunner().invoke(app, ["down", "--wipe"])
+    assert left.exit_code == 0
+    assert str(demo_home()) in left.stderr
+    assert isinstance(refused.exception, DemoRuns)
+    assert states.read(demo_home()) is not None
