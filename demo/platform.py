@@ -18,12 +18,15 @@ import httpx2
 
 from chassis.client import client
 from chassis.crypto import new_master_key_text
+from demo.errors import NotReady
 from demo.processes import Child, Supervisor, python
 from deploy.embedded.ports import free_port
 from deploy.embedded.stack import Stack
 
 SERVICES = ("ingest", "inventory", "orders", "fulfillment", "refunds", "insight", "console")
 READY_TIMEOUT_S = 120.0
+EXITS_TO_GIVE_UP = 3
+"""How often a service may end before it is waited for no longer: what ends once may come up when started again."""
 Say = Callable[[str], None]
 
 
@@ -182,18 +185,27 @@ class Platform:
         child = await self.supervisor.start(
             "simulators", python("-m", "simulators", "--config", str(config)), {}
         )
-        async with asyncio.timeout(READY_TIMEOUT_S):
-            while not self.accounts:
-                for line in child.log.read_text(encoding="utf-8").splitlines():
-                    if line.startswith('{"ready":true'):
-                        self.accounts = json.loads(line)
-                if child.exits:
-                    raise RuntimeError(f"the simulators did not start, see {child.log}")
-                await asyncio.sleep(0.05)
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                while not self.accounts:
+                    for line in child.log.read_text(encoding="utf-8").splitlines():
+                        if line.startswith('{"ready":true'):
+                            self.accounts = json.loads(line)
+                    if child.exits:
+                        raise NotReady(f"the simulators {_ended(child)}")
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            what = f"the simulators gave no answer for {READY_TIMEOUT_S:.0f} s"
+            raise NotReady(f"{what}\n  log: {child.log}") from None
 
     async def wait_ready(self, names: tuple[str, ...] | list[str]) -> None:
-        """Returns when /readyz of all answers 200; raises with the reasons after READY_TIMEOUT_S."""
+        """Returns when /readyz of all answers 200.
+
+        Raises:
+            NotReady: with the reasons, after READY_TIMEOUT_S, or when one ends again and again.
+        """
         reasons: dict[str, str] = dict.fromkeys(names, "not started")
+        exits_before = {name: len(self.supervisor.children[name].exits) for name in names}
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 while reasons:
@@ -201,22 +213,24 @@ class Platform:
                         reasons[name] = await self._why_not_ready(name)
                         if not reasons[name]:
                             del reasons[name]
+                            continue
+                        child = self.supervisor.children[name]
+                        if len(child.exits) - exits_before[name] >= EXITS_TO_GIVE_UP:
+                            raise NotReady(f"service {name} {_ended(child)}")
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise RuntimeError(
-                "not ready: " + "; ".join(f"{n}: {why}" for n, why in reasons.items())
-            ) from None
+            told = "".join(f"\n  {name}: {why}" for name, why in reasons.items())
+            raise NotReady(f"not ready after {READY_TIMEOUT_S:.0f} s{told}") from None
 
     async def _why_not_ready(self, name: str) -> str:
         child = self.supervisor.children[name]
-        if child.exits:
-            tail = child.log.read_text(encoding="utf-8").splitlines()[-3:]
-            return f"ended with {child.exits[-1]}: " + " | ".join(tail)
+        if not child.pid:
+            return _ended(child)
         try:
             answer = await self.http.get(f"http://127.0.0.1:{self.admin[name]}/readyz")
         except httpx2.HTTPError as error:
-            return type(error).__name__
-        return "" if answer.status_code == 200 else answer.text
+            return f"{type(error).__name__}, log: {child.log}"
+        return "" if answer.status_code == 200 else f"{answer.text}, log: {child.log}"
 
     async def metrics(self, service: str) -> str:
         """The text of a service's /metrics."""
@@ -227,6 +241,12 @@ class Platform:
         """Services first, the simulators with them; the servers are not ours to stop."""
         await self.supervisor.stop_all()
         await self.http.aclose()
+
+
+def _ended(child: Child) -> str:
+    tail = child.log.read_text(encoding="utf-8", errors="replace").splitlines()[-3:]
+    how = f"ended with {', '.join(map(str, child.exits))}" if child.exits else "does not run"
+    return f"{how}\n  log: {child.log}" + "".join(f"\n  | {line}" for line in tail)
 
 
 def _is_own_of_another(name: str, service: str) -> bool:
