@@ -94,6 +94,9 @@ class Supervisor:
                 start_new_session=True,
             )
         child.starts += 1
+        if not child.wanted:  # stopped while it was being started
+            await _end(child.process)
+            return
         if (identity := identify(child.process.pid)) is not None:
             self._identities[child.name] = identity
             self._roll.write_bytes(msgspec.json.encode(self._identities))
@@ -102,11 +105,11 @@ class Supervisor:
         while child.process is not None:
             code = await child.process.wait()
             child.exits.append(code)
+            if child.wanted:
+                await asyncio.sleep(RESTART_PAUSES_S[min(child.starts, len(RESTART_PAUSES_S)) - 1])
             if not child.wanted:
                 return
-            await asyncio.sleep(RESTART_PAUSES_S[min(child.starts, len(RESTART_PAUSES_S)) - 1])
-            if child.wanted:
-                await self._spawn(child)
+            await self._spawn(child)
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Sends a signal to a child that runs."""
@@ -114,19 +117,11 @@ class Supervisor:
             os.kill(pid, number)
 
     async def stop(self, name: str) -> None:
-        """SIGTERM, then SIGKILL after STOP_TIMEOUT_S."""
+        """SIGTERM, then SIGKILL after STOP_TIMEOUT_S; one that is just being started is ended once it runs."""
         child = self.children[name]
         child.wanted = False
-        process = child.process
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            try:
-                async with asyncio.timeout(STOP_TIMEOUT_S):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+        if child.process is not None:
+            await _end(child.process)
         if child.watcher is not None:
             await child.watcher
 
@@ -138,6 +133,19 @@ class Supervisor:
     def restarts(self) -> int:
         """How often a child was started again."""
         return sum(child.starts - 1 for child in self.children.values())
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 def python(*arguments: str) -> list[str]:
