@@ -13,3 +13,9 @@ class NotReady(StackError):
     """Read the logs named above; the last lines of what ended are shown. Often: too little memory, or
     a machine too busy to start everything in two minutes.
     """
+
+
+class RollUnreadable(StackError):
+    """It lists what a killed run left running. End those processes if there are any, then delete the
+    file named above.
+    """

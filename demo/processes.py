@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from demo.errors import RollUnreadable
 from deploy.embedded.processes import Identity, end, identify, is_alive
 
 RESTART_PAUSES_S = (0.2, 1.0, 3.0, 10.0)
@@ -55,10 +56,17 @@ class Supervisor:
         self.children: dict[str, Child] = {}
 
     def end_orphans(self) -> int:
-        """Ends what an earlier supervisor here left running when it was killed; returns how many."""
+        """Ends what an earlier supervisor here left running when it was killed; returns how many.
+
+        Raises:
+            RollUnreadable: nobody can tell which processes these are.
+        """
         if not self._roll.exists():
             return 0
-        left = msgspec.json.decode(self._roll.read_bytes(), type=dict[str, Identity])
+        try:
+            left = msgspec.json.decode(self._roll.read_bytes(), type=dict[str, Identity])
+        except msgspec.MsgspecError as error:
+            raise RollUnreadable(f"{self._roll}: {error}") from None
         alive = [identity for identity in left.values() if is_alive(identity)]
         for identity in alive:
             end(identity, patience_s=ORPHAN_PATIENCE_S)
@@ -99,7 +107,9 @@ class Supervisor:
             return
         if (identity := identify(child.process.pid)) is not None:
             self._identities[child.name] = identity
-            self._roll.write_bytes(msgspec.json.encode(self._identities))
+            fresh = self._roll.with_suffix(".json.new")
+            fresh.write_bytes(msgspec.json.encode(self._identities))
+            fresh.replace(self._roll)  # whole or not at all, also if we are killed here
 
     async def _watch(self, child: Child) -> None:
         while child.process is not None:
