@@ -28,7 +28,7 @@ from chassis.service import DRAIN_TIMEOUT_S, VERSION, WAIT_S
 from chassis.settings import read
 from chassis.topics import TOPICS
 from services.insight.domain.windows import Windows
-from services.insight.position import rewind
+from services.insight.position import channels_announced, rewind
 from services.insight.settings import InsightSettings
 from services.insight.stream import Stream, faust_app, group
 
@@ -141,8 +141,9 @@ async def _ensure_topics(settings: InsightSettings) -> None:
 
 
 def _windows(settings: InsightSettings) -> Windows:
+    kafka = settings.kafka()
     horizon = rewind(
-        settings.kafka(),
+        kafka,
         group(settings),
         TOPICS["orders"].name(settings.topic_prefix),
         timedelta(seconds=settings.rewind_s + settings.grace_s),
@@ -152,6 +153,9 @@ def _windows(settings: InsightSettings) -> Windows:
         windows_max=settings.windows_max,
         orders_remembered=settings.orders_remembered,
         horizon=horizon,
+        channels=channels_announced(
+            kafka, group(settings), TOPICS["signals"].name(settings.topic_prefix)
+        ),
     )
 
 

@@ -6,23 +6,24 @@ from datetime import datetime
 
 from prometheus_client import Counter, Gauge
 
-from services.insight.domain.windows import Closed
+from services.insight.domain.windows import Closed, Silent
 
 CHANNEL_ORDERS = Gauge(
     "danshu_insight_channel_orders",
-    "Orders accepted in the newest closed minute. Worry when a channel that sells falls to none.",
+    "Orders accepted in the newest minute that is over, 0 when there were none. Worry when a channel that sells "
+    "stays at 0 for minutes, or has no value at all.",
     ("channel",),
 )
 SYNC_DELAY_SECONDS = Gauge(
     "danshu_insight_sync_delay_seconds",
-    "From the buyer's order at the channel to our acceptance, mean and max of the newest closed minute. "
-    "Worry when the mean stays over 60 s.",
+    "From the buyer's order at the channel to our acceptance, mean and max of the newest minute that is over; "
+    "no value when it had no orders. Worry when the mean stays over 60 s.",
     ("channel", "of"),
 )
 CONSUMER_DELAY_SECONDS = Gauge(
     "danshu_insight_consumer_delay_seconds",
-    "From our acceptance to insight, mean and max of the newest closed minute. "
-    "Worry over 60 s when nothing is being read again.",
+    "From our acceptance to insight, mean and max of the newest minute that is over; no value when it had no "
+    "orders. Worry over 60 s when nothing is being read again.",
     ("channel", "of"),
 )
 RECORDS = Counter(
@@ -43,7 +44,7 @@ ANNOUNCE_FAILURES = Counter(
 
 
 class Board:
-    """Shows each channel's newest closed minute; corrections of older minutes leave the gauges alone."""
+    """Shows each channel's newest minute that is over; corrections of older minutes leave the gauges alone."""
 
     def __init__(self) -> None:
         self._newest: dict[str, datetime] = {}
@@ -62,3 +63,13 @@ class Board:
         ):
             gauge.labels(closed.channel, "mean").set(sum_ms / totals.orders / 1000)
             gauge.labels(closed.channel, "max").set(max_ms / 1000)
+
+    def silence(self, silent: Silent) -> None:
+        """Shows a minute without orders: none were accepted, and there is no delay to tell."""
+        if silent.start < self._newest.get(silent.channel, silent.start):
+            return
+        self._newest[silent.channel] = silent.start
+        CHANNEL_ORDERS.labels(silent.channel).set(0)
+        for gauge in (SYNC_DELAY_SECONDS, CONSUMER_DELAY_SECONDS):
+            for of in ("mean", "max"):
+                gauge.remove(silent.channel, of)

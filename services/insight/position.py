@@ -4,6 +4,8 @@ process ended are built anew from the topic.
 Guarantees: every window that starts at the returned horizon or later is read from its first order on, since
 a record is stamped after its order was accepted. Closings announced before are announced again with equal
 totals. Without committed positions everything is read from the oldest record.
+
+Which channels sell is known from what was announced before: one that is silent at a start is still named.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from chassis.source import SEEKING
 TIMEOUT_S = 15.0
 CLOCKS_APART = timedelta(minutes=1)
 """How far the clocks of a door and of a producer may differ."""
+CLOSINGS_READ = 20_000
+"""Newest closings whose channels a start knows: a day of fourteen channels that sell in every minute."""
 BEGINNING = datetime.fromtimestamp(0, UTC)
 
 
@@ -36,6 +40,36 @@ def rewind(shared: Mapping[str, Any], group: str, topic: str, back: timedelta) -
         raise Unavailable(f"positions of {group}: {error.args[0]}") from error
     finally:
         consumer.close()
+
+
+def channels_announced(shared: Mapping[str, Any], group: str, topic: str) -> frozenset[str]:
+    """Channels of the newest closings on the topic of signals. Raises Unavailable."""
+    consumer = Consumer({**SEEKING, "group.id": group, **shared})
+    try:
+        partitions = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
+        return frozenset[str]().union(
+            *(_keys(consumer, TopicPartition(topic, number)) for number in partitions)
+        )
+    except KafkaException as error:
+        raise Unavailable(f"closings on {topic}: {error.args[0]}") from error
+    finally:
+        consumer.close()
+
+
+def _keys(consumer: Consumer, partition: TopicPartition) -> frozenset[str]:
+    """Keys of the newest records of a partition."""
+    oldest, end = consumer.get_watermark_offsets(partition, timeout=TIMEOUT_S)
+    at = max(oldest, end - CLOSINGS_READ)
+    consumer.assign([TopicPartition(partition.topic, partition.partition, at)])
+    found: set[str] = set()
+    while at < end:
+        message = consumer.poll(TIMEOUT_S)
+        if message is None or message.error() is not None:
+            raise Unavailable(f"{partition.topic}/{partition.partition} gives no record")
+        found.add((message.key() or b"").decode())
+        at = (message.offset() or 0) + 1
+    consumer.unassign()
+    return frozenset(found - {""})
 
 
 def _rewind(consumer: Consumer, topic: str, back: timedelta) -> datetime:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,8 @@ class Stream:
         self._clock = clock
         self._windows = windows
         self._board = metrics.Board()
+        # What lies on the topic is not read yet.
+        windows.behind(clock.now())
         self.waiting_for = ""
         """Why nothing is counted; empty when it is. Shown by /readyz."""
         orders = self._raw(TOPICS["orders"].name(settings.topic_prefix))
@@ -92,14 +95,17 @@ class Stream:
         )
 
     async def _read(self, stream: Any) -> AsyncIterator[None]:
-        async for values in stream.take(self._settings.batch_records, within=TAKE_WITHIN_S):
+        async for events in stream.take_events(self._settings.batch_records, within=TAKE_WITHIN_S):
             started_ms = self._clock.monotonic_ms()
+            values = [event.value for event in events]
             try:
                 await self._patiently(values)
             except Exception:  # noqa: BLE001 — must not stop the stream, see below
                 # Faust would acknowledge these all the same; said and counted, the stream goes on.
                 metrics.RECORDS.labels("failed").inc(len(values))
                 logger.exception("batch_failed", records=len(values))
+            written_s = min(event.message.timestamp for event in events)
+            self._windows.read(datetime.fromtimestamp(written_s, UTC), self._clock.now())
             await self._pace(len(values), started_ms)
             yield
 
@@ -136,8 +142,11 @@ class Stream:
             return "invalid"
 
     async def announce(self) -> None:
-        """Puts closings on the topic; what Kafka does not take is tried again at the next tick."""
-        for closed in self._windows.close(self._clock.now()):
+        """Puts closings on the topic and shows who is silent; what Kafka does not take is tried again at the next tick."""
+        now = self._clock.now()
+        if self.waiting_for or self.assigned() < TOPICS["orders"].partitions:
+            self._windows.behind(now)
+        for closed in self._windows.close(now):
             try:
                 await self._send(closed)
             except Exception as error:  # noqa: BLE001 — whatever it is, the window stays due
@@ -146,6 +155,8 @@ class Stream:
                 logger.warning("not_announced", channel=closed.channel, why=type(error).__name__)
             else:
                 self._board.show(closed)
+        for silent in self._windows.silent(now):
+            self._board.silence(silent)
 
     async def _send(self, closed: Closed) -> None:
         event = ChannelWindowClosed(

@@ -3,11 +3,13 @@
 Guarantees: an order counts once, however often it is delivered (within the newest `orders_remembered`);
 an order that comes after its window was closed opens it again, and the next closing carries the new totals,
 so the newest closing of a window is the right one. Memory is bounded: the oldest windows are forgotten, and
-an order older than what was forgotten, or than `horizon`, is late and changes nothing.
+an order older than what was forgotten, or than `horizon`, is late and changes nothing. A channel that sold once
+and has no order in the newest minute that is over is named, unless what was written then may still be read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -54,6 +56,14 @@ class Closed(Struct, frozen=True, kw_only=True):
     totals: Totals
 
 
+class Silent(Struct, frozen=True, kw_only=True):
+    """A channel without an order in the newest minute that is over."""
+
+    channel: str
+    start: datetime
+    """Of that minute."""
+
+
 class _Window(Struct):
     totals: Totals
     touched_at: datetime
@@ -70,17 +80,23 @@ class Windows:
         windows_max: int,
         orders_remembered: int,
         horizon: datetime,
+        channels: Iterable[str] = (),
     ) -> None:
+        """`channels` are known to have sold before; any other is from its first order on."""
         self._grace = grace
         self._windows_max = windows_max
         self._orders_remembered = orders_remembered
         self._horizon = horizon
+        self._channels = set(channels)
+        self._behind_at: datetime | None = None
         self._windows: dict[tuple[str, datetime], _Window] = {}
         self._orders: dict[str, None] = {}
 
     def add(self, order: Accepted, now: datetime) -> Outcome:
         """Counts an order that reached us at `now`."""
-        start = order.accepted_at.replace(second=0, microsecond=0)
+        self._channels.add(order.channel)
+        self.read(order.accepted_at, now)
+        start = _minute(order.accepted_at)
         if start < self._horizon:
             return Outcome.LATE
         if order.order_id in self._orders:
@@ -92,6 +108,27 @@ class Windows:
         totals = Totals() if window is None else window.totals
         self._windows[order.channel, start] = _Window(_with(totals, order, now), now, open=True)
         return Outcome.COUNTED
+
+    def read(self, written_at: datetime, now: datetime) -> None:
+        """A record of that time was read at `now`: one of a minute that is over shows that a backlog is read."""
+        if self._is_over(_minute(written_at), now):
+            self.behind(now)
+
+    def behind(self, now: datetime) -> None:
+        """At `now` there may be orders which were not read: for `grace` no channel is called silent."""
+        self._behind_at = now
+
+    def silent(self, now: datetime) -> tuple[Silent, ...]:
+        """Known channels that have no order in the newest minute that ended `grace` ago; none while a backlog is read."""
+        start = _minute(now - self._grace) - WINDOW
+        behind = self._behind_at is not None and now < self._behind_at + self._grace
+        if behind or start < self._horizon:
+            return ()
+        return tuple(
+            Silent(channel=channel, start=start)
+            for channel in sorted(self._channels)
+            if (channel, start) not in self._windows
+        )
 
     def close(self, now: datetime) -> tuple[Closed, ...]:
         """Windows to announce now, oldest first. A second call at the same time gives none.
@@ -120,6 +157,9 @@ class Windows:
     def __len__(self) -> int:
         return len(self._windows)
 
+    def _is_over(self, start: datetime, now: datetime) -> bool:
+        return now >= start + WINDOW + self._grace
+
     def _due(self, channel: str, start: datetime, now: datetime) -> bool:
         window = self._windows[channel, start]
         return now >= max(start + WINDOW, window.touched_at) + self._grace
@@ -137,6 +177,10 @@ class Windows:
         for start, channel in settled[:surplus]:
             del self._windows[channel, start]
             self._horizon = max(self._horizon, start + WINDOW)
+
+
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
 
 
 def _with(totals: Totals, order: Accepted, now: datetime) -> Totals:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -26,16 +27,20 @@ from chassis.commands import envelope
 from chassis.errors import Invalid
 from chassis.processor import Emitted
 from chassis.producer import Publisher
+from chassis.topics import TOPICS
 from deploy.embedded.ports import free_port
 from deploy.embedded.stack import Stack
 from schemas.events.orders import OrderPlaced
 from schemas.events.signals import ChannelWindowClosed
+from services.insight.position import channels_announced
 from tests.support.rigs import read_topic
 from tests.support.toy import paid, placed
 
 BEFORE = timedelta(minutes=4)
 """Orders of a test are accepted from so long before it on: a restart ignores what was accepted long before it was published."""
 PATIENCE_S = 60.0
+CHANNELS = {"taobao", "jd", "douyin"}
+NONE_SOLD = re.compile(r'^danshu_insight_channel_orders\{channel="(\w+)"\} 0\.0$', re.MULTILINE)
 Counted = dict[tuple[str, datetime], tuple[int, int, int]]
 
 
@@ -98,6 +103,15 @@ class Bench:
                     found = await self.announced()
         except TimeoutError:
             raise AssertionError(f"{found}\n!=\n{wanted}\n{self.log.read_text()}") from None
+
+    async def until_silent(self, port: int, channels: set[str]) -> str:
+        """Metrics as they are when these channels, and no others, are shown to sell nothing."""
+        async with client() as http, asyncio.timeout(PATIENCE_S):
+            while True:
+                shown = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+                if set(NONE_SOLD.findall(shown)) == channels:
+                    return shown
+                await asyncio.sleep(0.2)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[int]:
@@ -164,16 +178,27 @@ async def test_closings_equal_a_recount_of_the_topic_over_duplicates_garbage_and
         # Late: into minutes that were closed already.
         await bench.publish([replace(bench.order(n), order_id=f"L{n}") for n in range(0, 60, 5)])
         await bench.until_right()
+        shown = await bench.until_silent(port, CHANNELS)
         async with client() as http:
-            shown = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
             assert (await http.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
     assert 'danshu_insight_records_total{outcome="duplicate"} 20.0' in shown
     assert 'danshu_insight_records_total{outcome="invalid"} 1.0' in shown
     assert 'danshu_insight_records_total{outcome="skipped"} 60.0' in shown
     assert 'danshu_insight_records_total{outcome="counted"} 72.0' in shown
-    assert 'danshu_insight_sync_delay_seconds{channel="jd",of="max"}' in shown
-    async with bench.running():
+    assert 'danshu_insight_sync_delay_seconds{channel="jd",of="max"}' not in shown
+    async with bench.running() as port:
+        await bench.until_silent(port, CHANNELS)
         await bench.publish([bench.order(number) for number in range(60, 90)])
         await bench.until_right()
     log = [json.loads(line) for line in bench.log.read_text().splitlines() if line[:1] == "{"]
     assert not [line for line in log if line["level"] in ("error", "critical")], log
+
+
+async def test_a_start_knows_the_channels_that_were_announced(bench: Bench) -> None:
+    await bench.publish([bench.order(number) for number in range(3)])
+    signals = TOPICS["signals"].name(bench.prefix)
+    assert channels_announced(bench.kafka, "looker", signals) == frozenset()
+    async with bench.running():
+        await bench.until_right()
+    known = await asyncio.to_thread(channels_announced, bench.kafka, "looker", signals)
+    assert known == CHANNELS

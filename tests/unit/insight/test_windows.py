@@ -131,6 +131,57 @@ def test_more_open_windows_than_allowed_close_the_oldest_early() -> None:
     assert len(kept) == 2
 
 
+def silent(kept: Windows, now_s: float) -> dict[str, datetime]:
+    found = kept.silent(NOON + timedelta(seconds=now_s))
+    return {one.channel: one.start for one in found}
+
+
+def test_a_channel_that_falls_silent_is_named_for_each_minute_that_is_over() -> None:
+    kept = windows()
+    kept.add(order(1), NOON)
+    kept.add(order(2, 61, channel="乙"), NOON + timedelta(seconds=61))
+    assert silent(kept, 129) == {"乙": NOON}, "late orders of 12:01 may come"
+    assert silent(kept, 130) == {"甲": NOON + WINDOW}
+    assert silent(kept, 310) == dict.fromkeys("乙甲", NOON + 4 * WINDOW)
+
+
+def test_a_channel_known_before_is_silent_from_the_start_and_no_other_is() -> None:
+    kept = Windows(grace=GRACE, windows_max=9, orders_remembered=9, horizon=NOON, channels=("丙",))
+    assert silent(kept, 70) == {"丙": NOON}
+
+
+def test_nothing_is_said_of_a_minute_that_is_not_read_whole() -> None:
+    kept = windows(horizon=NOON + WINDOW)
+    kept.add(order(1, 61), NOON + timedelta(seconds=61))
+    assert silent(kept, 70) == {}
+
+
+@pytest.mark.parametrize(
+    ("written_s", "read_s", "now_s", "named"),
+    [
+        (0, 69, 130, True),  # as soon as may be
+        (0, 70, 79, False),  # its minute was due already: there is more of this kind
+        (0, 300, 309, False),
+        (0, 300, 310, True),
+        (290, 300, 301, True),
+    ],
+)
+def test_nobody_is_called_silent_while_a_backlog_is_read(
+    written_s: int, read_s: int, now_s: int, named: bool
+) -> None:
+    kept = windows()
+    kept.add(order(1), NOON)
+    kept.read(NOON + timedelta(seconds=written_s), NOON + timedelta(seconds=read_s))
+    assert bool(silent(kept, now_s)) is named
+
+
+def test_an_old_order_shows_that_a_backlog_is_read() -> None:
+    kept = windows()
+    kept.add(order(1), NOON + timedelta(seconds=300))
+    assert silent(kept, 309) == {}
+    assert silent(kept, 310) == {"甲": NOON + 4 * WINDOW}
+
+
 @given(
     numbers=st.lists(st.integers(0, 60), max_size=80),
     closings=st.sets(st.integers(0, 80)),
