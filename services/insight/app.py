@@ -147,6 +147,7 @@ def _windows(settings: InsightSettings) -> Windows:
         group(settings),
         TOPICS["orders"].name(settings.topic_prefix),
         timedelta(seconds=settings.rewind_s + settings.grace_s),
+        SystemClock().now(),
     )
     return Windows(
         grace=timedelta(seconds=settings.grace_s),

@@ -3,7 +3,8 @@ process ended are built anew from the topic.
 
 Guarantees: every window that starts at the returned horizon or later is read from its first order on, since
 a record is stamped after its order was accepted. Closings announced before are announced again with equal
-totals. Without committed positions everything is read from the oldest record.
+totals. Without committed positions everything is read from the oldest record. Where a partition's oldest
+records are gone the horizon is later than they were: what is left of a minute is never told as the whole.
 
 Which channels sell is known from what was announced before: one that is silent at a start is still named.
 """
@@ -27,7 +28,9 @@ CLOSINGS_READ = 20_000
 BEGINNING = datetime.fromtimestamp(0, UTC)
 
 
-def rewind(shared: Mapping[str, Any], group: str, topic: str, back: timedelta) -> datetime:
+def rewind(
+    shared: Mapping[str, Any], group: str, topic: str, back: timedelta, now: datetime
+) -> datetime:
     """Moves the group's committed positions `back` in time and returns the horizon for the windows.
 
     Raises Unavailable when Kafka does not answer, or while another member of the group is alive.
@@ -35,7 +38,7 @@ def rewind(shared: Mapping[str, Any], group: str, topic: str, back: timedelta) -
     options = {**SEEKING, "group.id": group, **shared}
     consumer = Consumer(options)
     try:
-        return _rewind(consumer, topic, back)
+        return _rewind(consumer, topic, back, now)
     except KafkaException as error:
         raise Unavailable(f"positions of {group}: {error.args[0]}") from error
     finally:
@@ -72,7 +75,7 @@ def _keys(consumer: Consumer, partition: TopicPartition) -> frozenset[str]:
     return frozenset(found - {""})
 
 
-def _rewind(consumer: Consumer, topic: str, back: timedelta) -> datetime:
+def _rewind(consumer: Consumer, topic: str, back: timedelta, now: datetime) -> datetime:
     partitions = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
     asked = [TopicPartition(topic, number) for number in partitions]
     committed = [p for p in consumer.committed(asked, timeout=TIMEOUT_S) if p.offset >= 0]
@@ -83,8 +86,12 @@ def _rewind(consumer: Consumer, topic: str, back: timedelta) -> datetime:
         if stamp is not None and _is_behind(consumer, position)
     ]
     read = [stamp for stamp in newest if stamp is not None]
+    # Of a partition without records nobody knows how new its last one was. Where others are only read again it was
+    # emptied by its retention: long before that.
+    emptied = BEGINNING if read else now
+    whole = _minute_after(max(_gone_until(consumer, p, emptied) for p in asked) + CLOCKS_APART)
     if not read:
-        return BEGINNING
+        return whole
     # A partition at its end is as new as the newest of them; one with records left is as old as it is.
     since = min([max(read), *behind]) - back
     seeks = [TopicPartition(p.topic, p.partition, _ms(since - CLOCKS_APART)) for p in committed]
@@ -96,7 +103,7 @@ def _rewind(consumer: Consumer, topic: str, back: timedelta) -> datetime:
     ]
     if earlier:
         consumer.commit(offsets=earlier, asynchronous=False)
-    return since.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    return max(whole, _minute_after(since))
 
 
 def _is_behind(consumer: Consumer, position: TopicPartition) -> bool:
@@ -104,17 +111,32 @@ def _is_behind(consumer: Consumer, position: TopicPartition) -> bool:
     return position.offset < end
 
 
+def _gone_until(consumer: Consumer, partition: TopicPartition, emptied: datetime) -> datetime:
+    """Up to when records of a partition may be gone: `emptied` where none is left, BEGINNING where all are there."""
+    oldest, end = consumer.get_watermark_offsets(partition, timeout=TIMEOUT_S)
+    if oldest == 0:
+        return BEGINNING
+    return emptied if oldest == end else _stamp(consumer, partition, oldest)
+
+
 def _stamp_before(consumer: Consumer, position: TopicPartition) -> datetime | None:
     """When the last record before a position was written; None where there is none any more."""
     oldest, _ = consumer.get_watermark_offsets(position, timeout=TIMEOUT_S)
-    if position.offset <= oldest:
-        return None
-    consumer.assign([TopicPartition(position.topic, position.partition, position.offset - 1)])
+    return _stamp(consumer, position, position.offset - 1) if position.offset > oldest else None
+
+
+def _stamp(consumer: Consumer, partition: TopicPartition, offset: int) -> datetime:
+    """When a record was written."""
+    consumer.assign([TopicPartition(partition.topic, partition.partition, offset)])
     message = consumer.poll(TIMEOUT_S)
     consumer.unassign()
     if message is None or message.error() is not None:
-        raise Unavailable(f"{position.topic}/{position.partition} gives no record")
+        raise Unavailable(f"{partition.topic}/{partition.partition} gives no record")
     return datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
+
+
+def _minute_after(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
 
 
 def _ms(moment: datetime) -> int:

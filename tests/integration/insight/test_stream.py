@@ -9,13 +9,15 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx2
 import pytest
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -106,12 +108,33 @@ class Bench:
 
     async def until_silent(self, port: int, channels: set[str]) -> str:
         """Metrics as they are when these channels, and no others, are shown to sell nothing."""
-        async with client() as http, asyncio.timeout(PATIENCE_S):
-            while True:
-                shown = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
-                if set(NONE_SOLD.findall(shown)) == channels:
-                    return shown
-                await asyncio.sleep(0.2)
+        return await self.until_shown(port, lambda shown: set(NONE_SOLD.findall(shown)) == channels)
+
+    async def until_shown(self, port: int, wanted: Callable[[str], bool]) -> str:
+        """Metrics as they are when they are as wanted."""
+        shown = ""
+        try:
+            async with client() as http, asyncio.timeout(PATIENCE_S):
+                while not wanted(shown):
+                    shown = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise AssertionError(f"{shown}\n{self.log.read_text()}") from None
+        return shown
+
+    def lose_a_record(self) -> None:
+        """The oldest of one partition of orders is gone, as if its time were over."""
+        topic = TOPICS["orders"]
+        looker = Consumer({**self.kafka, "group.id": f"{self.prefix}.looker"})
+        partitions = [
+            TopicPartition(topic.name(self.prefix), p, 1) for p in range(topic.partitions)
+        ]
+        some = next(p for p in partitions if looker.get_watermark_offsets(p, timeout=15)[1] > 1)
+        looker.close()
+        admin = AdminClient(
+            {**self.kafka}
+        )  # what is asked of one that nobody holds is never answered
+        admin.delete_records([some])[some].result()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[int]:
@@ -202,3 +225,13 @@ async def test_a_start_knows_the_channels_that_were_announced(bench: Bench) -> N
         await bench.until_right()
     known = await asyncio.to_thread(channels_announced, bench.kafka, "looker", signals)
     assert known == CHANNELS
+
+
+async def test_what_is_left_of_a_partition_is_not_announced_as_the_whole(bench: Bench) -> None:
+    orders = [bench.order(number) for number in range(60)]
+    await bench.publish(orders)
+    await asyncio.to_thread(bench.lose_a_record)
+    async with bench.running() as port:
+        late = f'danshu_insight_records_total{{outcome="late"}} {len(orders) - 1}.0'
+        await bench.until_shown(port, lambda metrics: late in metrics)
+    assert await bench.announced() == {}
