@@ -1,7 +1,8 @@
 """One process of insight: doors for people and Prometheus, waiting for Kafka, Faust until SIGTERM.
 
 It needs Kafka and the registry, neither Postgres nor Valkey. One process reads all partitions; a second one
-waits until the first is gone and says so at /readyz.
+waits until the first is gone and says so at /readyz. Two that came at the same moment both end, to be started
+again: half of an order book is worse than a late one.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from services.insight.stream import Stream, faust_app, group
 
 WATCH_EVERY_S = 0.5
 NICENESS = 10
+YIELD_S = 5.0
+"""Of two the one without partition 0 ends so much later: they must not start again side by side."""
 
 
 def main() -> None:
@@ -47,6 +50,9 @@ def main() -> None:
     except StartRefused as refusal:
         sys.stderr.write(f"insight: {refusal}\n")
         sys.exit(2)
+    except Unavailable as reason:
+        sys.stderr.write(f"insight: {reason}\n")
+        sys.exit(1)
 
 
 class Insight:
@@ -59,7 +65,7 @@ class Insight:
         self._stream: Stream | None = None
 
     async def run(self) -> None:
-        """Works until asked to stop. Raises what made Faust crash."""
+        """Works until asked to stop. Raises what made Faust crash, and Unavailable when another reads as well."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop)
@@ -76,19 +82,23 @@ class Insight:
     async def _work(self, windows: Windows, scratch: Path) -> None:
         app = faust_app(self._settings, scratch)
         codec = registry.codec_asking(self._settings.schema_registry_url)
-        self._stream = Stream(app, self._settings, codec, SystemClock(), windows)
+        self._stream = stream = Stream(app, self._settings, codec, SystemClock(), windows)
         await app.start()
         self._reason = ""
         logger.info("ready")
         UP_INFO.labels("insight", VERSION).set(1)
-        while not self._stopping.is_set() and not app.should_stop:
+        while not (self._stopping.is_set() or app.should_stop or stream.ended):
             await _first_of(self._stopping.wait(), WATCH_EVERY_S)
-        self._reason = "stopping"
+        self._reason = stream.ended or "stopping"
+        if stream.ended and not stream.reads_first():
+            await _first_of(self._stopping.wait(), YIELD_S)
         crash = app.crash_reason
         async with asyncio.timeout(DRAIN_TIMEOUT_S):
             await app.stop()
         if crash is not None:
             raise crash
+        if stream.ended:
+            raise Unavailable(stream.ended)
 
     async def _prepare(self) -> Windows | None:
         """Schemas, topics, positions; None when asked to stop meanwhile."""

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from chassis.errors import Unavailable
 from chassis.source import SEEKING
@@ -33,8 +34,10 @@ def rewind(
 ) -> datetime:
     """Moves the group's committed positions `back` in time and returns the horizon for the windows.
 
-    Raises Unavailable when Kafka does not answer, or while another member of the group is alive.
+    Raises Unavailable when Kafka does not answer, or while another member of the group is alive: also one that
+    was killed, until its session is over.
     """
+    _alone(shared, group)
     options = {**SEEKING, "group.id": group, **shared}
     consumer = Consumer(options)
     try:
@@ -73,6 +76,20 @@ def _keys(consumer: Consumer, partition: TopicPartition) -> frozenset[str]:
         at = (message.offset() or 0) + 1
     consumer.unassign()
     return frozenset(found - {""})
+
+
+def _alone(shared: Mapping[str, Any], group: str) -> None:
+    """Raises Unavailable while somebody else reads: where nothing is committed Kafka would let both, half each."""
+    admin = AdminClient(dict(shared))  # what is asked of one that nobody holds is never answered
+    asked = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)
+    try:
+        members = asked[group].result().members
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+            return
+        raise Unavailable(f"members of {group}: {error.args[0]}") from error
+    if members:
+        raise Unavailable(f"another process of insight reads, at {members[0].host}")
 
 
 def _rewind(consumer: Consumer, topic: str, back: timedelta, now: datetime) -> datetime:

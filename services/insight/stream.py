@@ -32,6 +32,8 @@ from services.insight.settings import InsightSettings
 TAKE_WITHIN_S = 0.5
 CLOSE_EVERY_S = 1.0
 SCHEMA_PAUSE_S = 1.0
+FROZEN_S = 30.0
+"""Between two ticks: who stood still for longer may have lost his session, and another may have read on (Faust's is 60 s)."""
 
 
 def group(settings: InsightSettings) -> str:
@@ -82,17 +84,26 @@ class Stream:
         windows.behind(clock.now())
         self.waiting_for = ""
         """Why nothing is counted; empty when it is. Shown by /readyz."""
+        self.ended = ""
+        """Why nothing is announced any more and the process must end; empty while all partitions are its own."""
+        self._ticked_ms: int | None = None
         orders = self._raw(TOPICS["orders"].name(settings.topic_prefix))
         self._signals = self._raw(TOPICS["signals"].name(settings.topic_prefix))
         app.agent(orders, name="orders", concurrency=1)(self._read)
         app.timer(interval=CLOSE_EVERY_S, name="close")(self.announce)
 
     def assigned(self) -> int:
-        """Partitions of the orders topic this process reads."""
-        return sum(
-            partition.topic == TOPICS["orders"].name(self._settings.topic_prefix)
-            for partition in self._app.consumer.assignment()
-        )
+        """How many partitions of the orders topic this process reads."""
+        return len(self._partitions())
+
+    def reads_first(self) -> bool:
+        """Whether partition 0 is among them."""
+        return 0 in self._partitions()
+
+    def _partitions(self) -> set[int]:
+        name = TOPICS["orders"].name(self._settings.topic_prefix)
+        assigned = self._app.consumer.assignment()
+        return {partition.partition for partition in assigned if partition.topic == name}
 
     async def _read(self, stream: Any) -> AsyncIterator[None]:
         async for events in stream.take_events(self._settings.batch_records, within=TAKE_WITHIN_S):
@@ -143,7 +154,22 @@ class Stream:
 
     async def announce(self) -> None:
         """Puts closings on the topic and shows who is silent; what Kafka does not take is tried again at the next tick."""
-        now = self._clock.now()
+        self._look_for_another()
+        if not self.ended:
+            await self._announce(self._clock.now())
+        self._ticked_ms = self._clock.monotonic_ms()
+
+    def _look_for_another(self) -> None:
+        """What another has read is missing here: these windows are never whole again."""
+        mine, wanted = self.assigned(), TOPICS["orders"].partitions
+        now_ms = self._clock.monotonic_ms()
+        still_ms = 0 if self._ticked_ms is None else now_ms - self._ticked_ms
+        if 0 < mine < wanted:
+            self.ended = f"another process of insight reads: {mine} of {wanted} partitions are left"
+        elif still_ms > FROZEN_S * 1000:
+            self.ended = f"stood still for {still_ms} ms: another may have read on"
+
+    async def _announce(self, now: datetime) -> None:
         if self.waiting_for or self.assigned() < TOPICS["orders"].partitions:
             self._windows.behind(now)
         for closed in self._windows.close(now):

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -66,7 +67,7 @@ class Bench:
     """One topic prefix and the process that reads it."""
 
     def __init__(self, stack: Stack, prefix: str, log: Path) -> None:
-        self.kafka = {"bootstrap.servers": stack.kafka_bootstrap}
+        self.kafka: dict[str, Any] = {"bootstrap.servers": stack.kafka_bootstrap}
         self.stack, self.prefix, self.log = stack, prefix, log
         self.publisher = Publisher(self.kafka, prefix)
         self._first_at = SystemClock().now().replace(second=0, microsecond=0) - BEFORE
@@ -122,6 +123,16 @@ class Bench:
             raise AssertionError(f"{shown}\n{self.log.read_text()}") from None
         return shown
 
+    async def waits(self, port: int, why: str) -> None:
+        """Returns when /readyz says that it waits, and why."""
+        async with client() as http, asyncio.timeout(PATIENCE_S):
+            while True:
+                with contextlib.suppress(httpx2.HTTPError):
+                    answer = await http.get(f"http://127.0.0.1:{port}/readyz")
+                    if answer.status_code == 503 and why in answer.text:
+                        return
+                await asyncio.sleep(0.1)
+
     def lose_a_record(self) -> None:
         """The oldest of one partition of orders is gone, as if its time were over."""
         topic = TOPICS["orders"]
@@ -139,22 +150,41 @@ class Bench:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[int]:
         """Insight, ready; its admin port. It must end by SIGTERM with status 0."""
+        async with self.started() as (process, port):
+            await self.ready(process, port)
+            yield port
+            process.send_signal(signal.SIGTERM)
+            await self.ended(process, 0)
+
+    @asynccontextmanager
+    async def started(self, *command: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+        """A process of insight, by another command than usual if one is given, and its admin port."""
         port = free_port()
         with self.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.insight",
+                sys.executable, *(command or ("-m", "services.insight")),
                 stdout=log, stderr=log, env={**os.environ, **self.environment(port)},
             )  # fmt: skip
         try:
-            await self._ready(process, port)
-            yield port
-            process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(20):
-                assert await process.wait() == 0, self.log.read_text()
+            yield process, port
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+    async def ended(
+        self, process: asyncio.subprocess.Process, status: int, within_s: float = 20
+    ) -> None:
+        """Returns when it has ended, as it must."""
+        async with asyncio.timeout(within_s):
+            assert await process.wait() == status, self.log.read_text()
+
+    async def members(self) -> int:
+        """How many read as insight."""
+        group = f"{self.prefix}.insight"
+        admin = AdminClient(self.kafka)
+        asked = admin.describe_consumer_groups([group])[group]
+        return len((await asyncio.to_thread(asked.result)).members)
 
     def environment(self, port: int) -> dict[str, str]:
         return {
@@ -166,7 +196,7 @@ class Bench:
             "DANSHU_INSIGHT_REWIND_S": "600",
         }
 
-    async def _ready(self, process: asyncio.subprocess.Process, port: int) -> None:
+    async def ready(self, process: asyncio.subprocess.Process, port: int) -> None:
         async with client() as http, asyncio.timeout(PATIENCE_S):
             while process.returncode is None:
                 try:
@@ -235,3 +265,57 @@ async def test_what_is_left_of_a_partition_is_not_announced_as_the_whole(bench: 
         late = f'danshu_insight_records_total{{outcome="late"}} {len(orders) - 1}.0'
         await bench.until_shown(port, lambda metrics: late in metrics)
     assert await bench.announced() == {}
+
+
+async def test_a_second_process_waits_where_nothing_is_committed(bench: Bench) -> None:
+    async with bench.running():
+        async with bench.started() as (second, port):
+            await bench.waits(port, "another process of insight reads")
+            assert await bench.members() == 1
+            second.send_signal(signal.SIGTERM)
+            await bench.ended(second, 0)
+        await bench.publish([bench.order(number) for number in range(6)])
+        await bench.until_right()
+
+
+SIDE_BY_SIDE = """
+from services.insight import app, position
+position._alone = lambda *_: None
+app.main()
+"""
+"""Insight as it is when it asked who reads a moment before another came."""
+
+
+async def test_two_that_read_side_by_side_announce_nothing_more_and_end(bench: Bench) -> None:
+    async with bench.started() as (first, port):
+        await bench.ready(first, port)
+        async with bench.started("-c", SIDE_BY_SIDE) as (second, _):
+            await bench.ended(first, 1, PATIENCE_S)
+            await bench.ended(second, 1, PATIENCE_S)
+    await bench.publish([bench.order(number) for number in range(6)])
+    assert await bench.announced() == {}
+    async with bench.running():
+        await bench.until_right()
+
+
+SOON_FROZEN = """
+from services.insight import app, stream
+stream.FROZEN_S = 4.0
+app.main()
+"""
+
+
+async def test_one_that_stood_still_announces_nothing_more_and_ends(bench: Bench) -> None:
+    await bench.publish([bench.order(number) for number in range(6)])
+    async with bench.started("-c", SOON_FROZEN) as (process, port):
+        await bench.ready(process, port)
+        await bench.until_right()
+        announced = await bench.announced()
+        process.send_signal(signal.SIGSTOP)
+        await bench.publish([bench.order(number) for number in range(6, 12)])
+        # By its own clock, longer than it may stand still.
+        await asyncio.sleep(5)
+        process.send_signal(signal.SIGCONT)
+        await bench.ended(process, 1)
+    assert "stood still" in bench.log.read_text()
+    assert await bench.announced() == announced
