@@ -181,6 +181,7 @@ class Stream:
                 logger.warning("not_announced", channel=closed.channel, why=type(error).__name__)
             else:
                 self._board.show(closed)
+        self._windows.forget()
         for silent in self._windows.silent(now):
             self._board.silence(silent)
 

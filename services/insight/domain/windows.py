@@ -2,9 +2,10 @@
 
 Guarantees: an order counts once, however often it is delivered (within the newest `orders_remembered`);
 an order that comes after its window was closed opens it again, and the next closing carries the new totals,
-so the newest closing of a window is the right one. Memory is bounded: the oldest windows are forgotten, and
-an order older than what was forgotten, or than `horizon`, is late and changes nothing. A channel that sold once
-and has no order in the newest minute that is over is named, unless what was written then may still be read.
+so the newest closing of a window is the right one. Memory is bounded: the oldest windows are forgotten once they
+are announced, and an order older than what was forgotten, or than `horizon`, is late and changes nothing. A channel
+that sold once and has no order in the newest minute that is over is named, unless what was written then may still
+be read.
 """
 
 from __future__ import annotations
@@ -133,6 +134,8 @@ class Windows:
     def close(self, now: datetime) -> tuple[Closed, ...]:
         """Windows to announce now, oldest first. A second call at the same time gives none.
 
+        What could not be announced is to be given to `reopen`; then `forget` is due.
+
         Due is a window that ended `grace` ago and got no order for `grace`: while a backlog is read,
         its orders come long after its end. When too many are open, the oldest do not wait.
         """
@@ -145,7 +148,6 @@ class Windows:
             for place, (start, channel) in enumerate(opened)
             if place < overflow or self._due(channel, start, now)
         ]
-        self._forget()
         return tuple(closed)
 
     def reopen(self, closed: tuple[Closed, ...]) -> None:
@@ -153,6 +155,16 @@ class Windows:
         for one in closed:
             if (window := self._windows.get((one.channel, one.start))) is not None:
                 window.open = True
+
+    def forget(self) -> None:
+        """Forgets the oldest of too many windows, of those that are announced; their orders are late from now on."""
+        surplus = len(self._windows) - self._windows_max
+        if surplus <= 0:
+            return
+        settled = sorted((s, c) for (c, s), window in self._windows.items() if not window.open)
+        for start, channel in settled[:surplus]:
+            del self._windows[channel, start]
+            self._horizon = max(self._horizon, start + WINDOW)
 
     def __len__(self) -> int:
         return len(self._windows)
@@ -168,15 +180,6 @@ class Windows:
         window = self._windows[channel, start]
         window.open = False
         return Closed(channel=channel, start=start, end=start + WINDOW, totals=window.totals)
-
-    def _forget(self) -> None:
-        surplus = len(self._windows) - self._windows_max
-        if surplus <= 0:
-            return
-        settled = sorted((s, c) for (c, s), window in self._windows.items() if not window.open)
-        for start, channel in settled[:surplus]:
-            del self._windows[channel, start]
-            self._horizon = max(self._horizon, start + WINDOW)
 
 
 def _minute(moment: datetime) -> datetime:

@@ -119,6 +119,7 @@ def test_memory_is_bounded_and_what_was_forgotten_stays_as_announced() -> None:
     for minute in range(20):
         kept.add(order(minute, 60 * minute), NOON + minute * WINDOW)
         kept.close(NOON + (minute + 2) * WINDOW)
+        kept.forget()
     assert len(kept) == 5
     assert kept.add(order(99), DONE) is Outcome.LATE
 
@@ -128,6 +129,21 @@ def test_more_open_windows_than_allowed_close_the_oldest_early() -> None:
     for minute in range(3):
         kept.add(order(minute, 60 * minute), DONE)
     assert counts(kept.close(DONE)) == {("甲", NOON): 1}
+    kept.forget()
+    assert len(kept) == 2
+
+
+def test_what_was_closed_early_and_not_taken_is_announced_again() -> None:
+    kept = windows(windows_max=2)
+    for minute in range(4):
+        kept.add(order(minute, 60 * minute), DONE)
+    closed = kept.close(DONE)
+    assert counts(closed) == {("甲", NOON): 1, ("甲", NOON + WINDOW): 1}
+    kept.reopen(closed)
+    kept.forget()
+    assert kept.add(order(9, 61), DONE) is Outcome.COUNTED
+    assert counts(kept.close(DONE)) == {("甲", NOON): 1, ("甲", NOON + WINDOW): 2}
+    kept.forget()
     assert len(kept) == 2
 
 
