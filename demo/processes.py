@@ -121,10 +121,12 @@ class Supervisor:
                 return
             await self._spawn(child)
 
-    def signal(self, name: str, number: signal.Signals) -> None:
-        """Sends a signal to a child that runs."""
+    def signal(self, name: str, number: signal.Signals) -> bool:
+        """Sends a signal to a child that runs; whether it does."""
         if pid := self.children[name].pid:
             os.kill(pid, number)
+            return True
+        return False
 
     async def stop(self, name: str) -> None:
         """SIGTERM, then SIGKILL after STOP_TIMEOUT_S; one that is just being started is ended once it runs."""

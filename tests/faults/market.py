@@ -83,17 +83,22 @@ class Market:
         """An orderly stop, then a start on the same port and data."""
         await asyncio.to_thread(self.servers.restart, name)
 
-    def kill(self, service: str) -> None:
-        """SIGKILL of a service process; the supervisor starts it again."""
-        self.platform.supervisor.signal(service, signal.SIGKILL)
+    async def kill(self, service: str) -> None:
+        """SIGKILL of a service process, as soon as there is one; the supervisor starts it again."""
+        await self._signal(service, signal.SIGKILL)
 
-    def freeze(self, service: str) -> None:
-        """SIGSTOP of a service process."""
-        self.platform.supervisor.signal(service, signal.SIGSTOP)
+    async def freeze(self, service: str) -> None:
+        """SIGSTOP of a service process, as soon as there is one."""
+        await self._signal(service, signal.SIGSTOP)
 
-    def thaw(self, service: str) -> None:
+    async def thaw(self, service: str) -> None:
         """SIGCONT of it."""
-        self.platform.supervisor.signal(service, signal.SIGCONT)
+        await self._signal(service, signal.SIGCONT)
+
+    async def _signal(self, service: str, what: signal.Signals) -> None:
+        async with asyncio.timeout(SETTLE_TIMEOUT_S):
+            while not self.platform.supervisor.signal(service, what):  # noqa: ASYNC110 — another task starts it
+                await asyncio.sleep(0.1)
 
     async def close(self) -> Report:
         """Stops traffic; the report when nothing is to find and all work is done, or after SETTLE_TIMEOUT_S."""

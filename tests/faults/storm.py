@@ -67,6 +67,7 @@ class Processes:
         self.stormy = True
         self.ports = [free_port() for _ in range(PROCESSES)]
         self.deaths = 0
+        """How many were killed, by us or by themselves, before the end."""
         self._ending = False
         self._addresses = addresses
         self._house = at
@@ -80,11 +81,16 @@ class Processes:
         alive = [number for number, one in self._running.items() if one.returncode is None]
         return self._chance.choice(alive) if alive else -1
 
-    def signal(self, number: int, what: signal.Signals) -> None:
-        """To one of them, if it is there."""
-        if number in self._running:
-            with contextlib.suppress(ProcessLookupError):
-                self._running[number].send_signal(what)
+    def signal(self, number: int, what: signal.Signals) -> bool:
+        """To one of them, if it is there; whether it was."""
+        process = self._running.get(number)
+        if process is None or process.returncode is not None:
+            return False
+        try:
+            process.send_signal(what)
+        except ProcessLookupError:
+            return False
+        return True
 
     def logs(self) -> str:
         """How the log of each of them ends."""
@@ -111,8 +117,10 @@ class Processes:
             self._running[number] = process = await self._start(number)
             if self._ending:
                 process.kill()
-            await process.wait()
-            self.deaths += 1
+            ended = await process.wait()
+            # At the end the last are killed as well, which is no part of the storm.
+            if ended == -signal.SIGKILL and not self._ending:
+                self.deaths += 1
             await asyncio.sleep(self._chance.random() / 2)
 
     async def _start(self, number: int) -> asyncio.subprocess.Process:
@@ -164,6 +172,7 @@ class Storm:
         self._clock = SystemClock()
         self._had: dict[str, int] = dict.fromkeys(SKUS, 0)
         self._watched: list[str] = []
+        self._looks = 0
         self._found = asyncio.Event()
 
     async def blow(self, lasts_s: float, quiet_s: float = QUIET_S) -> Seen:
@@ -213,8 +222,11 @@ class Storm:
         await self._house.drained()
 
     async def _rage(self, lasts_s: float) -> None:
-        """Faults, one after the other, until the time is over; each at least once."""
-        faults: list[Callable[[], Awaitable[None]]] = [
+        """Faults, one after the other, until the time is over; each at least once.
+
+        One that found nobody to happen to did not happen, and has its turn again.
+        """
+        faults: list[Callable[[], Awaitable[bool]]] = [
             self._kill_a_process,
             self._kill_valkey,
             self._kill_postgres,
@@ -225,45 +237,52 @@ class Storm:
         until_ms = self._clock.monotonic_ms() + int(lasts_s * 1000)
         while True:
             for fault in self.chance.sample(faults, len(faults)):
-                if len(self.faults) >= len(faults) and self._clock.monotonic_ms() > until_ms:
+                each_once = len(set(self.faults)) == len(faults)
+                if each_once and self._clock.monotonic_ms() > until_ms:
                     return
                 await asyncio.sleep(self.chance.random() * lasts_s / 12)
-                self.faults.append(fault.__name__)
-                await fault()
+                if await fault():
+                    self.faults.append(fault.__name__)
 
-    async def _kill_a_process(self) -> None:
-        self.processes.signal(self.processes.draw(), signal.SIGKILL)
+    async def _kill_a_process(self) -> bool:
+        return self.processes.signal(self.processes.draw(), signal.SIGKILL)
 
-    async def _freeze_a_process(self) -> None:
+    async def _freeze_a_process(self) -> bool:
         number = self.processes.draw()
-        self.processes.signal(number, signal.SIGSTOP)
-        await asyncio.sleep(self.chance.random() * 2)
-        self.processes.signal(number, signal.SIGCONT)
+        if not self.processes.signal(number, signal.SIGSTOP):
+            return False
+        try:
+            await asyncio.sleep(self.chance.random() * 2)
+        finally:
+            self.processes.signal(number, signal.SIGCONT)
+        return True
 
-    async def _kill_valkey(self) -> None:
-        await self._kill("valkey")
+    async def _kill_valkey(self) -> bool:
+        return await self._kill("valkey")
 
-    async def _kill_postgres(self) -> None:
-        await self._kill("postgres")
+    async def _kill_postgres(self) -> bool:
+        return await self._kill("postgres")
 
-    async def _kill(self, server: str) -> None:
+    async def _kill(self, server: str) -> bool:
         await asyncio.to_thread(self._servers.kill, server)
         await asyncio.sleep(self.chance.random())
         await asyncio.to_thread(self._servers.start, server)
+        return True
 
-    async def _empty_valkey(self) -> None:
+    async def _empty_valkey(self) -> bool:
         async with aio.Valkey.from_url(self._house.valkey_url) as client:
-            await client.flushall()
+            return bool(await client.flushall())
 
-    async def _forget_scripts(self) -> None:
+    async def _forget_scripts(self) -> bool:
         async with aio.Valkey.from_url(self._house.valkey_url) as client:
-            await client.script_flush()
+            return bool(await client.script_flush())
 
     async def _watch(self) -> None:
         """Postgres' own books must agree at any moment, from one snapshot."""
         while True:
             with contextlib.suppress(*AWAY):
                 sums = dict((await self._house.fetch(SQL["invariants"]))[0])
+                self._looks += self.processes.stormy
                 if any(sums.values()):
                     self._watched.append(str(sums))
                     self._found.set()
@@ -332,6 +351,7 @@ class Storm:
             notes=notes,
             now=self._clock.now(),
             watched=self._watched,
+            looks=self._looks,
         )
 
 

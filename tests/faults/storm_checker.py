@@ -1,7 +1,8 @@
 """What a storm over stock must leave true. Pure: it looks at what buyers were told and at what lies there.
 
-Each finding is `kind: what`. Kinds: `watched` (books that did not agree while it blew), `oversold`, `books`,
-`leaked`, `valkey`, `told` (an answer that is not so), `twice` (one key or version, two answers), `orders`, `events`.
+Each finding is `kind: what`. Kinds: `watched` (books that did not agree while it blew), `blind` (nobody looked at them
+then), `oversold`, `books`, `leaked`, `valkey`, `told` (an answer that is not so), `twice` (one key or version, two answers),
+`orders`, `events`.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     notes: int
     """Of what is half told."""
     now: datetime
+    looks: int
+    """How often Postgres' own books were read while it blew."""
     watched: Sequence[str] = ()
 
 
@@ -86,6 +89,7 @@ def findings(seen: Seen) -> list[str]:
     """Whatever is not as it must be."""
     return [
         *(f"watched: {one}" for one in seen.watched),
+        *(["blind: the books were not read once"] if not seen.looks else []),
         *_oversold(seen),
         *_books(seen),
         *_leaked(seen),

@@ -76,6 +76,7 @@ SOUND = Seen(
     valkey={("HZ", "A"): 1},
     notes=0,
     now=NOW + timedelta(minutes=1),
+    looks=1,
 )
 
 
@@ -96,6 +97,7 @@ def holding(key: str, **changes: Any) -> dict[str, Hold]:
     ("kind", "changed"),
     [
         ("watched", {"watched": ("reserved_mismatch",)}),
+        ("blind", {"looks": 0}),
         ("oversold", {"had": {"A": 3}}),
         ("books", {"had": {"A": 6}}),
         ("books", {"stock": {("HZ", "A"): (3, 1)}, "valkey": {("HZ", "A"): 2}}),
