@@ -26,6 +26,9 @@ UNGUARDED = (
 )
 """Goes with `last_word_removed`: the tables refuse nothing either."""
 
+FENCED = frozenset({"reserve", "settle", "noted"})
+"""Scripts that do nothing under an epoch which is not in force, or on another run of the server."""
+
 
 def last_word_removed() -> None:
     """What is written is not what was locked, and nothing refuses more than there is."""
@@ -49,7 +52,9 @@ def epoch_ignored() -> None:
     def read_unfenced(self: Script, client: Any, path: Path) -> None:
         read(self, client, path)
         fence = r"^if (meta\[1\]|not string\.find\(redis\.call\('INFO').*return nil end$"
-        self._text = re.sub(fence, "", self._text, flags=re.MULTILINE)
+        self._text, removed = re.subn(fence, "", self._text, flags=re.MULTILINE)
+        # A script whose fence reads otherwise by now would stay fenced, and the bug be half planted.
+        assert removed == (2 if path.stem in FENCED else 0), path
 
     async def void(_self: EpochInForce, _connection: Any) -> None:
         """Nobody hears of it."""

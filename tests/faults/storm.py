@@ -308,23 +308,28 @@ class Storm:
         )
         if waiting:
             return False
-        there, notes = await self._valkey()
+        there, in_force, notes = await self._valkey()
         rows = await self._house.fetch(SQL["all_levels"])
         levels = {(row["warehouse"], row["sku"]): row["available"] for row in rows}
-        return there == levels and not notes
+        return there == levels and in_force and not notes
 
-    async def _valkey(self) -> tuple[dict[tuple[str, str], int] | None, int]:
-        """Levels in the epoch in force and the number of notes, from the outside."""
+    async def _valkey(self) -> tuple[dict[tuple[str, str], int] | None, bool, int]:
+        """From the outside: levels of the epoch that Postgres has in force, whether Valkey has it, and the number of notes."""
+        rows = await self._house.fetch(SQL["read_epoch"])
+        number = next((row["epoch"] for row in rows if row["state"] == "LIVE"), None)
+        if number is None:
+            return None, False, 0
         client = connect(self._house.valkey_url)
         try:
             counters = ValkeyCounters(client, self._house.prefix)
+            levels = await counters.levels(number)
             epoch = await counters.in_force()
             if epoch is None:
-                return None, 0
+                return levels, False, 0
             notes = await counters.noted(epoch, 0, 1_000)
-            return await counters.levels(epoch.number), len(notes or ())
+            return levels, epoch.number == number, len(notes or ())
         except Unavailable:
-            return None, 0
+            return None, False, 0
         finally:
             await client.aclose()
 
@@ -333,7 +338,7 @@ class Storm:
         states = {row["key"]: decode_kept(row["document"]).state for row in stored}
         stock = await self._house.fetch(SQL["stock"])
         ledger = await self._house.fetch(SQL["entries_after"], 0, 1_000_000)
-        there, notes = await self._valkey()
+        there, in_force, notes = await self._valkey()
         return Seen(
             had=self._had,
             tills=crowd.tills,
@@ -348,6 +353,7 @@ class Storm:
                 *await self._house.emitted("reservations"),
             ],
             valkey=there,
+            in_force=in_force,
             notes=notes,
             now=self._clock.now(),
             watched=self._watched,

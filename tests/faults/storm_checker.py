@@ -1,8 +1,8 @@
 """What a storm over stock must leave true. Pure: it looks at what buyers were told and at what lies there.
 
 Each finding is `kind: what`. Kinds: `watched` (books that did not agree while it blew), `blind` (nobody looked at them
-then), `oversold`, `books`, `leaked`, `valkey`, `told` (an answer that is not so), `twice` (one key or version, two answers),
-`orders`, `events`.
+then), `oversold`, `books`, `leaked`, `epoch` (Valkey has not the one that Postgres has), `notes` (what is half told), `valkey` (a
+level is wrong), `told` (an answer that is not so), `twice` (one key or version, two answers), `orders`, `events`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class Seen(Struct, frozen=True, kw_only=True):
     events: Sequence[Any]
     """Of the topics `stock` and `reservations`, as they lie there."""
     valkey: Mapping[Row, int] | None
-    """Available pieces in the epoch in force; None without one."""
+    """Available pieces in the epoch that Postgres has in force; None without one."""
+    in_force: bool
+    """Whether Valkey has the same in force."""
     notes: int
     """Of what is half told."""
     now: datetime
@@ -147,11 +149,12 @@ def _leaked(seen: Seen) -> Iterable[str]:
 
 
 def _valkey(seen: Seen) -> Iterable[str]:
-    if seen.valkey is None:
-        yield "valkey: no epoch is in force"
-        return
+    if not seen.in_force:
+        yield "epoch: not in force in Valkey"
     if seen.notes:
-        yield f"valkey: {seen.notes} notes are left"
+        yield f"notes: {seen.notes} are left"
+    if seen.valkey is None:
+        return
     for row in sorted(seen.stock.keys() | seen.valkey.keys()):
         on_hand, reserved = seen.stock.get(row, (0, 0))
         there = seen.valkey.get(row, 0)
