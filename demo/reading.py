@@ -42,8 +42,8 @@ RESERVATIONS = """
 SELECT r.key, r.state FROM inventory.reservations r JOIN ingest.orders i ON i.order_id = r.key
 """
 CLAIMS = """
-SELECT channel, shop, refund_no, refund_id FROM ingest.aftersales
-UNION ALL SELECT channel, shop, return_no, refund_id FROM ingest.returns
+SELECT channel, shop, refund_no, refund_id, round FROM ingest.aftersales
+UNION ALL SELECT channel, shop, return_no, refund_id, 1 FROM ingest.returns
 """
 ENDS = """
 SELECT command_id, (extract(epoch FROM settled_at) * 1000)::bigint AS heard_at_ms,
@@ -71,6 +71,7 @@ SELECT of_one.order_id, of_one.refund_id, of_one.state, of_one.amount_fen,
     coalesce(payout.stage || ', sent ' || payout.sends || ' times, asked ' || payout.asks || ' times: ' || payout.note, '')
     AS payout,
     of_one.end_reason,
+    of_one.requested_by,
     (extract(epoch FROM greatest(
         of_one.requested_at,
         (of_one.goods_check ->> 'checked_at')::timestamptz,
@@ -206,6 +207,9 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
     return Inside(
         orders=tuple(_inside_order(row) for row in orders),
         claims={(row["channel"], row["refund_no"]): row["refund_id"] for row in claims},
+        earlier={
+            (row["channel"], row["refund_no"]): _earlier(row) for row in claims if row["round"] > 1
+        },
         ends=_ends(claims, ends),
         beyond={row["refund_id"]: row["fen"] for row in beyond},
         doubted=frozenset(row["refund_id"] for row in doubted),
@@ -225,6 +229,13 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
         unpublished=_by_whose(unpublished),
         parked=_by_whose(parked),
     )
+
+
+def _earlier(row: Any) -> tuple[str, ...]:
+    """Ids of the refunds that were asked for under a number before; ingest derives each from its round."""
+    first = (row["channel"], row["shop"], row["refund_no"])
+    later = [request_id("refund", *first, str(number)) for number in range(2, row["round"])]
+    return (request_id("refund", *first), *later)
 
 
 def _ends(claims: Iterable[Any], settled: Iterable[Any]) -> dict[tuple[str, str], End]:

@@ -123,6 +123,13 @@ class InsideRefund(Struct, frozen=True, kw_only=True):
     end_reason: str = ""
     decided_at_ms: int = 0
     """When the last person, rule or warehouse agreed to it; its money went then or later."""
+    requested_by: str = ""
+    """Who asked for it: channel:<channel>, or a person of ours."""
+
+    @property
+    def opened_by_staff(self) -> bool:
+        """Whether a person of ours opened it: no claim asks for it then."""
+        return bool(self.requested_by) and not self.requested_by.startswith("channel:")
 
 
 class End(Struct, frozen=True, kw_only=True):
@@ -138,6 +145,8 @@ class Inside(Struct, frozen=True, kw_only=True):
     orders: tuple[InsideOrder, ...]
     claims: Mapping[tuple[str, str], str]
     """(channel, number of a buyer's claim) → refund id it was turned into."""
+    earlier: Mapping[tuple[str, str], tuple[str, ...]]
+    """The same key → refund ids of what was asked for under this number before, refused, and asked for again."""
     ends: Mapping[tuple[str, str], End]
     """The same key → what became of the news that it is over on its channel."""
     not_opened: frozenset[str]

@@ -80,6 +80,7 @@ INSIDE = Inside(
         ),
     ),
     claims={("taobao", "C2"): "refund-2"},
+    earlier={},
     ends={},
     not_opened=frozenset(),
     reservations={"TB1": "shipped", "TB2": "shipped", "TB3": "cancelled", "TB5": "held"},
@@ -89,7 +90,13 @@ INSIDE = Inside(
     ),
     refunds=(
         InsideRefund(order_id="TB2", refund_id="refund-2", state="settled", amount_fen=400),
-        InsideRefund(order_id="TB3", refund_id="refund-3", state="settled", amount_fen=1000),
+        InsideRefund(
+            order_id="TB3",
+            refund_id="refund-3",
+            state="settled",
+            amount_fen=1000,
+            requested_by="客服甲",
+        ),
     ),
     beyond={},
     doubted=frozenset(),
@@ -120,6 +127,24 @@ def _reserved(order_id: str, state: str) -> Inside:
     return replace(INSIDE, reservations={**INSIDE.reservations, order_id: state})
 
 
+def _again(order_no: str, refund_id: str, **inside: Any) -> tuple[Outside, Inside]:
+    """The worlds with one refund more, which gateway and books agree about."""
+    moved = OutsideRefund(
+        request_no=refund_id, trade_no=f"taobao:{order_no}", amount_fen=400, moved=1
+    )
+    case = InsideRefund(
+        order_id=f"TB{order_no}",
+        refund_id=refund_id,
+        state="settled",
+        amount_fen=400,
+        requested_by="channel:taobao",
+    )
+    return (
+        replace(OUTSIDE, refunds=(*OUTSIDE.refunds, moved)),
+        replace(INSIDE, refunds=(*INSIDE.refunds, case), **inside),
+    )
+
+
 PLANTED = [
     ("an order is lost at the door", OUTSIDE, replace(INSIDE, orders=INSIDE.orders[1:]), "orders: ('taobao', 'taobao-1', '1') never arrived"),
     ("an order is lost behind the door", OUTSIDE, _inside(0, order_id=""), "orders: ('taobao', 'taobao-1', '1') never arrived"),
@@ -138,6 +163,9 @@ PLANTED = [
     ("the news of a hold is lost", OUTSIDE, _inside(4, state="awaiting_review", waiting_for=frozenset({"stock"})), "reservations: TB5 waits for the stock it holds"),
     ("a buyer's claim is lost", OUTSIDE, replace(INSIDE, claims={}), "claims: taobao C2 of 2 is no refund"),
     ("a claim's refund is lost", OUTSIDE, replace(INSIDE, claims={("taobao", "C2"): "refund-9"}), "claims: taobao C2 of 2 is no refund"),
+    ("a claim is paid under two refunds", *_again("2", "refund-2b", earlier={("taobao", "C2"): ("refund-2b",)}), "claims: taobao C2 of 2 is paid under refund-2, refund-2b"),
+    ("a claim is paid again under a made-up id", *_again("2", "refund-2b"), "claims: refund-2b of TB2 is settled and nobody asked for it"),
+    ("money for a claim nobody made", *_again("1", "refund-9", claims={**INSIDE.claims, ("taobao", "C9"): "refund-9"}), "claims: taobao C9 was made on no platform"),
     ("a parcel leaves for a cancelled order", OUTSIDE, _inside(0, state="cancelled"), "parcels: TB1 left while cancelled"),
     ("an order is shipped without a parcel", OUTSIDE, replace(INSIDE, parcels=INSIDE.parcels[:1]), "parcels: TB2 is completed without a parcel that left"),
     ("a platform hears of two parcels", _outside(0, shipped_waybills=("W1", "W2")), INSIDE, "parcels: TB1 was told to ship twice"),

@@ -51,6 +51,7 @@ OUTSIDE = Outside(
 INSIDE = Inside(
     orders=(ORDER,),
     claims={},
+    earlier={},
     ends={},
     not_opened=frozenset(),
     reservations={"TB1": "shipped"},
@@ -288,8 +289,14 @@ def test_a_lost_answer_may_let_a_person_look_for_money_that_nobody_paid_twice() 
 
 
 def test_what_an_order_has_had_twice_holds_its_other_claims() -> None:
-    twice = InsideRefund(order_id="TB1", refund_id="refund-0", state="settled", amount_fen=400)
-    waits = replace(twice, refund_id="refund-1", state="awaiting_goods")
+    twice = InsideRefund(
+        order_id="TB1",
+        refund_id="refund-0",
+        state="settled",
+        amount_fen=400,
+        requested_by="客服甲",
+    )
+    waits = replace(twice, refund_id="refund-1", state="awaiting_goods", requested_by="")
     inside = replace(
         INSIDE,
         claims={KEY: "refund-1"},
@@ -320,7 +327,13 @@ def test_a_claim_waits_with_what_is_set_aside_unless_it_is_a_refund_all_the_same
 
 
 def test_a_claim_that_the_books_could_not_take_was_left_to_a_person_after_a_payment() -> None:
-    earlier = InsideRefund(order_id="TB1", refund_id="refund-0", state="settled", amount_fen=400)
+    earlier = InsideRefund(
+        order_id="TB1",
+        refund_id="refund-0",
+        state="settled",
+        amount_fen=400,
+        requested_by="客服甲",
+    )
     inside = replace(
         INSIDE,
         claims={KEY: "refund-1"},
