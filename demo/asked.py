@@ -6,7 +6,7 @@ nothing else here would see it, as gateway and books agree.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from demo.snapshots import Finding, Inside, Outside
@@ -16,11 +16,14 @@ Key = tuple[str, str]
 
 
 def check_asked(outside: Outside, inside: Inside) -> Iterator[Finding]:
-    """What is paid for no claim, or for one twice."""
+    """What is paid for no claim, for one twice, or for two at once."""
     orders = {(claim.channel, claim.claim_no): claim.order_no for claim in outside.claims}
     for channel, claim_no in inside.claims:
         if (channel, claim_no) not in orders:
             yield Finding("claims", f"{channel} {claim_no} was made on no platform")
+    for refund_id, count in Counter(inside.claims.values()).items():
+        if count > 1:
+            yield Finding("claims", f"{refund_id} is the refund of {count} claims")
     claims = _claims(inside)
     paid: defaultdict[Key, list[str]] = defaultdict(list)
     for refund in inside.refunds:

@@ -166,6 +166,7 @@ PLANTED = [
     ("a claim is paid under two refunds", *_again("2", "refund-2b", earlier={("taobao", "C2"): ("refund-2b",)}), "claims: taobao C2 of 2 is paid under refund-2, refund-2b"),
     ("a claim is paid again under a made-up id", *_again("2", "refund-2b"), "claims: refund-2b of TB2 is settled and nobody asked for it"),
     ("money for a claim nobody made", *_again("1", "refund-9", claims={**INSIDE.claims, ("taobao", "C9"): "refund-9"}), "claims: taobao C9 was made on no platform"),
+    ("two claims share a refund", replace(OUTSIDE, claims=(*OUTSIDE.claims, OutsideClaim(channel="taobao", order_no="2", claim_no="C3"))), replace(INSIDE, claims={**INSIDE.claims, ("taobao", "C3"): "refund-2"}), "claims: refund-2 is the refund of 2 claims"),
     ("a parcel leaves for a cancelled order", OUTSIDE, _inside(0, state="cancelled"), "parcels: TB1 left while cancelled"),
     ("an order is shipped without a parcel", OUTSIDE, replace(INSIDE, parcels=INSIDE.parcels[:1]), "parcels: TB2 is completed without a parcel that left"),
     ("a platform hears of two parcels", _outside(0, shipped_waybills=("W1", "W2")), INSIDE, "parcels: TB1 was told to ship twice"),
