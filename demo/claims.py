@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from demo.amounts import check_amounts
 from demo.asked import check_asked
 from demo.snapshots import (
     End,
@@ -112,9 +113,9 @@ class _Held(Struct, frozen=True, kw_only=True):
 
 
 def claims_ended(outside: Outside, inside: Inside) -> ClaimsEnded:
-    """Accounts for every claim outside, and asks of every refund that was paid which claim it is of."""
+    """Accounts for every claim outside, and asks of every refund that was paid which claim it is of, and of how much."""
     outcomes: Counter[Outcome] = Counter(dict.fromkeys(Outcome, 0))
-    findings = list(check_asked(outside, inside))
+    findings = [*check_asked(outside, inside), *check_amounts(outside, inside)]
     paid_there_fen: Counter[str] = Counter()
     in_vain = set()
     fine = {(order.channel, order.order_no) for order in outside.orders if order.expected == "ok"}

@@ -11,120 +11,21 @@ from demo.checker import check, summary
 from demo.snapshots import (
     End,
     Inside,
-    InsideOrder,
-    InsideParcel,
     InsideRefund,
     Outside,
     OutsideClaim,
-    OutsideOrder,
     OutsideRefund,
 )
-
-
-def _outside_order(order_no: str, **changed: Any) -> OutsideOrder:
-    order = OutsideOrder(
-        channel="taobao",
-        shop="taobao-1",
-        order_no=order_no,
-        state="finished",
-        expected="ok",
-        paid_fen=1000,
-        shipped_waybills=(),
-        units={"CL01-01": 2},
-    )
-    return replace(order, **changed)
-
-
-def _inside_order(order_no: str, **changed: Any) -> InsideOrder:
-    order = InsideOrder(
-        channel="taobao",
-        shop="taobao-1",
-        order_no=order_no,
-        order_id=f"TB{order_no}",
-        quarantined=False,
-        state="shipped",
-        paid_fen=1000,
-        channel_state="completed",
-    )
-    return replace(order, **changed)
-
-
-OUTSIDE = Outside(
-    orders=(
-        _outside_order("1", shipped_waybills=("W1",)),
-        _outside_order("2", shipped_waybills=("W2",)),
-        _outside_order("3", state="cancelled"),
-        _outside_order("4", expected="contradiction:quantity_impossible"),
-        _outside_order("5", state="unpaid", paid_fen=0),
-    ),
-    claims=(OutsideClaim(channel="taobao", order_no="2", claim_no="C2"),),
-    waybills={"W1": "TB1-1", "W2": "TB2-1"},
-    refunds=(
-        OutsideRefund(request_no="refund-2", trade_no="taobao:2", amount_fen=400, moved=1),
-        OutsideRefund(request_no="refund-3", trade_no="taobao:3", amount_fen=1000, moved=1),
-    ),
-    stock_units=100,
+from tests.unit.demo.worlds import (
+    INSIDE,
+    OUTSIDE,
+    changed_at,
+    inside_order,
+    inside_with,
+    outside_order,
+    outside_with,
+    reserved,
 )
-INSIDE = Inside(
-    orders=(
-        _inside_order("1", waiting_for=frozenset({"delivery"})),
-        _inside_order("2", state="completed"),
-        _inside_order("3", state="cancelled", channel_state="cancelled"),
-        _inside_order("4", order_id="", quarantined=True, state="", paid_fen=0),
-        _inside_order(
-            "5",
-            state="awaiting_payment",
-            paid_fen=0,
-            channel_state="unpaid",
-            waiting_for=frozenset({"payment"}),
-        ),
-    ),
-    claims={("taobao", "C2"): "refund-2"},
-    earlier={},
-    ends={},
-    not_opened=frozenset(),
-    reservations={"TB1": "shipped", "TB2": "shipped", "TB3": "cancelled", "TB5": "held"},
-    parcels=(
-        InsideParcel(order_id="TB1", stage="shipped", waybill_no="W1"),
-        InsideParcel(order_id="TB2", stage="delivered", waybill_no="W2"),
-    ),
-    refunds=(
-        InsideRefund(order_id="TB2", refund_id="refund-2", state="settled", amount_fen=400),
-        InsideRefund(
-            order_id="TB3",
-            refund_id="refund-3",
-            state="settled",
-            amount_fen=1000,
-            requested_by="客服甲",
-        ),
-    ),
-    beyond={},
-    doubted=frozenset(),
-    stock={"oversold_units": 0, "negative_rows": 0, "reserved_mismatch": 0, "ledger_mismatch": 0},
-    units_received=100,
-    units_deducted=4,
-    units_returned=0,
-    units_on_hand=96,
-    dead_letters={},
-    unpublished={},
-    parked={},
-)
-
-
-def _with(entries: tuple[Any, ...], at: int, **changed: Any) -> tuple[Any, ...]:
-    return (*entries[:at], replace(entries[at], **changed), *entries[at + 1 :])
-
-
-def _inside(at: int, **changed: Any) -> Inside:
-    return replace(INSIDE, orders=_with(INSIDE.orders, at, **changed))
-
-
-def _outside(at: int, **changed: Any) -> Outside:
-    return replace(OUTSIDE, orders=_with(OUTSIDE.orders, at, **changed))
-
-
-def _reserved(order_id: str, state: str) -> Inside:
-    return replace(INSIDE, reservations={**INSIDE.reservations, order_id: state})
 
 
 def _again(order_no: str, refund_id: str, **inside: Any) -> tuple[Outside, Inside]:
@@ -147,39 +48,41 @@ def _again(order_no: str, refund_id: str, **inside: Any) -> tuple[Outside, Insid
 
 PLANTED = [
     ("an order is lost at the door", OUTSIDE, replace(INSIDE, orders=INSIDE.orders[1:]), "orders: ('taobao', 'taobao-1', '1') never arrived"),
-    ("an order is lost behind the door", OUTSIDE, _inside(0, order_id=""), "orders: ('taobao', 'taobao-1', '1') never arrived"),
-    ("an order is lost before orders", OUTSIDE, _inside(0, state=""), "orders: TB1 is unknown to orders"),
-    ("a payment is lost", OUTSIDE, _inside(0, paid_fen=0), "orders: TB1 paid 0 fen, the platform says 1000"),
-    ("an older snapshot stands", OUTSIDE, _inside(0, channel_state="shipped"), "contents: TB1 is known as shipped, the platform says finished"),
-    ("a good order is in quarantine", OUTSIDE, _inside(0, order_id="", quarantined=True), "orders: ('taobao', 'taobao-1', '1') is in quarantine without a cause"),
-    ("an order is there twice", OUTSIDE, replace(INSIDE, orders=(*INSIDE.orders, _inside_order("1", order_id="TB9"))), "orders: ('taobao', 'taobao-1', '1') stands twice"),
-    ("two orders share an id", OUTSIDE, _inside(1, order_id="TB1"), "orders: TB1 stands for two orders"),
-    ("an order is made up", OUTSIDE, replace(INSIDE, orders=(*INSIDE.orders, _inside_order("9"))), "orders: ('taobao', 'taobao-1', '9') exists on no platform"),
-    ("an order that is paid for has ended", _outside(2, state="paid"), replace(INSIDE, refunds=_with(INSIDE.refunds, 1, state="refused")), "orders: TB3 is cancelled, paid for and not given back"),
+    ("an order is lost behind the door", OUTSIDE, inside_with(0, order_id=""), "orders: ('taobao', 'taobao-1', '1') never arrived"),
+    ("an order is lost before orders", OUTSIDE, inside_with(0, state=""), "orders: TB1 is unknown to orders"),
+    ("a payment is lost", OUTSIDE, inside_with(0, paid_fen=0), "orders: TB1 paid 0 fen, the platform says 1000"),
+    ("an older snapshot stands", OUTSIDE, inside_with(0, channel_state="shipped"), "contents: TB1 is known as shipped, the platform says finished"),
+    ("a good order is in quarantine", OUTSIDE, inside_with(0, order_id="", quarantined=True), "orders: ('taobao', 'taobao-1', '1') is in quarantine without a cause"),
+    ("an order is there twice", OUTSIDE, replace(INSIDE, orders=(*INSIDE.orders, inside_order("1", order_id="TB9"))), "orders: ('taobao', 'taobao-1', '1') stands twice"),
+    ("two orders share an id", OUTSIDE, inside_with(1, order_id="TB1"), "orders: TB1 stands for two orders"),
+    ("an order is made up", OUTSIDE, replace(INSIDE, orders=(*INSIDE.orders, inside_order("9"))), "orders: ('taobao', 'taobao-1', '9') exists on no platform"),
+    ("an order that is paid for has ended", outside_with(2, state="paid"), replace(INSIDE, refunds=changed_at(INSIDE.refunds, 1, state="refused")), "orders: TB3 is cancelled, paid for and not given back"),
     ("a reservation is lost", OUTSIDE, replace(INSIDE, reservations={"TB1": "shipped", "TB2": "shipped", "TB3": "cancelled"}), "reservations: TB5 has no reservation"),
-    ("a cancelled order holds stock", OUTSIDE, _reserved("TB3", "held"), "reservations: TB3 is cancelled and still holds stock"),
-    ("an order on its way has lost its hold", OUTSIDE, replace(_inside(4, state="preparing"), reservations={**INSIDE.reservations, "TB5": "expired"}), "reservations: TB5 is preparing and its reservation expired"),
-    ("a hand-over is not booked", OUTSIDE, _reserved("TB1", "held"), "reservations: TB1 has left and its reservation is held"),
-    ("the news of a hold is lost", OUTSIDE, _inside(4, state="awaiting_review", waiting_for=frozenset({"stock"})), "reservations: TB5 waits for the stock it holds"),
+    ("a cancelled order holds stock", OUTSIDE, reserved("TB3", "held"), "reservations: TB3 is cancelled and still holds stock"),
+    ("an order on its way has lost its hold", OUTSIDE, replace(inside_with(4, state="preparing"), reservations={**INSIDE.reservations, "TB5": "expired"}), "reservations: TB5 is preparing and its reservation expired"),
+    ("a hand-over is not booked", OUTSIDE, reserved("TB1", "held"), "reservations: TB1 has left and its reservation is held"),
+    ("the news of a hold is lost", OUTSIDE, inside_with(4, state="awaiting_review", waiting_for=frozenset({"stock"})), "reservations: TB5 waits for the stock it holds"),
     ("a buyer's claim is lost", OUTSIDE, replace(INSIDE, claims={}), "claims: taobao C2 of 2 is no refund"),
     ("a claim's refund is lost", OUTSIDE, replace(INSIDE, claims={("taobao", "C2"): "refund-9"}), "claims: taobao C2 of 2 is no refund"),
     ("a claim is paid under two refunds", *_again("2", "refund-2b", earlier={("taobao", "C2"): ("refund-2b",)}), "claims: taobao C2 of 2 is paid under refund-2, refund-2b"),
     ("a claim is paid again under a made-up id", *_again("2", "refund-2b"), "claims: refund-2b of TB2 is settled and nobody asked for it"),
     ("money for a claim nobody made", *_again("1", "refund-9", claims={**INSIDE.claims, ("taobao", "C9"): "refund-9"}), "claims: taobao C9 was made on no platform"),
     ("two claims share a refund", replace(OUTSIDE, claims=(*OUTSIDE.claims, OutsideClaim(channel="taobao", order_no="2", claim_no="C3"))), replace(INSIDE, claims={**INSIDE.claims, ("taobao", "C3"): "refund-2"}), "claims: refund-2 is the refund of 2 claims"),
-    ("a parcel leaves for a cancelled order", OUTSIDE, _inside(0, state="cancelled"), "parcels: TB1 left while cancelled"),
+    ("another amount than was claimed", replace(OUTSIDE, claims=changed_at(OUTSIDE.claims, 0, amount_fen=399)), INSIDE, "claims: taobao C2 of 2 asked for 399 fen and got 400"),
+    ("less than was claimed", replace(OUTSIDE, claims=changed_at(OUTSIDE.claims, 0, amount_fen=401)), INSIDE, "claims: taobao C2 of 2 asked for 401 fen and got 400"),
+    ("a parcel leaves for a cancelled order", OUTSIDE, inside_with(0, state="cancelled"), "parcels: TB1 left while cancelled"),
     ("an order is shipped without a parcel", OUTSIDE, replace(INSIDE, parcels=INSIDE.parcels[:1]), "parcels: TB2 is completed without a parcel that left"),
-    ("a platform hears of two parcels", _outside(0, shipped_waybills=("W1", "W2")), INSIDE, "parcels: TB1 was told to ship twice"),
-    ("a platform hears another number", _outside(0, shipped_waybills=("W7",)), INSIDE, "parcels: TB1 was told another waybill"),
-    ("a platform hears nothing", _outside(0, state="paid", shipped_waybills=()), INSIDE, "parcels: TB1 left and the channel waits"),
+    ("a platform hears of two parcels", outside_with(0, shipped_waybills=("W1", "W2")), INSIDE, "parcels: TB1 was told to ship twice"),
+    ("a platform hears another number", outside_with(0, shipped_waybills=("W7",)), INSIDE, "parcels: TB1 was told another waybill"),
+    ("a platform hears nothing", outside_with(0, state="paid", shipped_waybills=()), INSIDE, "parcels: TB1 left and the channel waits"),
     ("a waybill is made up", replace(OUTSIDE, waybills={"W2": "TB2-1"}), INSIDE, "parcels: W1 is unknown to the carrier"),
     ("a parcel has two waybills", replace(OUTSIDE, waybills={**OUTSIDE.waybills, "W3": "TB1-1"}), INSIDE, "parcels: TB1-1 has 2 waybills"),
-    ("money moves twice", replace(OUTSIDE, refunds=_with(OUTSIDE.refunds, 0, moved=2)), INSIDE, "money: refund-2 moved money 2 times"),
+    ("money moves twice", replace(OUTSIDE, refunds=changed_at(OUTSIDE.refunds, 0, moved=2)), INSIDE, "money: refund-2 moved money 2 times"),
     ("money moves for nothing", OUTSIDE, replace(INSIDE, refunds=INSIDE.refunds[:1]), "money: refund-3 moved 1000 fen, we hold nothing"),
-    ("another amount moves", replace(OUTSIDE, refunds=_with(OUTSIDE.refunds, 0, amount_fen=401)), INSIDE, "money: refund-2 moved 401 fen, we hold settled 400"),
-    ("what moved is held to have failed", OUTSIDE, replace(INSIDE, refunds=_with(INSIDE.refunds, 0, state="failed")), "money: refund-2 moved 400 fen, we hold failed 400"),
+    ("another amount moves", replace(OUTSIDE, refunds=changed_at(OUTSIDE.refunds, 0, amount_fen=401)), INSIDE, "money: refund-2 moved 401 fen, we hold settled 400"),
+    ("what moved is held to have failed", OUTSIDE, replace(INSIDE, refunds=changed_at(INSIDE.refunds, 0, state="failed")), "money: refund-2 moved 400 fen, we hold failed 400"),
     ("money never moves", replace(OUTSIDE, refunds=OUTSIDE.refunds[1:]), INSIDE, "money: refund-2 is settled and no money moved"),
-    ("more goes back than was paid", OUTSIDE, replace(INSIDE, refunds=_with(INSIDE.refunds, 0, amount_fen=1001)), "money: TB2 got 1001 fen back of 1000"),
+    ("more goes back than was paid", OUTSIDE, replace(INSIDE, refunds=changed_at(INSIDE.refunds, 0, amount_fen=1001)), "money: TB2 got 1001 fen back of 1000"),
     ("stock is oversold", OUTSIDE, replace(INSIDE, stock={**INSIDE.stock, "oversold_units": 1}), "stock: oversold_units = 1"),
     ("a receipt is booked twice", OUTSIDE, replace(INSIDE, units_received=200, units_on_hand=196), "stock: 200 units booked of 100"),
     ("a deduction is not booked", OUTSIDE, replace(INSIDE, units_deducted=2, units_on_hand=98), "stock: 4 units shipped by the orders, 2 deducted"),
@@ -230,7 +133,7 @@ def test_having_looked_at_nothing_is_a_finding() -> None:
 
 def test_the_three_headline_figures_count_what_is_wrong() -> None:
     lost = check(OUTSIDE, replace(INSIDE, orders=INSIDE.orders[1:]))
-    moved_twice = check(replace(OUTSIDE, refunds=_with(OUTSIDE.refunds, 0, moved=2)), INSIDE)
+    moved_twice = check(replace(OUTSIDE, refunds=changed_at(OUTSIDE.refunds, 0, moved=2)), INSIDE)
     oversold = check(replace(OUTSIDE, stock_units=3), INSIDE)
 
     assert lost.unaccounted_orders == 1
@@ -254,20 +157,20 @@ def test_the_three_headline_figures_count_what_is_wrong() -> None:
 def test_work_that_waits_for_no_person_is_unfinished(
     state: str, waiting_for: set[str], unfinished: bool
 ) -> None:
-    report = check(OUTSIDE, _inside(4, state=state, waiting_for=frozenset(waiting_for)))
+    report = check(OUTSIDE, inside_with(4, state=state, waiting_for=frozenset(waiting_for)))
 
     assert bool(report.unfinished) is unfinished
 
 
 def test_a_refund_that_has_not_ended_is_unfinished() -> None:
-    paying = replace(INSIDE, refunds=_with(INSIDE.refunds, 0, state="paying"))
+    paying = replace(INSIDE, refunds=changed_at(INSIDE.refunds, 0, state="paying"))
 
     assert check(OUTSIDE, paying).unfinished == ("refund-2 paying",)
 
 
 def test_pieces_of_a_bundle_are_counted_as_ours() -> None:
     opened = replace(
-        _inside(0, mapped_units=3), units_deducted=5, units_on_hand=95, units_received=100
+        inside_with(0, mapped_units=3), units_deducted=5, units_on_hand=95, units_received=100
     )
     assert _lines(OUTSIDE, opened) == []
     assert "stock: 5 units shipped by the orders, 4 deducted" in _lines(
@@ -276,17 +179,17 @@ def test_pieces_of_a_bundle_are_counted_as_ours() -> None:
 
 
 def test_a_payment_that_was_paid_back_before_we_saw_the_order_is_not_lost() -> None:
-    outside = _outside(2, state="closed", paid_fen=1000)
-    paid_back = _inside(2, paid_fen=0, channel_state="closed_refunded")
+    outside = outside_with(2, state="closed", paid_fen=1000)
+    paid_back = inside_with(2, paid_fen=0, channel_state="closed_refunded")
 
     assert not [line for line in _lines(outside, paid_back) if line.startswith("orders: TB3")]
-    lost = _inside(2, paid_fen=0, channel_state="cancelled")
+    lost = inside_with(2, paid_fen=0, channel_state="cancelled")
     assert "orders: TB3 paid 0 fen, the platform says 1000" in _lines(outside, lost)
 
 
 def test_what_a_platform_tells_nobody_or_cannot_be_told_is_no_disagreement() -> None:
-    unlisted = _outside_order("6", state="unpaid", paid_fen=0, listed=False)
-    waits = _outside_order("1", state="closed", takes_parcels=False)
+    unlisted = outside_order("6", state="unpaid", paid_fen=0, listed=False)
+    waits = outside_order("1", state="closed", takes_parcels=False)
     receipt = OutsideClaim(
         channel="taobao", order_no="1", claim_no="R1", shop="taobao-1", asks=False
     )
@@ -295,7 +198,7 @@ def test_what_a_platform_tells_nobody_or_cannot_be_told_is_no_disagreement() -> 
         orders=(waits, *OUTSIDE.orders[1:], unlisted),
         claims=(*OUTSIDE.claims, receipt),
     )
-    told = replace(INSIDE, orders=(*INSIDE.orders, _inside_order("R1", order_id="", state="")))
+    told = replace(INSIDE, orders=(*INSIDE.orders, inside_order("R1", order_id="", state="")))
 
     assert _lines(outside, INSIDE) == []
     assert "taobao-1', 'R1') exists on no platform" not in str(_lines(outside, told))
@@ -309,12 +212,12 @@ def test_what_a_platform_tells_nobody_or_cannot_be_told_is_no_disagreement() -> 
 def test_an_order_that_left_may_be_on_hold_while_its_buyer_asks() -> None:
     line = "contents: TB2 is known as paid_on_hold, the platform says finished"
     for status, found in (("open", False), ("refused", True)):
-        outside = replace(OUTSIDE, claims=_with(OUTSIDE.claims, 0, status=status))
-        assert (line in _lines(outside, _inside(1, channel_state="paid_on_hold"))) is found
+        outside = replace(OUTSIDE, claims=changed_at(OUTSIDE.claims, 0, status=status))
+        assert (line in _lines(outside, inside_with(1, channel_state="paid_on_hold"))) is found
 
 
 def test_a_claim_waits_with_a_payment_that_is_in_quarantine() -> None:
-    paid_unread = replace(_inside(1, news_set_aside=True), claims={})
+    paid_unread = replace(inside_with(1, news_set_aside=True), claims={})
     assert "claims: taobao C2 of 2 is no refund" not in _lines(OUTSIDE, paid_unread)
     assert "claims: taobao C2 of 2 is no refund" in _lines(OUTSIDE, replace(INSIDE, claims={}))
 
@@ -348,13 +251,13 @@ def test_money_of_both_is_counted_to_the_fen_and_named() -> None:
         assert f"{had} {fen}" in list(summary(uncounted))
         assert (uncounted.money_difference_fen, uncounted.paid_by_both_fen) == (800 - fen, 0)
     only_there = replace(by_both, refunds=OUTSIDE.refunds[1:])
-    counted = _with(INSIDE.refunds, 0, paid_elsewhere=True)
+    counted = changed_at(INSIDE.refunds, 0, paid_elsewhere=True)
     report = check(only_there, replace(INSIDE, ends=end, refunds=counted))
     assert report.clean, report.findings
     assert (report.money_difference_fen, report.paid_by_both_fen) == (0, 0)
     for wrong, fen in (
-        (_with(counted, 0, amount_fen=399), 1),
-        (_with(counted, 0, state="refused"), 400),
+        (changed_at(counted, 0, amount_fen=399), 1),
+        (changed_at(counted, 0, state="refused"), 400),
     ):
         report = check(only_there, replace(INSIDE, ends=end, refunds=wrong))
         assert (report.clean, report.money_difference_fen) == (False, fen)
@@ -362,19 +265,21 @@ def test_money_of_both_is_counted_to_the_fen_and_named() -> None:
 
 def test_what_the_books_count_until_a_person_has_looked_is_no_difference() -> None:
     heard_twice = {"status": "agreed", "answered_by": "merchant", "amount_fen": 400}
-    claims = _with(OUTSIDE.claims, 0, agreements_heard=2, **heard_twice)
+    claims = changed_at(OUTSIDE.claims, 0, agreements_heard=2, **heard_twice)
     doubted = replace(INSIDE, beyond={"refund-2": 400}, doubted=frozenset({"refund-2"}))
     report = check(replace(OUTSIDE, claims=claims), doubted)
     assert (report.findings, report.money_difference_fen, report.paid_by_both_fen) == ((), 0, 0)
-    once = _with(claims, 0, agreements_heard=1)
+    once = changed_at(claims, 0, agreements_heard=1)
     assert check(replace(OUTSIDE, claims=once), doubted).money_difference_fen == 400
 
 
 def test_what_we_told_the_channel_is_not_its_own_payment() -> None:
     """Counted as paid there, though the channel only says what we told it, and our gateway paid nothing."""
-    claims = _with(OUTSIDE.claims, 0, status="agreed", answered_by="merchant", amount_fen=400)
+    claims = changed_at(OUTSIDE.claims, 0, status="agreed", answered_by="merchant", amount_fen=400)
     outside = replace(OUTSIDE, claims=claims, refunds=OUTSIDE.refunds[1:])
-    report = check(outside, replace(INSIDE, refunds=_with(INSIDE.refunds, 0, paid_elsewhere=True)))
+    report = check(
+        outside, replace(INSIDE, refunds=changed_at(INSIDE.refunds, 0, paid_elsewhere=True))
+    )
     assert report.money_difference_fen == 400
 
 
@@ -392,13 +297,13 @@ def test_what_a_till_sold_and_took_back_needs_no_parcel_and_no_gateway() -> None
     receipt = OutsideClaim(channel="taobao", order_no="2", claim_no="R1", asks=False)
     outside = replace(
         OUTSIDE, claims=(*OUTSIDE.claims, receipt), waybills={"W1": "TB1-1"},
-        orders=_with(OUTSIDE.orders, 1, shipped_waybills=(), takes_parcels=False),
+        orders=changed_at(OUTSIDE.orders, 1, shipped_waybills=(), takes_parcels=False),
     )  # fmt: skip
     at_counter = InsideRefund(
         order_id="TB2", refund_id="refund-r1", state="settled", amount_fen=600, paid_elsewhere=True
     )
     inside = replace(
-        _inside(1, handed_over=True),
+        inside_with(1, handed_over=True),
         parcels=INSIDE.parcels[:1],
         claims={**INSIDE.claims, ("taobao", "R1"): "refund-r1"},
         refunds=(*INSIDE.refunds, at_counter),
@@ -420,11 +325,11 @@ def test_what_a_till_sold_and_took_back_needs_no_parcel_and_no_gateway() -> None
 def test_a_parcel_may_wait_where_the_platform_keeps_the_request_that_we_refused() -> None:
     claim = OutsideClaim(channel="taobao", order_no="1", claim_no="C1")
     outside = replace(
-        _outside(0, state="paid", shipped_waybills=()), claims=(*OUTSIDE.claims, claim)
+        outside_with(0, state="paid", shipped_waybills=()), claims=(*OUTSIDE.claims, claim)
     )
     case = InsideRefund(order_id="TB1", refund_id="refund-1", state="refused", amount_fen=400)
     inside = replace(
-        _inside(0, waiting_for=frozenset({"delivery"}), channel_state="awaiting_shipment"),
+        inside_with(0, waiting_for=frozenset({"delivery"}), channel_state="awaiting_shipment"),
         claims={**INSIDE.claims, ("taobao", "C1"): "refund-1"},
         refunds=(*INSIDE.refunds, case),
     )
