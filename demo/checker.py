@@ -41,6 +41,11 @@ class Report(Struct, frozen=True, kw_only=True):
         """Whether nothing was found."""
         return not self.findings
 
+    @property
+    def saw_everything(self) -> bool:
+        """Whether each check has looked at something; of a few orders some have no claim, and none be shipped."""
+        return all(self.looked_at.values())
+
 
 SHIPPED = frozenset({"shipped", "completed"})
 UNSHIPPED = frozenset({"awaiting_print", "preparing"})
@@ -95,8 +100,7 @@ def check(outside: Outside, inside: Inside) -> Report:
         )
         for whose, count in standing.items()
     ]
-    if not looked_at["orders"]:
-        findings.append(Finding("orders", "looked at nothing"))
+    findings += _saw_nothing(outside, looked_at)
     return Report(
         findings=tuple(findings),
         looked_at=looked_at,
@@ -109,6 +113,24 @@ def check(outside: Outside, inside: Inside) -> Report:
         back_office_heard_max_ms=claims.back_office_heard_max_ms,
         paid_by_both_fen=money.paid_by_both_fen,
     )
+
+
+def _saw_nothing(outside: Outside, looked_at: Mapping[str, int]) -> list[Finding]:
+    """The checks that looked at nothing, though the world outside had something for them."""
+    fine = {(o.channel, o.order_no) for o in outside.orders if o.expected == "ok" and o.listed}
+    had = {
+        "orders": True,
+        "contents": bool(fine),
+        "reservations": bool(fine),
+        "claims": any(
+            claim.shown_open_at_ms and claim.asks and (claim.channel, claim.order_no) in fine
+            for claim in outside.claims
+        ),
+        "parcels": any(order.shipped_waybills for order in outside.orders),
+        "refunds": any(refund.moved for refund in outside.refunds),
+        "units": outside.stock_units > 0,
+    }
+    return [Finding(name, "looked at nothing") for name in had if had[name] and not looked_at[name]]
 
 
 def _orders(

@@ -71,13 +71,18 @@ class Outcome(StrEnum):
     PAID_THERE_TOO = "paid_there_too"
     """They paid it, and so did we: neither had heard of the other."""
     SET_ASIDE = "set_aside"
-    """It waits with its order, or with that order's payment, in quarantine."""
+    """It waits with its order, or with that order's payment, in quarantine: the platform contradicts itself about that."""
     UNDER_WAY = "under_way"
     """Its case has not ended, which the checker tells as unfinished."""
     WRONG = "wrong"
     """A finding says why."""
 
 
+ONLY_CONTRADICTED: Mapping[Outcome, str] = {
+    Outcome.SET_ASIDE: "is set aside without a cause",
+    Outcome.FAILED: "failed at the gateway",
+}
+"""What may become only of a claim whose order contradicts itself on its platform, and what is wrong with any other."""
 NOBODY_ASKED = frozenset({Outcome.ANSWERED_BY_SHOP, Outcome.SET_ASIDE})
 """Of what `refunds` need not know."""
 
@@ -122,15 +127,14 @@ def claims_ended(outside: Outside, inside: Inside) -> ClaimsEnded:
     unasked = {**_not_opened(outside, inside), **_unasked(outside, inside)}
     for held in _held(outside, inside):
         claim = held.claim
-        outcome = unasked.get((claim.channel, claim.claim_no)) if held.case is None else None
-        if outcome is None:
-            ended = _ended(held)
-            outcome = ended if isinstance(ended, Outcome) else Outcome.WRONG
-            if outcome is Outcome.FAILED and (claim.channel, claim.order_no) in fine:
-                outcome, ended = Outcome.WRONG, "failed at the gateway"
-            if outcome is Outcome.WRONG:
-                what = f"{claim.channel} {claim.claim_no} of {claim.order_no} {ended}"
-                findings.append(Finding("claims", what))
+        why = unasked.get((claim.channel, claim.claim_no)) if held.case is None else None
+        ended = why or _ended(held)
+        if isinstance(ended, Outcome) and (claim.channel, claim.order_no) in fine:
+            ended = ONLY_CONTRADICTED.get(ended, ended)
+        outcome = ended if isinstance(ended, Outcome) else Outcome.WRONG
+        if outcome is Outcome.WRONG:
+            what = f"{claim.channel} {claim.claim_no} of {claim.order_no} {ended}"
+            findings.append(Finding("claims", what))
         outcomes[outcome] += 1
         if outcome is Outcome.DOUBTED_IN_VAIN:
             in_vain.add(held.refund_id)

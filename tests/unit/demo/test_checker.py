@@ -131,6 +131,23 @@ def test_having_looked_at_nothing_is_a_finding() -> None:
     assert _lines(empty, nothing) == ["orders: looked at nothing"]
 
 
+@pytest.mark.parametrize(
+    ("check_of", "blind"),
+    [
+        ("contents", replace(INSIDE, orders=tuple(replace(o, channel_state="") for o in INSIDE.orders))),
+        ("reservations", replace(INSIDE, reservations={})),
+        ("parcels", replace(INSIDE, parcels=())),
+        ("refunds", replace(INSIDE, refunds=())),
+        ("units", replace(INSIDE, units_received=0)),
+    ],
+)  # fmt: skip
+def test_a_check_that_looked_at_nothing_of_what_there_was_is_a_finding(
+    check_of: str, blind: Inside
+) -> None:
+    assert f"{check_of}: looked at nothing" in _lines(OUTSIDE, blind)
+    assert not check(OUTSIDE, blind).saw_everything
+
+
 def test_the_three_headline_figures_count_what_is_wrong() -> None:
     lost = check(OUTSIDE, replace(INSIDE, orders=INSIDE.orders[1:]))
     moved_twice = check(replace(OUTSIDE, refunds=changed_at(OUTSIDE.refunds, 0, moved=2)), INSIDE)
@@ -218,7 +235,10 @@ def test_an_order_that_left_may_be_on_hold_while_its_buyer_asks() -> None:
 
 def test_a_claim_waits_with_a_payment_that_is_in_quarantine() -> None:
     paid_unread = replace(inside_with(1, news_set_aside=True), claims={})
-    assert "claims: taobao C2 of 2 is no refund" not in _lines(OUTSIDE, paid_unread)
+    contradicted = outside_with(1, expected="contradiction:address_missing")
+    assert [line for line in _lines(contradicted, paid_unread) if "C2" in line] == []
+    without_cause = "claims: taobao C2 of 2 is set aside without a cause"
+    assert without_cause in _lines(OUTSIDE, paid_unread)
     assert "claims: taobao C2 of 2 is no refund" in _lines(OUTSIDE, replace(INSIDE, claims={}))
 
 

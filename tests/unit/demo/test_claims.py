@@ -102,6 +102,7 @@ def ended(
     beyond_fen: int = 0,
     doubted: bool = False,
     orders: tuple[InsideOrder, ...] = (ORDER,),
+    expected: str = "ok",
 ) -> ClaimsEnded:
     """`state`: of our case, "" where there is none; `heard`: what refunds said of the claim's end, None where nothing."""
     case = InsideRefund(
@@ -129,7 +130,8 @@ def ended(
         doubted=frozenset({"refund-1"}) if doubted else frozenset(),
         ends=({} if heard is None else {KEY: End(heard_at_ms=HEARD_MS, refusal=heard)}),
     )
-    return claims_ended(replace(OUTSIDE, claims=(asked,), refunds=(payout,)), inside)
+    there = (replace(OUTSIDE.orders[0], expected=expected),)
+    return claims_ended(replace(OUTSIDE, orders=there, claims=(asked,), refunds=(payout,)), inside)
 
 
 THERE_REFUSED = claim("refused", answered_by="shop")
@@ -320,10 +322,13 @@ def test_a_claim_waits_with_what_is_set_aside_unless_it_is_a_refund_all_the_same
         replace(ORDER, order_id="", quarantined=True),
         replace(ORDER, news_set_aside=True),
     ):
-        waits = ended(claim("open"), orders=(order,))
+        waits = ended(claim("open"), orders=(order,), expected="contradiction:address_missing")
         assert (waits.outcomes[Outcome.SET_ASIDE], waits.looked_at) == (1, 0)
         paid = ended(claim("agreed"), "settled", orders=(order,))
         assert (paid.outcomes[Outcome.SETTLED], paid.looked_at) == (1, 1)
+        for status in ("open", "agreed", "withdrawn"):
+            [finding] = ended(claim(status), orders=(order,)).findings
+            assert finding.detail == "taobao C1 of 1 is set aside without a cause"
 
 
 def test_a_claim_that_the_books_could_not_take_was_left_to_a_person_after_a_payment() -> None:
