@@ -7,7 +7,7 @@ check that looked at nothing is itself a finding, unless the run had nothing of 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -79,6 +79,7 @@ def check(outside: Outside, inside: Inside) -> Report:
     findings: list[Finding] = []
     looked_at: dict[str, int] = {}
     unaccounted = _orders(outside, inside, findings, looked_at)
+    findings += _orders_of_nobody(inside)
     _contents(outside, inside, findings, looked_at)
     findings += _given_up(outside, inside)
     _reservations(inside, findings, looked_at)
@@ -178,6 +179,26 @@ def _orders(
         Finding("orders", f"{key} exists on no platform") for key in by_key if key not in known
     ]
     return unaccounted
+
+
+def _orders_of_nobody(inside: Inside) -> Iterator[Finding]:
+    """Behind the door there is nothing that did not come through it, and each sale is there once."""
+    known = {o.order_id: (o.channel, o.shop, o.order_no) for o in inside.orders if o.order_id}
+    sales: Counter[tuple[str, str, str]] = Counter()
+    for order in inside.kept_orders:
+        sale = (order.channel, order.shop, order.order_no)
+        if order.order_id not in known:
+            yield Finding("orders", f"{order.order_id} is in orders and unknown to ingest")
+        elif order.channel and sale != known[order.order_id]:
+            what = f"{order.order_id} is {sale} in orders and {known[order.order_id]} in ingest"
+            yield Finding("orders", what)
+        sales[sale] += bool(order.channel)
+    for sale, count in sales.items():
+        if count > 1:
+            yield Finding("orders", f"{sale} stands twice in orders")
+    for order_id in inside.reservations:
+        if order_id not in known:
+            yield Finding("reservations", f"{order_id} is a reservation of no order")
 
 
 def _contents(

@@ -16,6 +16,7 @@ from demo.snapshots import (
     InsideOrder,
     InsideParcel,
     InsideRefund,
+    KeptOrder,
     Outside,
     OutsideClaim,
     OutsideOrder,
@@ -38,9 +39,16 @@ SELECT i.channel, i.shop, i.channel_order_no, coalesce(i.order_id, '') AS order_
 FROM ingest.orders i LEFT JOIN orders.orders o ON o.key = i.order_id
 LEFT JOIN inventory.reservations r ON r.key = i.order_id
 """
-RESERVATIONS = """
-SELECT r.key, r.state FROM inventory.reservations r JOIN ingest.orders i ON i.order_id = r.key
+KEPT_ORDERS = """
+SELECT key AS order_id, coalesce(channel, '') AS channel, coalesce(shop, '') AS shop,
+       coalesce(channel_order_no, '') AS order_no
+FROM orders.orders
 """
+RESERVATIONS = """
+SELECT key, state FROM inventory.reservations
+WHERE document->'state'->>'kind' = 'hold' AND reference IS NULL
+"""
+"""The table also keeps receipts and other documents; what has a reference, a till or a program asked for."""
 CLAIMS = """
 SELECT channel, shop, refund_no, refund_id, round FROM ingest.aftersales
 UNION ALL SELECT channel, shop, return_no, refund_id, 1 FROM ingest.returns
@@ -184,6 +192,7 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
         # One snapshot, so that nothing moves between two of these.
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             orders = await connection.fetch(ORDERS)
+            kept_orders = await connection.fetch(KEPT_ORDERS)
             reservations = await connection.fetch(RESERVATIONS)
             claims = await connection.fetch(CLAIMS)
             ends = await connection.fetch(ENDS)
@@ -206,6 +215,7 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
         raise AssertionError
     return Inside(
         orders=tuple(_inside_order(row) for row in orders),
+        kept_orders=tuple(KeptOrder(**dict(row)) for row in kept_orders),
         claims={(row["channel"], row["refund_no"]): row["refund_id"] for row in claims},
         earlier={
             (row["channel"], row["refund_no"]): _earlier(row) for row in claims if row["round"] > 1

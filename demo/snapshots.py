@@ -101,6 +101,15 @@ class InsideOrder(Struct, frozen=True, kw_only=True):
         return self.paid_fen == 0 and self.channel_state == "closed_refunded"
 
 
+class KeptOrder(Struct, frozen=True, kw_only=True):
+    """One order as `orders` itself keeps it, whatever ingest knows. Without a channel: only facts of it have come."""
+
+    order_id: str
+    channel: str
+    shop: str
+    order_no: str
+
+
 class InsideParcel(Struct, frozen=True, kw_only=True):
     """One parcel."""
 
@@ -143,6 +152,7 @@ class Inside(Struct, frozen=True, kw_only=True):
     """What we hold."""
 
     orders: tuple[InsideOrder, ...]
+    kept_orders: tuple[KeptOrder, ...]
     claims: Mapping[tuple[str, str], str]
     """(channel, number of a buyer's claim) → refund id it was turned into."""
     earlier: Mapping[tuple[str, str], tuple[str, ...]]
@@ -152,7 +162,7 @@ class Inside(Struct, frozen=True, kw_only=True):
     not_opened: frozenset[str]
     """Refund ids that our books could not take, for a person to answer in the channel's back office."""
     reservations: Mapping[str, str]
-    """Order → state of its reservation."""
+    """Order → state of its reservation; every one but those that a caller made under a name of its own."""
     parcels: tuple[InsideParcel, ...]
     refunds: tuple[InsideRefund, ...]
     beyond: Mapping[str, int]

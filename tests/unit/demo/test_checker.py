@@ -12,6 +12,7 @@ from demo.snapshots import (
     End,
     Inside,
     InsideRefund,
+    KeptOrder,
     Outside,
     OutsideClaim,
     OutsideRefund,
@@ -26,6 +27,12 @@ from tests.unit.demo.worlds import (
     outside_with,
     reserved,
 )
+
+
+def _kept(order_id: str, order_no: str, **changed: str) -> Inside:
+    """With one order more in `orders`."""
+    kept = KeptOrder(order_id=order_id, channel="taobao", shop="taobao-1", order_no=order_no)
+    return replace(INSIDE, kept_orders=(*INSIDE.kept_orders, replace(kept, **changed)))
 
 
 def _again(order_no: str, refund_id: str, **inside: Any) -> tuple[Outside, Inside]:
@@ -56,6 +63,11 @@ PLANTED = [
     ("an order is there twice", OUTSIDE, replace(INSIDE, orders=(*INSIDE.orders, inside_order("1", order_id="TB9"))), "orders: ('taobao', 'taobao-1', '1') stands twice"),
     ("two orders share an id", OUTSIDE, inside_with(1, order_id="TB1"), "orders: TB1 stands for two orders"),
     ("an order is made up", OUTSIDE, replace(INSIDE, orders=(*INSIDE.orders, inside_order("9"))), "orders: ('taobao', 'taobao-1', '9') exists on no platform"),
+    ("orders has a second order of one sale", OUTSIDE, _kept("TB9", "1"), "orders: ('taobao', 'taobao-1', '1') stands twice in orders"),
+    ("orders has an order that ingest never gave it", OUTSIDE, _kept("TB9", "9"), "orders: TB9 is in orders and unknown to ingest"),
+    ("facts have come of an order that nobody has", OUTSIDE, _kept("TB9", "", channel="", shop=""), "orders: TB9 is in orders and unknown to ingest"),
+    ("orders takes an order for another", OUTSIDE, replace(INSIDE, kept_orders=changed_at(INSIDE.kept_orders, 0, order_no="4")), "orders: TB1 is ('taobao', 'taobao-1', '4') in orders and ('taobao', 'taobao-1', '1') in ingest"),
+    ("a reservation of nobody's", OUTSIDE, reserved("TB9", "held"), "reservations: TB9 is a reservation of no order"),
     ("an order that is paid for has ended", outside_with(2, state="paid"), replace(INSIDE, refunds=changed_at(INSIDE.refunds, 1, state="refused")), "orders: TB3 is cancelled, paid for and not given back"),
     ("a reservation is lost", OUTSIDE, replace(INSIDE, reservations={"TB1": "shipped", "TB2": "shipped", "TB3": "cancelled"}), "reservations: TB5 has no reservation"),
     ("a cancelled order holds stock", OUTSIDE, reserved("TB3", "held"), "reservations: TB3 is cancelled and still holds stock"),
@@ -119,6 +131,7 @@ def test_having_looked_at_nothing_is_a_finding() -> None:
     nothing = replace(
         INSIDE,
         orders=(),
+        kept_orders=(),
         claims={},
         reservations={},
         parcels=(),

@@ -50,6 +50,7 @@ OUTSIDE = Outside(
 )
 INSIDE = Inside(
     orders=(ORDER,),
+    kept_orders=(),
     claims={},
     earlier={},
     ends={},

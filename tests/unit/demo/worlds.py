@@ -11,6 +11,7 @@ from demo.snapshots import (
     InsideOrder,
     InsideParcel,
     InsideRefund,
+    KeptOrder,
     Outside,
     OutsideClaim,
     OutsideOrder,
@@ -75,6 +76,10 @@ INSIDE = Inside(
             channel_state="unpaid",
             waiting_for=frozenset({"payment"}),
         ),
+    ),
+    kept_orders=tuple(
+        KeptOrder(order_id=f"TB{no}", channel="taobao", shop="taobao-1", order_no=no)
+        for no in ("1", "2", "3", "5")
     ),
     claims={("taobao", "C2"): "refund-2"},
     earlier={},
