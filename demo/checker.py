@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from demo.claims import Outcome, claims_ended, held_by_doubt
 from demo.money import check_money
+from demo.parcels import SHIPPED, check_parcels
 from demo.snapshots import Finding, Inside, InsideOrder, Outside
 
 
@@ -47,9 +48,7 @@ class Report(Struct, frozen=True, kw_only=True):
         return all(self.looked_at.values())
 
 
-SHIPPED = frozenset({"shipped", "completed"})
 UNSHIPPED = frozenset({"awaiting_print", "preparing"})
-LEFT_US = frozenset({"shipped", "delivered", "moving"})
 LIVE = frozenset({"held", "committed"})
 ENDED = frozenset({"settled", "failed", "refused"})
 BY_PEOPLE = frozenset(
@@ -86,7 +85,9 @@ def check(outside: Outside, inside: Inside) -> Report:
     claims = claims_ended(outside, inside)
     looked_at["claims"] = claims.looked_at
     findings += claims.findings
-    _parcels(outside, inside, findings, looked_at)
+    parcels = check_parcels(outside, inside)
+    looked_at["parcels"] = parcels.looked_at
+    findings += parcels.findings
     counted = {key: fen for key, fen in inside.beyond.items() if key not in claims.doubted_in_vain}
     money = check_money(outside, replace(inside, beyond=counted), claims.paid_there_fen)
     looked_at["refunds"] = money.looked_at
@@ -127,7 +128,7 @@ def _saw_nothing(outside: Outside, looked_at: Mapping[str, int]) -> list[Finding
             claim.shown_open_at_ms and claim.asks and (claim.channel, claim.order_no) in fine
             for claim in outside.claims
         ),
-        "parcels": any(order.shipped_waybills for order in outside.orders),
+        "parcels": bool(outside.carried),
         "refunds": any(refund.moved for refund in outside.refunds),
         "units": outside.stock_units > 0,
     }
@@ -292,62 +293,6 @@ def _unfinished(inside: Inside) -> tuple[str, ...]:
         if r.state not in ENDED and r.refund_id not in for_a_person
     ]
     return (*orders, *refunds)
-
-
-def _parcels(
-    outside: Outside, inside: Inside, findings: list[Finding], looked_at: dict[str, int]
-) -> None:
-    """A parcel left at most once an order, with a waybill of its own, and never for a cancelled order."""
-    state = {o.order_id: o.state for o in inside.orders if o.order_id}
-    numbers = {o.order_id: (o.channel, o.order_no) for o in inside.orders if o.order_id}
-    told = {(o.channel, o.order_no): o.shipped_waybills for o in outside.orders}
-    unsent = {
-        (o.channel, o.order_no) for o in outside.orders if o.state == "paid" and o.takes_parcels
-    }
-    unsent -= _stuck_there(outside, inside)
-    left = [p for p in inside.parcels if p.stage in LEFT_US]
-    looked_at["parcels"] = len(left)
-    for parcel in left:
-        if state.get(parcel.order_id) not in SHIPPED:
-            findings.append(
-                Finding("parcels", f"{parcel.order_id} left while {state.get(parcel.order_id)}")
-            )
-        number = numbers.get(parcel.order_id, ("", ""))
-        waybills = told.get(number, ())
-        if not waybills and number in unsent:
-            findings.append(Finding("parcels", f"{parcel.order_id} left and the channel waits"))
-        if len(set(waybills)) > 1:
-            findings.append(Finding("parcels", f"{parcel.order_id} was told to ship twice"))
-        if waybills and parcel.waybill_no not in waybills:
-            findings.append(Finding("parcels", f"{parcel.order_id} was told another waybill"))
-        if parcel.waybill_no not in outside.waybills:
-            findings.append(Finding("parcels", f"{parcel.waybill_no} is unknown to the carrier"))
-    per_parcel = Counter(outside.waybills.values())
-    findings += [
-        Finding("parcels", f"{parcel_id} has {count} waybills")
-        for parcel_id, count in per_parcel.items()
-        if count > 1
-    ]
-    has_left = {p.order_id for p in left} | {o.order_id for o in inside.orders if o.handed_over}
-    findings += [
-        Finding("parcels", f"{order_id} is {what} without a parcel that left")
-        for order_id, what in state.items()
-        if what in SHIPPED and order_id not in has_left
-    ]
-
-
-def _stuck_there(outside: Outside, inside: Inside) -> set[tuple[str, str]]:
-    """Orders of which the platform takes neither the parcel nor our refusal of the buyer's request, which stands open there.
-
-    Taobao refuses no request before the goods are sent, and no goods while there is a request: a person answers it in
-    the back office.
-    """
-    refused = {r.refund_id for r in inside.refunds if r.state == "refused"}
-    return {
-        (claim.channel, claim.order_no)
-        for claim in outside.claims
-        if claim.status == "open" and inside.claims.get((claim.channel, claim.claim_no)) in refused
-    }
 
 
 def _stock(

@@ -21,6 +21,7 @@ from demo.snapshots import (
     OutsideClaim,
     OutsideOrder,
     OutsideRefund,
+    OutsideWaybill,
 )
 from services.console.domain.model import Card
 
@@ -163,7 +164,16 @@ def outside_of(ledger: Mapping[str, Any], stock_units: int) -> Outside:
             )
             for claim in ledger["after_sales"]
         ),
-        waybills={w["waybill"]: w["object_id"] for w in ledger["waybills"]},
+        waybills=tuple(
+            OutsideWaybill(
+                waybill_no=waybill["waybill"],
+                parcel_id=waybill["object_id"],
+                order_nos=tuple(waybill["trade_orders"]),
+                discarded=waybill["discarded"],
+            )
+            for waybill in ledger["waybills"]
+        ),
+        carried=frozenset(parcel["waybill"] for parcel in ledger["parcels"]),
         refunds=tuple(
             OutsideRefund(
                 request_no=refund["out_request_no"],
@@ -202,7 +212,7 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
             )
             not_opened = await connection.fetch(NOT_OPENED)
             parcels = await connection.fetch(
-                "SELECT key, stage, waybill_no FROM fulfillment.parcels"
+                "SELECT order_id, parcel_id, stage, waybill_no FROM fulfillment.every_parcel"
             )
             cases = await connection.fetch(CASES)
             units = await connection.fetchrow(UNITS)
@@ -225,10 +235,7 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
         doubted=frozenset(row["refund_id"] for row in doubted),
         not_opened=frozenset(row["refund_id"] for row in not_opened),
         reservations={row["key"]: row["state"] for row in reservations},
-        parcels=tuple(
-            InsideParcel(order_id=row["key"], stage=row["stage"], waybill_no=row["waybill_no"])
-            for row in parcels
-        ),
+        parcels=tuple(InsideParcel(**dict(row)) for row in parcels),
         refunds=tuple(InsideRefund(**dict(row)) for row in cases),
         stock=stock,
         units_received=units["received"],

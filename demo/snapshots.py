@@ -62,13 +62,26 @@ class OutsideClaim(Struct, frozen=True, kw_only=True):
         return self.asks and self.status == "agreed" and self.answered_by == "shop"
 
 
+class OutsideWaybill(Struct, frozen=True, kw_only=True):
+    """One number that the carrier gave out, and what for."""
+
+    waybill_no: str
+    parcel_id: str
+    """Ours."""
+    order_nos: tuple[str, ...]
+    """The channels' numbers of what is in the parcel."""
+    discarded: bool = False
+    """Whether it was made void: nobody can hand it over."""
+
+
 class Outside(Struct, frozen=True, kw_only=True):
     """The world outside."""
 
     orders: tuple[OutsideOrder, ...]
     claims: tuple[OutsideClaim, ...]
-    waybills: Mapping[str, str]
-    """Waybill → our parcel id."""
+    waybills: tuple[OutsideWaybill, ...]
+    carried: frozenset[str]
+    """Waybills of the parcels that the carrier was given."""
     refunds: tuple[OutsideRefund, ...]
     stock_units: int
 
@@ -111,9 +124,10 @@ class KeptOrder(Struct, frozen=True, kw_only=True):
 
 
 class InsideParcel(Struct, frozen=True, kw_only=True):
-    """One parcel."""
+    """One parcel; an order that several warehouses send has several."""
 
     order_id: str
+    parcel_id: str
     stage: str
     waybill_no: str
 

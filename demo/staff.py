@@ -44,6 +44,8 @@ class Staff:
         self._platform = platform
         self._judges_after = timedelta(seconds=judges_after_s)
         self._clock = SystemClock()
+        self._leaving: dict[str, dict[str, Any]] = {}
+        """Parcels by their id that were let go, as far as we know, and that the carrier has not been given."""
         self.shipped = 0
         self.approved = 0
 
@@ -163,38 +165,52 @@ class Staff:
 
     async def _warehouse(self) -> None:
         base = self._platform.door("fulfillment")
+        # What was asked for and never answered, or not yet, is asked for again: it may have been done.
+        await self._let_go(list(self._leaving.values())[:PARCELS_MAX])
         for stage, action in STEPS.items():
             queue = await self._get(f"{base}/parcels?state={stage}&limit={PARCELS_MAX}")
             parcels = [p for p in queue["parcels"] if not p["held"]]
-            if not parcels:
-                continue
-            results = await self._post(
-                f"{base}/parcels/commands",
-                [
-                    {
-                        "order_id": p["order_id"],
-                        "parcel_id": p["parcel_id"],
-                        "action": action,
-                        "actor": "仓库甲班",
-                    }
-                    for p in parcels
-                ],
-            )
             if action == "ship":
-                waybills = {p["parcel_id"]: p["waybill_no"] for p in parcels}
-                done = [
-                    waybills[result["parcel_id"]]
-                    for result in results["results"]
-                    if result["outcome"] == "done"
-                ]
-                self.shipped += len(done)
-                await self._hand_over(done)
+                await self._let_go(parcels)
+            elif parcels:
+                await self._step(parcels, action)
 
-    async def _hand_over(self, waybills: list[str]) -> None:
-        if waybills:
-            await self._platform.http.post(
-                f"{self._platform.simulators_url}/_sim/handover", json={"waybills": waybills}
-            )
+    async def _step(self, parcels: list[dict[str, Any]], action: str) -> Any:
+        answer = await self._post(
+            f"{self._platform.door('fulfillment')}/parcels/commands",
+            [
+                {
+                    "order_id": p["order_id"],
+                    "parcel_id": p["parcel_id"],
+                    "action": action,
+                    "actor": "仓库甲班",
+                }
+                for p in parcels
+            ],
+        )
+        return answer["results"]
+
+    async def _let_go(self, parcels: list[dict[str, Any]]) -> None:
+        """Ships parcels and gives those that left to the carrier, also where an earlier answer was lost."""
+        if not parcels:
+            return
+        self._leaving |= {parcel["parcel_id"]: parcel for parcel in parcels}
+        left = []
+        for result in await self._step(parcels, "ship"):
+            if result["outcome"] == "done" or result["reason"] == "already_done":
+                left.append(result["parcel_id"])
+            elif result["outcome"] == "refused":
+                del self._leaving[result["parcel_id"]]
+        if not left:
+            return
+        answer = await self._platform.http.post(
+            f"{self._platform.simulators_url}/_sim/handover",
+            json={"waybills": [self._leaving[parcel_id]["waybill_no"] for parcel_id in left]},
+        )
+        answer.raise_for_status()
+        self.shipped += len(left)
+        for parcel_id in left:
+            del self._leaving[parcel_id]
 
     async def _approvals(self) -> None:
         base = self._platform.door("refunds")

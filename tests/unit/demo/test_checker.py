@@ -11,6 +11,7 @@ from demo.checker import check, summary
 from demo.snapshots import (
     End,
     Inside,
+    InsideParcel,
     InsideRefund,
     KeptOrder,
     Outside,
@@ -26,7 +27,28 @@ from tests.unit.demo.worlds import (
     outside_order,
     outside_with,
     reserved,
+    waybill,
 )
+
+
+def _waybill(waybill_no: str, order_no: str, **changed: Any) -> Outside:
+    """With one waybill more."""
+    return replace(OUTSIDE, waybills=(*OUTSIDE.waybills, waybill(waybill_no, order_no, **changed)))
+
+
+def _split(order_no: str, waybill_no: str) -> tuple[Outside, Inside]:
+    """The worlds with a further parcel of an order, which has left."""
+    parcel = InsideParcel(
+        order_id=f"TB{order_no}",
+        parcel_id=f"TB{order_no}-2",
+        stage="shipped",
+        waybill_no=waybill_no,
+    )
+    outside = _waybill(waybill_no, order_no, parcel_id=parcel.parcel_id)
+    return (
+        replace(outside, carried=OUTSIDE.carried | {waybill_no}),
+        replace(INSIDE, parcels=(*INSIDE.parcels, parcel)),
+    )
 
 
 def _kept(order_id: str, order_no: str, **changed: str) -> Inside:
@@ -87,8 +109,12 @@ PLANTED = [
     ("a platform hears of two parcels", outside_with(0, shipped_waybills=("W1", "W2")), INSIDE, "parcels: TB1 was told to ship twice"),
     ("a platform hears another number", outside_with(0, shipped_waybills=("W7",)), INSIDE, "parcels: TB1 was told another waybill"),
     ("a platform hears nothing", outside_with(0, state="paid", shipped_waybills=()), INSIDE, "parcels: TB1 left and the channel waits"),
-    ("a waybill is made up", replace(OUTSIDE, waybills={"W2": "TB2-1"}), INSIDE, "parcels: W1 is unknown to the carrier"),
-    ("a parcel has two waybills", replace(OUTSIDE, waybills={**OUTSIDE.waybills, "W3": "TB1-1"}), INSIDE, "parcels: TB1-1 has 2 waybills"),
+    ("a waybill is made up", replace(OUTSIDE, waybills=OUTSIDE.waybills[1:]), INSIDE, "parcels: W1 is unknown to the carrier"),
+    ("a parcel has two waybills", _waybill("W3", "1"), INSIDE, "parcels: TB1-1 has 2 waybills"),
+    ("an order has two parcels with waybills", _waybill("W3", "1", parcel_id="TB1-9"), INSIDE, "parcels: 2 waybills stand for 1, which has 1 parcels"),
+    ("a parcel leaves and is not there", replace(OUTSIDE, carried=frozenset({"W2"})), INSIDE, "parcels: W1 left and the carrier never had it"),
+    ("a platform hears of a parcel that has not left", outside_with(2, shipped_waybills=("W3",)), INSIDE, "parcels: TB3 was told of W3, which has not left"),
+    ("a further parcel leaves for a cancelled order", *_split("3", "W3"), "parcels: TB3 left while cancelled"),
     ("money moves twice", replace(OUTSIDE, refunds=changed_at(OUTSIDE.refunds, 0, moved=2)), INSIDE, "money: refund-2 moved money 2 times"),
     ("money moves for nothing", OUTSIDE, replace(INSIDE, refunds=INSIDE.refunds[:1]), "money: refund-3 moved 1000 fen, we hold nothing"),
     ("another amount moves", replace(OUTSIDE, refunds=changed_at(OUTSIDE.refunds, 0, amount_fen=401)), INSIDE, "money: refund-2 moved 401 fen, we hold settled 400"),
@@ -127,7 +153,9 @@ def test_each_planted_disagreement_is_found(outside: Outside, inside: Inside, fi
 
 
 def test_having_looked_at_nothing_is_a_finding() -> None:
-    empty = Outside(orders=(), claims=(), waybills={}, refunds=(), stock_units=0)
+    empty = Outside(
+        orders=(), claims=(), waybills=(), carried=frozenset(), refunds=(), stock_units=0
+    )
     nothing = replace(
         INSIDE,
         orders=(),
@@ -239,6 +267,18 @@ def test_what_a_platform_tells_nobody_or_cannot_be_told_is_no_disagreement() -> 
     assert "left and the channel waits" in str(_lines(replace(outside, orders=expected), INSIDE))
 
 
+def test_a_split_order_has_a_waybill_for_each_of_its_parcels_and_its_platform_hears_of_all() -> (
+    None
+):
+    outside, inside = _split("1", "W3")
+    told = changed_at(outside.orders, 0, shipped_waybills=("W1", "W3"))
+
+    assert _lines(replace(outside, orders=told), inside) == []
+    assert "parcels: TB1 was told another waybill" in _lines(outside, inside)
+    void = replace(OUTSIDE.waybills[0], waybill_no="W0", parcel_id="TB1-0", discarded=True)
+    assert _lines(replace(OUTSIDE, waybills=(*OUTSIDE.waybills, void)), INSIDE) == []
+
+
 def test_an_order_that_left_may_be_on_hold_while_its_buyer_asks() -> None:
     line = "contents: TB2 is known as paid_on_hold, the platform says finished"
     for status, found in (("open", False), ("refused", True)):
@@ -329,7 +369,7 @@ def test_what_a_till_sold_and_took_back_needs_no_parcel_and_no_gateway() -> None
     """Order 2 left over the counter, whether or not the books had it, and a part of it came back."""
     receipt = OutsideClaim(channel="taobao", order_no="2", claim_no="R1", asks=False)
     outside = replace(
-        OUTSIDE, claims=(*OUTSIDE.claims, receipt), waybills={"W1": "TB1-1"},
+        OUTSIDE, claims=(*OUTSIDE.claims, receipt), waybills=OUTSIDE.waybills[:1],
         orders=changed_at(OUTSIDE.orders, 1, shipped_waybills=(), takes_parcels=False),
     )  # fmt: skip
     at_counter = InsideRefund(

@@ -44,7 +44,8 @@ OUTSIDE = Outside(
         ),
     ),
     claims=(),
-    waybills={},
+    waybills=(),
+    carried=frozenset(),
     refunds=(),
     stock_units=0,
 )

@@ -22,7 +22,10 @@ async def at_work(
 ) -> AsyncIterator[None]:
     async with httpx2.AsyncClient(transport=httpx2.MockTransport(answered)) as http:
         platform: Any = SimpleNamespace(
-            http=http, authorised={}, door=lambda _service: "http://127.0.0.1:1"
+            http=http,
+            authorised={},
+            door=lambda _service: "http://127.0.0.1:1",
+            simulators_url="http://127.0.0.1:2",
         )
         working = asyncio.create_task(Staff(platform, **options).run())
         yield
@@ -74,3 +77,38 @@ async def test_what_was_asked_for_just_now_is_read_before_it_is_approved() -> No
     async with at_work(answered, judges_after_s=600.0), asyncio.timeout(30):
         await done.wait()
     assert set(approved) == {"/refunds/TB1/refund-3600/approve"}
+
+
+async def test_a_parcel_whose_departure_nobody_answered_for_is_given_to_the_carrier_all_the_same() -> (
+    None
+):
+    packed = {"order_id": "TB1", "parcel_id": "TB1-1", "waybill_no": "W1", "held": False}
+    gone = {"parcel_id": "TB1-1", "outcome": "refused", "reason": "already_done"}
+    answers = iter(
+        [
+            httpx2.Response(503, json={"code": "away"}),
+            httpx2.Response(200, json={"results": [gone | {"outcome": "pending", "reason": ""}]}),
+            httpx2.Response(200, json={"results": [gone]}),
+            httpx2.Response(200, json={"results": [gone]}),
+        ]
+    )
+    carriers = iter([httpx2.Response(502), httpx2.Response(200)])
+    queue = [packed]
+    given: list[list[str]] = []
+    done = asyncio.Event()
+
+    def answered(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/parcels/commands":
+            queue.clear()
+            return next(answers)
+        if request.url.path == "/_sim/handover":
+            given.append(json.loads(request.content)["waybills"])
+            if len(given) == 2:
+                done.set()
+            return next(carriers)
+        asked = request.url.params.get("state") == "packed"
+        return httpx2.Response(200, json={"refunds": [], "parcels": queue if asked else []})
+
+    async with at_work(answered), asyncio.timeout(30):
+        await done.wait()
+    assert given == [["W1"], ["W1"]]

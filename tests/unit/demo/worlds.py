@@ -16,6 +16,7 @@ from demo.snapshots import (
     OutsideClaim,
     OutsideOrder,
     OutsideRefund,
+    OutsideWaybill,
 )
 
 
@@ -47,6 +48,13 @@ def inside_order(order_no: str, **changed: Any) -> InsideOrder:
     return replace(order, **changed)
 
 
+def waybill(waybill_no: str, order_no: str, **changed: Any) -> OutsideWaybill:
+    given = OutsideWaybill(
+        waybill_no=waybill_no, parcel_id=f"TB{order_no}-1", order_nos=(order_no,)
+    )
+    return replace(given, **changed)
+
+
 OUTSIDE = Outside(
     orders=(
         outside_order("1", shipped_waybills=("W1",)),
@@ -56,7 +64,8 @@ OUTSIDE = Outside(
         outside_order("5", state="unpaid", paid_fen=0),
     ),
     claims=(OutsideClaim(channel="taobao", order_no="2", claim_no="C2", amount_fen=400),),
-    waybills={"W1": "TB1-1", "W2": "TB2-1"},
+    waybills=(waybill("W1", "1"), waybill("W2", "2")),
+    carried=frozenset({"W1", "W2"}),
     refunds=(
         OutsideRefund(request_no="refund-2", trade_no="taobao:2", amount_fen=400, moved=1),
         OutsideRefund(request_no="refund-3", trade_no="taobao:3", amount_fen=1000, moved=1),
@@ -87,8 +96,8 @@ INSIDE = Inside(
     not_opened=frozenset(),
     reservations={"TB1": "shipped", "TB2": "shipped", "TB3": "cancelled", "TB5": "held"},
     parcels=(
-        InsideParcel(order_id="TB1", stage="shipped", waybill_no="W1"),
-        InsideParcel(order_id="TB2", stage="delivered", waybill_no="W2"),
+        InsideParcel(order_id="TB1", parcel_id="TB1-1", stage="shipped", waybill_no="W1"),
+        InsideParcel(order_id="TB2", parcel_id="TB2-1", stage="delivered", waybill_no="W2"),
     ),
     refunds=(
         InsideRefund(order_id="TB2", refund_id="refund-2", state="settled", amount_fen=400),
