@@ -136,7 +136,9 @@ class Figures:
     async def report(self) -> Report:
         """The checker's findings now."""
         platform = self._platform
-        inside = await read_inside(platform.postgres_url, await self.invariants())
+        inside = await read_inside(
+            platform.postgres_url, await self.invariants(), disturbances=platform.disturbed()
+        )
         return check(await read_outside(platform.http, platform.simulators_url), inside)
 
     async def final_report(

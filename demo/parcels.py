@@ -15,6 +15,11 @@ LEFT_US = frozenset({"shipped", "delivered", "moving"})
 """Stages of a parcel that has left."""
 
 
+RETOLD_MAX = 44
+"""What one shop may be told again because something died: the calls in hand (4), and what it was told, at 20 a second, in
+the two seconds in which an answer is recorded (services/ingest/pacing.py)."""
+
+
 class Parcels(Struct, frozen=True, kw_only=True):
     """What the check of the parcels came to."""
 
@@ -28,6 +33,7 @@ def check_parcels(outside: Outside, inside: Inside) -> Parcels:
     found = (
         *_left(outside, inside, left),
         *_told(outside, inside, left),
+        *_told_again(outside, inside),
         *_waybills(outside, inside),
         *_not_left(inside, left),
     )
@@ -69,6 +75,21 @@ def _told(outside: Outside, inside: Inside, left: list[InsideParcel]) -> Iterato
             yield f"{name} was told another waybill"
         for waybill_no in sorted(set(told) - set(ours)):
             yield f"{name} was told of {waybill_no}, which has not left"
+
+
+def _told_again(outside: Outside, inside: Inside) -> Iterator[str]:
+    """A platform hears of a parcel once, but where its answer may have been lost.
+
+    Of an order with several parcels some platforms are told all of them each time.
+    """
+    again: Counter[str] = Counter()
+    for order in outside.orders:
+        if len(set(order.shipped_waybills)) == 1:
+            again[order.channel] += order.told_again
+    for channel, count in again.items():
+        most = outside.lost_answers.get(channel, 0) + inside.disturbances * RETOLD_MAX
+        if count > most:
+            yield f"{channel} was told {count} times what it had been told, and {most} answers may be lost"
 
 
 def _waybills(outside: Outside, inside: Inside) -> Iterator[str]:

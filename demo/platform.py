@@ -57,6 +57,8 @@ class Platform:
         self.admin: dict[str, int] = {name: free_port() for name in services}
         self.postgres_url = postgres_url or stack.postgres_url
         self.prefix = prefix
+        self.disturbances = 0
+        """How often somebody has frozen a process, or taken a server or a platform away; who does, counts."""
         self.master_keys = new_master_key_text()
         self._simulator = dict(simulator or {})
         self._settings = dict(settings or {})
@@ -231,6 +233,10 @@ class Platform:
         except httpx2.HTTPError as error:
             return f"{type(error).__name__}, log: {child.log}"
         return "" if answer.status_code == 200 else f"{answer.text}, log: {child.log}"
+
+    def disturbed(self) -> int:
+        """How often something died, stood still or was away: what was under way then may be done twice."""
+        return self.disturbances + self.supervisor.restarts()
 
     async def metrics(self, service: str) -> str:
         """The text of a service's /metrics."""

@@ -114,6 +114,8 @@ SELECT processor || ', from ' || source AS whose, count(*) AS count FROM chassis
 """
 OUTCOMES = (("withdrawn",), ("refused",), ("refunded",), ("refunded", "doubt"))
 """How a request ends on its channel."""
+LOSES_THE_ANSWER = frozenset({"act_then_timeout", "error_after"})
+"""Faults of a platform that has done what it was told."""
 LATENCY = """
 SELECT count(*) AS measured,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM held_at - accepted_at)) AS p50,
@@ -142,6 +144,7 @@ def outside_of(ledger: Mapping[str, Any], stock_units: int) -> Outside:
                 expected=order["expected"],
                 paid_fen=order["paid_fen"] if order["paid_at_ms"] else 0,
                 shipped_waybills=tuple(shipment["waybill"] for shipment in order["shipments"]),
+                told_again=sum(shipment["count"] - 1 for shipment in order["shipments"]),
                 units=_units(order["lines"]),
                 listed=order["listed"],
                 takes_parcels=order["takes_parcels"],
@@ -185,7 +188,17 @@ def outside_of(ledger: Mapping[str, Any], stock_units: int) -> Outside:
             for refund in ledger["refunds"]
         ),
         stock_units=stock_units,
+        lost_answers=_lost_answers(ledger["faults"]),
     )
+
+
+def _lost_answers(faults: Mapping[str, int]) -> dict[str, int]:
+    lost: Counter[str] = Counter()
+    for name, count in faults.items():
+        door, _, kind = name.rpartition(":")
+        if kind in LOSES_THE_ANSWER:
+            lost[door] += count
+    return dict(lost)
 
 
 def _units(lines: list[dict[str, Any]]) -> dict[str, int]:
@@ -195,8 +208,10 @@ def _units(lines: list[dict[str, Any]]) -> dict[str, int]:
     return dict(units)
 
 
-async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
-    """Our tables now; `stock` is what inventory says of its own books."""
+async def read_inside(
+    postgres_url: str, stock: Mapping[str, int], *, disturbances: int = 0
+) -> Inside:
+    """Our tables now; `stock` is what inventory says of its own books, `disturbances` what has befallen us."""
     connection = await asyncpg.connect(postgres_url, timeout=10)
     try:
         # One snapshot, so that nothing moves between two of these.
@@ -245,6 +260,7 @@ async def read_inside(postgres_url: str, stock: Mapping[str, int]) -> Inside:
         dead_letters=_by_whose(dead),
         unpublished=_by_whose(unpublished),
         parked=_by_whose(parked),
+        disturbances=disturbances,
     )
 
 

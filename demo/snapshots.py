@@ -17,11 +17,14 @@ class OutsideOrder(Struct, frozen=True, kw_only=True):
     expected: str
     paid_fen: int
     shipped_waybills: tuple[str, ...]
+    """Of the parcels that it was told of."""
     units: Mapping[str, int]
     listed: bool = True
     """False: the platform has told nobody of it yet."""
     takes_parcels: bool = True
     """False: the platform cannot be told of parcels."""
+    told_again: int = 0
+    """How often it was told of a parcel that it had been told of before."""
 
 
 class OutsideRefund(Struct, frozen=True, kw_only=True):
@@ -84,6 +87,8 @@ class Outside(Struct, frozen=True, kw_only=True):
     """Waybills of the parcels that the carrier was given."""
     refunds: tuple[OutsideRefund, ...]
     stock_units: int
+    lost_answers: Mapping[str, int]
+    """By channel: writes that its platform did and gave no answer to, or a wrong one."""
 
 
 class InsideOrder(Struct, frozen=True, kw_only=True):
@@ -193,6 +198,8 @@ class Inside(Struct, frozen=True, kw_only=True):
     """This and the two below: what stands, by whose it is (processor, and what tells more)."""
     unpublished: Mapping[str, int]
     parked: Mapping[str, int]
+    disturbances: int = 0
+    """How often a process of ours died or was frozen, or a server or a platform was away."""
 
 
 class Finding(Struct, frozen=True):

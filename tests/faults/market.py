@@ -71,16 +71,19 @@ class Market:
 
     async def flush_valkey(self) -> None:
         """FLUSHALL: every counter and hold in it is gone."""
+        self.platform.disturbances += 1
         async with aio.Valkey.from_url(self.platform.stack.valkey_url) as client:
             await client.flushall()
 
     async def kill_server(self, name: str) -> None:
         """SIGKILL, then a start on the same port and data."""
+        self.platform.disturbances += 1
         await asyncio.to_thread(self.servers.kill, name)
         await asyncio.to_thread(self.servers.start, name)
 
     async def restart_server(self, name: str) -> None:
         """An orderly stop, then a start on the same port and data."""
+        self.platform.disturbances += 1
         await asyncio.to_thread(self.servers.restart, name)
 
     async def kill(self, service: str) -> None:
@@ -89,6 +92,7 @@ class Market:
 
     async def freeze(self, service: str) -> None:
         """SIGSTOP of a service process, as soon as there is one."""
+        self.platform.disturbances += 1
         await self._signal(service, signal.SIGSTOP)
 
     async def thaw(self, service: str) -> None:

@@ -132,12 +132,14 @@ class Soak:
         self._say(f"{name} is over, caught up in {took_s:.1f} s")
 
     async def _channel_down(self, seconds: float) -> list[str]:
+        self._platform.disturbances += 1
         wanted = {"channel": self._wanted.channel, "seconds": seconds}
         (await self._platform.http.post(self._sim("outage"), json=wanted)).raise_for_status()
         await asyncio.sleep(seconds)
         return [self._wanted.channel]
 
     async def _kafka_down(self, seconds: float) -> list[str]:
+        self._platform.disturbances += 1
         ports = {one.name: one.ports for one in embedded.status(self._home)}["kafka"]
         await asyncio.to_thread(embedded.kill, self._home, "kafka")
         # Nobody else's server may move in meanwhile: clients know this address.

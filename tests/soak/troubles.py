@@ -58,6 +58,7 @@ async def make_trouble(
         await asyncio.sleep(random.uniform(*PAUSE_S))
         trouble = troubles(random, platform.services)
         say(str(trouble))
+        platform.disturbances += 1
         match trouble.kind:
             case "killed":
                 platform.supervisor.signal(trouble.target, signal.SIGKILL)

@@ -114,6 +114,7 @@ PLANTED = [
     ("an order has two parcels with waybills", _waybill("W3", "1", parcel_id="TB1-9"), INSIDE, "parcels: 2 waybills stand for 1, which has 1 parcels"),
     ("a parcel leaves and is not there", replace(OUTSIDE, carried=frozenset({"W2"})), INSIDE, "parcels: W1 left and the carrier never had it"),
     ("a platform hears of a parcel that has not left", outside_with(2, shipped_waybills=("W3",)), INSIDE, "parcels: TB3 was told of W3, which has not left"),
+    ("a platform is told again for nothing", outside_with(0, told_again=1), INSIDE, "parcels: taobao was told 1 times what it had been told, and 0 answers may be lost"),
     ("a further parcel leaves for a cancelled order", *_split("3", "W3"), "parcels: TB3 left while cancelled"),
     ("money moves twice", replace(OUTSIDE, refunds=changed_at(OUTSIDE.refunds, 0, moved=2)), INSIDE, "money: refund-2 moved money 2 times"),
     ("money moves for nothing", OUTSIDE, replace(INSIDE, refunds=INSIDE.refunds[:1]), "money: refund-3 moved 1000 fen, we hold nothing"),
@@ -154,7 +155,13 @@ def test_each_planted_disagreement_is_found(outside: Outside, inside: Inside, fi
 
 def test_having_looked_at_nothing_is_a_finding() -> None:
     empty = Outside(
-        orders=(), claims=(), waybills=(), carried=frozenset(), refunds=(), stock_units=0
+        orders=(),
+        claims=(),
+        waybills=(),
+        carried=frozenset(),
+        refunds=(),
+        stock_units=0,
+        lost_answers={},
     )
     nothing = replace(
         INSIDE,
@@ -277,6 +284,19 @@ def test_a_split_order_has_a_waybill_for_each_of_its_parcels_and_its_platform_he
     assert "parcels: TB1 was told another waybill" in _lines(outside, inside)
     void = replace(OUTSIDE.waybills[0], waybill_no="W0", parcel_id="TB1-0", discarded=True)
     assert _lines(replace(OUTSIDE, waybills=(*OUTSIDE.waybills, void)), INSIDE) == []
+
+
+def test_a_platform_may_be_told_again_as_often_as_an_answer_may_have_been_lost() -> None:
+    again = outside_with(0, told_again=2)
+    lost = replace(again, lost_answers={"taobao": 1, "jd": 5})
+
+    assert "1 answers may be lost" in str(_lines(lost, INSIDE))
+    assert _lines(replace(lost, lost_answers={"taobao": 2}), INSIDE) == []
+    assert _lines(again, replace(INSIDE, disturbances=1)) == []
+    # Of several parcels a platform is told together.
+    outside, inside = _split("1", "W3")
+    told = changed_at(outside.orders, 0, shipped_waybills=("W1", "W3"), told_again=1)
+    assert _lines(replace(outside, orders=told), inside) == []
 
 
 def test_an_order_that_left_may_be_on_hold_while_its_buyer_asks() -> None:

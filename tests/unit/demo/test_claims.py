@@ -48,6 +48,7 @@ OUTSIDE = Outside(
     carried=frozenset(),
     refunds=(),
     stock_units=0,
+    lost_answers={},
 )
 INSIDE = Inside(
     orders=(ORDER,),

@@ -71,6 +71,7 @@ OUTSIDE = Outside(
         OutsideRefund(request_no="refund-3", trade_no="taobao:3", amount_fen=1000, moved=1),
     ),
     stock_units=100,
+    lost_answers={},
 )
 INSIDE = Inside(
     orders=(
