@@ -18,6 +18,8 @@ from demo.reading import read_inside, read_latency_ms, read_outside
 
 MANY_ORDERS = 500
 """Of so many on all channels some are shipped, claimed and paid back, by far: a check that saw none of it is blind."""
+PAUSE_S = 1.0
+"""At least so long between two looks of the final report."""
 LAG = """
 SELECT processor, sum(next)::bigint AS taken FROM chassis.consumer_offsets GROUP BY processor
 """
@@ -144,25 +146,37 @@ class Figures:
     async def final_report(
         self, timeout_s: float, tell: Callable[[Report], None] = lambda _report: None
     ) -> Report:
-        """The first report with nothing found and no work left, or the last one when `timeout_s` is over.
+        """The second of two reports in a row with nothing found and no work left, or the last one when `timeout_s` is over.
 
-        `tell` hears of each report that is not the final one, once a second where there is little to look at.
+        Neither counts while the world outside has something to come: a buyer's late claim, a push told once more.
+        `tell` hears of each report that has something left, once a second where there is little to look at.
         """
         loop = asyncio.get_running_loop()
         ends = loop.time() + timeout_s
+        quiet_before = False
         while True:
             began = loop.time()
             try:
+                quiet = not await self.pending()
                 report = await self.report()
             except (httpx2.HTTPError, OSError, asyncpg.PostgresError):
+                quiet_before = False
                 if loop.time() > ends:
                     raise
             else:
-                if (report.clean and not report.unfinished) or loop.time() > ends:
+                done = report.clean and not report.unfinished
+                if (done and quiet and quiet_before) or loop.time() > ends:
                     return report
-                tell(report)
+                quiet_before = done and quiet
+                if not done:
+                    tell(report)
             # A look at many orders is work, too: it must not keep those from theirs whom it waits for.
-            await asyncio.sleep(max(1.0, 2 * (loop.time() - began)))
+            await asyncio.sleep(max(PAUSE_S, 2 * (loop.time() - began)))
+
+    async def pending(self) -> int:
+        """How many things the world outside has still to do or to tell by itself."""
+        totals = await self._get(f"{self._platform.simulators_url}/_sim/ledger/totals")
+        return sum(totals["pending"].values())
 
     async def summary(self, report: Report, seconds: float) -> Summary:
         """Everything counted, once all is quiet."""

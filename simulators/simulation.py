@@ -124,6 +124,16 @@ class Simulation:
             _, waybill = self._confirmations.pop(0)
             self.world.deliver(waybill)
 
+    def pending(self) -> dict[str, int]:
+        """What is still to come by itself: orders, steps of buyers and clerks, late money, and pushes to whoever listens."""
+        queues = (*self.pushes.values(), self.tracking.queue)
+        return {
+            "traffic": int(self.traffic.running),
+            "steps": self.world.steps_planned,
+            "refunds": self.alipay.late,
+            "pushes": sum(len(queue) for queue in queues if queue.url),
+        }
+
     def subscribe(self, urls: Mapping[str, str]) -> None:
         """Send the pushes of shops to these URLs from now on ("" = nowhere); NobodyPushes."""
         for shop in urls:

@@ -124,6 +124,11 @@ class World:
             done += 1
         return done
 
+    @property
+    def steps_planned(self) -> int:
+        """How many steps of buyers and clerks have not fallen due."""
+        return len(self._agenda)
+
     def claim(
         self,
         order: Order,

@@ -134,6 +134,11 @@ class Alipay:
                 method, wrong | {"sub_code": "isv.invalid-parameter", "sub_msg": str(error)}
             )
 
+    @property
+    def late(self) -> int:
+        """How many refunds were taken whose money has not moved."""
+        return len(self._pending)
+
     def settle_due(self) -> None:
         """Move the money of late refunds that fell due."""
         now_ms = self._world.clock()

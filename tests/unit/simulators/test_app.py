@@ -13,7 +13,7 @@ from simulators.app import build
 from simulators.clock import ManualClock
 from simulators.orders import CHANNELS
 from simulators.payments.alipay import Keys
-from simulators.settings import Settings
+from simulators.settings import Mix, Settings
 from simulators.simulation import Simulation
 from tests.unit.simulators.calls import (
     alipay_params,
@@ -228,6 +228,28 @@ def test_orders_and_acts_are_made_on_demand(app: Starlette) -> None:
     (claim,) = ask(app, "GET", "/_sim/ledger/after_sales")
     assert [claim["after_sale_id"]] == answer["after_sale_ids"]
     assert claim["amount_fen"] == 1
+
+
+def test_the_totals_say_what_is_still_to_come(
+    make_app: Callable[..., Starlette], clock: ManualClock
+) -> None:
+    app = make_app(mix=Mix(paid_at_once_pct=0, paid_later_pct=100, cancel_paid_pct=0))
+    quiet = {"traffic": 0, "steps": 0, "refunds": 0, "pushes": 0}
+    assert ask(app, "GET", "/_sim/ledger/totals")["pending"] == quiet
+    shop = next(iter(simulation_of(app).pushes))
+    ask(app, "POST", "/_sim/doors", {"push_urls": {shop: "http://127.0.0.1:9"}})
+    ask(app, "POST", "/_sim/orders", {"count": 30})
+    ask(app, "POST", "/_sim/traffic", {"rate_per_s": 1.0})
+
+    pending = ask(app, "GET", "/_sim/ledger/totals")["pending"]
+
+    assert pending["traffic"] == 1
+    assert pending["steps"] >= 30
+    assert pending["pushes"] == len(simulation_of(app).pushes[shop])
+    ask(app, "DELETE", "/_sim/traffic")
+    clock.advance(60_000)
+    simulation_of(app).advance()
+    assert ask(app, "GET", "/_sim/ledger/totals")["pending"]["steps"] == 0
 
 
 def test_the_ledger_tells_every_order_and_pages_are_cut_from_it(app: Starlette) -> None:
