@@ -298,7 +298,7 @@ def _unfinished(inside: Inside) -> tuple[str, ...]:
 def _stock(
     outside: Outside, inside: Inside, findings: list[Finding], looked_at: dict[str, int]
 ) -> int:
-    """Units that left = units had; the books of inventory agree with themselves."""
+    """Units that left = units taken off, of each SKU; the books of inventory agree with themselves."""
     looked_at["units"] = inside.units_received
     findings += [
         Finding("stock", f"{name} = {value}") for name, value in inside.stock.items() if value
@@ -307,22 +307,32 @@ def _stock(
         findings.append(
             Finding("stock", f"{inside.units_received} units booked of {outside.stock_units}")
         )
-    expected = inside.units_received - inside.units_deducted + inside.units_returned
+    deducted = sum(inside.units_deducted.values())
+    expected = inside.units_received - deducted + inside.units_returned
     if expected != inside.units_on_hand:
         findings.append(Finding("stock", f"{inside.units_on_hand} on hand, books say {expected}"))
-    units = {(o.channel, o.order_no): sum(o.units.values()) for o in outside.orders}
-    sold = sum(
-        units.get((o.channel, o.order_no), 0) if o.mapped_units is None else o.mapped_units
-        for o in inside.orders
-        if o.state in SHIPPED and not _unbooked(o, inside.reservations.get(o.order_id, ""))
-    )
-    if sold != inside.units_deducted:
-        findings.append(
-            Finding(
-                "stock", f"{sold} units shipped by the orders, {inside.units_deducted} deducted"
-            )
+    sold = _sold(outside, inside)
+    findings += [
+        Finding(
+            "stock",
+            f"{sold[sku]} units of {sku} shipped by the orders, {inside.units_deducted.get(sku, 0)} deducted",
         )
-    return max(inside.stock.get("oversold_units", 0), sold - outside.stock_units, 0)
+        for sku in sorted({*sold, *inside.units_deducted})
+        if sold[sku] != inside.units_deducted.get(sku, 0)
+    ]
+    return max(inside.stock.get("oversold_units", 0), sold.total() - outside.stock_units, 0)
+
+
+def _sold(outside: Outside, inside: Inside) -> Counter[str]:
+    """By SKU, pieces that left with the orders and had to be taken off the books."""
+    units = {(o.channel, o.order_no): o.units for o in outside.orders}
+    sold: Counter[str] = Counter()
+    for order in inside.orders:
+        left = order.state in SHIPPED
+        if left and not _unbooked(order, inside.reservations.get(order.order_id, "")):
+            as_sold = units.get((order.channel, order.order_no), {})
+            sold.update(as_sold if order.mapped_units is None else order.mapped_units)
+    return sold
 
 
 def summary(report: Report, most: int = 10) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -32,8 +33,10 @@ SELECT i.channel, i.shop, i.channel_order_no, coalesce(i.order_id, '') AS order_
        coalesce((o.document->'state'->>'paid_fen')::bigint, 0) AS paid_fen,
        coalesce(i.document->'state'->>'state', '') AS channel_state,
        CASE WHEN json_array_length(coalesce(i.document->'state'->'mapped', '[]')) > 0 THEN (
-           SELECT sum((line->>'quantity')::int)
-           FROM json_array_elements(o.document->'state'->'content'->'lines') AS line
+           SELECT json_object_agg(sku, pieces) FROM (
+               SELECT coalesce(line->>'sku', '') AS sku, sum((line->>'quantity')::int) AS pieces
+               FROM json_array_elements(o.document->'state'->'content'->'lines') AS line GROUP BY 1
+           ) AS by_sku
        ) END AS mapped_units,
        coalesce(o.waiting_for, '') AS waiting_for,
        coalesce((r.document->'state'->>'handed_over')::boolean, false) AS handed_over
@@ -95,10 +98,12 @@ LEFT JOIN refunds.payouts AS payout USING (order_id, refund_id)
 """
 UNITS = """
 SELECT coalesce(sum(quantity) FILTER (WHERE kind IN ('receipt', 'adjustment')), 0)::bigint AS received,
-       coalesce(-sum(quantity) FILTER (WHERE kind = 'deduction'), 0)::bigint AS deducted,
        coalesce(sum(quantity) FILTER (WHERE kind = 'return'), 0)::bigint AS returned,
        (SELECT coalesce(sum(on_hand), 0)::bigint FROM inventory.stock) AS on_hand
 FROM inventory.ledger
+"""
+DEDUCTED = """
+SELECT sku, -sum(quantity)::bigint AS units FROM inventory.ledger WHERE kind = 'deduction' GROUP BY sku
 """
 DEAD = """
 SELECT processor || ': ' || code AS whose, count(*) AS count FROM chassis.dead_letters
@@ -231,6 +236,7 @@ async def read_inside(
             )
             cases = await connection.fetch(CASES)
             units = await connection.fetchrow(UNITS)
+            deducted = await connection.fetch(DEDUCTED)
             dead = await connection.fetch(DEAD)
             unpublished = await connection.fetch(UNPUBLISHED)
             parked = await connection.fetch(PARKED)
@@ -254,7 +260,7 @@ async def read_inside(
         refunds=tuple(InsideRefund(**dict(row)) for row in cases),
         stock=stock,
         units_received=units["received"],
-        units_deducted=units["deducted"],
+        units_deducted={row["sku"]: row["units"] for row in deducted},
         units_returned=units["returned"],
         units_on_hand=units["on_hand"],
         dead_letters=_by_whose(dead),
@@ -306,7 +312,7 @@ def _inside_order(row: Any) -> InsideOrder:
         state=row["state"],
         paid_fen=row["paid_fen"],
         channel_state=row["channel_state"],
-        mapped_units=row["mapped_units"],
+        mapped_units=row["mapped_units"] and json.loads(row["mapped_units"]),
         waiting_for=frozenset(row["waiting_for"].split()),
     )
 

@@ -104,8 +104,8 @@ class InsideOrder(Struct, frozen=True, kw_only=True):
     paid_fen: int
     channel_state: str = ""
     """Where the channel says it stands, in our words; empty where nothing of it could be read."""
-    mapped_units: int | None = None
-    """Pieces of ours in what was sold, where a mapping made others of them; None: as the channel counts."""
+    mapped_units: Mapping[str, int] | None = None
+    """SKU → pieces of ours in what was sold, where a mapping made others of them; None: as the channel counts."""
     waiting_for: frozenset[str] = frozenset()
     """Codes of what `orders` says it waits for."""
     handed_over: bool = False
@@ -191,7 +191,8 @@ class Inside(Struct, frozen=True, kw_only=True):
     stock: Mapping[str, int]
     """oversold_units, negative_rows, reserved_mismatch, ledger_mismatch of inventory."""
     units_received: int
-    units_deducted: int
+    units_deducted: Mapping[str, int]
+    """By SKU."""
     units_returned: int
     units_on_hand: int
     dead_letters: Mapping[str, int]

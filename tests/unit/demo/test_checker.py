@@ -124,7 +124,8 @@ PLANTED = [
     ("more goes back than was paid", OUTSIDE, replace(INSIDE, refunds=changed_at(INSIDE.refunds, 0, amount_fen=1001)), "money: TB2 got 1001 fen back of 1000"),
     ("stock is oversold", OUTSIDE, replace(INSIDE, stock={**INSIDE.stock, "oversold_units": 1}), "stock: oversold_units = 1"),
     ("a receipt is booked twice", OUTSIDE, replace(INSIDE, units_received=200, units_on_hand=196), "stock: 200 units booked of 100"),
-    ("a deduction is not booked", OUTSIDE, replace(INSIDE, units_deducted=2, units_on_hand=98), "stock: 4 units shipped by the orders, 2 deducted"),
+    ("a deduction is not booked", OUTSIDE, replace(INSIDE, units_deducted={"CL01-01": 2}, units_on_hand=98), "stock: 4 units of CL01-01 shipped by the orders, 2 deducted"),
+    ("another SKU left", OUTSIDE, replace(INSIDE, units_deducted={"CL01-01": 2, "CL01-02": 2}), "stock: 0 units of CL01-02 shipped by the orders, 2 deducted"),
     ("on hand and books differ", OUTSIDE, replace(INSIDE, units_on_hand=95), "stock: 95 on hand, books say 96"),
     ("a dead letter lies about", OUTSIDE, replace(INSIDE, dead_letters={"orders: unknown_sku": 1}), "pipeline: 1 dead letters of orders: unknown_sku"),
     ("an event is not published", OUTSIDE, replace(INSIDE, unpublished={"orders since 09:30": 2}), "pipeline: 2 outbox rows unpublished of orders since 09:30"),
@@ -172,7 +173,7 @@ def test_having_looked_at_nothing_is_a_finding() -> None:
         parcels=(),
         refunds=(),
         units_received=0,
-        units_deducted=0,
+        units_deducted={},
         units_on_hand=0,
     )
 
@@ -235,11 +236,14 @@ def test_a_refund_that_has_not_ended_is_unfinished() -> None:
 
 def test_pieces_of_a_bundle_are_counted_as_ours() -> None:
     opened = replace(
-        inside_with(0, mapped_units=3), units_deducted=5, units_on_hand=95, units_received=100
+        inside_with(0, mapped_units={"CL01-01": 3}),
+        units_deducted={"CL01-01": 5},
+        units_on_hand=95,
+        units_received=100,
     )
     assert _lines(OUTSIDE, opened) == []
-    assert "stock: 5 units shipped by the orders, 4 deducted" in _lines(
-        OUTSIDE, replace(opened, units_deducted=4, units_on_hand=96)
+    assert "stock: 5 units of CL01-01 shipped by the orders, 4 deducted" in _lines(
+        OUTSIDE, replace(opened, units_deducted={"CL01-01": 4}, units_on_hand=96)
     )
 
 
@@ -403,7 +407,7 @@ def test_what_a_till_sold_and_took_back_needs_no_parcel_and_no_gateway() -> None
     )
     assert _lines(outside, inside) == []
     unbooked = replace(
-        inside, reservations={**INSIDE.reservations, "TB2": "short"}, units_deducted=2,
+        inside, reservations={**INSIDE.reservations, "TB2": "short"}, units_deducted={"CL01-01": 2},
         units_on_hand=98,
     )  # fmt: skip
     assert _lines(outside, unbooked) == []
