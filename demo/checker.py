@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from demo.amounts import Otherwise
 from demo.claims import Outcome, claims_ended, held_by_doubt
 from demo.money import check_money
 from demo.parcels import SHIPPED, check_parcels
@@ -31,10 +30,6 @@ class Report(Struct, frozen=True, kw_only=True):
     money_difference_fen: int
     claims: Mapping[Outcome, int]
     """How many of the buyers' claims had each outcome."""
-    paid_otherwise: Mapping[Otherwise, int]
-    """How many claims were paid another amount than they asked for, in a way that is known."""
-    paid_otherwise_fen: int
-    """By how much."""
     withdrawal_heard_max_ms: int
     """The longest from the first answer that showed a claim as withdrawn to `refunds` having heard of it."""
     back_office_heard_max_ms: int
@@ -116,8 +111,6 @@ def check(outside: Outside, inside: Inside) -> Report:
         unaccounted_orders=unaccounted,
         money_difference_fen=money.difference_fen,
         claims=claims.outcomes,
-        paid_otherwise=claims.paid_otherwise,
-        paid_otherwise_fen=claims.paid_otherwise_fen,
         withdrawal_heard_max_ms=claims.withdrawal_heard_max_ms,
         back_office_heard_max_ms=claims.back_office_heard_max_ms,
         paid_by_both_fen=money.paid_by_both_fen,

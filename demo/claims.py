@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from demo.amounts import Otherwise, check_amounts
+from demo.amounts import check_amounts
 from demo.asked import check_asked
 from demo.snapshots import (
     End,
@@ -100,9 +100,6 @@ class ClaimsEnded(Struct, frozen=True, kw_only=True):
     """By refund id what platforms paid by themselves of claims that our books have to know."""
     doubted_in_vain: frozenset[str]
     """Refund ids of which the books count, until a person has looked, what no platform paid."""
-    paid_otherwise: Mapping[Otherwise, int]
-    """How many claims were paid another amount than they asked for, in a way that is known."""
-    paid_otherwise_fen: int
     findings: tuple[Finding, ...]
 
 
@@ -123,8 +120,7 @@ class _Held(Struct, frozen=True, kw_only=True):
 def claims_ended(outside: Outside, inside: Inside) -> ClaimsEnded:
     """Accounts for every claim outside, and asks of every refund that was paid which claim it is of, and of how much."""
     outcomes: Counter[Outcome] = Counter(dict.fromkeys(Outcome, 0))
-    amounts = check_amounts(outside, inside)
-    findings = [*check_asked(outside, inside), *amounts.findings]
+    findings = [*check_asked(outside, inside), *check_amounts(outside, inside)]
     paid_there_fen: Counter[str] = Counter()
     in_vain = set()
     fine = {(order.channel, order.order_no) for order in outside.orders if order.expected == "ok"}
@@ -152,8 +148,6 @@ def claims_ended(outside: Outside, inside: Inside) -> ClaimsEnded:
         back_office_heard_max_ms=_heard_max_ms(outside, inside, "shop"),
         paid_there_fen=paid_there_fen,
         doubted_in_vain=frozenset(in_vain),
-        paid_otherwise=amounts.otherwise,
-        paid_otherwise_fen=amounts.otherwise_fen,
         findings=tuple(findings),
     )
 

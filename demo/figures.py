@@ -63,9 +63,6 @@ class Summary(Struct, frozen=True, kw_only=True):
     refunds_settled_fen: int
     claims: dict[str, int]
     """The buyers' claims by what became of them (`demo.claims.Outcome`)."""
-    claims_paid_otherwise: dict[str, int]
-    """Those that were paid another amount than they asked for, by how (`demo.amounts.Otherwise`)."""
-    claims_paid_otherwise_fen: int
     withdrawal_heard_max_ms: int
     back_office_heard_max_ms: int
     paid_by_both_fen: int
@@ -213,8 +210,6 @@ class Figures:
             refunds_settled=len(settled),
             refunds_settled_fen=sum(r.amount_fen for r in settled),
             claims={str(outcome): count for outcome, count in report.claims.items()},
-            claims_paid_otherwise={str(how): n for how, n in report.paid_otherwise.items()},
-            claims_paid_otherwise_fen=report.paid_otherwise_fen,
             withdrawal_heard_max_ms=report.withdrawal_heard_max_ms,
             back_office_heard_max_ms=report.back_office_heard_max_ms,
             paid_by_both_fen=report.paid_by_both_fen,

@@ -139,16 +139,37 @@ async def read_outside(http: httpx2.AsyncClient, simulators_url: str) -> Outside
 
 def outside_of(ledger: Mapping[str, Any], stock_units: int) -> Outside:
     """The checker's view of a ledger document."""
-    paid_lines = {
-        (order["channel"], order["order_no"]): {
-            line["line_no"] for line in order["lines"] if line["paid_fen"]
-        }
-        for order in ledger["orders"]
-    }
     return Outside(
-        orders=tuple(_outside_order(order) for order in ledger["orders"]),
+        orders=tuple(
+            OutsideOrder(
+                channel=order["channel"],
+                shop=order["shop"],
+                order_no=order["order_no"],
+                state=order["state"],
+                expected=order["expected"],
+                paid_fen=order["paid_fen"] if order["paid_at_ms"] else 0,
+                shipped_waybills=tuple(shipment["waybill"] for shipment in order["shipments"]),
+                told_again=sum(shipment["count"] - 1 for shipment in order["shipments"]),
+                units=_units(order["lines"]),
+                listed=order["listed"],
+                takes_parcels=order["takes_parcels"],
+            )
+            for order in ledger["orders"]
+        ),
         claims=tuple(
-            _outside_claim(claim, paid_lines[claim["channel"], claim["order_no"]])
+            OutsideClaim(
+                channel=claim["channel"],
+                order_no=claim["order_no"],
+                claim_no=claim["claim_no"],
+                shop=claim["shop"],
+                asks=claim["asks"],
+                status=claim["status"],
+                amount_fen=claim["amount_fen"],
+                answered_by=claim["answered_by"],
+                agreements_heard=claim["agreements_heard"],
+                shown_open_at_ms=claim["shown_open_at_ms"],
+                shown_ended_at_ms=claim["shown_ended_at_ms"],
+            )
             for claim in ledger["after_sales"]
         ),
         waybills=tuple(
@@ -173,40 +194,6 @@ def outside_of(ledger: Mapping[str, Any], stock_units: int) -> Outside:
         ),
         stock_units=stock_units,
         lost_answers=_lost_answers(ledger["faults"]),
-    )
-
-
-def _outside_order(order: Mapping[str, Any]) -> OutsideOrder:
-    return OutsideOrder(
-        channel=order["channel"],
-        shop=order["shop"],
-        order_no=order["order_no"],
-        state=order["state"],
-        expected=order["expected"],
-        paid_fen=order["paid_fen"] if order["paid_at_ms"] else 0,
-        freight_fen=order["freight_fen"],
-        shipped_waybills=tuple(shipment["waybill"] for shipment in order["shipments"]),
-        told_again=sum(shipment["count"] - 1 for shipment in order["shipments"]),
-        units=_units(order["lines"]),
-        listed=order["listed"],
-        takes_parcels=order["takes_parcels"],
-    )
-
-
-def _outside_claim(claim: Mapping[str, Any], paid_lines: set[str]) -> OutsideClaim:
-    return OutsideClaim(
-        channel=claim["channel"],
-        order_no=claim["order_no"],
-        claim_no=claim["claim_no"],
-        shop=claim["shop"],
-        asks=claim["asks"],
-        status=claim["status"],
-        amount_fen=claim["amount_fen"],
-        in_part=not paid_lines <= {*claim["line_nos"]},
-        answered_by=claim["answered_by"],
-        agreements_heard=claim["agreements_heard"],
-        shown_open_at_ms=claim["shown_open_at_ms"],
-        shown_ended_at_ms=claim["shown_ended_at_ms"],
     )
 
 

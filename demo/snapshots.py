@@ -23,8 +23,6 @@ class OutsideOrder(Struct, frozen=True, kw_only=True):
     """False: the platform has told nobody of it yet."""
     takes_parcels: bool = True
     """False: the platform cannot be told of parcels."""
-    freight_fen: int = 0
-    """Of what was paid."""
     told_again: int = 0
     """How often it was told of a parcel that it had been told of before."""
 
@@ -52,8 +50,6 @@ class OutsideClaim(Struct, frozen=True, kw_only=True):
     """False: the shop's own people answered it, and it may come as a document of its own."""
     status: str = "open"
     amount_fen: int = 0
-    in_part: bool = False
-    """Whether there are lines that were paid for and are none of it."""
     answered_by: str = ""
     """merchant: a call of ours; shop: the shop's own people in the platform's back office; buyer; "" while it is open."""
     agreements_heard: int = 0

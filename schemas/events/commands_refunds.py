@@ -245,6 +245,8 @@ class RequestRefund(Struct, frozen=True, kw_only=True):
     """原因代码"""
     taken_back: PaidBack | None = None
     """已退 · null = the money is still to be paid"""
+    amount_fen: int | None = None
+    """申请金额(分) · freight included, where the asker names a sum; null = what the lines and the freight come to"""
 
 
 class ResolveDoubleRefund(Struct, frozen=True, kw_only=True):

@@ -299,6 +299,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "line_repeated": "同一行写了两次",
         "quantity_not_positive": "件数必须大于零",
         "quantity_above_left": "超过该行可退件数",
+        "pieces_unclear": "从申请金额看不出退哪些商品，请人工处理",
         "lines_unmatched": "有商品行未匹配SKU，暂时只能整单全额退款",
         "nothing_left": "没有可退金额",
         "paid_back_above_left": "门店已退的钱超过这些商品剩余的可退金额",

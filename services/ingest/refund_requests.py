@@ -27,7 +27,7 @@ def refund_command(
         ]
         if not numbers:
             return None
-        # A request for the only line is a request for the whole order, freight included.
+        # A request for the only line is a request for the whole order, with the freight where no sum is told.
         only = len({line_id for line_id, _ in known.lines}) == 1
         if known.waiting is not None and not only:
             return None
@@ -43,6 +43,7 @@ def refund_command(
         include_freight=not lines,
         damaged=False,
         reason="channel_request",
+        amount_fen=aftersale.amount_fen or None,
     )
 
 

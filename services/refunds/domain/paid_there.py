@@ -29,8 +29,9 @@ from services.refunds.domain.model import (
     Kind,
     PaidThere,
 )
+from services.refunds.domain.placing import held, holding, placed
 from services.refunds.domain.rules import REFUNDED_THERE, Refused
-from services.refunds.domain.shares import left_fen, take
+from services.refunds.domain.shares import take
 
 GATEWAY: Final = "channel"
 """Who paid, where no gateway of ours did."""
@@ -54,7 +55,7 @@ def waits(account: Account, command: EndRefund) -> bool:
         return True
     if not account.unmatched:
         return False
-    if any(one.refund_id != command.refund_id for one in _holding(account)):
+    if any(one.refund_id != command.refund_id for one in holding(account)):
         return True
     asked = command.refunded
     return account.case(command.refund_id) is None and bool(asked and asked.lines)
@@ -75,7 +76,7 @@ def settled(account: Account, case: Case, there: PaidThere) -> GivenBack:
     )
     wanted = case.lines if case.state not in GIVEN_BACK else _still_free(others, case.lines)
     to_place_fen = there.fen or case.amount_fen
-    lines, freight_fen, beyond_fen = _placed(others, wanted, case.freight_fen, to_place_fen)
+    lines, freight_fen, beyond_fen = placed(others, wanted, case.freight_fen, to_place_fen)
     amount_fen = freight_fen + sum(line.amount_fen for line in lines)
     if amount_fen <= 0:
         return GivenBack(case=None, beyond_fen=beyond_fen)
@@ -102,14 +103,6 @@ def heard(command: EndRefund, now: datetime) -> PaidThere:
     return PaidThere(
         fen=fen or None, refund_no=command.refund_no, actor=command.actor, heard_at=now
     )
-
-
-def _holding(account: Account) -> list[Case]:
-    return [case for case in account.cases if case.state not in GIVEN_BACK]
-
-
-def _held(account: Account, line_no: int) -> list[CaseLine]:
-    return [part for case in _holding(account) for part in case.lines if part.line_no == line_no]
 
 
 def _opened(account: Account, command: EndRefund, now: datetime) -> Case:
@@ -164,59 +157,9 @@ def _still_free(others: Account, lines: tuple[CaseLine, ...]) -> tuple[CaseLine,
     found = []
     for part in lines:
         line = by_no.get(part.line_no)
-        taken = take(line, _held(others, part.line_no), part.quantity) if line else None
+        taken = take(line, held(others, part.line_no), part.quantity) if line else None
         if taken is not None:
             found.append(taken)
         elif line is not None:
             found.append(CaseLine(line.line_no, line.sku, 0, 0))
     return tuple(found)
-
-
-def _placed(
-    others: Account, lines: tuple[CaseLine, ...], freight_fen: int, fen: int
-) -> tuple[tuple[CaseLine, ...], int, int]:
-    """Exactly `fen` on these pieces: the lines, the freight, and what the books have no room for.
-
-    Less than they are worth comes off the freight first, then off the last lines. More goes onto them as far as their
-    lines have money left, then onto the freight, then onto other lines, of which no piece is taken: what is left of
-    those is worth less.
-    """
-    free_freight_fen = others.freight_fen - sum(case.freight_fen for case in _holding(others))
-    freight_fen = min(freight_fen, free_freight_fen)
-    differs_fen = fen - freight_fen - sum(part.amount_fen for part in lines)
-    if differs_fen < 0:
-        cut_fen = min(freight_fen, -differs_fen)
-        freight_fen -= cut_fen
-        return _cut(lines, -differs_fen - cut_fen), freight_fen, 0
-    named = {part.line_no for part in lines}
-    rest = [
-        CaseLine(one.line_no, one.sku, 0, 0) for one in others.lines if one.line_no not in named
-    ]
-    filled, differs_fen = _filled(others, lines, differs_fen)
-    more_fen = min(differs_fen, free_freight_fen - freight_fen)
-    freight_fen += more_fen
-    elsewhere, differs_fen = _filled(others, tuple(rest), differs_fen - more_fen)
-    lines = (*filled, *(part for part in elsewhere if part.amount_fen))
-    return lines, freight_fen, differs_fen
-
-
-def _cut(lines: tuple[CaseLine, ...], fen: int) -> tuple[CaseLine, ...]:
-    left = []
-    for part in reversed(lines):
-        off_fen = min(part.amount_fen, fen)
-        fen -= off_fen
-        left.append(replace(part, amount_fen=part.amount_fen - off_fen))
-    return tuple(reversed(left))
-
-
-def _filled(
-    others: Account, lines: tuple[CaseLine, ...], fen: int
-) -> tuple[tuple[CaseLine, ...], int]:
-    by_no = {line.line_no: line for line in others.lines}
-    filled = []
-    for part in lines:
-        room_fen = left_fen(by_no[part.line_no], _held(others, part.line_no)) - part.amount_fen
-        more_fen = min(fen, max(0, room_fen))
-        fen -= more_fen
-        filled.append(replace(part, amount_fen=part.amount_fen + more_fen))
-    return tuple(filled), fen

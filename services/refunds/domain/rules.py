@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,7 +25,9 @@ from services.refunds.domain.model import (
     GoodsCheck,
     Kind,
 )
+from services.refunds.domain.placing import free_freight_fen, held, holding, placed
 from services.refunds.domain.shares import free_units, take
+from services.refunds.domain.sums import pieces_for
 
 PAID_BY_CHANNEL: Final = "refunded_by_channel"
 WITHDRAWN: Final = "withdrawn"
@@ -52,6 +54,7 @@ REASONS: Final[Mapping[str, str]] = {
     "line_repeated": "同一行写了两次",
     "quantity_not_positive": "件数必须大于零",
     "quantity_above_left": "超过该行可退件数",
+    "pieces_unclear": "从申请金额看不出退哪些商品，请人工处理",
     "lines_unmatched": "有商品行未匹配SKU，暂时只能整单全额退款",
     "nothing_left": "没有可退金额",
     "paid_back_above_left": "门店已退的钱超过这些商品剩余的可退金额",
@@ -112,7 +115,7 @@ class Tier(Struct, frozen=True, kw_only=True):
 def claim(account: Account, request: RequestRefund) -> Claim | Refused:
     """The exact amount of a request: no lines = everything left; freight only when asked, once.
 
-    `account` has its shares fixed.
+    Where the request names a sum it is that sum, or what is left where that is less. `account` has its shares fixed.
     """
     if not account.channel:
         return Refused("order_unknown")
@@ -124,16 +127,14 @@ def claim(account: Account, request: RequestRefund) -> Claim | Refused:
         return Refused("kind_unknown")
     if account.unmatched and request.lines:
         return Refused("lines_unmatched")
-    holding = [case for case in account.cases if case.state not in GIVEN_BACK]
-    taken = _take_lines(account, holding, request.lines)
-    if isinstance(taken, Refused):
-        return taken
-    free_freight_fen = account.freight_fen - sum(case.freight_fen for case in holding)
-    freight_fen = free_freight_fen if request.include_freight else 0
+    found = _taken(account, request) if request.amount_fen is None else _of_sum(account, request)
+    if isinstance(found, Refused):
+        return found
+    taken, freight_fen = found
     amount_fen = freight_fen + sum(line.amount_fen for line in taken)
     if amount_fen <= 0:
         return Refused("nothing_left")
-    held_fen = sum(case.amount_fen for case in holding)
+    held_fen = sum(case.amount_fen for case in holding(account))
     assert held_fen + amount_fen <= account.paid_fen, "shares add up to more than was paid"
     if held_fen + amount_fen + sum(account.beyond.values()) > account.paid_fen:
         return Refused(BEYOND)
@@ -160,31 +161,48 @@ def paid_meanwhile(request: RequestRefund, refused: Refused) -> bool:
     return refused.reason == PAID_BY_CHANNEL and request.actor.startswith("channel:")
 
 
-def _take_lines(
-    account: Account, holding: Sequence[Case], asked: Sequence[RefundRequestLine]
-) -> tuple[CaseLine, ...] | Refused:
-    lines = {line.line_no: line for line in account.lines}
-    held = {
-        line_no: [part for case in holding for part in case.lines if part.line_no == line_no]
-        for line_no in lines
-    }
-    wanted = {one.line_no: one.quantity for one in asked}
-    if len(wanted) != len(asked):
-        return Refused("line_repeated")
-    if not asked:
-        left = {no: free_units(line, held[no]) for no, line in lines.items()}
-        wanted = {no: quantity for no, quantity in left.items() if quantity > 0}
+_Taken: TypeAlias = tuple[tuple[CaseLine, ...], int]
+"""Lines, and fen of the freight."""
+
+
+def _taken(account: Account, request: RequestRefund) -> _Taken | Refused:
+    if broken := _broken(account, request.lines):
+        return broken
+    wanted = {one.line_no: one.quantity for one in request.lines}
     taken = []
-    for line_no, quantity in wanted.items():
-        if line_no not in lines:
-            return Refused("line_unknown")
+    for line in account.lines:
+        parts = held(account, line.line_no)
+        quantity = wanted.get(line.line_no, 0) if wanted else free_units(line, parts)
         if quantity <= 0:
-            return Refused("quantity_not_positive")
-        part = take(lines[line_no], held[line_no], quantity)
+            continue
+        part = take(line, parts, quantity)
         if part is None:
             return Refused("quantity_above_left")
         taken.append(part)
-    return tuple(taken)
+    return tuple(taken), free_freight_fen(account) if request.include_freight else 0
+
+
+def _of_sum(account: Account, request: RequestRefund) -> _Taken | Refused:
+    fen = request.amount_fen or 0
+    if fen <= 0:
+        return Refused("nothing_left")
+    if broken := _broken(account, request.lines):
+        return broken
+    pieces = pieces_for(account, request, fen)
+    if pieces is None:
+        return Refused("pieces_unclear")
+    lines, freight_fen, _ = placed(account, pieces, 0, fen)
+    return tuple(part for part in lines if part.quantity or part.amount_fen), freight_fen
+
+
+def _broken(account: Account, asked: Sequence[RefundRequestLine]) -> Refused | None:
+    known = {line.line_no for line in account.lines}
+    numbers = {one.line_no for one in asked}
+    if len(numbers) != len(asked):
+        return Refused("line_repeated")
+    if numbers - known:
+        return Refused("line_unknown")
+    return Refused("quantity_not_positive") if any(one.quantity <= 0 for one in asked) else None
 
 
 TIER_FACTS: Final[Mapping[str, TableKind]] = {

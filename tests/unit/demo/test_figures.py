@@ -71,9 +71,7 @@ def summary(orders_sent: int, claims_seen: int) -> Summary:
     kinds = {"looked_at": {"orders": orders_sent, "claims": claims_seen}}
     numbers = dict.fromkeys(Summary.__struct_fields__, 0)
     return Summary(
-        **numbers
-        | {"orders_sent": orders_sent, "claims": {}, "claims_paid_otherwise": {}, "findings": ()}
-        | kinds  # type: ignore[arg-type]
+        **numbers | {"orders_sent": orders_sent, "claims": {}, "findings": ()} | kinds  # type: ignore[arg-type]
     )
 
 

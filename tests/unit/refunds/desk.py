@@ -211,8 +211,9 @@ class RefundDesk:
         freight: bool = False,
         damaged: bool = False,
         actor: str = "agent-1",
+        fen: int | None = None,
     ) -> Decision[Account]:
-        """Asks for a refund of (line number, pieces), or of everything left."""
+        """Asks for a refund of (line number, pieces), or of everything left; `fen` where a sum is named."""
         return self.give(
             RequestRefund(
                 order_id=ORDER,
@@ -225,6 +226,7 @@ class RefundDesk:
                 include_freight=freight,
                 damaged=damaged,
                 reason="少发",
+                amount_fen=fen,
             )
         )
 

@@ -235,3 +235,46 @@ class WithEndsThere(AnySequence):
 
 WithEndsThere.TestCase.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
 TestWithEndsThere = WithEndsThere.TestCase
+
+
+class WithSums(AnySequence):
+    """The same beside a channel whose requests name a sum, and at best a line."""
+
+    def left_fen(self) -> int:
+        """What nobody holds."""
+        account = self.account()
+        return self.paid_fen - sum(c.amount_fen for c in account.cases if c.state not in GIVEN_BACK)
+
+    @rule(
+        refund_id=CASES,
+        line_no=st.none() | st.integers(1, 5),
+        fen=st.integers(0, 300_000) | st.sampled_from((1, 10_000_000)),
+        kind=st.sampled_from(("refund_only", "return_and_refund")),
+    )
+    def ask_for_a_sum(self, refund_id: str, line_no: int | None, fen: int, kind: str) -> None:
+        """A new case is of exactly that sum, or of all that is left."""
+        known = self.account().case(refund_id)
+        left_fen = self.left_fen()
+        lines = [
+            (one.line_no, one.quantity) for one in self.account().lines if one.line_no == line_no
+        ]
+        if line_no is not None and not lines:
+            return
+        decision = self.desk.request(refund_id, *lines, kind=kind, fen=fen, actor="channel:taobao")
+        if known is None and not decision.refusal and decision.result_id == refund_id:
+            assert self.desk.case(refund_id).amount_fen == min(fen, left_fen)
+
+    def teardown(self) -> None:
+        """A sum that is large enough takes all that is left, also what is left of lines without pieces."""
+        if not hasattr(self, "desk"):
+            return
+        left_fen = self.left_fen()
+        decision = self.desk.request("refund-rest", fen=10_000_000)
+        if decision.refusal:
+            assert not left_fen
+        else:
+            assert self.desk.case("refund-rest").amount_fen == left_fen
+
+
+WithSums.TestCase.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+TestWithSums = WithSums.TestCase
