@@ -7,6 +7,7 @@ carries lines. Pushes are read here, but no door takes them: see the package.
 from collections import Counter
 
 import msgspec
+from msgspec.structs import replace
 
 from services.ingest.channels import _order as orders
 from services.ingest.channels._wire import (
@@ -31,9 +32,11 @@ from services.ingest.domain.model import (
     Normalised,
     OrderSnapshotState,
     Parcel,
+    PiiKind,
     Problem,
     ProblemCode,
     Promotion,
+    Receiver,
     Times,
 )
 
@@ -185,17 +188,7 @@ def _normalised(order: wire.Order, *, partial: bool = False, shop: str = "") -> 
         freight_fen=fen(order.totalShippingFree, "totalShippingFree", problems),
         goods_fen=None,
         lines=lines,
-        receiver=receiver(
-            region=(
-                order.receiverProvinceName,
-                order.receiverCityName,
-                order.receiverDistrictName,
-            ),
-            town=order.receiverTownName,
-            person=(order.receiverName, order.receiverPhone, order.receiverAddress),
-            key=text_of(order.openAddressId),
-            problems=problems,
-        ),
+        receiver=_receiver(order, problems),
         promotions=_promotions(order, problems),
         parcels=_parcels(order, lines, times),
         times=times,
@@ -206,6 +199,23 @@ def _normalised(order: wire.Order, *, partial: bool = False, shop: str = "") -> 
         names_shop=False,
     )
     return orders.finish(draft, problems)
+
+
+def _receiver(order: wire.Order, problems: list[Problem]) -> Receiver:
+    told = receiver(
+        region=(
+            order.receiverProvinceName,
+            order.receiverCityName,
+            order.receiverDistrictName,
+        ),
+        town=order.receiverTownName,
+        person=(order.receiverName, order.receiverPhone, order.receiverAddress),
+        key=text_of(order.openAddressId),
+        problems=problems,
+    )
+    # Enough for a label: who makes it looks the person up by the key, as where there are ciphers.
+    keyed = told.key and told.pii is PiiKind.ABSENT
+    return replace(told, pii=PiiKind.ENCRYPTED) if keyed else told
 
 
 def _is_deposit_order(order: wire.Order) -> bool:

@@ -237,7 +237,7 @@ def test_a_contradiction_is_named_and_the_order_taken_in(
 
 def test_the_address_key_stands_for_a_receiver_the_platform_keeps() -> None:
     receiver = order_of(xiaohongshu()).receiver
-    assert (receiver.pii, receiver.key, receiver.city) == ("absent", "address-1", "宁波市")
+    assert (receiver.pii, receiver.key, receiver.city) == ("encrypted", "address-1", "宁波市")
     nobody = xiaohongshu(openAddressId="")
     assert codes(nobody) == {P.RECEIVER_MISSING}
     assert nobody.blocked
