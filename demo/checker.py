@@ -6,7 +6,7 @@ check that looked at nothing is itself a finding, unless the run had nothing of 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
@@ -60,6 +60,13 @@ BY_PEOPLE = frozenset(
 """What an order may wait for without end: a buyer, a channel, a supplier or a clerk."""
 
 
+BY_CLERKS = BY_PEOPLE - {"payment", "stock_short"}
+"""What only the merchant's own people can do something about."""
+BEYOND_REVIEW = frozenset({"awaiting_print", "preparing", "shipped", "completed"})
+LEFT_TO_PEOPLE_MIN = 20
+"""So many such orders of one channel are no coincidence."""
+
+
 NEWEST = {
     "unpaid": {"unpaid", "deposit_paid"},
     "paid": {"awaiting_shipment", "paid_on_hold"},
@@ -81,6 +88,7 @@ def check(outside: Outside, inside: Inside) -> Report:
     findings += _orders_of_nobody(inside)
     _contents(outside, inside, findings, looked_at)
     findings += _given_up(outside, inside)
+    findings += _left_to_people(inside)
     _reservations(inside, findings, looked_at)
     claims = claims_ended(outside, inside)
     looked_at["claims"] = claims.looked_at
@@ -245,6 +253,19 @@ def _given_up(outside: Outside, inside: Inside) -> list[Finding]:
         and o.order_id not in given_back
         and (o.channel, o.shop, o.order_no) in waiting
     ]
+
+
+def _left_to_people(inside: Inside) -> Iterator[Finding]:
+    """Rules that keep each order of a channel for a person are wrong, however each order seems to wait for good reasons."""
+    waiting: defaultdict[str, list[frozenset[str]]] = defaultdict(list)
+    for order in inside.orders:
+        if reasons := order.waiting_for & BY_CLERKS:
+            waiting[order.channel].append(reasons)
+    moving = {order.channel for order in inside.orders if order.state in BEYOND_REVIEW}
+    for channel, kept in waiting.items():
+        if channel not in moving and len(kept) >= LEFT_TO_PEOPLE_MIN:
+            why = ", ".join(sorted(frozenset.union(*kept)))
+            yield Finding("orders", f"each order of {channel} waits for a person: {why}")
 
 
 def _reservations(inside: Inside, findings: list[Finding], looked_at: dict[str, int]) -> None:

@@ -436,3 +436,24 @@ def test_a_parcel_may_wait_where_the_platform_keeps_the_request_that_we_refused(
     assert waits in _lines(over, inside)
     going_on = replace(inside, refunds=(*INSIDE.refunds, replace(case, state="awaiting_approval")))
     assert waits in _lines(outside, going_on)
+
+
+@pytest.mark.parametrize(
+    ("count", "moving", "found"), [(20, 0, True), (19, 0, False), (40, 1, False)]
+)
+def test_a_channel_of_which_no_order_gets_past_people_is_a_finding(
+    count: int, moving: int, found: bool
+) -> None:
+    stuck = [
+        inside_order(
+            f"x{number}",
+            channel="xiaohongshu",
+            state="awaiting_review",
+            waiting_for=frozenset({"risk_review", "no_receiver"}),
+        )
+        for number in range(count)
+    ]
+    gone = [inside_order(f"z{number}", channel="xiaohongshu") for number in range(moving)]
+    lines = _lines(OUTSIDE, replace(INSIDE, orders=(*INSIDE.orders, *stuck, *gone)))
+    expected = "orders: each order of xiaohongshu waits for a person: no_receiver, risk_review"
+    assert (expected in lines) is found
