@@ -54,13 +54,12 @@ UNSUPPORTED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"a parcel told beside the first keeps its number", f"追加的包裹不能更换运单：{_BY_HAND}"),
         (r"line (\S*) names no product and SKU", f"商品行 \\1 没有平台的商品编码：{_BY_HAND}"),
         (r"a line names no SKU", f"商品行没有平台的规格编码：{_BY_HAND}"),
-        (
-            r"not refused by a person \((\S*)\); answer it in the back office",
-            f"账上不能退（\\1），没有人审核过：{_BY_HAND}",
-        ),
     )
 )  # fmt: skip
 """What a channel cannot be told, by ingest's words for it, and what a person does about it."""
+
+_NOT_BY_A_PERSON = re.compile(r"not refused by a person \((\S*)\); answer it in the back office\Z")
+"""Our books did not take a buyer's request."""
 
 NOT_ASKED_THERE = f"{_UNSUPPORTED}the refund was not asked for on the channel"
 NEED_NOBODY = frozenset(
@@ -141,6 +140,8 @@ def not_told(reason: str) -> str:
         for pattern, said in UNSUPPORTED:
             if found := pattern.match(why):
                 return found.expand(said)
+        if found := _NOT_BY_A_PERSON.match(why):
+            return f"账上不能受理（{say(found[1])}），没有人审核过：{_BY_HAND}"
         return f"平台没有对应的接口：{why}"
     if found := _GAVE_UP.match(reason):
         return f"试了 {found[1]} 次，平台都没有可用的答复（{found[2]}）"

@@ -93,7 +93,7 @@ def settled(  # noqa: PLR0917 — all that is told
         gateway_request_no=request_no,
         restock=_restock(case),
         order_fully_refunded=rules.fully_refunded(account),
-        shipped=bool(leaving.gone_of(account, case.refund_id, case.lines)),
+        shipped=leaving.has_gone(account, case.refund_id, case.lines),
     )
 
 

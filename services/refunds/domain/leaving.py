@@ -46,3 +46,11 @@ def gone_of(account: Account, refund_id: str, lines: Iterable[CaseLine]) -> Mapp
                 free[line.line_no] = free.get(line.line_no, 0) - line.quantity
     pieces = {line.line_no: min(line.quantity, free.get(line.line_no, 0)) for line in lines}
     return {line_no: quantity for line_no, quantity in pieces.items() if quantity > 0}
+
+
+def has_gone(account: Account, refund_id: str, lines: Iterable[CaseLine]) -> bool:
+    """Whether anything that a refund is about has left. Money that is of no piece is about what has left, where anything has."""
+    lines = tuple(lines)
+    if gone_of(account, refund_id, lines):
+        return True
+    return any_left(account) and (not lines or any(not line.quantity for line in lines))

@@ -123,6 +123,8 @@ def _opened(account: Account, command: EndRefund, now: datetime) -> Case:
         include_freight=asked.include_freight,
         damaged=False,
         reason="channel_request",
+        # Of lines that are named all pieces are taken; without any, less than all the money is no word about all the goods.
+        amount_fen=None if asked.lines else asked.amount_fen or None,
     )
     # Whoever else it refunded: this very money is what the books are to count.
     claimed = rules.claim(replace(account, refunded_by_channel=False, beyond={}), request)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from chassis.extension_facts import EXTENSION_FACTS
 from chassis.rules.values import Kind as TableKind
 from schemas.events.commands_refunds import RefundRequestLine, RequestRefund
-from services.refunds.domain.leaving import any_left, gone_of
+from services.refunds.domain.leaving import any_left, gone_of, has_gone
 from services.refunds.domain.model import (
     ENDED,
     GIVEN_BACK,
@@ -27,7 +27,7 @@ from services.refunds.domain.model import (
 )
 from services.refunds.domain.placing import free_freight_fen, held, holding, placed
 from services.refunds.domain.shares import free_units, take
-from services.refunds.domain.sums import pieces_for
+from services.refunds.domain.sums import wanted_for
 
 PAID_BY_CHANNEL: Final = "refunded_by_channel"
 WITHDRAWN: Final = "withdrawn"
@@ -38,6 +38,7 @@ PAID_THERE: Final = frozenset({PAID_BY_CHANNEL, REFUNDED_THERE})
 NOT_REFUNDED_THERE: Final = "not_refunded_there"
 STOPPING: Final = "already_stopping"
 BEYOND: Final = "refunded_beyond"
+PIECES_UNCLEAR: Final = "pieces_unclear"
 REASONS: Final[Mapping[str, str]] = {
     "order_unknown": "没有这个订单，或订单尚未同步",
     "not_paid": "订单尚未付款",
@@ -54,7 +55,7 @@ REASONS: Final[Mapping[str, str]] = {
     "line_repeated": "同一行写了两次",
     "quantity_not_positive": "件数必须大于零",
     "quantity_above_left": "超过该行可退件数",
-    "pieces_unclear": "从申请金额看不出退哪些商品，请人工处理",
+    PIECES_UNCLEAR: "从申请金额看不出退哪些商品，请人工处理",
     "lines_unmatched": "有商品行未匹配SKU，暂时只能整单全额退款",
     "nothing_left": "没有可退金额",
     "paid_back_above_left": "门店已退的钱超过这些商品剩余的可退金额",
@@ -188,10 +189,10 @@ def _of_sum(account: Account, request: RequestRefund) -> _Taken | Refused:
         return Refused("nothing_left")
     if broken := _broken(account, request.lines):
         return broken
-    pieces = pieces_for(account, request, fen)
-    if pieces is None:
-        return Refused("pieces_unclear")
-    lines, freight_fen, _ = placed(account, pieces, 0, fen)
+    wanted = wanted_for(account, request, fen)
+    if wanted is None:
+        return Refused(PIECES_UNCLEAR)
+    lines, freight_fen, _ = placed(account, wanted.lines, wanted.freight_fen, fen)
     return tuple(part for part in lines if part.quantity or part.amount_fen), freight_fen
 
 
@@ -225,9 +226,10 @@ def tier_facts(
 ) -> dict[str, object]:
     """What tables under `rules/refund-tier/` may ask; whole days since signing, -1 before it.
 
-    A refund of which no piece has left is unshipped, whatever else of the order has left.
+    A refund of which no piece has left is unshipped, whatever else of the order has left; one that is of money without
+    pieces is not, once anything has.
     """
-    shipped = bool(gone_of(account, request.refund_id, claimed.lines))
+    shipped = has_gone(account, request.refund_id, claimed.lines)
     signed_at = account.delivered_at if shipped else None
     return {
         "amount_fen": claimed.amount_fen,
@@ -270,7 +272,7 @@ def goods_secured(account: Account, case: Case) -> bool:
     if case.goods or not (case.whole_unshipped or case.kind is Kind.RETURN_AND_REFUND):
         return True
     if any_left(account):
-        return not gone_of(account, case.refund_id, case.lines)
+        return not has_gone(account, case.refund_id, case.lines)
     return account.cancelled
 
 
@@ -389,7 +391,7 @@ def goods_back(account: Account, case: Case, check: GoodsCheck, *, good: bool) -
     if case.kind is not Kind.RETURN_AND_REFUND and not case.whole_unshipped:
         return Refused("no_return_expected")
     returned = gone_of(account, case.refund_id, case.lines)
-    if not returned:
+    if not has_gone(account, case.refund_id, case.lines):
         return Refused("not_shipped")
     return replace(case, goods=goods, returned=dict(returned), goods_check=check)
 

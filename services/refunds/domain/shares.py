@@ -46,8 +46,11 @@ def fixed(account: Account) -> Account:
     Goods are paid first (a deposit is all goods), then freight; what a channel reports above both is
     shared among the goods. Shares that add up already are kept to the fen.
     """
-    if account.cases or not account.lines:
+    if account.cases:
         return account
+    if not account.lines:
+        # Nothing of an order without pieces can be asked back piece by piece.
+        return replace(account, freight_fen=account.paid_fen) if account.channel else account
     lines, paid_fen = account.lines, account.paid_fen
     shares_fen = sum(line.share_fen for line in lines)
     freight_fen = min(account.freight_fen, paid_fen - min(paid_fen, shares_fen))
