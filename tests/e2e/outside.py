@@ -54,11 +54,19 @@ class Outside:
 
     async def on_platform(self, order_no: str) -> dict[str, Any]:
         """The order as its platform knows it."""
-        ledger = (
-            await self.platform.http.get(f"{self.platform.simulators_url}/_sim/ledger")
-        ).json()
-        found: dict[str, Any] = next(o for o in ledger["orders"] if o["order_no"] == order_no)
+        orders = (await self._ledger())["orders"]
+        found: dict[str, Any] = next(o for o in orders if o["order_no"] == order_no)
         return found
+
+    async def claimed_fen(self, order_no: str) -> int:
+        """What its buyer has claimed there."""
+        claims = (await self._ledger())["after_sales"]
+        return sum(one["amount_fen"] for one in claims if one["order_no"] == order_no)
+
+    async def _ledger(self) -> dict[str, Any]:
+        found = await self.platform.http.get(f"{self.platform.simulators_url}/_sim/ledger")
+        ledger: dict[str, Any] = found.json()
+        return ledger
 
     async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Rows of our database."""

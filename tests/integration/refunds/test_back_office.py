@@ -43,6 +43,19 @@ def of_one_line(street: Street, channel: str) -> Order:
             return order
 
 
+def of_a_part(street: Street) -> tuple[Order, str]:
+    """An order of JD, and a line of it that a claim's sum alone tells, and of so much that somebody has to approve it."""
+    while True:
+        order = street.sell("jd", lines_min=2)
+        # JD tells prices and the order's sum only.
+        reduced = any(line.paid_fen < line.quantity * line.unit_price_fen for line in order.lines)
+        prices = {line.unit_price_fen for line in order.lines}
+        single = all(line.quantity == 1 for line in order.lines)
+        dear = [line.line_no for line in order.lines if line.paid_fen >= NOT_BY_RULE_FEN]
+        if dear and single and not reduced and len(prices) == len(order.lines):
+            return order, dear[0]
+
+
 async def test_what_the_back_offices_decided_is_what_the_books_say_and_nothing_is_paid(
     street: Street, world: World, peer: Peer
 ) -> None:
@@ -94,13 +107,13 @@ async def test_what_jd_will_pay_by_itself_is_told_once_and_stays_open_until_it_h
 ) -> None:
     """A clerk approves in the back office; ingest dies having told it. Of a part, since all of an order would close it."""
     monkeypatch.setattr(payloads, "PAYS_AFTER_MS", 3_600_000)
-    orders = [street.sell("jd", lines_min=2) for _ in range(2)]
+    parts = [of_a_part(street) for _ in range(2)]
+    orders = [order for order, _ in parts]
     marketplaces = street.simulation.world
     async with street.ingest("request_agreed.handed_over=kill@1") as dying, world.service():
         ids = await street.taken_in(orders)
-        for order in orders:
-            part = (order.lines[0].line_no,)
-            assert marketplaces.claim(marketplaces.records.orders[order.key], line_nos=part)
+        for order, part in parts:
+            assert marketplaces.claim(marketplaces.records.orders[order.key], line_nos=(part,))
         await street.until("SELECT count(*) FROM refunds.cases", len(orders))
         assert marketplaces.act(orders[0].key, "settle")
         async with asyncio.timeout(PATIENCE_S):
