@@ -26,6 +26,7 @@ UNSUPPORTED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"carrier (\S*) has no (?:code|name|number) here", r"平台不认识快递公司 \1：请在平台后台手工发货"),
         (r"the channel has no call for another waybill", f"平台不能更换运单：{_BY_HAND}"),
         (r"the channel has no call that closes an order", f"平台没有关闭订单的接口：{_BY_HAND}"),
+        (r"goods of the order have left there", "平台上已发货，不再关闭平台订单，无需处理"),
         (r"the channel takes no whole stock numbers", "平台不接收库存总数"),
         (r"the channel numbers its articles and SKUs", "商品编码不是平台的数字编码：请核对商品映射"),
         (r"the channel counts by SKU, and the listing names none", "商品没有平台的规格编码：请核对商品映射"),
@@ -69,6 +70,7 @@ NEED_NOBODY = frozenset(
         "the shop cannot say that a part has shipped",
         "JD took the whole order as shipped with its first parcel",
         "a gift alone cannot be told",
+        "goods of the order have left there",
     )
 )
 """Why a channel was not told of what it knows already, hears with the last parcel, or has no place for."""

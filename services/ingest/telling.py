@@ -39,6 +39,7 @@ from services.ingest.channels import (
 from services.ingest.domain.imported import ImportedLine
 from services.ingest.domain.model import LineRefundState
 from services.ingest.domain.parcels import Earlier, OrderLines, Packed, packed
+from services.ingest.domain.snapshots import PARTLY_SHIPPED_ELSEWHERE, SHIPPED_ELSEWHERE
 from services.ingest.domain.write_backs import (
     CANCELLATION,
     REFUND,
@@ -54,6 +55,8 @@ from services.ingest.shops import Shop
 REFUSAL_CHARS_MAX = 100
 """So much of a refusal's reason is told; what is longer, platforms refuse."""
 NO_REASON = "商家未同意退款申请"
+LEFT_THERE = frozenset({SHIPPED_ELSEWHERE, PARTLY_SHIPPED_ELSEWHERE})
+"""Holds of orders that a person shipped in the channel's back office and closes here: the shop's word stands."""
 NOT_JUDGED = frozenset({ErrorKind.THROTTLED, ErrorKind.TOKEN})
 """Answers of a channel that has not acted."""
 
@@ -66,7 +69,7 @@ async def tell(
 ) -> WriteBack:
     """Tells the channel of an order one of what `state` has; what it took before decides how a parcel is told.
 
-    `row`: key, channel, shop, channel_order_no, and of the order's document lines, mapped and imported.
+    `row`: key, channel, shop, channel_order_no, and of the order's document lines, mapped, imported and hold.
 
     May be called again after an answer that was lost. `patient`: where a refused agreement may have come too late, a
     later call shall say so, once polls have seen how the request stands.
@@ -79,6 +82,8 @@ async def tell(
     if told.kind == WAYBILL:
         return await _tell_waybill(shared, shop, row, state, told)
     if told.kind == CANCELLATION:
+        if row["hold"] in LEFT_THERE:
+            return Unsupported(reason="goods of the order have left there")
         return await _tell_closing(shared, shop, row["channel_order_no"])
     return await _tell_of_refund(shared, shop, told, patient=patient)
 

@@ -11,7 +11,8 @@ CROSS JOIN LATERAL (
         SELECT channel, shop, channel_order_no,
                document->'state'->'lines' AS lines,
                document->'state'->'mapped' AS mapped,
-               document->'state'->'imported' AS imported
+               document->'state'->'imported' AS imported,
+               document->'state'->>'hold' AS hold
         FROM ingest.orders
         -- Of an order which only an import told, the channel's own line ids are not known yet.
         WHERE order_id = w.key AND modified_at IS NOT NULL

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from chassis.clock import SystemClock
 from chassis.http import Door
 from chassis.outgoing import Outgoing
-from services.ingest.channels import Applied, Refused, Retry, WriteBack
+from services.ingest.channels import Applied, Refused, Retry, Unsupported, WriteBack
 from services.ingest.channels.shopify import CHANNEL
 from services.ingest.channels.shopify.gateway import VERSION
 from services.ingest.domain.write_backs import Told, WriteBacks
@@ -54,7 +54,7 @@ class Shopfront:
         return JSONResponse({"fulfillment": {"id": 1, "status": "success"}}, status_code=201)
 
 
-async def tell(base_url: str) -> WriteBack:
+async def tell(base_url: str, told: Told = TOLD, *, hold: str = "") -> WriteBack:
     shop = Shop(
         channel="shopify",
         shop="s1",
@@ -75,7 +75,7 @@ async def tell(base_url: str) -> WriteBack:
             channels=MappingProxyType({"shopify": CHANNEL}),
             shops={("shopify", "s1"): shop},
         )
-        return await tell_channel(shared, ROW, WriteBacks(told=(TOLD,)), TOLD)
+        return await tell_channel(shared, ROW | {"hold": hold}, WriteBacks(told=(told,)), told)
 
 
 @pytest.fixture
@@ -125,3 +125,14 @@ async def test_what_the_first_answer_decides_needs_no_second_call(
 
 async def test_a_shop_that_does_not_answer_is_told_again_later() -> None:
     assert isinstance(await tell("http://127.0.0.1:1"), Retry)
+
+
+@pytest.mark.parametrize(
+    ("hold", "calls"), [("shipped_elsewhere", 0), ("partly_shipped_elsewhere", 0), ("", 1)]
+)
+async def test_a_shop_is_not_told_to_close_what_a_person_shipped_there(
+    shopfront: Shopfront, base_url: str, hold: str, calls: int
+) -> None:
+    answer = await tell(base_url, Told(kind="cancellation", document_no="SP1"), hold=hold)
+    assert len(shopfront.sent) == calls
+    assert isinstance(answer, Unsupported) is (calls == 0)
