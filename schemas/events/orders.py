@@ -427,6 +427,8 @@ class OrderAmended(Struct, frozen=True, kw_only=True):
     """平台冻结原因 · empty = none"""
     extension: ChannelExtension | None = None
     """渠道扩展 · what only this channel tells; null = nothing: an imported order, or one told before these were"""
+    balance_open: bool | None = None
+    """尾款未付 · the buyer has paid a deposit and owes the balance; null = no"""
 
 
 class OrderCancelled(Struct, frozen=True, kw_only=True):
@@ -614,6 +616,10 @@ class OrderPlaced(Struct, frozen=True, kw_only=True):
     """预留号 · the reservation of an own store or a till whose goods this order takes over; null = none is named"""
     handed_over: bool | None = None
     """柜台交付 · the goods left over the counter with the buyer: nothing is to be shipped; null = no"""
+    balance_open: bool | None = None
+    """尾款未付 · the buyer has paid a deposit and owes the balance; null = no"""
+    closable: bool | None = None
+    """可由商家关单 · a seller can close the order on its channel, so that one nobody pays is closed by us; null = no, the channel does it"""
 
 
 RECORDS: tuple[type[Struct], ...] = (

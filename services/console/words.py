@@ -268,6 +268,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "interception_failed": "仓库未能拦截包裹",
         "not_under_review": "订单不在审核中",
         "nothing_to_lift": "没有可以人工解除的挂起",
+        "channel_closes": "未付订单由平台关闭",
         "unknown_parcel": "没有这个包裹",
         # parcels on their way
         "scanned": "快递已扫描",
@@ -342,6 +343,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "receiver_key": "收件人",
         "address_vague": "地址",
         "channel_state": "平台状态",
+        "balance_open": "尾款未付",
         "extension": "渠道信息",
         # why the channel's word keeps an order from shipping
         "partly_refunded": "部分商品已在平台退款",

@@ -277,6 +277,10 @@ class NormaliserFacts:
         abbreviation = self._reader.channels[channel].abbreviation
         return document_no(abbreviation, day, self._fresh_numbers.pop())
 
+    def closable(self, channel: str) -> bool:
+        """Whether a seller can close an order on the channel."""
+        return self._reader.channels[channel].cancelling is not None
+
     def sealed(self, order_id: str, personal: bytes) -> bytes:
         """The personal block under the order's own key; an erased order's block is empty."""
         wrapped = self._wrapped_keys.get(order_id)

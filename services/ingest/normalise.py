@@ -296,6 +296,8 @@ def _placed(  # noqa: PLR0917
         extension=known.extension,
         reservation_id=order.reservation_id or None,
         handed_over=order.handed_over or None,
+        balance_open=known.balance_open or None,
+        closable=facts.closable(order.channel) or None,
     )
 
 
@@ -326,4 +328,5 @@ def _amended(  # noqa: PLR0917
         address_vague=readable and address_is_vague(order.receiver.address),
         hold=known.hold,
         extension=known.extension,
+        balance_open=known.balance_open or None,
     )

@@ -174,6 +174,8 @@ def _content(event: OrderPlaced) -> Content:
         gaps=gaps_of(lines, event.province, event.personal_kind),
         unmatched=_why_unmatched(event.lines),
         extension=event.extension,
+        balance_open=bool(event.balance_open),
+        closable=bool(event.closable),
     )
 
 
@@ -242,7 +244,8 @@ def order_amended(
     moved = "region" in event.changed or _another_receiver(content, event)
     gone = order.state in {State.SHIPPED, State.COMPLETED, State.CANCELLED}
     # A parcel that left keeps the receiver it left for.
-    newer = replace(content, hold=event.hold) if moved and gone else _amended(content, event)
+    told = replace(content, hold=event.hold, balance_open=bool(event.balance_open))
+    newer = told if moved and gone else _amended(told, event)
     verdict = order.verdict
     early = order.state in {State.AWAITING_PAYMENT, State.AWAITING_REVIEW}
     told_more = newer.extension != content.extension
@@ -274,7 +277,6 @@ def _amended(content: Content, event: OrderAmended) -> Content:
         province=event.province,
         city=event.city,
         district=event.district,
-        hold=event.hold,
     )
     # One that was told before extensions were has none.
     if event.extension is not None:
@@ -335,7 +337,7 @@ def stock_short(known: Order | None, _event: StockShort, _judge: Judge, moment: 
 def stock_released(
     known: Order | None, event: StockReleased, _judge: Judge, moment: Moment
 ) -> Decided:
-    """The hold is gone: an unpaid order whose hold expired is closed, a paid one waits for a new hold."""
+    """The hold is gone: an unpaid order that is ours to close ends with its time, any other asks for stock once it is paid."""
     step = Step(replace(known or EMPTY, stock=Stock.RELEASED), moment)
     expired = event.reason == "expired"
     step.take(Trigger.STOCK_EXPIRED if expired else Trigger.STOCK_RELEASED, event.reason)
@@ -435,7 +437,7 @@ def cancel_order(
 def close_unpaid(
     known: Order | None, _command: CloseUnpaid, _judge: Judge, moment: Moment
 ) -> Decided:
-    """Closes the order unless it was paid in the meantime."""
+    """Closes the order unless it was paid in the meantime, or is not ours to close."""
     return _commanded(known, Trigger.CLOSE_UNPAID, "超时未付", moment)
 
 

@@ -14,7 +14,7 @@ class OrdersSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="DANSHU_ORDERS_", frozen=True, extra="ignore")
 
     unpaid_close_s: int = Field(default=1800, ge=1)
-    """An order unpaid for this long after we accepted it is closed."""
+    """An order unpaid for this long after we accepted it is closed, where that is ours to do (`ends_unpaid`)."""
     unshipped_warn_s: int = Field(default=7200, ge=1)
     """Paid and not shipped for this long is counted by the watchdog."""
     watch_every_s: float = Field(default=15.0, ge=0.1, le=900.0)

@@ -20,7 +20,7 @@ from chassis.processor import Appended, Column, FactsSource, Kept, Record, typed
 from chassis.rules import Table, load_tables, unmet
 from schemas.events.orders import OrderAmended, OrderLinesMatched, OrderPaid, OrderPlaced
 from services.orders.domain.audit import Entry
-from services.orders.domain.guards import waiting_for
+from services.orders.domain.guards import ends_unpaid, waiting_for
 from services.orders.domain.model import Content, Order, Verdict
 from services.orders.domain.risk import (
     RISK_FACTS,
@@ -69,7 +69,11 @@ COLUMNS: tuple[Column, ...] = (
     _content_column("channel_order_no"),
     _column("placed_at", "timestamptz", lambda order: order.placed_at),
     _column("paid_at", "timestamptz", lambda order: order.paid_at),
-    _column("unpaid_since", "timestamptz", lambda order: order.unpaid_since),
+    _column(
+        "unpaid_since",
+        "timestamptz",
+        lambda order: None if ends_unpaid(order) else order.unpaid_since,
+    ),
     _content_column("receiver_key"),
     _column("waiting_for", "text", lambda order: " ".join(waiting_for(order))),
     _column("held", "text", lambda order: " ".join([hold.code for hold in order.holds])),

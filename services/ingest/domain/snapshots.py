@@ -199,6 +199,11 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
         """Province, city, district."""
         return self.province, self.city, self.district
 
+    @property
+    def balance_open(self) -> bool:
+        """Whether the buyer has paid a deposit, and has the balance before him."""
+        return self.state == OrderSnapshotState.DEPOSIT_PAID and not self.paid
+
 
 class Stale(Struct, frozen=True):
     """The snapshot brings nothing new: a repeat, or older than what is known."""
@@ -434,6 +439,9 @@ def _amended(known: KnownOrder, newer: KnownOrder) -> tuple[str, ...]:
         changed.append("region")
     if newer.hold != known.hold and not _our_own_shipping(known, newer):
         changed.append("hold")
+    # The balance is told as the payment.
+    if newer.balance_open != known.balance_open and not newer.paid:
+        changed.append("balance_open")
     return (*changed, *changed_fields(known.extension, newer.extension))
 
 

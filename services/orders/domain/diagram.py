@@ -42,6 +42,7 @@ EFFECT_TITLES: Mapping[str, str] = MappingProxyType(
         "ask_interception": "请仓库拦截包裹",
         "end_interception": "拦截未成，记录拒绝",
         "announce_ready": "交给履约",
+        "close_if_ours": "商家能在平台关单、且没有付过定金的，随即超时未付关闭；其他的继续等买家付款",
         "catch_up": "补上先到的事实",
     }
 )

@@ -55,6 +55,14 @@ def _under_review(order: Order) -> tuple[str, ...]:
     return () if asked else ("not_under_review",)
 
 
+def ends_unpaid(order: Order) -> tuple[str, ...]:
+    """Why an order that nobody pays is not ours to end; `()` where it is."""
+    content = order.content
+    if content is None or not content.closable:
+        return ("channel_closes",)
+    return ("balance_open",) if content.balance_open else ()
+
+
 GUARDS: Mapping[str, Guard] = MappingProxyType(
     {
         "paid": _paid,
@@ -64,6 +72,7 @@ GUARDS: Mapping[str, Guard] = MappingProxyType(
         "no_hold": _no_hold,
         "liftable": _liftable,
         "under_review": _under_review,
+        "ends_unpaid": ends_unpaid,
     }
 )
 
@@ -76,6 +85,7 @@ GUARD_TITLES: Mapping[str, str] = MappingProxyType(
         "no_hold": "没有挂起",
         "liftable": "有可人工解除的挂起",
         "under_review": "正在审核",
+        "ends_unpaid": "商家能在平台关单，且没有付过定金",
     }
 )
 

@@ -85,6 +85,10 @@ class Content(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which lines have no SKU of ours, and why; empty = all have one."""
     extension: ChannelExtension | None = None
     """What only its channel tells: facts of rules."""
+    balance_open: bool = False
+    """The buyer has paid a deposit, and has the balance before him."""
+    closable: bool = False
+    """A seller can close it on its channel; where not, the channel ends what nobody pays."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -152,7 +156,7 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     content: Content | None = None
     placed_at: datetime | None = None
     unpaid_since: datetime | None = None
-    """When we accepted it; set as long as it waits for payment."""
+    """When we accepted it; set as long as it waits for payment, whoever is to end it."""
     paid_fen: int = 0
     paid_at: datetime | None = None
     ship_by: datetime | None = None

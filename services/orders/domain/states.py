@@ -183,7 +183,8 @@ RULES: tuple[Rule, ...] = (
     Rule(on=Trigger.STOCK_SHORT, come_from=_LIVE, effects=("match_shortage_hold",)),
     Rule(on=Trigger.STOCK_SHORT, come_from=(_N, *_GONE, _X)),
     Rule(on=Trigger.STOCK_RELEASED, come_from=_ALL),
-    Rule(on=Trigger.STOCK_EXPIRED, come_from=(_P,), to=_X),
+    # The time to pay is over: what a seller cannot close on its channel, the channel ends, or its buyer pays late.
+    Rule(on=Trigger.STOCK_EXPIRED, come_from=(_P,), effects=("close_if_ours",)),
     Rule(on=Trigger.STOCK_EXPIRED, come_from=(_N, _R, *_HANDED_OVER, *_GONE, _X)),
     # The plain path, with no hand involved.
     Rule(
@@ -210,7 +211,7 @@ RULES: tuple[Rule, ...] = (
     Rule(on=Trigger.PARCEL_CANCEL_REFUSED, come_from=(_N, *_EARLY, *_GONE, _X)),
     Rule(on=Trigger.CANCEL, come_from=_EARLY, to=_X),
     Rule(on=Trigger.CANCEL, come_from=_HANDED_OVER, effects=("ask_interception",)),
-    Rule(on=Trigger.CLOSE_UNPAID, come_from=(_P,), to=_X),
+    Rule(on=Trigger.CLOSE_UNPAID, come_from=(_P,), to=_X, guards=("ends_unpaid",)),
     # After-sale: money waits until the goods are safe, and the order stands still until somebody has decided.
     Rule(on=Trigger.REFUND_REQUESTED, come_from=_ALL),
     Rule(on=Trigger.WHOLE_REFUND_REQUESTED, come_from=_LIVE, effects=("match_refund_hold",)),
@@ -264,6 +265,8 @@ REFUSAL_TITLES: Mapping[str, str] = MappingProxyType(
         "interception_failed": "仓库未能拦截包裹",
         "not_under_review": "订单不在审核中",
         "nothing_to_lift": "没有可以人工解除的挂起",
+        "channel_closes": "未付订单由平台关闭",
+        "balance_open": "定金已付，等买家付尾款",
     }
 )
 

@@ -24,7 +24,7 @@ from schemas.events.order_states import (
     OrderTransitionRefused,
 )
 from services.orders.domain import audit
-from services.orders.domain.guards import GUARDS, blockers
+from services.orders.domain.guards import GUARDS, blockers, ends_unpaid
 from services.orders.domain.model import (
     LIFTED_BY_HAND,
     CancelAsk,
@@ -368,6 +368,11 @@ class Step:
             )
         )
 
+    def close_if_ours(self, reason: str) -> None:
+        """Closes an order that nobody paid, where that is ours to do; any other goes on waiting for its payment."""
+        if not ends_unpaid(self.order):
+            self._apply(Trigger.CLOSE_UNPAID, reason)
+
     def catch_up(self, _reason: str) -> None:
         """Applies what was told before the order itself was."""
         if (trigger := CAUGHT_UP.get(self.order.parcel)) is not None:
@@ -413,6 +418,7 @@ EFFECTS: Mapping[str, Callable[[Step, str], None]] = MappingProxyType(
         "ask_interception": Step.ask_interception,
         "end_interception": Step.end_interception,
         "announce_ready": Step.announce_ready,
+        "close_if_ours": Step.close_if_ours,
         "catch_up": Step.catch_up,
     }
 )

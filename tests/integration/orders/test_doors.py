@@ -113,11 +113,12 @@ async def test_an_order_nobody_pays_is_closed_by_the_timer_once(
 ) -> None:
     rig, _ = running
     old = SystemClock().now() - timedelta(minutes=31)
-    await rig.publish([fresh(life.placed(), "TB11")])
-    await rig.publish([replace(fresh(life.placed(), "TB12"), accepted_at=old)])
+    await rig.publish([fresh(life.placed(closable=True), "TB11")])
+    await rig.publish([replace(fresh(life.placed(), "TB10"), accepted_at=old)])
+    await rig.publish([replace(fresh(life.placed(closable=True), "TB12"), accepted_at=old)])
     await rig.until(
-        "SELECT string_agg(state, ' ' ORDER BY key) FROM orders.orders WHERE key IN ('TB11', 'TB12')",
-        lambda states: states == "awaiting_payment cancelled",
+        "SELECT string_agg(state, ' ' ORDER BY key) FROM orders.orders WHERE key IN ('TB10', 'TB11', 'TB12')",
+        lambda states: states == "awaiting_payment awaiting_payment cancelled",
     )
     moves = [e for e in await rig.emitted("order-states") if isinstance(e, OrderStateChanged)]
     closed = [e for e in moves if e.order_id == "TB12" and e.to_state == "cancelled"]

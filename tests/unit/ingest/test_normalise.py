@@ -13,6 +13,7 @@ from schemas.events.channel_payloads import MatchRequested, PayloadReceived
 from schemas.events.orders import OrderAmended, OrderCancelled, OrderPaid, OrderPlaced
 from schemas.events.quarantine import PayloadQuarantined, QuarantineEnded
 from services.ingest.channels.pos import CHANNEL as POS
+from services.ingest.channels.shopify import CHANNEL as SHOPIFY
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
 from services.ingest.domain.abandoned import Abandoned
 from services.ingest.domain.matching import TRUSTING
@@ -22,12 +23,13 @@ from services.ingest.facts import NormaliserFacts, Reader
 from services.ingest.handlers import HANDLERS
 from services.ingest.matching import Freed, Parked
 from tests.unit.ingest.channels.builders import NOW, Native, encoded, taobao_line, taobao_trade
+from tests.unit.ingest.channels.natives import shopify_order
 from tests.unit.ingest.quarantine_desk import TRADE_NO, imported
 
 KEYS = MasterKeys.parse(new_master_key_text(1))
 PAYLOADS = PayloadSeal(KEYS, ManualClock(NOW))
 PERSONAL = PersonalSeal(KEYS)
-CHANNELS = {"taobao": TAOBAO, "pos": POS}
+CHANNELS = {"taobao": TAOBAO, "pos": POS, "shopify": SHOPIFY}
 READER = Reader(CHANNELS, PAYLOADS, PERSONAL)
 SOURCE_KEY = f"taobao|s1|{TRADE_NO}"
 SECOND = "4000000000000000012"
@@ -196,6 +198,44 @@ def test_a_hold_that_comes_with_the_payment_is_told_before_it() -> None:
     assert isinstance(amended, OrderAmended)
     assert isinstance(paid, OrderPaid)
     assert amended.hold == "paid_forbid_consign"
+
+
+PRESALE: Native = {"type": "step", "step_paid_fee": "20.00", "pay_time": ""}
+DEPOSIT: Native = {"status": "WAIT_BUYER_PAY", "step_trade_status": "FRONT_PAID_FINAL_NOPAID"}
+NOTHING: Native = {"status": "WAIT_BUYER_PAY", "step_trade_status": "FRONT_NOPAID_FINAL_NOPAID"}
+BALANCE: Native = {"step_trade_status": "FRONT_PAID_FINAL_PAID", "pay_time": "2026-05-20 09:50:00"}
+
+
+def test_a_deposit_is_told_until_the_balance_is_paid() -> None:
+    desk = Desk()
+    (placed,) = desk.take(trade(**PRESALE | NOTHING))
+    assert isinstance(placed, OrderPlaced)
+    assert (placed.balance_open, placed.payment) == (None, None)
+    (amended,) = desk.take(trade(at="09:40:00", **PRESALE | DEPOSIT))
+    assert isinstance(amended, OrderAmended)
+    assert {"balance_open", "hold"} <= {*amended.changed}
+    assert amended.balance_open is True
+    amended, paid = desk.take(trade(at="09:50:00", **PRESALE | BALANCE))
+    assert isinstance(amended, OrderAmended)
+    assert isinstance(paid, OrderPaid)
+    assert "balance_open" not in amended.changed
+    assert (amended.balance_open, amended.hold) == (None, "")
+    (placed,) = Desk().take(trade(**PRESALE | DEPOSIT))
+    assert isinstance(placed, OrderPlaced)
+    assert (placed.balance_open, placed.payment) == (True, None)
+
+
+@pytest.mark.parametrize(("channel", "closable"), [("taobao", None), ("shopify", True)])
+def test_a_placed_order_tells_whether_its_seller_can_close_it(
+    channel: str, closable: bool | None
+) -> None:
+    bodies = {
+        "taobao": encoded({"trade_fullinfo_get_response": {"trade": trade()}}),
+        "shopify": encoded({"order": shopify_order(id=int(TRADE_NO), financial_status="pending")}),
+    }
+    placed, *_ = Desk().take_body(bodies[channel], channel=channel)
+    assert isinstance(placed, OrderPlaced)
+    assert placed.closable is closable
 
 
 def test_two_contents_of_one_second_end_the_same_whichever_comes_first() -> None:

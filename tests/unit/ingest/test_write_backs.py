@@ -255,6 +255,7 @@ def test_what_a_channel_knows_of_a_parcel_is_what_it_took_last() -> None:
     [
         ("SP2026052000001", "店员取消", True),
         ("WC2026052000001", "expired", True),
+        ("SP2026052000001", "超时未付", True),
         ("SP2026052000001", "cancelled_on_channel", False),
         ("SP2026052000001", "closed_refunded", False),
         ("TB2026052000001", "店员取消", False),

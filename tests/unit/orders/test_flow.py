@@ -377,7 +377,7 @@ def test_what_comes_back_after_delivery_leaves_no_hold() -> None:
 
 
 def test_a_payment_for_a_cancelled_order_is_refused_but_the_money_is_remembered() -> None:
-    order = Life(life.placed(), life.released("expired"), life.paid())
+    order = Life(life.placed(closable=True), life.released("expired"), life.paid())
     assert order.state is State.CANCELLED
     assert order.refused() == [("paid", "already_cancelled")]
     assert order.order.paid_fen == 12900

@@ -29,7 +29,8 @@ SHORT_FIRST: tuple[tuple[Event, ...], ...] = (
     (life.short, life.reserved),
 )
 EVERYTHING: tuple[Event, ...] = (
-    life.placed,
+    lambda: life.placed(closable=True),
+    lambda: life.amended("balance_open", balance_open=True),
     life.paid,
     life.moved,
     lambda: life.amended("hold", hold="paid_on_hold"),

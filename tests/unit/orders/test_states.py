@@ -102,7 +102,8 @@ def pairs() -> Iterator[tuple[str, str, str]]:
 def standing_in(letter: str, trigger: str) -> Life:
     """An order in that state, with what the trigger's guards ask for where they can be met."""
     reviewed = trigger.startswith("review") and letter in "PR"
-    placed = life.placed(address_vague=reviewed)
+    closable = trigger in {"stock_expired", "close_unpaid"}
+    placed = life.placed(address_vague=reviewed, closable=closable)
     handed_over = [placed, life.reserved(), life.paid()]
     # Completed without a payment: the parcel's facts overtook it.
     unpaid = [placed, life.delivered()] if trigger == "paid" else []

@@ -21,7 +21,7 @@ def row(order: Order | None) -> dict[str, Any]:
 
 
 def test_an_order_shows_its_columns() -> None:
-    order = Life(life.placed(hold="paid_on_hold"), life.part_refund())
+    order = Life(life.placed(hold="paid_on_hold", closable=True), life.part_refund())
     assert row(order.order) == {
         "state": "awaiting_payment",
         "channel": "taobao",
