@@ -71,7 +71,7 @@ from schemas.events.stock import (
     StockShort,
 )
 from schemas.events.write_backs import WriteBackApplied, WriteBackRefused
-from services.console import refunds, words, write_backs
+from services.console import late_payments, refunds, words, write_backs
 from services.console.domain.model import EMPTY, Card, with_flag, with_waybill, without_flag
 from services.console.entries import entry, only_told, raises
 from services.console.promises import kept_in, promise_changed, told_of, without_promise
@@ -374,7 +374,7 @@ HANDLERS: Handlers = {
     OrderLinesMatched: lines_matched,
     OrderPaid: paid,
     OrderAmended: amended,
-    OrderCancelled: only_told(_reason),
+    OrderCancelled: late_payments.closed,
     PayloadQuarantined: quarantined,
     QuarantineEnded: quarantine_ended,
     WriteBackApplied: write_backs.applied,
@@ -391,9 +391,7 @@ HANDLERS: Handlers = {
     OrderHeld: held,
     OrderHoldLifted: hold_lifted,
     OrderCancelRequested: only_told(_reason),
-    OrderTransitionRefused: only_told(
-        lambda event: f"{say(event.attempted)} · {say(event.reason)}"
-    ),
+    OrderTransitionRefused: late_payments.refused,
     ParcelPlanned: planned,
     WaybillIssued: waybill_issued,
     WaybillReplaced: waybill_replaced,

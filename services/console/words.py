@@ -59,6 +59,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "payout": "打款待核实",
         "double_refund": "疑似重复退款",
         "refunded": "整单已退",
+        "paid_late": "取消后付款",
         "problems": "内容存疑",
         "parcel_problem": "物流异常",
         "waybill_refused": "取号失败",

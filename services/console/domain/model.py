@@ -62,20 +62,29 @@ class Card(Struct, frozen=True, kw_only=True, array_like=True):
     """Numbers of the order's other parcels, and those that were replaced."""
     payouts_by_hand: tuple[str, ...] = ()
     """Those of `payouts_given_up` that no gateway pays: a person gives the money back at the shop."""
+    paid_back_there: bool = False
+    """The channel closed it and gave all of the money back."""
 
 
 EMPTY = Card()
 
 FINISHED = frozenset({"completed", "cancelled"})
-LASTING = frozenset({"after_sale", "payout", "double_refund", "refunded", "write_back_refused"})
+PAID_LATE = "paid_late"
+"""The flag of an order that was cancelled when its payment came."""
+LASTING = frozenset(
+    {"after_sale", "payout", "double_refund", "refunded", "write_back_refused", PAID_LATE}
+)
 """Flags that mean something of an order that is over, too: where its money is, and what its channel was not told."""
 
 
 def standing_flags(card: Card) -> tuple[str, ...]:
     """The flags that people are shown. What held an order back, or its parcel, is over when the order is, whichever is heard first."""
-    if card.flags and card.state in FINISHED:
-        return tuple([flag for flag in card.flags if flag in LASTING])
-    return card.flags
+    flags = card.flags
+    if PAID_LATE in flags and (card.paid_back_there or "refunded" in flags):
+        flags = without_flag(flags, PAID_LATE)
+    if flags and card.state in FINISHED:
+        return tuple([flag for flag in flags if flag in LASTING])
+    return flags
 
 
 Bucket = tuple[datetime, str, str]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from services.console.domain.model import Card
+from services.console.domain.model import PAID_LATE, Card, standing_flags
 
 SOON = timedelta(hours=4)
 """A promise with less than this left is shown as pressing: half a shift."""
@@ -48,6 +48,8 @@ class Promise:
 
 def waits_for(card: Card) -> str:
     """Why the order stands where it stands; "" when it waits for nothing."""
+    if PAID_LATE in standing_flags(card):
+        return "订单取消后买家付了款，不会发货，等待人工退款"
     if card.state in _UNSHIPPED or card.state == "awaiting_payment":
         reasons = [_BLOCKED[flag] for flag in card.flags if flag in _BLOCKED]
         if reasons:

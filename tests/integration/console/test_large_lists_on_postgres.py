@@ -31,6 +31,7 @@ async def plant_a_past(rig: Rig) -> None:
         Filters(flag="payout", channel="taobao"),
         Filters(flag="payout", state="completed"),
         Filters(flag="after_sale"),
+        Filters(flag="paid_late"),
         Filters(flag="short", channel="jd"),
         Filters(flag="short", state="awaiting_review"),
     ],
