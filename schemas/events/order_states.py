@@ -182,6 +182,8 @@ class OrderReadyToFulfil(Struct, frozen=True, kw_only=True):
     """渠道扩展 · what the carrier table asks of it; null = it asks for nothing, or nothing was told"""
     currency: str | None = None
     """币种 · ISO 4217, of paid_fen; null = CNY"""
+    collect_fen: int | None = None
+    """代收货款(分) · what the carrier has to collect at the door, of the whole order; null = nothing"""
 
 
 class OrderStateChanged(Struct, frozen=True, kw_only=True):

@@ -532,6 +532,8 @@ class OrderPaid(Struct, frozen=True, kw_only=True):
     """发生时间 · when it happened, UTC"""
     paid_fen: int
     """实付(分) · with freight"""
+    collect_fen: int | None = None
+    """货到付款(分) · what the carrier still has to collect at the door; null = nothing"""
 
 
 class Promotion(Struct, frozen=True, kw_only=True):
@@ -552,6 +554,8 @@ class Payment(Struct, frozen=True, kw_only=True):
     """付款时间 · UTC"""
     paid_fen: int
     """实付(分) · with freight"""
+    collect_fen: int | None = None
+    """货到付款(分) · what the carrier still has to collect at the door; null = nothing"""
 
 
 class OrderPlaced(Struct, frozen=True, kw_only=True):

@@ -94,14 +94,22 @@ def summary(lines: tuple[OrderLine, ...]) -> str:
     return f"{first.title} 等 {sum([line.quantity for line in lines])} 件"
 
 
+def to_collect(collect_fen: int | None, currency: str | None) -> str:
+    """What the carrier has to collect: "货到付款，待收 ¥129.00"; nothing where it has not."""
+    return f"货到付款，待收 {amount_text(collect_fen, currency)}" if collect_fen else ""
+
+
 def placed(card: Card | None, event: OrderPlaced, _facts: Any, moment: Moment) -> Decided:
     """The order itself, and what was paid for it already."""
     known = card or EMPTY
     told = summary(event.lines)
     paid_fen = known.paid_fen
     if event.payment is not None:
-        paid_fen = event.payment.paid_fen
-        told = f"{told} · 已付 {amount_text(paid_fen, event.currency)}"
+        paid_fen, collect_fen = event.payment.paid_fen, event.payment.collect_fen
+        paid_text = to_collect(collect_fen, event.currency) or (
+            f"已付 {amount_text(paid_fen, event.currency)}"
+        )
+        told = f"{told} · {paid_text}"
     return Decision(
         state=replace(
             known,
@@ -141,7 +149,12 @@ def paid(card: Card | None, event: OrderPaid, _facts: Any, moment: Moment) -> De
     known = card or EMPTY
     return Decision(
         state=replace(known, paid_fen=event.paid_fen, updated_at=moment.now),
-        effects=entry(event, moment, amount_text(event.paid_fen, known.currency)),
+        effects=entry(
+            event,
+            moment,
+            to_collect(event.collect_fen, known.currency)
+            or amount_text(event.paid_fen, known.currency),
+        ),
     )
 
 

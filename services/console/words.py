@@ -271,6 +271,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "nothing_to_lift": "没有可以人工解除的挂起",
         "channel_closes": "未付订单由平台关闭",
         "unknown_parcel": "没有这个包裹",
+        # why a parcel gets no label
+        "collection_unsupported": "货到付款，承运商接口暂不支持代收，请人工处理",
         # parcels on their way
         "scanned": "快递已扫描",
         "by_hand": "单号由人工录入，请到出单处作废",

@@ -49,6 +49,8 @@ from services.fulfillment.store import ParcelReader, called_as
 
 ACTOR = "dispatcher"
 ATTEMPTS_WORTH_A_LINE = 5
+COLLECTION_UNSUPPORTED = "collection_unsupported"
+"""Why a parcel whose goods are paid at the door gets no label: no provider here can be told to collect."""
 
 _A = TypeVar("_A")
 
@@ -155,6 +157,9 @@ class Caller:
         asks: list[tuple[Parcel, Ask]] = []
         refused: list[tuple[Parcel, Struct]] = []
         for parcel in job.parcels:
+            if parcel.collect_fen:
+                refused.append((parcel, self._refused(parcel, COLLECTION_UNSUPPORTED)))
+                continue
             recipient = recipient_of(self.seal, parcel, keys)
             if isinstance(recipient, Unaddressed):
                 refused.append((parcel, self._refused(parcel, recipient.code)))

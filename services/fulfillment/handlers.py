@@ -130,6 +130,7 @@ def _planned(  # noqa: PLR0917 — all that a plan is made of
         weight_estimated=weight.estimated,
         ship_by=order.ship_by,
         dispatch_due_at=None if holds else moment.now,
+        collect_fen=order.collect_fen or 0,
     )
 
 

@@ -119,6 +119,7 @@ def _draft(order: CanonicalOrder, held: Sequence[Correction]) -> Draft:
         extensions=order.extensions,
         currency=order.currency,
         dated=order.times.modified is not None,
+        cash_on_delivery=order.cash_on_delivery,
     )
 
 

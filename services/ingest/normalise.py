@@ -32,6 +32,7 @@ from services.ingest.domain.model import (
     PiiKind,
     Problem,
     ProblemCode,
+    to_collect_fen,
 )
 from services.ingest.domain.snapshots import (
     Change,
@@ -216,7 +217,11 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
     effects: tuple[object, ...] = ()
     if change.placed:
         metrics.ARRIVALS.labels(payload.channel, "placed").inc()
-        payment = Payment(paid_at=_paid_at(order, moment), paid_fen=order.paid_fen)
+        payment = Payment(
+            paid_at=_paid_at(order, moment),
+            paid_fen=order.paid_fen,
+            collect_fen=to_collect_fen(order) or None,
+        )
         told = told_of(facts.catalogue, order)
         known = placed_as(known, order, told, moment.now)
         if known.waiting is not None:
@@ -235,6 +240,7 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
                 version=0,
                 occurred_at=_paid_at(order, moment),
                 paid_fen=order.paid_fen,
+                collect_fen=to_collect_fen(order) or None,
             )
         )
     if change.cancelled:

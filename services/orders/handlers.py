@@ -30,6 +30,7 @@ from schemas.events.orders import (
     OrderLinesMatched,
     OrderPaid,
     OrderPlaced,
+    Payment,
 )
 from schemas.events.refunds import (
     RefundApproved,
@@ -114,7 +115,7 @@ def order_placed(known: Order | None, event: OrderPlaced, judge: Judge, moment: 
             verdict=verdict,
         )
         if payment is not None:
-            order = _with_payment(order, content, payment.paid_fen, payment.paid_at, judge)
+            order = _with_payment(order, content, payment, judge)
     step = Step(order, moment)
     step.take(Trigger.PLACED)
     if fresh and event.handed_over:
@@ -211,24 +212,27 @@ def order_paid(known: Order | None, event: OrderPaid, judge: Judge, moment: Mome
             verdict = judge.verdict_again(
                 event.order_id, order.content, event.paid_fen, paid_at, verdict
             )
-        order = _with_payment(order, order.content, event.paid_fen, paid_at, judge)
+        payment = Payment(paid_at=paid_at, paid_fen=event.paid_fen, collect_fen=event.collect_fen)
+        order = _with_payment(order, order.content, payment, judge)
         order = replace(order, verdict=verdict)
     step = Step(order, moment)
     step.take(Trigger.PAID)
     return step.decision()
 
 
-def _with_payment(
-    order: Order, content: Content, paid_fen: int, paid_at: datetime, judge: Judge
-) -> Order:
-    promised = judge.promise(content, paid_at)
-    return replace(
+def _with_payment(order: Order, content: Content, payment: Payment, judge: Judge) -> Order:
+    paid = replace(
         order,
-        paid_fen=paid_fen,
-        paid_at=paid_at,
-        ship_by=promised.ship_by,
-        ship_by_rule=promised.rule,
+        paid_fen=payment.paid_fen,
+        paid_at=payment.paid_at,
+        collect_fen=payment.collect_fen or 0,
     )
+    return _promised(paid, content, payment.paid_at, judge)
+
+
+def _promised(order: Order, content: Content, paid_at: datetime, judge: Judge) -> Order:
+    promised = judge.promise(content, paid_at)
+    return replace(order, ship_by=promised.ship_by, ship_by_rule=promised.rule)
 
 
 def order_amended(
@@ -257,7 +261,7 @@ def order_amended(
         verdict = judge.verdict(event.order_id, newer, due_fen, event.occurred_at)
     order = replace(order, content=newer, verdict=verdict)
     if early and told_more and order.paid_at is not None:
-        order = _with_payment(order, newer, order.paid_fen, order.paid_at, judge)
+        order = _promised(order, newer, order.paid_at, judge)
     step = Step(order, moment)
     if moved:
         step.take(Trigger.ADDRESS_CHANGED, "、".join(event.changed))

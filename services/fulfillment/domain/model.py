@@ -84,7 +84,8 @@ class Parcel(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `personal` is the sealed block, needed for the waybill only and dropped at hand-over. `by_hand`: a person gave its
     number, so no provider of ours made its label. `discarded`: of a cancelled parcel, no waybill is left at the provider. `further`: the order's other parcels, kept with its
-    first one, where several warehouses send it.
+    first one, where several warehouses send it. `collect_fen`: what is to be collected at the door, of the whole order and on each of its parcels:
+    who ships them by hand decides which one bears it.
     """
 
     order_id: str
@@ -115,6 +116,7 @@ class Parcel(Struct, frozen=True, kw_only=True, omit_defaults=True):
     discarded: bool = False
     dispatch_due_at: datetime | None = None
     further: tuple[Parcel, ...] = ()
+    collect_fen: int = 0
 
 
 class Carriage(Struct, frozen=True, kw_only=True):

@@ -71,8 +71,9 @@ class LineDraft(msgspec.Struct, kw_only=True):
 class Draft(msgspec.Struct, kw_only=True):
     """An order as claimed.
 
-    `goods_fen` is the channel's own total of list prices, None if it gives none. `pays_later`: cash
-    on delivery, so that shipping unpaid is no contradiction. `partial`: a list row or a push, which
+    `goods_fen` is the channel's own total of list prices, None if it gives none. `pays_later`: the channel itself
+    collects the money later, or there is none, so that shipping unpaid is no contradiction. `cash_on_delivery`: neither
+    is it here, but whoever carries the goods has to collect the money. `partial`: a list row or a push, which
     has no lines and asks for the detail. `names_shop`: false where the channel's orders do not say
     which shop they are of. `rounding_fen`: what list prices are too high because they have to be
     whole fen. `adjusted_fen`: what the seller lowered by hand, negative where raised, if that is none of
@@ -102,6 +103,7 @@ class Draft(msgspec.Struct, kw_only=True):
     extensions: Extension
     currency: str = "CNY"
     pays_later: bool = False
+    cash_on_delivery: bool = False
     partial: bool = False
     names_shop: bool = True
     collected: bool = False
@@ -155,6 +157,7 @@ def finish(draft: Draft, problems: list[Problem]) -> Normalised:
         reservation_id=_reservation(draft.reservation_id, problems),
         handed_over=draft.handed_over,
         returns=draft.returns,
+        cash_on_delivery=draft.cash_on_delivery,
     )
     return Normalised(order=order, problems=tuple(problems))
 
@@ -185,7 +188,7 @@ def _check_header(draft: Draft, problems: list[Problem]) -> None:
         problems.append(problem(ProblemCode.RECEIVER_MISSING, "receiver", blocks=True))
     _check_texts(draft, problems)
     paid = draft.times.paid is not None
-    if not draft.pays_later and draft.payable_fen > 0:
+    if not (draft.pays_later or draft.cash_on_delivery) and draft.payable_fen > 0:
         if draft.state in PAID_STATES and not paid:
             detail = f"{draft.raw_state} without a time of payment"
             problems.append(problem(ProblemCode.STATE_CONTRADICTS_PAYMENT, detail, blocks=False))

@@ -239,7 +239,8 @@ class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     may be set in a shippable state when only some lines are held. `discount_total_fen` = goods at
     list price + freight - payable. `reservation_id` is the reservation of ours whose goods the order takes over.
     `handed_over`: the buyer has taken the goods along from a store of ours. `returns`: the number of the order whose goods
-    this receipt takes back; it is none of its own then.
+    this receipt takes back; it is none of its own then. `cash_on_delivery`: what is not paid is collected at the door,
+    by whoever carries the goods.
     """
 
     order_no: str
@@ -264,6 +265,7 @@ class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     reservation_id: str = ""
     handed_over: bool = False
     returns: str = ""
+    cash_on_delivery: bool = False
 
     @property
     def line_count(self) -> int:
@@ -286,6 +288,11 @@ class Normalised(msgspec.Struct, frozen=True, kw_only=True):
     def blocked(self) -> bool:
         """Whether the order belongs into quarantine."""
         return any(problem.blocks for problem in self.problems)
+
+
+def to_collect_fen(order: CanonicalOrder) -> int:
+    """What whoever carries the goods has to collect at the door."""
+    return max(0, order.payable_fen - order.paid_fen) if order.cash_on_delivery else 0
 
 
 def goods_paid_fen(order: CanonicalOrder) -> int:

@@ -159,6 +159,8 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When we accepted it; set as long as it waits for payment, whoever is to end it."""
     paid_fen: int = 0
     paid_at: datetime | None = None
+    collect_fen: int = 0
+    """What the carrier has to collect at the door."""
     ship_by: datetime | None = None
     ship_by_rule: str = ""
     """table@version#row, or `channel` where the channel names the time itself."""

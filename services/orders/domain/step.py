@@ -365,6 +365,7 @@ class Step:
                 rule=self.order.ship_by_rule,
                 parts=self.order.parts or None,
                 currency=content.currency,
+                collect_fen=self.order.collect_fen or None,
             )
         )
 

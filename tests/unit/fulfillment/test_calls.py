@@ -96,6 +96,7 @@ async def after_asking_for(
     *,
     carrier: str = "SF",
     phone: str = "13000000001",
+    collect_fen: int = 0,
     unused: FormerLabel | None = None,
     at: datetime = NOON,
 ) -> Outside:
@@ -113,6 +114,7 @@ async def after_asking_for(
         city="厦门市",
         district="思明区",
         personal=block.ciphertext,
+        collect_fen=collect_fen,
     )
     job = Discard(parcels=(parcel,), label=unused) if unused else None
     outside = Outside(answers=answers, wrapped={ORDER: block.wrapped_key})
@@ -185,6 +187,14 @@ async def test_a_parcel_the_provider_cannot_serve_is_refused_without_a_call(
     (command,) = outside.issued
     assert isinstance(command, RecordWaybillRefused)
     assert command.reason == reason
+
+
+async def test_a_parcel_whose_money_is_to_be_collected_is_refused_without_a_call() -> None:
+    outside = await after_asking_for({}, collect_fen=12_900)
+    assert outside.asked == []
+    (command,) = outside.issued
+    assert isinstance(command, RecordWaybillRefused)
+    assert command.reason == "collection_unsupported"
 
 
 CANCELLED = "EXP_RECE_UPDATE_ORDER"

@@ -231,3 +231,10 @@ def test_a_part_of_a_line_nobody_knows_is_a_dead_letter() -> None:
     folded = ledger.apply(ready(lines=LINES, parts=(part("HZ", (9, 1)), part("GZ", (1, 1)))))
     assert [why for _, why in folded.dead] == ["part_of_unknown_line"]
     assert ledger.parcel() is None
+
+
+def test_each_parcel_knows_what_is_to_be_collected_of_the_order(ledger: Ledger) -> None:
+    other = "TB2026111100002"
+    ledger.apply(ready(other, lines=LINES, parts=SPLIT.parts, paid_fen=0, collect_fen=9_900))
+    assert [one.collect_fen for one in parcels_of(ledger.parcel(other))] == [9_900, 9_900]
+    assert [one.collect_fen for one in parcels_of(ledger.parcel())] == [0, 0]

@@ -89,6 +89,16 @@ def test_a_corrected_order_is_released_with_its_money_exact() -> None:
     assert (desk.entry.state, desk.entry.body) == (EntryState.RELEASED, b"")
 
 
+def test_a_corrected_order_is_collected_at_the_door_all_the_same() -> None:
+    desk = set_aside(type="cod", pay_time="")
+    desk.correct(TWO_PIECES)
+    placed, _ = desk.release().events
+    assert isinstance(placed, OrderPlaced)
+    assert placed.payment is not None
+    assert (placed.payment.paid_fen, placed.payment.collect_fen) == (0, 10000)
+    assert placed.problems == ()
+
+
 def test_a_release_asked_for_twice_is_one_order_and_one_answer() -> None:
     desk = set_aside()
     desk.correct(TWO_PIECES)

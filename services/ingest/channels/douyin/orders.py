@@ -190,7 +190,7 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
         buyer_memo=clean(order.buyer_words),
         seller_memo=clean(order.seller_words),
         extensions=_extension(order, natives, times, problems),
-        pays_later=_pays_later(order),
+        cash_on_delivery=_on_delivery(order),
         partial=partial,
     )
     return orders.finish(draft, problems)
@@ -228,7 +228,7 @@ def _state(order: wire.Order) -> tuple[OrderSnapshotState, str]:
     return state, raw_state
 
 
-def _pays_later(order: wire.Order) -> bool:
+def _on_delivery(order: wire.Order) -> bool:
     return _code(order.pay_type) == _ON_DELIVERY and _code(order.pay_time) in {"", "0"}
 
 
@@ -246,7 +246,7 @@ def _paid_fen(
         )
     if state is S.UNPAID:
         return 0
-    if _pays_later(order):
+    if _on_delivery(order):
         return payable_fen if state is S.COMPLETED else 0
     paid = _code(order.pay_time) not in {"", "0"}
     return payable_fen if paid or state in orders.PAID_STATES else 0

@@ -163,7 +163,7 @@ def _normalised(order: wire.Order) -> Normalised:
         buyer_memo=clean(order.orderRemark),
         seller_memo=clean(order.venderRemark),
         extensions=_extension(order, split_parent=split_parent, problems=problems),
-        pays_later=_pays_later(order),
+        cash_on_delivery=_on_delivery(order),
         partial=partial,
     )
     return orders.finish(draft, problems)
@@ -181,7 +181,7 @@ def _check_seller_price(order: wire.Order, problems: list[Problem]) -> None:
         problems.append(problem(ProblemCode.PROMOTIONS_DIFFER, detail, blocks=False))
 
 
-def _pays_later(order: wire.Order) -> bool:
+def _on_delivery(order: wire.Order) -> bool:
     return (order.payType or "").startswith("1-")  # 1-货到付款
 
 
@@ -195,7 +195,7 @@ def _paid_fen(
 ) -> int:
     if state is S.UNPAID or split_parent:
         return 0  # a split parent's money stands in its children; counting it would double it
-    if _pays_later(order):
+    if _on_delivery(order):
         return payable_fen if state is S.COMPLETED else 0
     return payable_fen if times.paid is not None or state in orders.PAID_STATES else 0
 

@@ -147,7 +147,7 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
         seller_memo="",
         extensions=_extension(order, beside, money),
         currency=currency,
-        pays_later=_pays_later(order),
+        cash_on_delivery=_on_delivery(order),
         partial=partial,
         reservation_id=noted(order.note_attributes, wire.decode_note, orders.RESERVATION),
     )
@@ -200,7 +200,7 @@ def _raw_state(order: wire.Order) -> str:
     return "/".join(part for part in parts if part)
 
 
-def _pays_later(order: wire.Order) -> bool:
+def _on_delivery(order: wire.Order) -> bool:
     names = [clean(name) for name in order.payment_gateway_names or ()]
     return order.financial_status == "pending" and any(map(_ON_DELIVERY.search, names))
 
@@ -215,7 +215,7 @@ def _state(order: wire.Order, natives: tuple[wire.Line, ...]) -> tuple[OrderSnap
         return S.CLOSED_REFUNDED, ""
     if order.cancelled_at:
         return S.CANCELLED, ""
-    if paid in UNPAID_STATES and not _pays_later(order):
+    if paid in UNPAID_STATES and not _on_delivery(order):
         return UNPAID_STATES[paid], ""
     if paid == "partially_paid":
         return S.DEPOSIT_PAID, "balance_open"

@@ -263,7 +263,7 @@ def _normalised(trade: _Trade, *, partial: bool) -> Normalised:
         buyer_memo=clean(trade.buyer_message),
         seller_memo=clean(trade.seller_memo),
         extensions=_extension(trade, times, adjusted_fen, problems),
-        pays_later=trade.type == "cod",
+        cash_on_delivery=trade.type == "cod",
         adjusted_fen=-adjusted_fen,
         partial=partial,
     )

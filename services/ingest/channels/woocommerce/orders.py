@@ -154,7 +154,7 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
         seller_memo="",
         extensions=_extension(order, fees_fen, refunded_fen, money),
         currency=currency,
-        pays_later=clean(order.payment_method) == _ON_DELIVERY,
+        cash_on_delivery=clean(order.payment_method) == _ON_DELIVERY,
         partial=partial,
         reservation_id=noted(order.meta_data, wire.decode_note, orders.RESERVATION),
         rounding_fen=sum(
