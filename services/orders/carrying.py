@@ -17,7 +17,8 @@ from chassis.rules import load_tables
 from chassis.rules.values import Value
 from schemas.events.order_states import ExtensionFact, OrderReadyToFulfil
 from services.orders.domain.model import Order
-from services.orders.handlers import HANDLERS, Decided, Judge
+from services.orders.domain.risk import Judge
+from services.orders.handlers import HANDLERS, Decided
 
 CARRIER_TABLE = "carrier/default"
 

@@ -7,9 +7,7 @@ order between topics; within one topic they come in order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from types import MappingProxyType
-from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -30,7 +28,6 @@ from schemas.events.orders import (
     OrderLinesMatched,
     OrderPaid,
     OrderPlaced,
-    Payment,
 )
 from schemas.events.refunds import (
     RefundApproved,
@@ -52,12 +49,12 @@ from services.orders.domain.model import (
     Order,
     ParcelStage,
     Stock,
-    Verdict,
     gaps_of,
 )
-from services.orders.domain.risk import Promise
+from services.orders.domain.risk import Judge
 from services.orders.domain.states import REFUSAL_TITLES, State, Trigger
 from services.orders.domain.step import Step
+from services.orders.payment_handlers import order_paid, promised, with_payment
 from services.orders.refund_handlers import (
     refund_approved,
     refund_ended,
@@ -69,24 +66,6 @@ EMPTY = Order()
 UNMATCHED_TOLD_MAX = 5
 Decided = Decision[Order]
 Command = CancelOrder | CloseUnpaid | HoldOrder | LiftHold | ReviewOrder
-
-
-class Judge(Protocol):
-    """The decision tables and what they need to know of other orders."""
-
-    def verdict(self, order_id: str, content: Content, paid_fen: int, at: datetime) -> Verdict:
-        """The risk verdict, counting the receiver's orders of the hour up to `at`."""
-        ...
-
-    def verdict_again(
-        self, order_id: str, content: Content, paid_fen: int, at: datetime, before: Verdict
-    ) -> Verdict:
-        """The verdict on content that was judged `before`, with what has changed around it."""
-        ...
-
-    def promise(self, content: Content, paid_at: datetime) -> Promise:
-        """By when the order must be handed over."""
-        ...
 
 
 # ---- orders ----------------------------------------------------------------------------------------
@@ -115,7 +94,7 @@ def order_placed(known: Order | None, event: OrderPlaced, judge: Judge, moment: 
             verdict=verdict,
         )
         if payment is not None:
-            order = _with_payment(order, content, payment, judge)
+            order = with_payment(order, content, payment, judge)
     step = Step(order, moment)
     step.take(Trigger.PLACED)
     if fresh and event.handed_over:
@@ -201,40 +180,6 @@ def lines_matched(
     return step.decision()
 
 
-def order_paid(known: Order | None, event: OrderPaid, judge: Judge, moment: Moment) -> Decided:
-    """The payment is kept in every state: money that was taken is a fact, also for a cancelled order."""
-    order = known or EMPTY
-    if order.content is not None and order.paid_at is None:
-        paid_at = event.occurred_at
-        verdict = order.verdict
-        assert verdict is not None, "an order is assessed when it is placed"
-        if not verdict.reviewed_by:
-            verdict = judge.verdict_again(
-                event.order_id, order.content, event.paid_fen, paid_at, verdict
-            )
-        payment = Payment(paid_at=paid_at, paid_fen=event.paid_fen, collect_fen=event.collect_fen)
-        order = _with_payment(order, order.content, payment, judge)
-        order = replace(order, verdict=verdict)
-    step = Step(order, moment)
-    step.take(Trigger.PAID)
-    return step.decision()
-
-
-def _with_payment(order: Order, content: Content, payment: Payment, judge: Judge) -> Order:
-    paid = replace(
-        order,
-        paid_fen=payment.paid_fen,
-        paid_at=payment.paid_at,
-        collect_fen=payment.collect_fen or 0,
-    )
-    return _promised(paid, content, payment.paid_at, judge)
-
-
-def _promised(order: Order, content: Content, paid_at: datetime, judge: Judge) -> Order:
-    promised = judge.promise(content, paid_at)
-    return replace(order, ship_by=promised.ship_by, ship_by_rule=promised.rule)
-
-
 def order_amended(
     known: Order | None, event: OrderAmended, judge: Judge, moment: Moment
 ) -> Decided:
@@ -261,7 +206,7 @@ def order_amended(
         verdict = judge.verdict(event.order_id, newer, due_fen, event.occurred_at)
     order = replace(order, content=newer, verdict=verdict)
     if early and told_more and order.paid_at is not None:
-        order = _promised(order, newer, order.paid_at, judge)
+        order = promised(order, newer, order.paid_at, judge)
     step = Step(order, moment)
     if moved:
         step.take(Trigger.ADDRESS_CHANGED, "、".join(event.changed))

@@ -2,8 +2,9 @@
 
 Guarantees: snapshots of one order have a total order (`Rank`), and what is known of the order is the same
 whichever order they came in and however often: the content of the greatest, the receiver as told best, and
-that it was paid or closed if any of them says so. The same snapshot any number of times is one order; payment
-and cancellation are told once; what may change later (receiver, hold, extension) is told as an amendment with the names
+that it was paid or closed if any of them says so, and with how much by the one that says most. The same snapshot
+any number of times is one order; payment and cancellation are told once, a payment again where more is paid than
+was told, as at the door; what may change later (receiver, hold, extension) is told as an amendment with the names
 of what changed; a receiver that the channel takes away again, as some do once a parcel has left, stays as it
 was told; a payload that cannot be worked with is quarantined with every reason and does not touch what is
 known. What is told has all of the order to ship: an order of which a part is refunded or has left is held.
@@ -185,6 +186,8 @@ class KnownOrder(Struct, frozen=True, kw_only=True):
     """What only its channel tells; None: nothing yet, or known from before it was kept."""
     paid_there: bool = False
     """Whether the channel itself has said that it is paid; an import alone tells no time to compare."""
+    paid_fen: int | None = None
+    """The most that the channel, or before it an import, called paid; None: nothing, or known from before it was kept."""
 
     @property
     def rank(self) -> Rank:
@@ -216,7 +219,7 @@ class Quarantine(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """What a good snapshot brings. `placed`: the order is new to us."""
+    """What a good snapshot brings. `placed`: the order is new to us. `paid`: it is paid now, or more is."""
 
     placed: bool
     paid: bool
@@ -318,6 +321,7 @@ def read_snapshot(
         imported=() if order.times.modified else as_imported(order),
         extension=told(order.extensions),
         paid_there=_paid_there(order.state, order.times.modified),
+        paid_fen=order.paid_fen if order.state in PAID else None,
     )
     if known is None or not known.order_id:
         seen = replace(seen, set_aside=known is not None and known.set_aside)
@@ -330,7 +334,7 @@ def read_snapshot(
         return Stale()
     return Change(
         placed=False,
-        paid=now_known.paid and not known.paid,
+        paid=_more_paid(known, now_known),
         amended=() if now_known.cancelled else _amended(known, now_known),
         cancelled=now_known.cancelled and not known.cancelled,
         known=now_known,
@@ -394,6 +398,7 @@ def _joined(known: KnownOrder, seen: KnownOrder) -> KnownOrder:
         # Money that was taken and an order that was closed are facts, also where they are told late.
         paid=known.paid or seen.paid,
         paid_there=paid_there,
+        paid_fen=_most_paid(known, seen),
         cancelled=known.cancelled or seen.cancelled,
         hold=newer.hold or (PAYMENT_TAKEN_BACK if taken_back else ""),
         province=region.province,
@@ -415,6 +420,18 @@ def _joined(known: KnownOrder, seen: KnownOrder) -> KnownOrder:
 
 def _paid_there(state: str, modified_at: datetime | None) -> bool:
     return state in PAID and modified_at is not None
+
+
+def _most_paid(known: KnownOrder, seen: KnownOrder) -> int | None:
+    told = [(one.paid_there, one.paid_fen) for one in (known, seen) if one.paid_fen is not None]
+    return max(told)[1] if told else None
+
+
+def _more_paid(known: KnownOrder, newer: KnownOrder) -> bool:
+    """Whether a payment is to be told. Of one from before amounts were kept, nobody knows what was told."""
+    if not known.paid or known.paid_fen is None:
+        return newer.paid and not known.paid
+    return newer.paid_fen is not None and newer.paid_fen > known.paid_fen
 
 
 def _personal_standing(known: KnownOrder) -> tuple[Since, bool, bool, int, Rank]:

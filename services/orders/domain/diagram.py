@@ -36,6 +36,7 @@ EFFECT_TITLES: Mapping[str, str] = MappingProxyType(
         "match_refund_hold": "全部被申请退款则挂起，申请未成则解挂",
         "pass_review": "以人工结论为准并解挂",
         "record_address": "采用新收件人并记录",
+        "record_payment": "记录实付金额",
         "hold_address": "挂起，等人处理新收件人",
         "hold_by_hand": "人工挂起",
         "lift_by_hand": "解除人工挂起和收件人挂起",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -48,6 +49,24 @@ class Promise(Struct, frozen=True, kw_only=True):
 
     ship_by: datetime
     rule: str
+
+
+class Judge(Protocol):
+    """The decision tables and what they need to know of other orders."""
+
+    def verdict(self, order_id: str, content: Content, paid_fen: int, at: datetime) -> Verdict:
+        """The risk verdict, counting the receiver's orders of the hour up to `at`."""
+        ...
+
+    def verdict_again(
+        self, order_id: str, content: Content, paid_fen: int, at: datetime, before: Verdict
+    ) -> Verdict:
+        """The verdict on content that was judged `before`, with what has changed around it."""
+        ...
+
+    def promise(self, content: Content, paid_at: datetime) -> Promise:
+        """By when the order must be handed over."""
+        ...
 
 
 def assess(table: Table, content: Content, paid_fen: int, same_receiver: int) -> Verdict:

@@ -153,8 +153,9 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(on=Trigger.PAID, come_from=(_P,), to=_R, effects=("match_risk_hold",)),
-    # Physical facts can overtake the payment in a replay; the payment is then only noted.
-    Rule(on=Trigger.PAID, come_from=_GONE),
+    # More may be paid later, as at the door, and physical facts can overtake the payment in a replay: it is then only noted.
+    Rule(on=Trigger.PAID, come_from=(_R,), effects=("record_payment", "match_risk_hold")),
+    Rule(on=Trigger.PAID, come_from=(*_HANDED_OVER, *_GONE), effects=("record_payment",)),
     Rule(
         on=Trigger.AMENDED,
         come_from=_EARLY,
@@ -277,6 +278,6 @@ def why_refused(state: State, trigger: Trigger) -> str:
         return "already_placed"
     if trigger in {Trigger.REVIEW_PASSED, Trigger.REVIEW_FAILED} and state in _HANDED_OVER:
         return "not_under_review"
-    if trigger in {Trigger.PAID, Trigger.CLOSE_UNPAID} and state in {_R, _T, _G}:
+    if trigger is Trigger.CLOSE_UNPAID and state in {_R, _T, _G}:
         return "already_paid"
     return _REFUSED_IN[state]

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chassis.currency import amount_text
 from chassis.processor import Decision, Moment
 from schemas.events.order_states import (
     OrderCancelRequested,
@@ -299,6 +300,12 @@ class Step:
         """Nothing has left yet: the new receiver is simply taken."""
         self._note("address_changed", self.order.state, self.order.state, reason, "")
 
+    def record_payment(self, _reason: str) -> None:
+        """Nothing moves by it: what is paid by now is kept."""
+        assert self.order.content is not None, "placed orders have content"
+        told = amount_text(self.order.paid_fen, self.order.content.currency)
+        self._note("payment_noted", self.order.state, self.order.state, told, "")
+
     def hold_address(self, _reason: str) -> None:
         """The parcel may carry the old receiver: it stands until a person has looked."""
         self.hold(HoldCode.ADDRESS, "收件人在交仓后变更")
@@ -413,6 +420,7 @@ EFFECTS: Mapping[str, Callable[[Step, str], None]] = MappingProxyType(
         "match_refund_hold": Step.match_refund_hold,
         "pass_review": Step.pass_review,
         "record_address": Step.record_address,
+        "record_payment": Step.record_payment,
         "hold_address": Step.hold_address,
         "hold_by_hand": Step.hold_by_hand,
         "lift_by_hand": Step.lift_by_hand,

@@ -191,6 +191,20 @@ def test_our_own_shipment_told_back_by_the_channel_is_no_news() -> None:
     assert desk.take(trade(status=SHIPPED, at="09:40:00")) == ()
 
 
+def test_what_was_paid_at_the_door_is_told_once_the_order_is_done() -> None:
+    desk = Desk()
+    (placed,) = desk.take(trade(type="cod", pay_time=""))
+    assert isinstance(placed, OrderPlaced)
+    assert placed.payment is not None
+    assert (placed.payment.paid_fen, placed.payment.collect_fen) == (0, 20000)
+    assert desk.take(trade(type="cod", pay_time="", status=SHIPPED, at="09:40:00")) == ()
+    done = trade(type="cod", pay_time="", status="TRADE_FINISHED", at="09:50:00")
+    (paid,) = desk.take(done)
+    assert isinstance(paid, OrderPaid)
+    assert (paid.paid_fen, paid.collect_fen) == (20000, None)
+    assert desk.take(done) == ()
+
+
 def test_a_hold_that_comes_with_the_payment_is_told_before_it() -> None:
     desk = Desk()
     desk.take(trade(status="WAIT_BUYER_PAY", pay_time=""))

@@ -29,7 +29,7 @@ from tests.unit.orders.life import Life
 EXPECTED = """
                         N P R T G S C X
 placed                  P x x x x x x x
-paid                    x R x x x S C x
+paid                    x R R T G S C x
 amended                 x P R T G S C X
 address_changed         x P R T G x x x
 lines_matched           x P R T G S C X

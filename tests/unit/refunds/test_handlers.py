@@ -141,6 +141,17 @@ def test_a_channels_request_that_overtakes_its_order_is_decided_at_the_payment()
     assert desk.state.early == ()
 
 
+def test_what_is_asked_back_of_an_order_paid_at_the_door_is_decided_once_it_is_paid() -> None:
+    ordered = placed(line(1, 3, 0, unit_price_fen=3_333))
+    at_the_door = Payment(paid_at=NOON, paid_fen=0, collect_fen=9_999)
+    desk = RefundDesk(replace(ordered, payment=at_the_door), shipped(), delivered())
+    waits = desk.request("refund-1", (1, 2), actor="channel:jd")
+    assert (waits.refusal, waits.result_id, desk.events) == ("", "refund-1", [])
+    desk.give(paid(9_999))
+    assert [event.refund_id for event in desk.of(RefundRequested)] == ["refund-1"]
+    assert desk.case().amount_fen == 6_666
+
+
 def test_a_request_between_an_order_and_its_payment_leaves_the_shares_as_they_were_announced() -> (
     None
 ):

@@ -123,3 +123,64 @@ def test_a_closed_order_is_not_amended() -> None:
     known = taken(None, extended(0), "first").known
     closed = taken(known, extended(1, cancelled=True, seller_flag=3), "second")
     assert (closed.cancelled, closed.amended) == (True, ())
+
+
+S = OrderSnapshotState
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "told_fen"),
+    [
+        # Paid at the door: with nothing as it leaves, with all of it once it is done.
+        (((S.AWAITING_SHIPMENT, 0), (S.SHIPPED, 0), (S.COMPLETED, 10000)), (0, 10000)),
+        (((S.COMPLETED, 10000), (S.AWAITING_SHIPMENT, 0)), (10000,)),
+        # At a till, piece by piece.
+        (((S.PAID_ON_HOLD, 4000), (S.PAID_ON_HOLD, 7000), (S.AWAITING_SHIPMENT, 10000)), (4000, 7000, 10000)),
+        # Paid at once, and told once; that money went back is no payment.
+        (((S.AWAITING_SHIPMENT, 10000), (S.COMPLETED, 10000)), (10000,)),
+        (((S.AWAITING_SHIPMENT, 10000), (S.COMPLETED, 8000), (S.COMPLETED, 10000)), (10000,)),
+        # A deposit is no payment, nor is what a closed order once was worth.
+        (((S.DEPOSIT_PAID, 2000), (S.AWAITING_SHIPMENT, 10000)), (10000,)),
+        (((S.AWAITING_SHIPMENT, 0), (S.CLOSED_REFUNDED, 10000)), (0,)),
+    ],
+)  # fmt: skip
+def test_a_payment_is_told_again_where_more_is_paid(
+    snapshots: tuple[tuple[OrderSnapshotState, int], ...], told_fen: tuple[int, ...]
+) -> None:
+    known: KnownOrder | None = None
+    told_now = []
+    for minutes, (state, paid_fen) in enumerate(snapshots):
+        order = msgspec.structs.replace(
+            told(PiiKind.ENCRYPTED, minutes), state=state, paid_fen=paid_fen
+        )
+        change = taken(known, order, str(minutes))
+        known = change.known
+        if change.paid:
+            told_now.append(paid_fen)
+    assert tuple(told_now) == told_fen
+
+
+@pytest.mark.parametrize(
+    ("imported_fen", "its_own_fen", "is_more"),
+    [(8000, 10000, True), (10000, 10000, False), (12000, 10000, False)],
+)
+def test_the_channels_own_word_stands_over_what_an_import_called_paid(
+    imported_fen: int, its_own_fen: int, is_more: bool
+) -> None:
+    own = msgspec.structs.replace(told(PiiKind.ENCRYPTED, 0), paid_fen=its_own_fen)
+    undated = msgspec.structs.replace(own.times, modified=None)
+    imported = msgspec.structs.replace(own, paid_fen=imported_fen, times=undated)
+    placed = taken(None, imported, "import").known
+    change = taken(placed, own, "own")
+    assert (change.paid, change.known.paid_fen) == (is_more, its_own_fen)
+    known = taken(None, own, "own").known
+    late = read_snapshot(known, imported, (), digest="import", personal_digest="same", order_id="")
+    assert isinstance(late, Stale), "an import overwrites nothing"
+
+
+def test_of_an_order_from_before_amounts_were_kept_the_payment_counts_as_told() -> None:
+    paid = told(PiiKind.ENCRYPTED, 0)
+    known = msgspec.structs.replace(taken(None, paid, "first").known, paid_fen=None)
+    later = msgspec.structs.replace(told(PiiKind.ENCRYPTED, 1), state=S.SHIPPED)
+    change = taken(known, later, "second")
+    assert (change.paid, change.known.paid_fen) == (False, paid.paid_fen)
