@@ -184,6 +184,8 @@ class OrderReadyToFulfil(Struct, frozen=True, kw_only=True):
     """币种 · ISO 4217, of paid_fen; null = CNY"""
     collect_fen: int | None = None
     """代收货款(分) · what the carrier has to collect at the door, of the whole order; null = nothing"""
+    payable_fen: int | None = None
+    """应付(分) · what the order is worth while nothing is paid; null = told before this was"""
 
 
 class OrderStateChanged(Struct, frozen=True, kw_only=True):

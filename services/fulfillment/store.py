@@ -92,7 +92,8 @@ class Carriers:
                 "province": province_short(order.province),
                 "warehouse": warehouse,
                 "weight_g": weight_g,
-                "paid_fen": order.paid_fen,
+                # What is paid or, before anything is, also at the door, what is payable.
+                "paid_fen": order.paid_fen or order.payable_fen or 0,
                 "currency": order.currency or CNY,
                 "channel": order.channel,
                 **_carried(order),

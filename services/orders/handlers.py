@@ -78,7 +78,7 @@ def order_placed(known: Order | None, event: OrderPlaced, judge: Judge, moment: 
     fresh = order.state is State.NEW
     if fresh:
         content = _content(event)
-        due_fen = payment.paid_fen if payment else event.payable_fen
+        due_fen = (payment.paid_fen if payment else 0) or event.payable_fen
         asked_at = payment.paid_at if payment else event.occurred_at
         verdict = judge.verdict(event.order_id, content, due_fen, asked_at)
         if event.handed_over:

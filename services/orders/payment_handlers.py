@@ -31,9 +31,8 @@ def order_paid(known: Order | None, event: OrderPaid, judge: Judge, moment: Mome
         verdict = order.verdict
         assert verdict is not None, "an order is assessed when it is placed"
         if not verdict.reviewed_by:
-            verdict = judge.verdict_again(
-                event.order_id, order.content, event.paid_fen, paid_at, verdict
-            )
+            due_fen = event.paid_fen or order.content.payable_fen
+            verdict = judge.verdict_again(event.order_id, order.content, due_fen, paid_at, verdict)
         payment = Payment(paid_at=paid_at, paid_fen=event.paid_fen, collect_fen=event.collect_fen)
         order = with_payment(order, order.content, payment, judge)
         order = replace(order, verdict=verdict)

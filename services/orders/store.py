@@ -114,19 +114,19 @@ class OrderFacts:
         self._kept = kept
         self.entries: list[Entry] = []
 
-    def verdict(self, order_id: str, content: Content, paid_fen: int, at: datetime) -> Verdict:
+    def verdict(self, order_id: str, content: Content, due_fen: int, at: datetime) -> Verdict:
         """The risk table's word, with the receiver's orders of the hour up to `at`, this one included."""
         same_receiver = self._same_receiver(order_id, content, at)
-        return assess(self._tables.risk, content, paid_fen, same_receiver)
+        return assess(self._tables.risk, content, due_fen, same_receiver)
 
     def verdict_again(
-        self, order_id: str, content: Content, paid_fen: int, at: datetime, before: Verdict
+        self, order_id: str, content: Content, due_fen: int, at: datetime, before: Verdict
     ) -> Verdict:
         """The same for content that was judged `before`; the table is asked only if the answer may differ."""
         same_receiver = self._same_receiver(order_id, content, at)
-        if before.asked_fen == paid_fen and before.same_receiver == same_receiver:
+        if before.asked_fen == due_fen and before.same_receiver == same_receiver:
             return before
-        return assess(self._tables.risk, content, paid_fen, same_receiver)
+        return assess(self._tables.risk, content, due_fen, same_receiver)
 
     def _same_receiver(self, order_id: str, content: Content, at: datetime) -> int:
         count = 1

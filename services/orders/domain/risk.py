@@ -54,12 +54,12 @@ class Promise(Struct, frozen=True, kw_only=True):
 class Judge(Protocol):
     """The decision tables and what they need to know of other orders."""
 
-    def verdict(self, order_id: str, content: Content, paid_fen: int, at: datetime) -> Verdict:
-        """The risk verdict, counting the receiver's orders of the hour up to `at`."""
+    def verdict(self, order_id: str, content: Content, due_fen: int, at: datetime) -> Verdict:
+        """The risk verdict, counting the receiver's orders of the hour up to `at`. `due_fen`: see `assess`."""
         ...
 
     def verdict_again(
-        self, order_id: str, content: Content, paid_fen: int, at: datetime, before: Verdict
+        self, order_id: str, content: Content, due_fen: int, at: datetime, before: Verdict
     ) -> Verdict:
         """The verdict on content that was judged `before`, with what has changed around it."""
         ...
@@ -69,12 +69,15 @@ class Judge(Protocol):
         ...
 
 
-def assess(table: Table, content: Content, paid_fen: int, same_receiver: int) -> Verdict:
-    """The verdict on an order; `same_receiver` are this receiver's orders of one hour, itself included."""
+def assess(table: Table, content: Content, due_fen: int, same_receiver: int) -> Verdict:
+    """The verdict on an order; `same_receiver` are this receiver's orders of one hour, itself included.
+
+    `due_fen`, the table's `paid_fen`, is what is paid or, before anything is, also at the door, what is payable.
+    """
     decision = table.decide(
         {
             "channel": content.channel,
-            "paid_fen": paid_fen,
+            "paid_fen": due_fen,
             "currency": content.currency,
             "total_quantity": sum([line.quantity for line in content.lines]),
             "line_count": len(content.lines),
@@ -91,7 +94,7 @@ def assess(table: Table, content: Content, paid_fen: int, same_receiver: int) ->
         score=decision.integer("score"),
         reasons=reasons if isinstance(reasons, tuple) else (str(reasons),),
         rule=decision.rule,
-        asked_fen=paid_fen,
+        asked_fen=due_fen,
         same_receiver=same_receiver,
     )
 

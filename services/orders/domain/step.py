@@ -373,6 +373,7 @@ class Step:
                 parts=self.order.parts or None,
                 currency=content.currency,
                 collect_fen=self.order.collect_fen or None,
+                payable_fen=content.payable_fen,
             )
         )
 

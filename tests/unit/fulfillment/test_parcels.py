@@ -126,6 +126,26 @@ def test_the_plan_names_carrier_reason_and_rule() -> None:
     assert planned.ship_by == NOON + timedelta(hours=24)
 
 
+@pytest.mark.parametrize(
+    ("paid_fen", "payable_fen", "reason"),
+    [
+        (0, 100_000, "贵重订单走顺丰"),
+        (100_000, 100_000, "贵重订单走顺丰"),
+        (0, 99_999, "江浙沪走中通次日达"),
+        (99_999, 100_000, "江浙沪走中通次日达"),
+        (0, None, "江浙沪走中通次日达"),
+    ],
+)
+def test_an_order_that_is_paid_later_is_worth_what_is_payable(
+    paid_fen: int, payable_fen: int | None, reason: str
+) -> None:
+    ledger = Ledger()
+    ledger.apply(ready(paid_fen=paid_fen, payable_fen=payable_fen))
+    planned = ledger.told[0]
+    assert isinstance(planned, ParcelPlanned)
+    assert planned.reason == reason
+
+
 def test_an_order_in_another_currency_goes_as_a_valuable_one() -> None:
     ledger = Ledger({"CL01-01": 1_200})
     ledger.apply(ready(lines=(line(quantity=2),), currency="USD"))

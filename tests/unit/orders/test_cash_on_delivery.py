@@ -28,7 +28,8 @@ def ready(order: Life) -> OrderReadyToFulfil:
     ],
 )
 def test_fulfillment_is_told_what_to_collect(order: Life) -> None:
-    assert (ready(order).paid_fen, ready(order).collect_fen) == (0, COLLECT_FEN)
+    told = ready(order)
+    assert (told.paid_fen, told.collect_fen, told.payable_fen) == (0, COLLECT_FEN, 12900)
 
 
 def test_of_a_paid_order_nothing_is_collected() -> None:

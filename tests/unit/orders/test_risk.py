@@ -6,9 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from chassis.errors import StartRefused
 from chassis.processor import Kept, Record
+from schemas.events.orders import Payment
 from services.orders.domain.model import Order
 from services.orders.store import OrderFacts, read_tables, wanted_receivers
 from tests.unit.orders import life
@@ -110,3 +112,27 @@ def test_an_order_in_another_currency_passes_no_amount_and_is_reviewed(payable_f
 def test_a_folder_without_our_tables_refuses_the_start(tmp_path: Path) -> None:
     with pytest.raises(StartRefused):
         read_tables(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("payable_fen", "quantity", "reasons"),
+    [
+        (12900, 2, ()),
+        (12900, 20, ()),
+        (1999, 20, ("平均单价过低",)),
+        (600_000, 2, ("订单金额较大",)),
+    ],
+)
+@pytest.mark.parametrize("told_with_the_order", [True, False])
+def test_what_is_paid_at_the_door_or_later_is_judged_by_what_is_payable(
+    payable_fen: int, quantity: int, reasons: tuple[str, ...], told_with_the_order: bool
+) -> None:
+    (line,) = life.placed().lines
+    unpaid = life.placed(lines=(replace(line, quantity=quantity),), payable_fen=payable_fen)
+    if told_with_the_order:
+        order = Life(replace(unpaid, payment=Payment(paid_at=NOON, paid_fen=0)))
+    else:
+        order = Life(unpaid, life.paid(paid_fen=0))
+    verdict = order.order.verdict
+    assert verdict is not None
+    assert (verdict.reasons, verdict.asked_fen) == (reasons, payable_fen)
