@@ -45,6 +45,7 @@ from services.ingest.facts import Reader
 from services.ingest.keeping import Keeping
 from services.ingest.quarantine_views import Summary, summary
 from services.ingest.replaying import Replay, Taken, Today, by_todays_mapping, compared
+from services.ingest.sent_lines import sent_lines
 from services.ingest.store import load_entries, read_evidence
 
 NOT_APPLIED: Final = 1
@@ -110,6 +111,7 @@ class Stored(Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...]
     entries: dict[str, Entry]
     wrapped_keys: dict[str, bytes]
+    sent: frozenset[str] = frozenset()
 
 
 def show(
@@ -239,6 +241,7 @@ async def _read(names: Sequence[str]) -> list[Stored]:
             "OR order_id = ANY($1::text[]) OR channel_order_no = ANY($1::text[]) ORDER BY key",
             list(names),
         )
+        sent = await sent_lines(connection, [row["key"] for row in rows])
         for row in rows:
             known = _known.decode(row["document"]).state
             assert known is not None, "a stored order is known"
@@ -252,6 +255,7 @@ async def _read(names: Sequence[str]) -> list[Stored]:
                     evidence=await read_evidence(connection, row["key"]),
                     entries=await load_entries(connection, [row["key"]]),
                     wrapped_keys={known.order_id: wrapped or b""} if known.order_id else {},
+                    sent=sent.get(row["key"], frozenset()),
                 )
             )
     return found
@@ -314,7 +318,8 @@ def _replayed(stored: Sequence[Stored]) -> list[Replay]:
 
 
 def _today(reader: Reader, one: Stored, payloads: Sequence[Taken], now: datetime) -> Today:
-    return by_todays_mapping(reader, payloads, one.entries, one.wrapped_keys, now)
+    entries, keys = one.entries, one.wrapped_keys
+    return by_todays_mapping(reader, payloads, entries, keys, now, sent=one.sent)
 
 
 def _shown(one: Stored, *, reveal: bool) -> Shown:

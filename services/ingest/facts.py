@@ -7,8 +7,9 @@ entries of the quarantine that the batch's orders have. Effects change entries a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -36,11 +37,18 @@ from services.ingest.domain.extensions import personal_of
 from services.ingest.domain.matching import TRUSTING, Catalogue
 from services.ingest.domain.model import CanonicalOrder, Normalised, PiiKind, Problem, ProblemCode
 from services.ingest.domain.quarantine import Deed, Entry, Keep
-from services.ingest.domain.snapshots import NEVER, KnownOrder, Since
+from services.ingest.domain.snapshots import (
+    NEVER,
+    PARTLY_SHIPPED_ELSEWHERE,
+    KnownOrder,
+    Since,
+    hold_of,
+)
 from services.ingest.domain.text import Label, label_of
 from services.ingest.imports import reader as imports
 from services.ingest.matching import Freed, Parked, UnmatchedRows
 from services.ingest.returns import Returned, keep_returns
+from services.ingest.sent_lines import sent_lines
 from services.ingest.shared import ABANDONED_DOOR
 from services.ingest.store import appended_evidence, load_entries, save_entries
 
@@ -200,8 +208,11 @@ class NormaliserFacts:
         wrapped_keys: Mapping[str, bytes],
         entries: Mapping[str, Entry],
         catalogue: Catalogue = TRUSTING,
+        sent: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> None:
         self.catalogue = catalogue
+        self.sent = sent
+        """By channel order, the lines that have left from us; asked for only where the channel says that some have left."""
         self.unmatched = UnmatchedRows()
         self._reader = reader
         self._arrivals = arrivals
@@ -302,7 +313,8 @@ class NormaliserFactsSource(FactsSource[NormaliserFacts]):
     async def fetch(
         self, work: Any, records: Sequence[Record], kept: Mapping[str, Kept[KnownOrder]]
     ) -> NormaliserFacts:
-        """One query for numbers, one for keys of orders that may be amended, one for entries if there are any.
+        """One query for numbers, one for keys of orders that may be amended; for entries, and for parcels of ours, if
+        they are of concern.
 
         The first also tells whether a mapping has changed; only then they are read again.
         """
@@ -335,8 +347,11 @@ class NormaliserFactsSource(FactsSource[NormaliserFacts]):
         entries: Mapping[str, Entry] = {}
         if wanted := _entries_of(records, arrivals, kept):
             entries = await load_entries(work.connection, wanted)
+        sent: Mapping[str, Collection[str]] = {}
+        if partly := _partly_left(records, arrivals, kept):
+            sent = await sent_lines(work.connection, partly)
         return NormaliserFacts(
-            self._reader, arrivals, numbers, wrapped, entries, self._catalogue.catalogue
+            self._reader, arrivals, numbers, wrapped, entries, self._catalogue.catalogue, sent
         )
 
     def appended(
@@ -382,6 +397,25 @@ def _entries_of(
         if one and one.state and one.state.set_aside and isinstance(event, PayloadReceived):
             wanted.add(entry_key(event, arrivals[record.partition, record.offset]))
     return wanted
+
+
+def _partly_left(
+    records: Sequence[Record],
+    arrivals: Mapping[tuple[int, int], Arrival],
+    kept: Mapping[str, Kept[KnownOrder]],
+) -> set[str]:
+    """Known orders of which a part has left, by the channel, or may have: few, as most leave in one parcel."""
+    found = set()
+    for record in records:
+        if record.key not in kept or not _order_id(kept[record.key]):
+            continue
+        arrival = arrivals.get((record.partition, record.offset))
+        order = arrival.normalised.order if arrival is not None else None
+        # A command's payload is opened only where it is decided.
+        unread = isinstance(record.event, Command | ReadPayloadAgain)
+        if unread or (order is not None and hold_of(order) == PARTLY_SHIPPED_ELSEWHERE):
+            found.add(record.key)
+    return found
 
 
 def _unreadable(detail: str, code: ProblemCode = ProblemCode.NOT_AN_ORDER) -> Normalised:

@@ -39,6 +39,7 @@ from services.ingest.domain.snapshots import (
     KnownOrder,
     Quarantine,
     Stale,
+    left_from_us,
     read_snapshot,
 )
 from services.ingest.domain.text import address_is_vague
@@ -132,7 +133,12 @@ def taken_in(
     order = arrival.normalised.order
     assert order is not None, "what has no order blocks"
     # The shop is ours to name: several spellings of one shop must not make two orders.
-    order = replace(order, shop=payload.shop, channel=payload.channel)
+    order = replace(
+        order,
+        shop=payload.shop,
+        channel=payload.channel,
+        left_from_us=left_from_us(known, order, facts.sent.get(payload.source_key, ())),
+    )
     if order.returns and not (known is not None and known.order_id):
         return _taken_back(known, order, payload, arrival)
     reading = read_snapshot(

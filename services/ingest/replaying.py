@@ -7,7 +7,7 @@ Lines are compared as the channel sold them: which SKUs of ours they were matche
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -87,8 +87,10 @@ def by_todays_mapping(
     entries: Mapping[str, Entry],
     wrapped_keys: Mapping[str, bytes],
     now: datetime,
+    *,
+    sent: Collection[str] = (),
 ) -> Today:
-    """Takes the payloads of one order in, in the order of their places."""
+    """Takes the payloads of one order in, in the order of their places. `sent`: the lines that have left from us."""
     known, placed, extension = None, None, None
     # An import has no modified time: whatever the channel told is newer.
     newest = before_all = datetime.min.replace(tzinfo=now.tzinfo)
@@ -100,7 +102,14 @@ def by_todays_mapping(
         entry = entries.get(entry_key(payload, arrival))
         # What waits here waits only for a person; it must not keep a repeat from being read again.
         standing = {entry.key: entry} if entry is not None and not entry.waits else {}
-        facts = NormaliserFacts(reader, {taken.place: arrival}, [0], wrapped_keys, standing)
+        facts = NormaliserFacts(
+            reader,
+            {taken.place: arrival},
+            [0],
+            wrapped_keys,
+            standing,
+            sent={payload.source_key: sent},
+        )
         decision = decide_payload(known, payload, facts, Moment(now, record))
         known = decision.state
         placed = next((e for e in decision.events if isinstance(e, OrderPlaced)), placed)

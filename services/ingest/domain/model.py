@@ -241,6 +241,8 @@ class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     `handed_over`: the buyer has taken the goods along from a store of ours. `returns`: the number of the order whose goods
     this receipt takes back; it is none of its own then. `cash_on_delivery`: what is not paid is collected at the door,
     by whoever carries the goods.
+    this receipt takes back; it is none of its own then. `left_from_us`: what has left of it has left from us; no
+    channel knows, so the normaliser says it.
     """
 
     order_no: str
@@ -266,6 +268,7 @@ class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     handed_over: bool = False
     returns: str = ""
     cash_on_delivery: bool = False
+    left_from_us: bool = False
 
     @property
     def line_count(self) -> int:

@@ -7,7 +7,7 @@ any number of times is one order; payment and cancellation are told once, a paym
 was told, as at the door; what may change later (receiver, hold, extension) is told as an amendment with the names
 of what changed; a receiver that the channel takes away again, as some do once a parcel has left, stays as it
 was told; a payload that cannot be worked with is quarantined with every reason and does not touch what is
-known. What is told has all of the order to ship: an order of which a part is refunded or has left is held.
+known. What is told has all of the order to ship: an order of which a part is refunded, or has left and not from us, is held.
 So is one that the channel called paid, while the greatest says that it is not.
 An imported snapshot has no modified time and is older than any that the channel told: it takes an order in,
 and tells that it was paid or closed, but overwrites nothing. An order that an import told otherwise than the
@@ -16,7 +16,7 @@ channel does is held.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -249,14 +249,27 @@ def hold_of(order: CanonicalOrder) -> str:
         return SHIPPED_ELSEWHERE
     if order.state not in SHIPPABLE:
         return ""
-    # We ship an order as a whole. What is left of one is for a person to decide.
-    if order.state is OrderSnapshotState.PARTLY_SHIPPED or any(i.shipped_qty for i in order.items):
+    # We ship an order as a whole, in one parcel or several. What others left of one is for a person to decide.
+    partly = order.state is OrderSnapshotState.PARTLY_SHIPPED
+    if not order.left_from_us and (partly or any(item.shipped_qty for item in order.items)):
         return PARTLY_SHIPPED_ELSEWHERE
     if any(
         item.refunded_qty or item.refund_state is LineRefundState.REFUNDED for item in order.items
     ):
         return PARTLY_REFUNDED
     return ""
+
+
+def left_from_us(known: KnownOrder | None, order: CanonicalOrder, sent: Collection[str]) -> bool:
+    """Whether every line that has left, by the channel, is one of those that a parcel of ours held some of.
+
+    `sent` are their ids, as they were told when the order was placed; empty while nothing has left from us.
+    """
+    if known is None or not sent:
+        return False
+    own_ids = {line.line_id: line.own_id for line in known.imported if line.own_id}
+    ours = {own_ids.get(line_id, line_id) for line_id in sent}
+    return all(item.line_id in ours for item in order.items if item.shipped_qty)
 
 
 def _all_left(order: CanonicalOrder) -> bool:

@@ -86,6 +86,12 @@ class WriteBacks(Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def lines_sent(self) -> frozenset[str]:
+        """The channel's ids of the lines that left with some parcel, whatever the channel said to it."""
+        parcels = [told for told in self.told if told.kind == SHIPMENT]
+        return frozenset(line_id for told in parcels for line_id, _ in told.lines)
+
+    @property
     def parcels_untaken(self) -> bool:
         """Whether there is a parcel which the channel has not taken."""
         return any(one.kind in OF_PARCELS and one.outcome != "applied" for one in self.told)

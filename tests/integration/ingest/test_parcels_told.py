@@ -25,6 +25,7 @@ from schemas.events.commands_ingest import RecordWriteBack
 from schemas.events.shipments import ParcelShipped, ShippedLine, WaybillReplaced
 from services.ingest.channels import Channel
 from services.ingest.domain.write_backs import WriteBacks
+from services.ingest.sent_lines import sent_lines
 from services.ingest.shared import Shared
 from services.ingest.shops import Shop
 from services.ingest.writeback import HANDLERS, WriteBackDispatcher
@@ -257,3 +258,16 @@ async def test_each_platform_is_told_of_parcels_and_new_waybills_as_it_can_take_
     # What was told and not recorded was told again, and counted twice there, not shipped twice.
     orders = [rig.simulation.world.records.orders[order.key] for order in sold.values()]
     assert any(parcel.count > 1 for order in orders for parcel in order.shipments)
+
+
+async def test_what_left_from_us_is_known_by_its_lines_before_any_platform_is_told(
+    rig: Rig,
+) -> None:
+    order, (first, second) = rig.sell("taobao")
+    key = id_of("taobao")
+    await rig.know(order, [*first, *second])
+    async with rig.books.pool.acquire() as connection:
+        assert await sent_lines(connection, [key]) == {}
+        await rig.leave(key, [first])
+        sent = {line_id for line_id, _ in first}
+        assert await sent_lines(connection, [key, "nobody"]) == {key: sent}

@@ -42,6 +42,7 @@ class Desk:
     def __init__(self) -> None:
         self.known: KnownOrder | None = None
         self.catalogue = TRUSTING
+        self.sent: frozenset[str] = frozenset()
         self.waits: list[Parked | Freed] = []
         self._offset = 0
         self._wrapped_keys: dict[str, bytes] = {}
@@ -85,7 +86,13 @@ class Desk:
         if isinstance(event, PayloadReceived):
             arrivals = {(0, self._offset): READER.arrival(event)}
         facts = NormaliserFacts(
-            READER, arrivals, [1], self._wrapped_keys, self._entries, self.catalogue
+            READER,
+            arrivals,
+            [1],
+            self._wrapped_keys,
+            self._entries,
+            self.catalogue,
+            {SOURCE_KEY: self.sent},
         )
         decision = HANDLERS[type(event)](self.known, event, facts, Moment(NOW, record))
         for effect in decision.effects:
@@ -203,6 +210,30 @@ def test_what_was_paid_at_the_door_is_told_once_the_order_is_done() -> None:
     assert isinstance(paid, OrderPaid)
     assert (paid.paid_fen, paid.collect_fen) == (20000, None)
     assert desk.take(done) == ()
+
+
+@pytest.mark.parametrize(("sent", "told"), [(SECOND, 0), ("4000000000000000011", 1), ("", 1)])
+def test_a_part_that_left_is_no_news_where_we_sent_it(sent: str, told: int) -> None:
+    desk = Desk()
+    desk.take(trade())
+    desk.sent = frozenset(filter(None, (sent,)))
+    part = trade(LEFT, status="SELLER_CONSIGNED_PART", at="09:40:00")
+    assert len(desk.take(part)) == told
+    more = trade(LEFT, status="SELLER_CONSIGNED_PART", at="09:41:00", seller_flag=2)
+    (amended,) = desk.take(more)
+    assert isinstance(amended, OrderAmended)
+    assert amended.hold == ("partly_shipped_elsewhere" if told else "")
+
+
+def test_an_order_whose_first_parcel_was_taken_for_somebody_elses_is_set_free() -> None:
+    desk = Desk()
+    desk.take(trade())
+    (held,) = desk.take(trade(LEFT, status="SELLER_CONSIGNED_PART", at="09:40:00"))
+    desk.sent = frozenset({SECOND})
+    (freed,) = desk.take(trade(LEFT, status="SELLER_CONSIGNED_PART", at="09:41:00"))
+    assert isinstance(held, OrderAmended)
+    assert isinstance(freed, OrderAmended)
+    assert (held.hold, freed.hold) == ("partly_shipped_elsewhere", "")
 
 
 def test_a_hold_that_comes_with_the_payment_is_told_before_it() -> None:

@@ -33,6 +33,8 @@ S = OrderSnapshotState
 SECOND = "4000000000000000012"
 REFUNDED = taobao_line(oid_str=SECOND, refund_status="SUCCESS", status="TRADE_CLOSED")
 LEFT = taobao_line(oid_str=SECOND, status="WAIT_BUYER_CONFIRM_GOODS")
+REFUNDED_FIRST = taobao_line(refund_status="SUCCESS", status="TRADE_CLOSED")
+OPEN_FIRST = taobao_line(refund_status="WAIT_SELLER_AGREE")
 ASKED = {"after_sale_status": 6, "after_sale_type": 2}
 DONE = {"after_sale_status": 12, "after_sale_type": 2}
 
@@ -140,6 +142,14 @@ ASKED_AFTERWARDS = replace(
     hold="refund_open",
     items=tuple(replace(i, shipped_qty=i.qty) for i in FREE.items),
 )
+PART = both(LEFT, status="SELLER_CONSIGNED_PART")
+OUR_PART = replace(PART, left_from_us=True)
+OUR_PART_REST_REFUNDED = replace(
+    order_of(taobao(REFUNDED_FIRST, LEFT, status="SELLER_CONSIGNED_PART")), left_from_us=True
+)
+OUR_PART_REST_OPEN = replace(
+    order_of(taobao(OPEN_FIRST, LEFT, status="SELLER_CONSIGNED_PART")), left_from_us=True
+)
 SHIPPED = both(status="WAIT_BUYER_CONFIRM_GOODS")
 FINISHED = both(status="TRADE_FINISHED")
 SHOPIFY_PAID = order_of(shopify())
@@ -166,6 +176,15 @@ WOO_COD_STOPPED = order_of(woo(payment_method="cod", date_paid_gmt=None, status=
         ((SHIPPED, FINISHED), (("shipped_elsewhere", ()), ("shipped_elsewhere", ()))),
         # Our own shipment comes back from the channel: nothing to tell.
         ((FREE, SHIPPED, FINISHED), (("", ()), ("shipped_elsewhere", ()), ("shipped_elsewhere", ()))),
+        # So does one parcel of several; what goes on there with the rest is told.
+        ((FREE, OUR_PART, SHIPPED), (("", ()), ("", ()), ("shipped_elsewhere", ()))),
+        ((FREE, OUR_PART, OUR_PART_REST_REFUNDED), (("", ()), ("", ()), ("nothing_left_to_ship", ("hold",)))),
+        (
+            (FREE, OUR_PART, OUR_PART_REST_OPEN, OUR_PART),
+            (("", ()), ("", ()), ("refund_open", ("hold",)), ("", ("hold",))),
+        ),
+        # A part that somebody else sent holds the rest.
+        ((FREE, PART), (("", ()), ("partly_shipped_elsewhere", ("hold",)))),
         # Also where the channel tells of a refund first.
         ((FREE, ASKED_AFTERWARDS, SHIPPED), (("", ()), ("shipped_elsewhere", ()), ("shipped_elsewhere", ()))),
         # What we were kept from shipping was shipped by somebody else.
