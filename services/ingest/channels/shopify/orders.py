@@ -27,7 +27,7 @@ from services.ingest.channels._wire import (
     typed_kind,
     zoned_time,
 )
-from services.ingest.channels.shopify import wire
+from services.ingest.channels.shopify import goods, wire
 from services.ingest.channels.shopify.extension import ShopifyExtension
 from services.ingest.channels.shopify.regions import CODES, PROVINCES
 from services.ingest.domain.model import (
@@ -119,9 +119,9 @@ def _normalised(order: wire.Order, *, partial: bool = False) -> Normalised:
     parcels, shipped = _parcels(order, problems)
     refunded = _refunded(order, problems)
     lines = [_line(native, shipped, refunded, money, problems) for native in natives]
+    goods.count_the_rest(natives, lines)
     state, hold = _state(order, natives)
-    if state is S.AWAITING_SHIPMENT and any(shipped.values()):
-        state = S.PARTLY_SHIPPED
+    state = goods.by_the_goods(state, natives, lines, shipped)
     freight_fen, beside = _freight(order, lines, payable_fen, money)
     listed_fen = money.fen(order.total_line_items_price, "total_line_items_price")
     _check_totals(order, lines, beside, money, problems)
@@ -224,15 +224,11 @@ def _state(order: wire.Order, natives: tuple[wire.Line, ...]) -> tuple[OrderSnap
     if order.confirmed is False:
         return S.PAID_ON_HOLD, "not_confirmed"
     state = FULFILLED[sent]
-    if state is S.AWAITING_SHIPMENT and natives and not any(map(_ships, natives)):
+    if state is S.AWAITING_SHIPMENT and natives and not any(map(goods.ships, natives)):
         return S.PAID_ON_HOLD, "nothing_to_ship"
     if state is S.SHIPPED and order.closed_at:
         return S.COMPLETED, ""
     return state, ""
-
-
-def _ships(native: wire.Line) -> bool:
-    return native.requires_shipping is not False
 
 
 def _paid_fen(
@@ -308,8 +304,6 @@ def _line(
         discount_fen = money.fen(native.total_discount, "line_items.total_discount")
     gone = min(qty, max(refunded.get(line_id, 0), qty - _left(native, qty, problems)))
     sent = shipped.get(line_id, qty if native.fulfillment_status == "fulfilled" else 0)
-    if not _ships(native):
-        sent = qty
     state = LineRefundState.NONE
     if gone:
         state = LineRefundState.REFUNDED if gone >= qty else LineRefundState.PARTLY_REFUNDED

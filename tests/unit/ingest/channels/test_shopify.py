@@ -95,15 +95,6 @@ def test_what_stands_beside_the_statuses(changed: Native, state: str, hold: str)
     assert (order.state, order.hold) == (state, hold)
 
 
-def test_goods_which_need_no_shipping_are_not_shipped() -> None:
-    voucher = shopify_line(id=2, requires_shipping=False, quantity=1, price="10.00")
-    alone = order_of(shopify(voucher, total_price="10.00", shipping_address=None))
-    assert (alone.state, alone.hold) == ("paid_on_hold", "nothing_to_ship")
-    beside = order_of(shopify(shopify_line(), voucher, total_price="110.00"))
-    assert beside.state == "awaiting_shipment"
-    assert [item.shipped_qty for item in beside.items] == [0, 1]
-
-
 @pytest.mark.parametrize(("value", "amount_fen"), nasty.AMOUNTS)
 def test_an_amount_is_exact_in_whatever_form_it_comes(value: object, amount_fen: int) -> None:
     single = shopify_line(quantity=1, price=value)
