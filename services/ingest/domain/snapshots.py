@@ -342,6 +342,7 @@ def read_snapshot(
     before = known
     if again and seen.modified_at == known.modified_at:
         before = replace(known, state="", raw_state="", hold="", digest="")
+    seen = _handed_over_since(known, seen, order)
     now_known = _joined(*_beside_import(before, seen, order))
     if now_known == known:
         return Stale()
@@ -352,6 +353,17 @@ def read_snapshot(
         cancelled=now_known.cancelled and not known.cancelled,
         known=now_known,
     )
+
+
+def _handed_over_since(known: KnownOrder, seen: KnownOrder, order: CanonicalOrder) -> KnownOrder:
+    """The snapshot of a till's order that was told before its till was done: only an order's placing takes it off the books.
+
+    So it is held as one that others have sent, for as long as the channel says so.
+    """
+    told_before = known.state not in LEFT or known.hold == SHIPPED_ELSEWHERE
+    if not (order.handed_over and told_before):
+        return seen
+    return replace(seen, hold=seen.hold or SHIPPED_ELSEWHERE)
 
 
 def _beside_import(

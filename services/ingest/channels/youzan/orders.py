@@ -187,6 +187,7 @@ def _normalised(trade: wire.Trade, *, partial: bool = False) -> Normalised:
         extensions=_extension(order, info),
         partial=partial,
         collected=_is_collected(info),
+        handed_over=state is S.COMPLETED and _is_over_the_counter(order, info),
     )
     return orders.finish(draft, problems)
 
@@ -302,6 +303,16 @@ def _is_collected(info: wire.OrderInfo) -> bool:
     return text_of(info.express_type) == _SELF_FETCH
 
 
+def _is_of_a_till(order: wire.FullOrder, info: wire.OrderInfo) -> bool:
+    return bool((order.source_info or wire.Source()).is_offline_order) or text_of(info.type) == "61"
+
+
+def _is_over_the_counter(order: wire.FullOrder, info: wire.OrderInfo) -> bool:
+    """Whether the buyer of a till's order took the goods along: a till also sells what is sent or fetched later."""
+    delivery = text_of(info.express_type)
+    return _is_of_a_till(order, info) and delivery in {"", _NOTHING_TO_SHIP}
+
+
 def _point(order: wire.FullOrder) -> wire.Point:
     text = clean((order.address_info or wire.Address()).self_fetch_info)
     point = read_json(_decode_point, text.encode("utf-8", "replace")) if text else wire.Point()
@@ -334,7 +345,7 @@ def _extension(order: wire.FullOrder, info: wire.OrderInfo) -> YouzanExtension:
         pay_type=clean(info.pay_type_str),
         source=clean(source.order_mark),
         team_type=real_id(info.team_type),
-        is_offline=bool(source.is_offline_order) or text_of(info.type) == "61",
+        is_offline=_is_of_a_till(order, info),
         is_fenxiao=bool(info.order_tags and info.order_tags.is_fenxiao_order),
         cashier=text_of(extra.cashier_name) or text_of(extra.cashier_id),
         star=text_of((order.remark_info or wire.Remark()).star),

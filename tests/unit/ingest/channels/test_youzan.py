@@ -8,6 +8,7 @@ import pytest
 from services.ingest.channels.youzan import CHANNEL
 from services.ingest.channels.youzan.extension import YouzanExtension
 from services.ingest.domain.model import LineRefundState, PiiKind, ProblemCode
+from services.ingest.domain.snapshots import hold_of
 from tests.unit.ingest.channels import nasty
 from tests.unit.ingest.channels.builders import Native, encoded, only_item, order_of
 from tests.unit.ingest.channels.natives import youzan, youzan_line, youzan_trade
@@ -406,6 +407,28 @@ def test_a_till_order_is_completed_and_has_no_receiver() -> None:
     order = order_of(found)
     assert isinstance(order.extensions, YouzanExtension)
     assert (order.state, order.extensions.is_offline) == ("completed", True)
+    assert (order.handed_over, hold_of(order)) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("changed", "handed_over", "hold"),
+    [
+        ({"type": 61, "express_type": 9, "status": "TRADE_SUCCESS"}, True, ""),
+        ({"type": 61, "express_type": None, "status": "TRADE_SUCCESS"}, True, ""),
+        ({"is_offline_order": True, "express_type": 9, "status": "TRADE_SUCCESS"}, True, ""),
+        # What a till lets send or fetch leaves later, and not over its counter.
+        ({"type": 61, "express_type": 0, "status": "TRADE_SUCCESS"}, False, "shipped_elsewhere"),
+        ({"type": 61, "express_type": 1, "status": "TRADE_SUCCESS"}, False, "shipped_elsewhere"),
+        ({"type": 61, "express_type": 0}, False, ""),
+        ({"type": 61, "express_type": 9, "status": "TRADE_PAID"}, False, "payment_passing"),
+        ({"express_type": 9, "status": "TRADE_SUCCESS"}, False, "shipped_elsewhere"),
+    ],
+)  # fmt: skip
+def test_what_a_till_has_completed_went_over_its_counter(
+    changed: Native, handed_over: bool, hold: str
+) -> None:
+    order = order_of(youzan(**changed))
+    assert (order.handed_over, hold_of(order)) == (handed_over, hold)
 
 
 def test_the_shop_is_the_branch_and_its_head_office_stands_beside_it() -> None:

@@ -27,7 +27,7 @@ from tests.unit.ingest.channels.builders import (
     taobao_line,
 )
 from tests.unit.ingest.channels.marketplace_natives import pdd_order
-from tests.unit.ingest.channels.natives import shopify, shopify_line, woo
+from tests.unit.ingest.channels.natives import shopify, shopify_line, woo, youzan
 
 S = OrderSnapshotState
 SECOND = "4000000000000000012"
@@ -155,6 +155,10 @@ FINISHED = both(status="TRADE_FINISHED")
 SHOPIFY_PAID = order_of(shopify())
 SHOPIFY_PENDING = order_of(shopify(financial_status="pending"))
 SHOPIFY_OWING = order_of(shopify(financial_status="partially_paid", total_outstanding="1.00"))
+TILL: Native = {"type": 61, "express_type": 9}
+TILL_UNPAID = order_of(youzan(status="WAIT_BUYER_PAY", pay_time="", **TILL))
+TILL_PASSING = order_of(youzan(status="TRADE_PAID", **TILL))
+TILL_DONE = order_of(youzan(status="TRADE_SUCCESS", **TILL))
 WOO_PAID = order_of(woo())
 WOO_STOPPED = order_of(woo(status="on-hold"))
 WOO_COD = order_of(woo(payment_method="cod", date_paid_gmt=None))
@@ -185,6 +189,13 @@ WOO_COD_STOPPED = order_of(woo(payment_method="cod", date_paid_gmt=None, status=
         ),
         # A part that somebody else sent holds the rest.
         ((FREE, PART), (("", ()), ("partly_shipped_elsewhere", ("hold",)))),
+        # What a till was done with when it was first told is off the books. Told before, it is not, and must not leave again.
+        ((TILL_DONE, TILL_DONE), (("", ()), ("", ()))),
+        (
+            (TILL_UNPAID, TILL_DONE, TILL_DONE),
+            (("", ()), ("shipped_elsewhere", ("hold",)), ("shipped_elsewhere", ())),
+        ),
+        ((TILL_PASSING, TILL_DONE), (("payment_passing", ()), ("shipped_elsewhere", ("hold",)))),
         # Also where the channel tells of a refund first.
         ((FREE, ASKED_AFTERWARDS, SHIPPED), (("", ()), ("shipped_elsewhere", ()), ("shipped_elsewhere", ()))),
         # What we were kept from shipping was shipped by somebody else.
