@@ -349,7 +349,7 @@ def _sold(outside: Outside, inside: Inside) -> Counter[str]:
     units = {(o.channel, o.order_no): o.units for o in outside.orders}
     sold: Counter[str] = Counter()
     for order in inside.orders:
-        left = order.state in SHIPPED
+        left = order.state in SHIPPED and not order.left_elsewhere
         if left and not _unbooked(order, inside.reservations.get(order.order_id, "")):
             as_sold = units.get((order.channel, order.order_no), {})
             sold.update(as_sold if order.mapped_units is None else order.mapped_units)

@@ -112,7 +112,8 @@ def _waybills(outside: Outside, inside: Inside) -> Iterator[str]:
 
 
 def _not_left(inside: Inside, left: list[InsideParcel]) -> Iterator[str]:
-    has_left = {p.order_id for p in left} | {o.order_id for o in inside.orders if o.handed_over}
+    without = {o.order_id for o in inside.orders if o.handed_over or o.left_elsewhere}
+    has_left = without | {parcel.order_id for parcel in left}
     for order in inside.orders:
         if order.order_id and order.state in SHIPPED and order.order_id not in has_left:
             yield f"{order.order_id} is {order.state} without a parcel that left"

@@ -39,7 +39,8 @@ SELECT i.channel, i.shop, i.channel_order_no, coalesce(i.order_id, '') AS order_
            ) AS by_sku
        ) END AS mapped_units,
        coalesce(o.waiting_for, '') AS waiting_for,
-       coalesce((r.document->'state'->>'handed_over')::boolean, false) AS handed_over
+       coalesce((r.document->'state'->>'handed_over')::boolean, false) AS handed_over,
+       coalesce((r.document->'state'->>'left_elsewhere')::boolean, false) AS left_elsewhere
 FROM ingest.orders i LEFT JOIN orders.orders o ON o.key = i.order_id
 LEFT JOIN inventory.reservations r ON r.key = i.order_id
 """
@@ -303,6 +304,7 @@ def _by_whose(rows: Iterable[Any]) -> dict[str, int]:
 def _inside_order(row: Any) -> InsideOrder:
     return InsideOrder(
         handed_over=row["handed_over"],
+        left_elsewhere=row["left_elsewhere"],
         channel=row["channel"],
         shop=row["shop"],
         order_no=row["channel_order_no"],

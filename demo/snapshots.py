@@ -110,6 +110,8 @@ class InsideOrder(Struct, frozen=True, kw_only=True):
     """Codes of what `orders` says it waits for."""
     handed_over: bool = False
     """Whether the buyer took the goods along: no parcel is sent, whatever stock says."""
+    left_elsewhere: bool = False
+    """Whether all of it had left, and not from us, when we first saw it: no parcel is sent, and nothing leaves the books."""
     news_set_aside: bool = False
     """Whether what the channel said last is in quarantine, after something older was taken in."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from chassis.channel_holds import SHIPPED_ELSEWHERE
 from chassis.processor import Kept, Record
 from schemas.events.commands_inventory import (
     AdjustCampaign,
@@ -191,7 +192,8 @@ def foresee(
         # Exact types: isinstance of a Struct that is another one costs a microsecond, ten times an order.
         kind = type(event)
         if kind is OrderPlaced:
-            if state is None and (goods := wanted(event.lines)) is not None:
+            new = state is None and event.hold != SHIPPED_ELSEWHERE
+            if new and (goods := wanted(event.lines)) is not None:
                 told = sourcing.told(event.channel, event.extension)
                 choice = sourcing.choice(event.channel, event.province, pieces_of(goods), told)
                 gone = bool(event.handed_over)

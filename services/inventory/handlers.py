@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chassis.channel_holds import SHIPPED_ELSEWHERE
 from chassis.errors import Invalid
 from chassis.processor import Decide, Decision, Moment
 from schemas.events.commands_inventory import (
@@ -78,10 +79,13 @@ from services.inventory.receipts import received
 def placed(state: Aggregate | None, event: OrderPlaced, stock: Stock, moment: Moment) -> Outcome:
     """Holds the goods of a new order; one that was cancelled before we saw it gets none.
 
-    While a line has no SKU there is nothing to ask for.
+    While a line has no SKU there is nothing to ask for; nor is there where all of it had left before we saw it.
     """
     if state is not None:
         return Decision(state=state)
+    if event.hold == SHIPPED_ELSEWHERE:
+        gone = Hold(state="shipped", paid=True, channel=event.channel, left_elsewhere=True)
+        return Decision(state=gone)
     hold = Hold(
         state="short",
         paid=event.payment is not None,
@@ -253,6 +257,9 @@ def refund_settled(
     goods = merged((line.sku, line.quantity) for line in event.restock)
     returned = Returned(event.refund_id, goods)
     hold = _hold(state)
+    if hold.left_elsewhere:
+        # Which of our warehouses has it, if any, only a receipt can tell.
+        return Decision(state=hold)
     if taken_from(hold.shipped, goods) is None:
         kept = replace(hold, early_returns=(*hold.early_returns, returned))
         return Decision(state=kept)

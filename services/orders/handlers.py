@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
+from chassis.channel_holds import SHIPPED_ELSEWHERE
 from chassis.extension_facts import promised_ship_at
 from chassis.processor import Decision, Handlers, Moment
 from schemas.events.commands_orders import (
@@ -76,15 +77,17 @@ def order_placed(known: Order | None, event: OrderPlaced, judge: Judge, moment: 
     order = known or EMPTY
     payment = event.payment
     fresh = order.state is State.NEW
+    elsewhere = event.hold == SHIPPED_ELSEWHERE
+    has_left = elsewhere or bool(event.handed_over)
     if fresh:
         content = _content(event)
         due_fen = (payment.paid_fen if payment else 0) or event.payable_fen
         asked_at = payment.paid_at if payment else event.occurred_at
         verdict = judge.verdict(event.order_id, content, due_fen, asked_at)
-        if event.handed_over:
-            # It has left: nothing can hold it back any more, nor would anything let it go again.
+        if has_left:
+            # Nothing can hold it back any more, nor would anything let it go again.
             verdict = replace(verdict, outcome="passed")
-            content = replace(content, unmatched="")
+            content = replace(content, unmatched="", hold="" if elsewhere else content.hold)
             order = replace(order, stock=Stock.UNKNOWN)
         order = replace(
             order,
@@ -97,9 +100,12 @@ def order_placed(known: Order | None, event: OrderPlaced, judge: Judge, moment: 
             order = with_payment(order, content, payment, judge)
     step = Step(order, moment)
     step.take(Trigger.PLACED)
-    if fresh and event.handed_over:
+    if fresh and has_left:
         # Before the payment: a paid order whose goods are held is ready for a warehouse at once.
-        step.take(Trigger.PARCEL_DELIVERED, "柜台交付")
+        if elsewhere:
+            step.take(Trigger.PARCEL_SHIPPED, "已在别处发货")
+        else:
+            step.take(Trigger.PARCEL_DELIVERED, "柜台交付")
     if fresh and payment is not None:
         step.take(Trigger.PAID)
     return step.decision()

@@ -11,6 +11,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chassis.channel_holds import SHIPPED_ELSEWHERE
 from chassis.processor import Decision, Handlers, Moment
 from schemas.events.commands_refunds import (
     ApproveRefund,
@@ -62,6 +63,9 @@ def place_order(
     )
     if event.handed_over:
         account = replace(account, shipped=True, delivered_at=event.occurred_at)
+    elif event.hold == SHIPPED_ELSEWHERE:
+        # When it arrived, nobody tells us.
+        account = replace(account, shipped=True)
     if event.payment is None:
         return Decision(state=account)
     return _pay(account, event.order_id, event.payment.paid_fen, facts, at)

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chassis import channel_holds
 from schemas.events.orders import ChannelExtension
 from services.ingest.domain.extensions import changed_fields, told
 from services.ingest.domain.imported import ImportedLine, as_imported, paired, same_goods
@@ -48,7 +49,7 @@ PAID = frozenset(
 OVER = frozenset({OrderSnapshotState.CANCELLED, OrderSnapshotState.CLOSED_REFUNDED})
 LEFT = frozenset({OrderSnapshotState.SHIPPED, OrderSnapshotState.COMPLETED})
 
-SHIPPED_ELSEWHERE = "shipped_elsewhere"
+SHIPPED_ELSEWHERE = channel_holds.SHIPPED_ELSEWHERE
 PARTLY_SHIPPED_ELSEWHERE = "partly_shipped_elsewhere"
 PARTLY_REFUNDED = "partly_refunded"
 IMPORT_DIFFERS = "import_differs"

@@ -137,6 +137,8 @@ class Hold(Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind", omit
     """The reservation whose goods the order takes over, where it names one."""
     handed_over: bool = False
     """Whether the buyer took the goods along: they leave the books as soon as they are held."""
+    left_elsewhere: bool = False
+    """Whether all of it had left, and not from us, when we first saw it: nothing is asked for, and nothing leaves the books."""
     promises: tuple[Promise, ...] = ()
     """What it is to have, while it is short (domain/presale.py)."""
     promised_for: datetime | None = None

@@ -419,6 +419,21 @@ def test_what_a_till_sold_and_took_back_needs_no_parcel_and_no_gateway() -> None
     assert "money: TB2 got 1001 fen back of 1000" in _lines(outside, too_much)
 
 
+def test_what_had_left_without_us_needs_no_parcel_and_leaves_no_books() -> None:
+    """Order 2 was shipped when we first saw it."""
+    outside = replace(
+        OUTSIDE, waybills=OUTSIDE.waybills[:1],
+        orders=changed_at(OUTSIDE.orders, 1, shipped_waybills=(), takes_parcels=False),
+    )  # fmt: skip
+    inside = replace(
+        inside_with(1, left_elsewhere=True), parcels=INSIDE.parcels[:1],
+        units_deducted={"CL01-01": 2}, units_on_hand=98,
+    )  # fmt: skip
+    assert _lines(outside, inside) == []
+    held = replace(inside, reservations={**INSIDE.reservations, "TB2": "held"})
+    assert "reservations: TB2 has left and its reservation is held" in _lines(outside, held)
+
+
 def test_a_parcel_may_wait_where_the_platform_keeps_the_request_that_we_refused() -> None:
     claim = OutsideClaim(channel="taobao", order_no="1", claim_no="C1")
     outside = replace(

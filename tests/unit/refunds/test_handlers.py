@@ -389,6 +389,14 @@ def test_news_that_overtake_their_order_are_kept_for_it() -> None:
     assert early.stands() is CaseState.PAYING
 
 
+def test_what_had_left_without_us_when_we_first_saw_it_has_left() -> None:
+    desk = RefundDesk(replace(placed(line(1, 1, 100)), hold="shipped_elsewhere"), paid(100))
+    assert desk.state is not None
+    assert (desk.state.shipped, desk.state.delivered_at) == (True, None)
+    desk.request()
+    assert not desk.case().whole_unshipped
+
+
 def test_what_was_handed_over_at_a_till_has_left_and_arrived_when_it_was_sold() -> None:
     sale = replace(placed(line(1, 1, 14_999)), channel="pos", handed_over=True)
     desk = RefundDesk(sale, paid(14_999))
