@@ -25,6 +25,7 @@ from schemas.events.stock_levels import StockLevelChanged
 from services.ingest.aftersales import AftersalesPoller
 from services.ingest.archive import Archive
 from services.ingest.availability import AVAILABILITY
+from services.ingest.carrier_codes import warn_of_missing_codes
 from services.ingest.catalogue import CatalogueReader
 from services.ingest.channels import Channel
 from services.ingest.domain.matching import MerchantCodes
@@ -129,6 +130,7 @@ async def build(context: Context[IngestSettings]) -> Parts:
             Matcher(shared, settings.merchant_codes).run,
         ]
     if "channels" in roles:
+        warn_of_missing_codes(shared.shops, shared.channels, settings.rules_dir)
         fetcher = Fetcher(shared, concurrency=settings.fetch_concurrency)
         hints = _hint_reader(context, fetcher)
         not_ready.append(hints.waiting_for)

@@ -372,8 +372,9 @@ class Channel:
     `currency` is what an order is in which names none, `extension` the record of what its orders alone tell. `prepare_shipment` is None where shipping
     takes one call; else its answer goes into the `Shipment`, and what that answer already decides
     comes out of `shipment_request` without a second call. `stock` is None where a whole number cannot be
-    told, `waybills` where a parcel keeps the waybill it was told with, `cancelling` where a seller cannot close an order. `recompute` gives the signature of a vector,
-    or for a verification "ACCEPT" or "REJECT".
+    told, `waybills` where a parcel keeps the waybill it was told with, `cancelling` where a seller cannot close an order,
+    `carriers` (our carrier → its code) where it is told of any carrier by name. `recompute` gives the signature
+    of a vector, or for a verification "ACCEPT" or "REJECT".
     """
 
     name: str
@@ -401,3 +402,4 @@ class Channel:
     stock: Stock | None = None
     waybills: Waybills | None = None
     cancelling: Cancelling | None = None
+    carriers: Mapping[str, str] | None = None

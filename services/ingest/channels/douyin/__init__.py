@@ -284,4 +284,5 @@ CHANNEL = Channel(
     waybills=Waybills(
         request=waybill_request, read_answer=read_waybill_answer, prepare=prepare_waybill
     ),
+    carriers=CARRIERS,
 )

@@ -257,4 +257,5 @@ CHANNEL = Channel(
     aftersales=AFTERSALES,
     recompute=recompute,
     stock=STOCK,
+    carriers=CARRIERS,
 )

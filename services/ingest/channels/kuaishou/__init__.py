@@ -200,4 +200,5 @@ CHANNEL = Channel(
     aftersales=AFTERSALES,
     recompute=recompute,
     waybills=Waybills(request=waybill_request, read_answer=read_waybill_answer),
+    carriers=CARRIERS,
 )

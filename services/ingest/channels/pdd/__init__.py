@@ -273,4 +273,5 @@ CHANNEL = Channel(
     recompute=recompute,
     stock=STOCK,
     waybills=Waybills(request=waybill_request, read_answer=read_waybill_answer),
+    carriers=CARRIERS,
 )

@@ -233,4 +233,5 @@ CHANNEL = Channel(
     aftersales=AFTERSALES,
     recompute=recompute,
     stock=STOCK,
+    carriers=CARRIERS,
 )
