@@ -429,6 +429,8 @@ class OrderAmended(Struct, frozen=True, kw_only=True):
     """渠道扩展 · what only this channel tells; null = nothing: an imported order, or one told before these were"""
     balance_open: bool | None = None
     """尾款未付 · the buyer has paid a deposit and owes the balance; null = no"""
+    receiver_digest: str | None = None
+    """收件人摘要 · as in OrderPlaced; null = nothing new is told of the receiver, or it is the same snapshot read again"""
 
 
 class OrderCancelled(Struct, frozen=True, kw_only=True):
@@ -624,6 +626,8 @@ class OrderPlaced(Struct, frozen=True, kw_only=True):
     """尾款未付 · the buyer has paid a deposit and owes the balance; null = no"""
     closable: bool | None = None
     """可由商家关单 · a seller can close the order on its channel, so that one nobody pays is closed by us; null = no, the channel does it"""
+    receiver_digest: str | None = None
+    """收件人摘要 · keyed hash over all that tells the receiver, ciphers too, without the memos; null = nothing does"""
 
 
 RECORDS: tuple[type[Struct], ...] = (

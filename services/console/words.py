@@ -344,6 +344,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "personal": "收件信息",
         "personal_kind": "收件信息",
         "receiver_key": "收件人",
+        "receiver_digest": "收件人",
         "address_vague": "地址",
         "channel_state": "平台状态",
         "balance_open": "尾款未付",

@@ -37,6 +37,7 @@ from services.ingest.domain.extensions import personal_of
 from services.ingest.domain.matching import TRUSTING, Catalogue
 from services.ingest.domain.model import CanonicalOrder, Normalised, PiiKind, Problem, ProblemCode
 from services.ingest.domain.quarantine import Deed, Entry, Keep
+from services.ingest.domain.receivers import marks_of
 from services.ingest.domain.snapshots import (
     NEVER,
     PARTLY_SHIPPED_ELSEWHERE,
@@ -83,7 +84,8 @@ class Personal(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Arrival(Struct, frozen=True, kw_only=True):
     """One payload, opened and understood. `sha256` is of the native bytes; empty where they do not open.
 
-    `digest` is keyed and equal only for equal contents, as they were understood.
+    `digest` is keyed and equal only for equal contents, as they were understood. `receiver_key` is equal for one receiver
+    of several orders, `receiver_digest` for one receiver of this order.
     """
 
     normalised: Normalised
@@ -91,6 +93,7 @@ class Arrival(Struct, frozen=True, kw_only=True):
     personal: bytes
     personal_digest: str
     receiver_key: str
+    receiver_digest: str
     sha256: bytes
     since: Since = NEVER
     """How the channel's word stands to a corrected receiver."""
@@ -169,11 +172,13 @@ class Reader:
                 personal=b"",
                 personal_digest="",
                 receiver_key="",
+                receiver_digest="",
                 sha256=sha256,
             )
         personal = personal_block(order)
         receiver = order.receiver
         who = receiver.key or f"{receiver.name}{receiver.phone}{receiver.address}"
+        marks = marks_of(receiver)
         return Arrival(
             normalised=normalised,
             # Under a key, because the content has personal data and what is known is kept in clear.
@@ -181,6 +186,7 @@ class Reader:
             personal=personal,
             personal_digest=self.seal.blind_index(personal.decode(), "personal"),
             receiver_key=self.seal.blind_index(who, "receiver") if who else "",
+            receiver_digest=self.seal.blind_index(marks, "receiver marks") if marks else "",
             sha256=sha256,
         )
 

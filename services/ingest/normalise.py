@@ -238,7 +238,7 @@ def _changed(  # noqa: PLR0917 — one arrival with everything around it
         metrics.ARRIVALS.labels(payload.channel, "changed").inc()
     # Before the payment: a paid order without a hold is ready at once.
     if change.amended:
-        events.append(_amended(known, change.amended, order, arrival, facts, moment))
+        events.append(_amended(change, order, arrival, facts, moment))
     if change.paid and not change.placed:
         events.append(
             OrderPaid(
@@ -310,26 +310,29 @@ def _placed(  # noqa: PLR0917
         handed_over=order.handed_over or None,
         balance_open=known.balance_open or None,
         closable=facts.closable(order.channel) or None,
+        receiver_digest=arrival.receiver_digest or None,
     )
 
 
-def _amended(  # noqa: PLR0917
-    known: KnownOrder,
-    changed: tuple[str, ...],
+def _amended(
+    change: Change,
     order: CanonicalOrder,
     arrival: Arrival,
     facts: NormaliserFacts,
     moment: Moment,
 ) -> OrderAmended:
+    known = change.known
     readable = order.receiver.pii is PiiKind.PLAIN
     # What this arrival says of the receiver may be less, or older, than what was told before.
     told = (order.receiver.pii, arrival.personal_digest)
     kept = told != (known.personal_kind, known.personal_digest)
+    # Ciphers may be made anew at each read: only with a later time do others tell another receiver.
+    digest = arrival.receiver_digest if change.later and not kept else ""
     return OrderAmended(
         order_id=known.order_id,
         version=0,
         occurred_at=known.modified_at or moment.now,
-        changed=changed,
+        changed=change.amended,
         channel_state=known.raw_state,
         province=known.province,
         city=known.city,
@@ -341,4 +344,5 @@ def _amended(  # noqa: PLR0917
         hold=known.hold,
         extension=known.extension,
         balance_open=known.balance_open or None,
+        receiver_digest=digest or None,
     )

@@ -153,6 +153,7 @@ def _content(event: OrderPlaced) -> Content:
         personal=event.personal,
         personal_kind=event.personal_kind,
         receiver_key=event.receiver_key,
+        receiver_digest=event.receiver_digest or "",
         address_vague=event.address_vague,
         hold=event.hold,
         problem_count=len(event.problems),
@@ -222,8 +223,11 @@ def order_amended(
 
 def _another_receiver(content: Content, event: OrderAmended) -> bool:
     """Memos are in the personal block too, and a channel that starts to mask moves nobody."""
-    same_form = event.personal_kind == content.personal_kind
-    return same_form and event.receiver_key != content.receiver_key
+    if event.personal_kind != content.personal_kind:
+        return False
+    if event.receiver_digest and content.receiver_digest:
+        return event.receiver_digest != content.receiver_digest
+    return event.receiver_key != content.receiver_key
 
 
 def _amended(content: Content, event: OrderAmended) -> Content:
@@ -238,11 +242,16 @@ def _amended(content: Content, event: OrderAmended) -> Content:
         ship_by = promised_ship_at(content.channel, event.extension) or content.ship_by
         newer = replace(newer, extension=event.extension, ship_by=ship_by)
     if event.personal_kind != "absent":
+        same = (event.personal_kind, event.receiver_key) == (
+            content.personal_kind,
+            content.receiver_key,
+        )
         newer = replace(
             newer,
             personal=event.personal,
             personal_kind=event.personal_kind,
             receiver_key=event.receiver_key,
+            receiver_digest=event.receiver_digest or (content.receiver_digest if same else ""),
             address_vague=event.address_vague,
         )
     return replace(newer, gaps=gaps_of(newer.lines, newer.province, newer.personal_kind))

@@ -95,6 +95,7 @@ TEXTS = {
     "problems": "sum_mismatch",
     "province": "浙江省",
     "reason": "buyer_asked",
+    "receiver_digest": "5feceb66ffc86f38",
     "receiver_key": "9f86d081884c7d65",
     "refund_id": f"{ORDER_ID}-R1",
     "refusal": "B21:快件已揽收，不能取消",

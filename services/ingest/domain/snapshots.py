@@ -220,13 +220,17 @@ class Quarantine(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """What a good snapshot brings. `placed`: the order is new to us. `paid`: it is paid now, or more is."""
+    """What a good snapshot brings.
+
+    `placed`: the order is new to us. `paid`: it is paid now, or more is. `later`: it was modified after what was known of it.
+    """
 
     placed: bool
     paid: bool
     amended: tuple[str, ...]
     cancelled: bool
     known: KnownOrder
+    later: bool = True
 
 
 Reading = Stale | Quarantine | Change
@@ -353,6 +357,8 @@ def read_snapshot(
         amended=() if now_known.cancelled else _amended(known, now_known),
         cancelled=now_known.cancelled and not known.cancelled,
         known=now_known,
+        # Imports tell no time.
+        later=not (seen.modified_at and known.modified_at) or seen.modified_at > known.modified_at,
     )
 
 

@@ -73,6 +73,8 @@ class Content(Struct, frozen=True, kw_only=True, omit_defaults=True):
     personal: bytes
     personal_kind: str
     receiver_key: str
+    receiver_digest: str = ""
+    """Tells more of the receiver than its key, which counts orders; empty = not told, or kept from before it was."""
     currency: str = CNY
     """Of the money of the order; of one that was kept before this was, yuan."""
     address_vague: bool = False

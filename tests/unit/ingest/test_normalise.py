@@ -12,9 +12,12 @@ from chassis.processor import Moment, Record
 from schemas.events.channel_payloads import MatchRequested, PayloadReceived
 from schemas.events.orders import OrderAmended, OrderCancelled, OrderPaid, OrderPlaced
 from schemas.events.quarantine import PayloadQuarantined, QuarantineEnded
+from services.ingest.channels.jd import CHANNEL as JD
+from services.ingest.channels.pdd import CHANNEL as PDD
 from services.ingest.channels.pos import CHANNEL as POS
 from services.ingest.channels.shopify import CHANNEL as SHOPIFY
 from services.ingest.channels.taobao import CHANNEL as TAOBAO
+from services.ingest.channels.youzan import CHANNEL as YOUZAN
 from services.ingest.domain.abandoned import Abandoned
 from services.ingest.domain.matching import TRUSTING
 from services.ingest.domain.quarantine import Entry
@@ -29,7 +32,14 @@ from tests.unit.ingest.quarantine_desk import TRADE_NO, imported
 KEYS = MasterKeys.parse(new_master_key_text(1))
 PAYLOADS = PayloadSeal(KEYS, ManualClock(NOW))
 PERSONAL = PersonalSeal(KEYS)
-CHANNELS = {"taobao": TAOBAO, "pos": POS, "shopify": SHOPIFY}
+CHANNELS = {
+    "taobao": TAOBAO,
+    "pos": POS,
+    "shopify": SHOPIFY,
+    "youzan": YOUZAN,
+    "jd": JD,
+    "pdd": PDD,
+}
 READER = Reader(CHANNELS, PAYLOADS, PERSONAL)
 SOURCE_KEY = f"taobao|s1|{TRADE_NO}"
 SECOND = "4000000000000000012"
@@ -53,14 +63,18 @@ class Desk:
         return self.take_body(encoded({"trade_fullinfo_get_response": {"trade": trade}}))
 
     def take_body(
-        self, body: bytes, door: str = "poll", channel: str = "taobao"
+        self,
+        body: bytes,
+        door: str = "poll",
+        channel: str = "taobao",
+        order_no: str = TRADE_NO,
     ) -> tuple[Struct, ...]:
         """What the bytes of one payload make it tell."""
         payload = PayloadReceived(
             source_key=SOURCE_KEY,
             channel=channel,
             shop="s1",
-            channel_order_no=TRADE_NO,
+            channel_order_no=order_no,
             door=door,
             accepted_at=NOW,
             body=PAYLOADS.seal_payload(body),

@@ -265,6 +265,28 @@ def test_a_memo_or_a_mask_moves_no_parcel(change: Any) -> None:
     assert order.refused() == []
 
 
+def held_by(order: Life) -> list[HoldCode]:
+    return [hold.code for hold in order.order.holds]
+
+
+def test_a_digest_tells_a_new_receiver_where_the_key_cannot() -> None:
+    ciphers = {"personal_kind": "encrypted", "receiver_key": ""}
+    ready = (life.placed(receiver_digest="one", **ciphers), life.reserved(), life.paid())
+    order = Life(*ready, life.amended("personal", receiver_digest="one", **ciphers))
+    assert held_by(order) == []
+    order.take(life.amended("personal", **ciphers))
+    assert held_by(order) == [], "the same snapshot again"
+    order.take(life.amended("personal", receiver_digest="two", **ciphers))
+    assert held_by(order) == [HoldCode.ADDRESS]
+
+
+def test_an_order_from_before_digests_takes_the_first_one_told() -> None:
+    order = awaiting_print(life.amended("personal", receiver_digest="one"))
+    assert held_by(order) == []
+    order.take(life.amended("personal", receiver_digest="two"))
+    assert held_by(order) == [HoldCode.ADDRESS]
+
+
 def test_personal_data_the_channel_stops_giving_is_kept() -> None:
     order = Life(life.placed(), life.amended("personal", personal=b"", personal_kind="absent"))
     content = order.order.content
