@@ -88,6 +88,10 @@ class RecordWaybill(Struct, frozen=True, kw_only=True):
     """包裹号"""
     waybill_no: str
     """运单号"""
+    asking: int | None = None
+    """第几次重新取号 · for which receiver it was asked, counted from 0; null = 0"""
+    carrier: str | None = None
+    """快递公司 · whose label was asked for; null = the parcel's"""
 
 
 class RecordWaybillDiscarded(Struct, frozen=True, kw_only=True):

@@ -41,7 +41,7 @@ from services.fulfillment.carriers import (
     Waybills,
     WaybillsGiven,
 )
-from services.fulfillment.domain.model import FormerLabel, Parcel
+from services.fulfillment.domain.model import FormerLabel, Parcel, asked_as
 from services.fulfillment.pacing import Discard, Forget, Get, Job, Pace
 from services.fulfillment.recipients import Unaddressed, recipient_of
 from services.fulfillment.settings import FulfillmentSettings, read_senders
@@ -130,12 +130,10 @@ class Caller:
         if isinstance(answer, CallFailed):
             await self._not_given(parcels, answer)
             return
-        given = answer.waybills
-        await self._issue(
-            [(p, self._labelled(p, given[p.parcel_id])) for p in parcels if p.parcel_id in given]
-        )
-        for parcel in parcels:
-            if parcel.parcel_id not in given:
+        given = [(p, answer.waybills.get(ask.parcel_id)) for p, ask in asks]
+        await self._issue([(p, self._labelled(p, number)) for p, number in given if number])
+        for parcel, number in given:
+            if not number:
                 self._again(parcel, "left_out")
 
     async def _given(
@@ -165,7 +163,7 @@ class Caller:
                 refused.append((parcel, self._refused(parcel, recipient.code)))
                 continue
             ask = Ask(
-                parcel_id=parcel.parcel_id,
+                parcel_id=asked_as(parcel.parcel_id, parcel.asking),
                 channel=parcel.channel,
                 channel_order_no=parcel.channel_order_no,
                 recipient=recipient,
@@ -195,7 +193,9 @@ class Caller:
             await self._left(parcel, unused, unused.spared)
             return
         label = Label(
-            parcel_id=parcel.parcel_id, carrier=unused.carrier, waybill_no=unused.waybill_no
+            parcel_id=asked_as(parcel.parcel_id, unused.asking),
+            carrier=unused.carrier,
+            waybill_no=unused.waybill_no,
         )
         request = self.peer.calls.discard_request(self.peer.account, label, self.clock.now())
         answer = await self._call("waybill_discard", request, self.peer.calls.read_discard_answer)
@@ -263,6 +263,8 @@ class Caller:
             actor=ACTOR,
             parcel_id=parcel.parcel_id,
             waybill_no=waybill_no,
+            asking=parcel.asking or None,
+            carrier=parcel.carrier,
         )
 
     def _refused(self, parcel: Parcel, reason: str) -> RecordWaybillRefused:

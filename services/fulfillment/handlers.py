@@ -39,6 +39,7 @@ from services.fulfillment import announcements
 from services.fulfillment.changes import Outcome, ParcelFacts, changed_one, refused
 from services.fulfillment.domain import rules
 from services.fulfillment.domain.model import (
+    Addressed,
     Line,
     Parcel,
     Refusal,
@@ -55,15 +56,20 @@ from services.fulfillment.labels import (
 )
 from services.fulfillment.store import COLUMNS, BatchFactsSource
 
+ADDRESS = "address"
+"""The hold of an order whose receiver changed after it was handed over; orders tells the newest one before it lifts it."""
 ESTIMATED = "；重量按默认值估算"
 
 
 def decide_ready(
     parcel: Parcel | None, order: OrderReadyToFulfil, facts: ParcelFacts, moment: Moment
 ) -> Outcome:
-    """Plan a parcel for each warehouse that holds a part, each with its own carrier. The second time: nothing."""
+    """Plan a parcel for each warehouse that holds a part, each with its own carrier.
+
+    The second time tells parcels that are held for their address the newest one, and else nothing.
+    """
     if parcel is not None and parcel.stage is not Stage.UNPLANNED:
-        return Decision(state=parcel)
+        return _readdressed(parcel, order, facts, moment)
     lines = tuple(
         [
             Line(
@@ -87,6 +93,31 @@ def decide_ready(
         first = _planned(order, order.warehouse, 1, lines, holds, facts, moment)
     told = tuple([announcements.planned(one, moment) for one in rules.parcels_of(first)])
     return Decision(state=first, events=told)
+
+
+def _readdressed(
+    parcel: Parcel, order: OrderReadyToFulfil, facts: ParcelFacts, moment: Moment
+) -> Outcome:
+    if ADDRESS not in parcel.holds:
+        return Decision(state=parcel)
+    to = Addressed(
+        province=order.province,
+        city=order.city,
+        district=order.district,
+        personal=order.personal,
+    )
+
+    def change(one: Parcel) -> Parcel:
+        carriage = facts.carriage(order, one.warehouse, one.weight_g)
+        estimated = ESTIMATED if one.weight_estimated else ""
+        return rules.readdress(
+            one, to, replace(carriage, reason=carriage.reason + estimated), moment.now
+        )
+
+    after = rules.all_changed(parcel, change)
+    asked_before = {one.parcel_id: one.asking for one in rules.parcels_of(parcel)}
+    anew = [one for one in rules.parcels_of(after) if one.asking != asked_before[one.parcel_id]]
+    return Decision(state=after, events=tuple([announcements.planned(one, moment) for one in anew]))
 
 
 def _share(lines: tuple[Line, ...], part: FulfilPart) -> tuple[Line, ...]:

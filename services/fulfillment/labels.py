@@ -32,7 +32,13 @@ def decide_waybill(
         command.parcel_id,
         lambda one: (
             _taken(command.waybill_no, one, parcel, facts)
-            or rules.label(one, command.waybill_no, moment.now)
+            or rules.label(
+                one,
+                command.waybill_no,
+                moment.now,
+                asking=command.asking or 0,
+                carrier=command.carrier or "",
+            )
         ),
     )
     if isinstance(changed, Refusal):

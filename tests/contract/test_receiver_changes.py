@@ -8,7 +8,11 @@ from typing import NamedTuple
 import pytest
 from msgspec.structs import replace
 
+from schemas.events.order_states import OrderHeld, OrderHoldLifted, OrderReadyToFulfil
 from schemas.events.orders import OrderAmended, OrderPlaced
+from services.fulfillment.pacing import Get, jobs_of
+from services.fulfillment.store import Due
+from tests.unit.fulfillment.parcels import Ledger
 from tests.unit.ingest.test_normalise import Desk
 from tests.unit.orders import life
 
@@ -99,3 +103,16 @@ def test_a_cipher_made_anew_for_the_same_snapshot_tells_no_other_receiver(sample
 def anew(sample: Sample) -> str:
     """The address in another cipher."""
     return sample.address.replace("demo", "other", 1)
+
+
+def test_a_lifted_order_is_asked_for_with_the_address_it_was_told_last() -> None:
+    """Orders and fulfillment together, as one's events go to the other."""
+    order, ledger = life.awaiting_print(), Ledger({"SKU-1": 300})
+    for event in [*order.events, *order.take(life.moved()), *order.take(life.lift())]:
+        if isinstance(event, OrderReadyToFulfil | OrderHeld | OrderHoldLifted):
+            ledger.apply(event)
+    parcel = ledger.parcel()
+    assert parcel is not None
+    (job,) = jobs_of([Due(parcel=parcel, asked=True)], frozenset(), 10)
+    assert isinstance(job, Get)
+    assert [(one.province, one.holds, one.asking) for one in job.parcels] == [("江苏省", (), 1)]

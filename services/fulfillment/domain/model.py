@@ -69,7 +69,7 @@ class FormerLabel(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A label that another one has replaced.
 
     `spared` says why nobody is asked to void it (`scanned`, `by_hand`), or "". `settled`: it is void or, where `left`
-    says why, it stays alive.
+    says why, it stays alive. `asking`: which asking of the parcel's it came of.
     """
 
     carrier: str
@@ -77,15 +77,16 @@ class FormerLabel(Struct, frozen=True, kw_only=True, omit_defaults=True):
     spared: str = ""
     settled: bool = False
     left: str = ""
+    asking: int = 0
 
 
 class Parcel(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One parcel. `holds` are the codes that keep the order back; a held parcel is not handed over.
 
     `personal` is the sealed block, needed for the waybill only and dropped at hand-over. `by_hand`: a person gave its
-    number, so no provider of ours made its label. `discarded`: of a cancelled parcel, no waybill is left at the provider. `further`: the order's other parcels, kept with its
-    first one, where several warehouses send it. `collect_fen`: what is to be collected at the door, of the whole order and on each of its parcels:
-    who ships them by hand decides which one bears it.
+    number, so no provider of ours made its label. `asking` counts the receivers its label was asked for, from 0. `discarded`: of a cancelled parcel,
+    no waybill is left at the provider. `further`: the order's other parcels, kept with its first one, where several warehouses send it.
+    `collect_fen`: what is to be collected at the door, of the whole order and on each of its parcels: who ships them by hand decides which one bears it.
     """
 
     order_id: str
@@ -110,6 +111,7 @@ class Parcel(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ship_by: datetime | None = None
     waybill_no: str = ""
     by_hand: bool = False
+    asking: int = 0
     formers: tuple[FormerLabel, ...] = ()
     waybill_refusal: str = ""
     tracking: Tracking | None = None
@@ -117,6 +119,15 @@ class Parcel(Struct, frozen=True, kw_only=True, omit_defaults=True):
     dispatch_due_at: datetime | None = None
     further: tuple[Parcel, ...] = ()
     collect_fen: int = 0
+
+
+class Addressed(Struct, frozen=True, kw_only=True):
+    """Where a parcel goes: the region and the sealed block."""
+
+    province: str
+    city: str
+    district: str
+    personal: bytes
 
 
 class Carriage(Struct, frozen=True, kw_only=True):
@@ -169,3 +180,8 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
 def parcel_id_of(order_id: str, number: int = 1) -> str:
     """Return the id of an order's parcel; most have one."""
     return f"{order_id}-{number}"
+
+
+def asked_as(parcel_id: str, asking: int) -> str:
+    """Return what a label is asked for under. A provider gives the same label for the same id, also to another receiver."""
+    return f"{parcel_id}R{asking}" if asking else parcel_id

@@ -17,6 +17,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from services.fulfillment.domain.model import (
+    OPEN,
+    Addressed,
+    Carriage,
     FormerLabel,
     Line,
     Parcel,
@@ -199,14 +202,65 @@ def _lifted(parcel: Parcel, code: str, now: datetime) -> Parcel:
     return scheduled(freed, now)
 
 
-def label(parcel: Parcel, waybill_no: str, now: datetime) -> Parcel | Refusal:
+def readdress(parcel: Parcel, to: Addressed, carriage: Carriage, now: datetime) -> Parcel:
+    """Give a parcel that has not left another receiver; the same one again changes nothing.
+
+    A label of the former one is to be voided and another asked for, whatever was done to the parcel since. Who gave a
+    number by hand knows whom it is for: that label stays. So does one the carrier has been seen to have.
+    """
+    before = Addressed(
+        province=parcel.province,
+        city=parcel.city,
+        district=parcel.district,
+        personal=parcel.personal,
+    )
+    if parcel.stage not in OPEN or parcel.tracking is not None or to == before:
+        return parcel
+    readdressed = replace(
+        parcel,
+        province=to.province,
+        city=to.city,
+        district=to.district,
+        personal=to.personal,
+    )
+    if parcel.by_hand:
+        return readdressed
+    if parcel.waybill_no:
+        former = FormerLabel(
+            carrier=parcel.carrier, waybill_no=parcel.waybill_no, asking=parcel.asking
+        )
+        readdressed = replace(readdressed, waybill_no="", formers=(*parcel.formers, former))
+    anew = replace(
+        readdressed,
+        stage=Stage.PLANNED,
+        asking=parcel.asking + 1,
+        waybill_refusal="",
+        carrier=carriage.carrier,
+        service=carriage.service,
+        reason=carriage.reason,
+        rule=carriage.rule,
+    )
+    return scheduled(anew, now)
+
+
+def label(
+    parcel: Parcel, waybill_no: str, now: datetime, *, asking: int = 0, carrier: str = ""
+) -> Parcel | Refusal:
     """Take a waybill's number.
 
     The same number again changes nothing. A parcel cancelled meanwhile keeps the number so that the
-    dispatcher can give it back.
+    dispatcher can give it back. One that was asked for an earlier receiver (`asking`, `carrier`) is to be voided.
     """
+    if asking != parcel.asking:
+        if parcel.waybill_no == waybill_no or former_of(parcel, waybill_no) is not None:
+            return parcel
+        late = FormerLabel(carrier=carrier or parcel.carrier, waybill_no=waybill_no, asking=asking)
+        return scheduled(replace(parcel, formers=(*parcel.formers, late)), now)
     if parcel.waybill_no:
         return parcel if parcel.waybill_no == waybill_no else Refusal("waybill_differs")
+    if former_of(parcel, waybill_no) is not None:
+        # Whoever gives out the former receiver's label once more would have this one voided.
+        return Refusal("waybill_void")
     if parcel.stage is Stage.CANCELLED:
         return scheduled(replace(parcel, waybill_no=waybill_no, discarded=False), now)
     assert parcel.stage in {Stage.PLANNED, Stage.WAYBILL_REFUSED}, parcel.stage
@@ -239,7 +293,12 @@ def replace_label(parcel: Parcel, carrier: str, waybill_no: str, now: datetime) 
     if taken_up is not None and not (taken_up.left or taken_up.spared):
         return Refusal("waybill_void")
     spared = "by_hand" if parcel.by_hand else "scanned" if parcel.tracking is not None else ""
-    former = FormerLabel(carrier=parcel.carrier, waybill_no=parcel.waybill_no, spared=spared)
+    former = FormerLabel(
+        carrier=parcel.carrier,
+        waybill_no=parcel.waybill_no,
+        spared=spared,
+        asking=parcel.asking,
+    )
     others = tuple(one for one in parcel.formers if one is not taken_up)
     by_hand = taken_up is None or taken_up.spared == "by_hand"
     return scheduled(replace(replaced, by_hand=by_hand, formers=(*others, former)), now)
@@ -258,7 +317,12 @@ def label_to_void(parcel: Parcel) -> FormerLabel | None:
     if parcel.stage is not Stage.CANCELLED or parcel.discarded or not parcel.waybill_no:
         return None
     spared = "by_hand" if parcel.by_hand else ""
-    return FormerLabel(carrier=parcel.carrier, waybill_no=parcel.waybill_no, spared=spared)
+    return FormerLabel(
+        carrier=parcel.carrier,
+        waybill_no=parcel.waybill_no,
+        spared=spared,
+        asking=parcel.asking,
+    )
 
 
 def refuse_label(parcel: Parcel, reason: str, now: datetime) -> Parcel | Refusal:

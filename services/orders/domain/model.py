@@ -30,7 +30,7 @@ class HoldCode(StrEnum):
     UNMATCHED = "unmatched"
     """A line has none of our SKUs; lifted when all have."""
     ADDRESS = "address"
-    """The receiver changed after the hand-over to fulfillment; lifted by hand."""
+    """The receiver changed after the hand-over to fulfillment; lifted by hand, which tells fulfillment the newest one."""
     REFUND = "refund"
     """All of it is asked back, and nobody has decided yet; lifted when that request ends without money."""
     MANUAL = "manual"

@@ -237,6 +237,9 @@ class Step:
         self.order = replace(self.order, holds=others)
         state = self.order.state
         self._note("lifted", state, state, f"{code}: {reason}", "")
+        if code is HoldCode.ADDRESS:
+            # Before the parcel is free: it must not leave for whom it was planned.
+            self.announce_ready(reason)
         self._events.append(
             OrderHoldLifted(
                 order_id=self._order_id,
@@ -349,7 +352,7 @@ class Step:
         self.refuse(Trigger.CANCEL, "interception_failed", f"{asked.reason} {reason}".strip())
 
     def announce_ready(self, _reason: str) -> None:
-        """Hands the order to fulfillment."""
+        """Hands the order to fulfillment, and once more when its address was looked at: with the newest receiver."""
         content, ship_by = self.order.content, self.order.ship_by
         assert content is not None, "READY needs complete content"
         assert ship_by is not None, "the time is promised at payment"

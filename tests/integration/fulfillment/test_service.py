@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -24,7 +25,7 @@ from simulators.carriers.tracking import SALT
 from simulators.signing import kuaidi100_sign
 from tests.integration.fulfillment.rig import CANARY, Rig, prepare, rig_on
 from tests.support import stack as stacks
-from tests.unit.fulfillment.parcels import cancel_requested, held, lifted, line, part
+from tests.unit.fulfillment.parcels import cancel_requested, held, lifted, line, part, ready
 
 STEPS = ("pick", "pack", "ship")
 
@@ -231,6 +232,39 @@ async def test_a_cancelled_parcels_label_is_voided_whatever_became_of_its_call(r
         await rig.until_row("SELECT bool_and(dispatch_due_at IS NULL) FROM fulfillment.parcels")
     counted = kinds(await rig.told())
     assert (counted["ParcelCancelled"], counted["WaybillIssued"]) == (3, 1)
+
+
+async def test_a_changed_address_gets_a_label_of_its_own_and_the_former_one_is_voided(
+    rig: Rig,
+) -> None:
+    [order_id] = rig.orders(1)
+    async with rig.service():
+        await rig.ready([order_id])
+        await rig.until_stages(labelled=1)
+        [row] = await rig.rows(
+            "SELECT document->'state'->>'personal' AS block FROM fulfillment.parcels"
+        )
+        moved = ready(
+            order_id,
+            channel_order_no=f"40{order_id}",
+            personal=b64decode(row["block"]),
+            province="西藏自治区",
+            city="拉萨市",
+            district="城关区",
+        )
+        await rig.publish([held("address", order_id), moved, lifted("address", order_id)])
+        await rig.until(lambda: len(rig.carriers.waybills()) == 2)
+        await rig.until_stages(labelled=1)
+        await rig.until_row("SELECT bool_and(dispatch_due_at IS NULL) FROM fulfillment.parcels")
+        former, newest = rig.carriers.waybills()
+        assert (former.discarded, newest.discarded) == (True, False)
+        assert (newest.object_id, newest.cp_code) == (f"{order_id}-1R1", "SF")
+        [row] = await rig.rows("SELECT waybill_no FROM fulfillment.parcels")
+        assert row["waybill_no"] == newest.waybill
+    told = await rig.told()
+    assert kinds(told)["WaybillIssued"] == 2
+    [voided] = [event for event in told if isinstance(event, WaybillVoided)]
+    assert (voided.carrier, voided.waybill_no) == ("ZTO", former.waybill)
 
 
 async def test_an_order_that_two_warehouses_send_is_two_parcels_to_the_end(rig: Rig) -> None:

@@ -163,10 +163,20 @@ class Ledger:
             )
         )
 
-    def label(self, waybill_no: str = "750001", order_id: str = ORDER) -> str:
+    def label(
+        self,
+        waybill_no: str = "750001",
+        order_id: str = ORDER,
+        asking: int | None = None,
+        carrier: str = "",
+    ) -> str:
         return self.command(
             RecordWaybill(
-                **self._envelope(order_id), parcel_id=parcel_id_of(order_id), waybill_no=waybill_no
+                **self._envelope(order_id),
+                parcel_id=parcel_id_of(order_id),
+                waybill_no=waybill_no,
+                asking=asking,
+                carrier=carrier or None,
             )
         )
 

@@ -99,6 +99,7 @@ async def after_asking_for(
     collect_fen: int = 0,
     unused: FormerLabel | None = None,
     at: datetime = NOON,
+    asking: int = 0,
 ) -> Outside:
     """What came of asking for one parcel's waybill, or of having a label of it voided."""
     seal = PersonalSeal(MasterKeys.parse(new_master_key_text()))
@@ -115,6 +116,7 @@ async def after_asking_for(
         district="思明区",
         personal=block.ciphertext,
         collect_fen=collect_fen,
+        asking=asking,
     )
     job = Discard(parcels=(parcel,), label=unused) if unused else None
     outside = Outside(answers=answers, wrapped={ORDER: block.wrapped_key})
@@ -145,6 +147,15 @@ async def test_a_parcel_gets_its_label_with_one_call() -> None:
     (command,) = outside.issued
     assert isinstance(command, RecordWaybill)
     assert command.waybill_no == "SF0000000000001"
+
+
+async def test_another_receiver_is_asked_for_under_another_id() -> None:
+    """The provider would give the former receiver's label for the same one."""
+    answer = order(**cast("dict[str, object]", NUMBER["msgData"]) | {"orderId": f"{ORDER}-1R1"})
+    outside = await after_asking_for({CREATED: answer}, asking=1)
+    (command,) = outside.issued
+    assert isinstance(command, RecordWaybill)
+    assert (command.parcel_id, command.asking) == (parcel_id_of(ORDER), 1)
 
 
 async def test_a_number_that_was_another_parcels_is_taken_once_it_is_free() -> None:

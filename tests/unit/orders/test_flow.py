@@ -250,6 +250,15 @@ def test_a_new_receiver_after_the_hand_over_holds_the_parcel_until_a_person_look
     assert [hold.code for hold in order.order.holds] == [HoldCode.ADDRESS]
     assert order.answer(life.lift()) == ("done", "awaiting_print")
     assert order.order.holds == ()
+    ready, lifted = order.events[-2:]
+    assert isinstance(lifted, OrderHoldLifted)
+    assert isinstance(ready, OrderReadyToFulfil), "before the parcel is free"
+    assert (ready.province, ready.personal) == ("江苏省", b"sealed")
+
+
+def test_a_lifted_hold_of_another_kind_hands_nothing_over_again() -> None:
+    order = awaiting_print(life.hold())
+    assert [type(event) for event in order.take(life.lift())] == [OrderHoldLifted]
 
 
 @pytest.mark.parametrize(
