@@ -55,7 +55,7 @@ def label_of(name: str, phone: str, address: str, region: Sequence[str]) -> Labe
     which are printed apart, then its middle: street and house number stand at its ends.
     """
     mended = {
-        "name": _bounded(label_text(unspoilt(name)), NAME_CHARS_MAX),
+        "name": _bounded(_legible(name), NAME_CHARS_MAX),
         "phone": label_text(phone).replace(" ", ""),
         "address": label_address(address, region),
     }
@@ -65,11 +65,18 @@ def label_of(name: str, phone: str, address: str, region: Sequence[str]) -> Labe
 
 def label_address(address: str, region: Sequence[str]) -> str:
     """Return an address detail fit for a label, at most `ADDRESS_CHARS_MAX` characters."""
-    text = label_text(unspoilt(address))
+    text = _legible(address)
     if len(text) > ADDRESS_CHARS_MAX:
         for part in region:
             text = text.removeprefix(part).lstrip() if part else text
     return _bounded(text, ADDRESS_CHARS_MAX)
+
+
+def _legible(text: str) -> str:
+    """As it was meant and can be printed. What hides a spoilt text may be unprintable itself, so it is looked at again."""
+    while (mended := label_text(unspoilt(text))) != text:
+        text = mended
+    return text
 
 
 def _bounded(text: str, chars_max: int) -> str:

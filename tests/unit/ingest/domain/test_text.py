@@ -1,7 +1,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.ingest.domain.text import (
@@ -115,6 +115,7 @@ def test_what_nobody_can_read_any_more_is_lost(text: str) -> None:
 
 
 @given(st.text(max_size=400), st.text(max_size=60), st.text(max_size=400))
+@example(name="", phone="", address="å¡¡\U00040000")
 def test_labels_fit_print_and_do_not_change_when_made_again(
     name: str, phone: str, address: str
 ) -> None:
