@@ -344,9 +344,8 @@ def read_snapshot(
     if known is None or not known.order_id:
         seen = replace(seen, set_aside=known is not None and known.set_aside)
         return Change(placed=True, paid=seen.paid, amended=(), cancelled=seen.cancelled, known=seen)
-    before = known
-    if again and seen.modified_at == known.modified_at:
-        before = replace(known, state="", raw_state="", hold="", digest="")
+    given_way = again and seen.modified_at == known.modified_at
+    before = replace(known, state="", raw_state="", hold="", digest="") if given_way else known
     seen = _handed_over_since(known, seen, order)
     now_known = _joined(*_beside_import(before, seen, order))
     if now_known == known:
