@@ -143,7 +143,9 @@ async def leading(pool: Pool, lock: int) -> AsyncIterator[Connection | None]:
                 given_back = True
         finally:
             if not given_back:
-                session.terminate()
+                # The pool has taken back a session that was lost, and says so: no word to put in the place of a stop.
+                with suppress(*AWAY):
+                    session.terminate()
 
 
 async def fetched(pool: Pool, statement: str, *arguments: object) -> list[Any]:
