@@ -32,7 +32,6 @@ from services.refunds import metrics
 from services.refunds.domain.giving_up import PayoutStands
 from services.refunds.domain.model import (
     ENDED,
-    GIVEN_BACK,
     Account,
     Case,
     CaseState,
@@ -40,6 +39,7 @@ from services.refunds.domain.model import (
     GivenUp,
 )
 from services.refunds.domain.payout import Next, Payout, Stage
+from services.refunds.domain.placing import held_fen
 from services.refunds.domain.rules import TIER_FACTS, TIER_OUTPUTS, Tier
 
 QUERIES: Final = named_queries(Path(__file__).parent / "sql" / "queries.sql")
@@ -279,9 +279,7 @@ def _paid_fen(account: Account | None) -> int:
 
 
 def _held_fen(account: Account | None) -> int:
-    if account is None or not account.cases:
-        return 0
-    return sum(case.amount_fen for case in account.cases if case.state not in GIVEN_BACK)
+    return held_fen(account) if account is not None and account.cases else 0
 
 
 COLUMNS: Final = (

@@ -13,14 +13,13 @@ from msgspec.structs import replace
 
 from schemas.events.commands_refunds import PaidBack, PaidBackGoods, RequestRefund
 from services.refunds.domain.model import (
-    GIVEN_BACK,
     Account,
     Case,
     CaseLine,
     CaseState,
     Kind,
-    Line,
 )
+from services.refunds.domain.placing import held
 from services.refunds.domain.rules import PAID_BY_CHANNEL, Claim, Refused
 from services.refunds.domain.shares import free_units, left_fen, take
 
@@ -87,26 +86,16 @@ def _lines_of(account: Account, goods: PaidBackGoods) -> list[CaseLine] | Refuse
     room_fen: list[int] = []
     to_come = goods.quantity
     for line in lines:
-        held = _held(account, line)
-        part = take(line, held, min(to_come, free_units(line, held)))
+        parts = held(account, line.line_no)
+        part = take(line, parts, min(to_come, free_units(line, parts)))
         if part is None or not part.quantity:
             continue
         to_come -= part.quantity
         taken.append(part)
-        room_fen.append(left_fen(line, held))
+        room_fen.append(left_fen(line, parts))
     if to_come:
         return Refused("quantity_above_left")
     return _with_amount(taken, room_fen, goods.amount_fen)
-
-
-def _held(account: Account, line: Line) -> list[CaseLine]:
-    return [
-        part
-        for case in account.cases
-        if case.state not in GIVEN_BACK
-        for part in case.lines
-        if part.line_no == line.line_no
-    ]
 
 
 def _with_amount(

@@ -22,6 +22,11 @@ def held(account: Account, line_no: int) -> list[CaseLine]:
     return [part for case in holding(account) for part in case.lines if part.line_no == line_no]
 
 
+def held_fen(account: Account) -> int:
+    """How much they hold together."""
+    return sum([case.amount_fen for case in holding(account)])
+
+
 def free_freight_fen(account: Account) -> int:
     """How much of the freight none of them holds."""
     return account.freight_fen - sum(case.freight_fen for case in holding(account))

@@ -25,7 +25,7 @@ from services.refunds.domain.model import (
     GoodsCheck,
     Kind,
 )
-from services.refunds.domain.placing import free_freight_fen, held, holding, placed
+from services.refunds.domain.placing import free_freight_fen, held, held_fen, placed
 from services.refunds.domain.shares import free_units, take
 from services.refunds.domain.sums import wanted_for
 
@@ -135,9 +135,9 @@ def claim(account: Account, request: RequestRefund) -> Claim | Refused:
     amount_fen = freight_fen + sum(line.amount_fen for line in taken)
     if amount_fen <= 0:
         return Refused("nothing_left")
-    held_fen = sum(case.amount_fen for case in holding(account))
-    assert held_fen + amount_fen <= account.paid_fen, "shares add up to more than was paid"
-    if held_fen + amount_fen + sum(account.beyond.values()) > account.paid_fen:
+    taken_fen = held_fen(account)
+    assert taken_fen + amount_fen <= account.paid_fen, "shares add up to more than was paid"
+    if taken_fen + amount_fen + sum(account.beyond.values()) > account.paid_fen:
         return Refused(BEYOND)
     quantities = {line.line_no: line.quantity for line in taken}
     every_unit = all(quantities.get(line.line_no) == line.quantity for line in account.lines)
