@@ -226,10 +226,8 @@ def readdress(parcel: Parcel, to: Addressed, carriage: Carriage, now: datetime) 
     if parcel.by_hand:
         return readdressed
     if parcel.waybill_no:
-        former = FormerLabel(
-            carrier=parcel.carrier, waybill_no=parcel.waybill_no, asking=parcel.asking
-        )
-        readdressed = replace(readdressed, waybill_no="", formers=(*parcel.formers, former))
+        formers = (*parcel.formers, _label_of(parcel))
+        readdressed = replace(readdressed, waybill_no="", formers=formers)
     anew = replace(
         readdressed,
         stage=Stage.PLANNED,
@@ -293,12 +291,7 @@ def replace_label(parcel: Parcel, carrier: str, waybill_no: str, now: datetime) 
     if taken_up is not None and not (taken_up.left or taken_up.spared):
         return Refusal("waybill_void")
     spared = "by_hand" if parcel.by_hand else "scanned" if parcel.tracking is not None else ""
-    former = FormerLabel(
-        carrier=parcel.carrier,
-        waybill_no=parcel.waybill_no,
-        spared=spared,
-        asking=parcel.asking,
-    )
+    former = _label_of(parcel, spared)
     others = tuple(one for one in parcel.formers if one is not taken_up)
     by_hand = taken_up is None or taken_up.spared == "by_hand"
     return scheduled(replace(replaced, by_hand=by_hand, formers=(*others, former)), now)
@@ -316,7 +309,11 @@ def label_to_void(parcel: Parcel) -> FormerLabel | None:
             return former
     if parcel.stage is not Stage.CANCELLED or parcel.discarded or not parcel.waybill_no:
         return None
-    spared = "by_hand" if parcel.by_hand else ""
+    return _label_of(parcel, "by_hand" if parcel.by_hand else "")
+
+
+def _label_of(parcel: Parcel, spared: str = "") -> FormerLabel:
+    """The label that it has, as it is kept when it has another."""
     return FormerLabel(
         carrier=parcel.carrier,
         waybill_no=parcel.waybill_no,
