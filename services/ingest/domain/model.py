@@ -240,9 +240,8 @@ class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     list price + freight - payable. `reservation_id` is the reservation of ours whose goods the order takes over.
     `handed_over`: the buyer has taken the goods along from a store of ours. `returns`: the number of the order whose goods
     this receipt takes back; it is none of its own then. `cash_on_delivery`: what is not paid is collected at the door,
-    by whoever carries the goods.
-    this receipt takes back; it is none of its own then. `left_from_us`: what has left of it has left from us; no
-    channel knows, so the normaliser says it.
+    by whoever carries the goods. `left_from_us`: what has left of it has left from us; no channel knows, so the
+    normaliser says it.
     """
 
     order_no: str
